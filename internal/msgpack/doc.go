@@ -1,0 +1,41 @@
+// Package msgpack is the part of MessagePack that a session record needs:
+// finding where values end without decoding them ([Next]), headers and scalars
+// by hand, and an exact reflective codec for everything else ([Append],
+// [Unmarshal]).
+//
+// It is made for input that cannot be trusted and for values that must not
+// change on the way:
+//
+//   - Nothing recurses over input that [Next] has not bounded, and no length
+//     is allocated before the bytes it promises are seen to be there.
+//   - What does not fit exactly is an error: an overflow, a lost fraction, a
+//     missing array element, a duplicate key, a type that would be encoded as
+//     nothing.
+//   - One Go value has one encoding: integers in their shortest form, struct
+//     fields in order of declaration, maps with their keys sorted.
+//
+// # Types
+//
+// A str goes into strings only, a bin into byte slices and byte arrays only.
+// Strings may hold any bytes. An integer goes into a float only when exact,
+// a float into an integer never. nil goes into pointers, slices, maps and
+// interfaces only; nil pointers, slices, maps and interfaces are encoded as
+// nil. Arrays need the exact number of elements. time.Time is the timestamp
+// extension, in UTC when read. Other extensions are [Ext].
+//
+// A struct is a map keyed by the name in the msgpack tag, else in the json
+// tag, else of the field; omitempty, omitzero, "-" and embedding mean what
+// they mean to encoding/json. Names match exactly. Unknown fields are skipped,
+// and fields that are not in the input keep their value. A struct that has
+// fields but exports none is an error, struct{} is not.
+//
+// A type with both MarshalBinary and UnmarshalBinary is a bin, else one with
+// both MarshalText and UnmarshalText is a str, whether their receivers are
+// values or pointers. Half a pair is ignored, so that nothing is written that
+// cannot be read. As map keys such types are a str, by their text methods.
+//
+// Decoding into an empty interface gives nil, bool, int64 (uint64 when above
+// math.MaxInt64), float64, string, []byte, []any, map[string]any (map[any]any
+// when a key is not a str), time.Time or Ext. Interfaces with methods, channels,
+// functions, complex numbers and pointers that are not Go pointers are errors.
+package msgpack

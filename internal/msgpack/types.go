@@ -1,0 +1,77 @@
+package msgpack
+
+import (
+	"encoding"
+	"reflect"
+	"sync"
+	"time"
+)
+
+// form is how a type that is not left to its reflect.Kind is encoded.
+type form uint8
+
+const (
+	formKind   form = iota // by its reflect.Kind
+	formTime               // time.Time
+	formExt                // Ext
+	formBinary             // MarshalBinary and UnmarshalBinary, as bin
+	formText               // MarshalText and UnmarshalText, as str
+)
+
+// typeInfo is what Append and Unmarshal know about a type.
+type typeInfo struct {
+	form form
+	// text: the type can be a map key by its text methods.
+	text bool
+	// fields of a struct that is encoded by its kind, or why it cannot be.
+	fields func() (*structInfo, error)
+}
+
+var (
+	timeType = reflect.TypeFor[time.Time]()
+	extType  = reflect.TypeFor[Ext]()
+	anyType  = reflect.TypeFor[any]()
+
+	binaryMarshaler   = reflect.TypeFor[encoding.BinaryMarshaler]()
+	binaryUnmarshaler = reflect.TypeFor[encoding.BinaryUnmarshaler]()
+	textMarshaler     = reflect.TypeFor[encoding.TextMarshaler]()
+	textUnmarshaler   = reflect.TypeFor[encoding.TextUnmarshaler]()
+)
+
+var typeInfos sync.Map // reflect.Type to *typeInfo
+
+// infoOf returns what there is to know about t, which is neither a pointer nor
+// an interface: those are followed first.
+func infoOf(t reflect.Type) *typeInfo {
+	if info, ok := typeInfos.Load(t); ok {
+		return info.(*typeInfo)
+	}
+	info := &typeInfo{}
+	// The method set of *t holds the methods of t too.
+	p := reflect.PointerTo(t)
+	switch {
+	case t.Kind() == reflect.Interface || t.Kind() == reflect.Pointer:
+	case t == timeType:
+		info.form = formTime
+	case t == extType:
+		info.form = formExt
+	default:
+		info.text = p.Implements(textMarshaler) && p.Implements(textUnmarshaler)
+		if p.Implements(binaryMarshaler) && p.Implements(binaryUnmarshaler) {
+			info.form = formBinary
+		} else if info.text {
+			info.form = formText
+		}
+	}
+	if info.form == formKind && t.Kind() == reflect.Struct {
+		// Later, because collecting fields asks for the infos of their types.
+		info.fields = sync.OnceValues(func() (*structInfo, error) { return collectFields(t) })
+	}
+	actual, _ := typeInfos.LoadOrStore(t, info)
+	return actual.(*typeInfo)
+}
+
+// isBytes reports whether t, a slice or an array, is encoded as bin.
+func isBytes(t reflect.Type) bool {
+	return t.Elem().Kind() == reflect.Uint8 && infoOf(t.Elem()).form == formKind
+}
