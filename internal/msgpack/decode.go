@@ -11,14 +11,13 @@ import (
 )
 
 // Unmarshal decodes the one value that b holds into what v points to. Nothing
-// it stores shares memory with b, and slices, maps and pointers are made new,
-// so nothing v held before is written through. On an error *v may be set in
-// part.
+// it stores shares memory with b. Slices, maps and pointers are made new, so
+// nothing that v held before is written through, except for structs that v
+// embeds by pointer. On an error *v may be set in part.
 //
-// What it allocates is bounded: besides the text and bytes it copies, at most
-// 64 MiB and 64 bytes for each byte of b, or the error is ErrTooLarge. A byte
-// of input can stand for an element of any size, so only Go types with
-// elements of kilobytes can meet that bound.
+// A byte of input can stand for a Go value of any size, so what containers and
+// pointers may take is bounded: 64 MiB and 64 bytes for each byte of b, or the
+// error is ErrTooLarge. Sensible types come nowhere near it.
 func Unmarshal(b []byte, v any, lim Limits) error {
 	n, err := Next(b, lim)
 	if err != nil {
@@ -31,15 +30,12 @@ func Unmarshal(b []byte, v any, lim Limits) error {
 		return err
 	}
 	d := decoder{size: len(b), budget: 64<<20 + 64*uint64(len(b)), lim: lim}
-	switch p := v.(type) {
-	case *any:
-		if p != nil {
-			x, _, err := d.any(b)
-			if err == nil {
-				*p = x
-			}
-			return err
+	if p, ok := v.(*any); ok && p != nil {
+		x, _, err := d.any(b)
+		if err == nil {
+			*p = x
 		}
+		return err
 	}
 	rv := reflect.ValueOf(v)
 	if rv.Kind() != reflect.Pointer || rv.IsNil() {
@@ -174,11 +170,7 @@ func (d *decoder) value(b []byte, v reflect.Value) (rest []byte, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if x == nil {
-			v.SetZero() // not reached: nil is handled above
-		} else {
-			v.Set(reflect.ValueOf(x))
-		}
+		v.Set(reflect.ValueOf(x)) // x is not nil: that was handled above
 		return rest, nil
 	case reflect.Slice:
 		if isBytes(t) && k == kindBytes {
@@ -197,6 +189,17 @@ func (d *decoder) value(b []byte, v reflect.Value) (rest []byte, err error) {
 			return d.array(b, v)
 		}
 	case reflect.Map:
+		if k == kindMap && t == stringMapType {
+			x, rest, err := d.anyMap(b)
+			if err != nil {
+				return nil, err
+			}
+			if _, ok := x.(map[string]any); !ok {
+				return nil, d.at(b, fmt.Errorf("%w: a key that is not a str into Go %v", ErrType, t))
+			}
+			v.Set(reflect.ValueOf(x))
+			return rest, nil
+		}
 		if k == kindMap {
 			return d.mapping(b, v)
 		}
@@ -315,6 +318,22 @@ func (d *decoder) chargeBytes(n int, each uint64) error {
 	}
 	d.budget -= lo
 	return nil
+}
+
+// chargeMap takes the memory of a map from the budget: its header, its slots,
+// which come in groups of eight and are up to half empty, and one entry that
+// is decoded into. The runtime keeps what is larger than 128 bytes outside of
+// the slots; counting it as if it were inside errs on the safe side.
+func (d *decoder) chargeMap(n int, entry uint64) error {
+	const header = 48
+	if err := d.chargeBytes(1, header); err != nil || n == 0 {
+		return err
+	}
+	slots := 2 * n
+	if entry <= 256 {
+		slots = max(slots, 8)
+	}
+	return d.chargeBytes(slots+1, entry)
 }
 
 // at adds the offset of b.

@@ -6,12 +6,12 @@ import (
 	"math"
 )
 
-// What containers of any cost, roughly: enough for the budget to be a bound.
+// What decoding into an interface costs on a 64-bit machine, roughly.
 const (
-	costSlice    = 24 + 16 // a slice and the interface that holds it
-	costElement  = 16
-	costMap      = 64
-	costMapEntry = 2 * (16 + 16)
+	costSlice     = 24
+	costElement   = 16 // an interface
+	costStringAny = 16 + costElement
+	costAnyAny    = costElement + costElement
 )
 
 // any decodes the value b starts with into the type its kind stands for.
@@ -99,10 +99,7 @@ func (d *decoder) anyMap(b []byte) (any, []byte, error) {
 	if err != nil {
 		return nil, nil, d.at(b, err)
 	}
-	if err := d.chargeBytes(1, costMap); err != nil {
-		return nil, nil, err
-	}
-	if err := d.chargeBytes(n, costMapEntry); err != nil {
+	if err := d.chargeMap(n, costStringAny); err != nil {
 		return nil, nil, err
 	}
 	m := make(map[string]any, n)
@@ -130,7 +127,7 @@ func (d *decoder) anyMap(b []byte) (any, []byte, error) {
 // anyKeyMap goes on with the n entries that rest starts with after those in
 // begun, the first of which has a key that is not a string.
 func (d *decoder) anyKeyMap(rest []byte, begun map[string]any, n int) (any, []byte, error) {
-	if err := d.chargeBytes(n+len(begun), costMapEntry); err != nil {
+	if err := d.chargeMap(n+len(begun), costAnyAny); err != nil {
 		return nil, nil, err
 	}
 	m := make(map[any]any, n+len(begun))

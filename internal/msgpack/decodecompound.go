@@ -70,14 +70,15 @@ func (d *decoder) mapping(b []byte, v reflect.Value) (rest []byte, err error) {
 		return nil, d.at(b, err)
 	}
 	t := v.Type()
-	size := 2 * (t.Key().Size() + t.Elem().Size())
-	if err := d.chargeBytes(1, costMap); err != nil {
+	size := t.Key().Size() + t.Elem().Size()
+	if err := d.chargeMap(n, uint64(size)); err != nil {
 		return nil, err
 	}
-	if err := d.chargeBytes(n, uint64(size)); err != nil {
-		return nil, err
+	m := reflect.MakeMapWithSize(t, start(n, 2*size, len(rest)))
+	if n == 0 {
+		v.Set(m)
+		return rest, nil
 	}
-	m := reflect.MakeMapWithSize(t, start(n, size, len(rest)))
 	key := reflect.New(t.Key()).Elem()
 	elem := reflect.New(t.Elem()).Elem()
 	for i := range n {
@@ -153,9 +154,12 @@ func (d *decoder) structure(b []byte, v reflect.Value, s *structInfo) (rest []by
 				return nil, d.at(rest, ErrDuplicate)
 			}
 			if unknown == nil {
+				if err := d.chargeMap(1, costStringAny); err != nil {
+					return nil, err
+				}
 				unknown = make(map[string]struct{})
 			}
-			if err := d.chargeBytes(1, costMapEntry); err != nil {
+			if err := d.chargeBytes(2, costStringAny); err != nil {
 				return nil, err
 			}
 			unknown[string(name)] = struct{}{}
@@ -171,7 +175,7 @@ func (d *decoder) structure(b []byte, v reflect.Value, s *structInfo) (rest []by
 		}
 		seen[i/64] |= 1 << (i % 64)
 		f := &s.fields[i]
-		fv, err := d.set(f, v)
+		fv, err := d.fieldOf(f, v)
 		if err != nil {
 			return nil, err
 		}
@@ -180,4 +184,22 @@ func (d *decoder) structure(b []byte, v reflect.Value, s *structInfo) (rest []by
 		}
 	}
 	return rest, nil
+}
+
+// fieldOf returns the field of the struct v to decode into, allocating embedded
+// structs on the way.
+func (d *decoder) fieldOf(f *field, v reflect.Value) (reflect.Value, error) {
+	for i, x := range f.index {
+		if i > 0 && v.Kind() == reflect.Pointer {
+			if v.IsNil() {
+				if err := d.charge(1, v.Type().Elem()); err != nil {
+					return reflect.Value{}, err
+				}
+				v.Set(reflect.New(v.Type().Elem()))
+			}
+			v = v.Elem()
+		}
+		v = v.Field(x)
+	}
+	return v, nil
 }

@@ -66,3 +66,25 @@ func (e *marshalerError) Error() string {
 }
 
 func (e *marshalerError) Unwrap() []error { return []error{ErrMarshaler, e.err} }
+
+// fieldError says which field of a Go type an error is about.
+type fieldError struct {
+	typ   reflect.Type
+	field string
+	err   error
+}
+
+func (e *fieldError) Error() string {
+	return fmt.Sprintf("%v (in field %s of Go %v)", e.err, e.field, e.typ)
+}
+
+func (e *fieldError) Unwrap() error { return e.err }
+
+// inField names the innermost field only, so that deep nesting does not make
+// for a long message.
+func inField(t reflect.Type, f *field, err error) error {
+	if _, ok := err.(*fieldError); ok {
+		return err
+	}
+	return &fieldError{t, f.name, err}
+}

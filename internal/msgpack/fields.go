@@ -2,7 +2,6 @@ package msgpack
 
 import (
 	"cmp"
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -223,27 +222,4 @@ func (f *field) get(v reflect.Value) (_ reflect.Value, ok bool) {
 		v = v.Field(x)
 	}
 	return v, true
-}
-
-// set returns the field of the struct v to decode into, allocating embedded
-// structs on the way.
-func (d *decoder) set(f *field, v reflect.Value) (reflect.Value, error) {
-	for i, x := range f.index {
-		if i > 0 && v.Kind() == reflect.Pointer {
-			if v.IsNil() {
-				if err := d.charge(1, v.Type().Elem()); err != nil {
-					return reflect.Value{}, err
-				}
-				v.Set(reflect.New(v.Type().Elem()))
-			}
-			v = v.Elem()
-		}
-		v = v.Field(x)
-	}
-	return v, nil
-}
-
-// inField says which field of a Go type an error is about.
-func inField(t reflect.Type, f *field, err error) error {
-	return fmt.Errorf("%w (in field %s of %v)", err, f.name, t)
 }

@@ -28,9 +28,9 @@ type typeInfo struct {
 }
 
 var (
-	timeType = reflect.TypeFor[time.Time]()
-	extType  = reflect.TypeFor[Ext]()
-	anyType  = reflect.TypeFor[any]()
+	timeType      = reflect.TypeFor[time.Time]()
+	extType       = reflect.TypeFor[Ext]()
+	stringMapType = reflect.TypeFor[map[string]any]()
 
 	binaryMarshaler   = reflect.TypeFor[encoding.BinaryMarshaler]()
 	binaryUnmarshaler = reflect.TypeFor[encoding.BinaryUnmarshaler]()
