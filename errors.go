@@ -10,7 +10,8 @@ var (
 	// ErrExists means that Create or Move found a live record under the new id.
 	ErrExists = errors.New("cloakroom: id exists already")
 
-	// ErrConflict means that the record is not the one that the caller started from any more.
+	// ErrConflict means that the record is not the one that the caller started from any more. A
+	// session reports it when others kept changing it for as long as a commit may take.
 	ErrConflict = errors.New("cloakroom: record was changed meanwhile")
 
 	// ErrTooLarge means that the record, or an index entry, exceeds what may be stored.
@@ -18,4 +19,25 @@ var (
 
 	// ErrFull means that the store has no room for another record.
 	ErrFull = errors.New("cloakroom: store is full")
+)
+
+// What a [Session] or a [Manager] returns besides.
+var (
+	// ErrEnded means that the session was signed out, was revoked, expired or moved to a new ticket
+	// after this request had begun to use it. What the request changed was dropped.
+	ErrEnded = errors.New("cloakroom: session ended meanwhile")
+
+	// ErrFinished means that a session was used after its handler returned, or after Close.
+	ErrFinished = errors.New("cloakroom: session used after its request was finished")
+
+	// ErrHeaderSent means that a change needs a new cookie when the response's header is gone already.
+	ErrHeaderSent = errors.New("cloakroom: the response has begun, so a new ticket cannot be handed out any more")
+
+	// ErrNoMiddleware means that a session was asked for in a request that did not pass through
+	// [Manager.Handler].
+	ErrNoMiddleware = errors.New("cloakroom: request did not pass through Manager.Handler")
+
+	// ErrUnknownOutcome means that a commit may or may not have been stored: the store failed in
+	// the middle, and what it holds now does not tell.
+	ErrUnknownOutcome = errors.New("cloakroom: the commit may or may not have been stored")
 )

@@ -1,0 +1,287 @@
+package cloakroom
+
+import (
+	"bytes"
+	"context"
+	crand "crypto/rand"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+)
+
+// maxTries bounds how often one commit is tried, besides the time limit.
+const maxTries = 200
+
+func randomDuration(most time.Duration) time.Duration {
+	return time.Duration(rand.Int64N(int64(most)) + 1)
+}
+
+// commit is one commit on its way: the operations of a request, and the state that they are
+// applied to, which moves on when others commit first.
+type commit struct {
+	m      *Manager
+	ctx    *limit
+	ops    []operation
+	commit commitID
+	base   state
+	tick   int64 // see gates
+
+	// doubt is set once a write of this commit failed without telling whether it happened.
+	// doubtBase is the newest commit id of the record that it started from: while a record lists
+	// that one but not ours, ours was not applied.
+	doubt     bool
+	doubtBase []byte
+	doubtData []byte
+	doubtErr  error
+
+	ticket string // the new one, for a session that is created or moved
+	newID  string
+	sealed bool // the old record is known to be a seal of this commit
+}
+
+// result is what came of a commit.
+type result struct {
+	state
+	ticket  string // new, or empty
+	written bool   // false when there was nothing to write
+}
+
+// run performs the commit. ErrEnded means that the session is no more and nothing was written. The
+// gate of the session is held while the store is at work.
+func (c *commit) run() (result, error) {
+	if _, err := crand.Read(c.commit[:]); err != nil {
+		return result{}, err
+	}
+	if c.base.rec.Version == "" {
+		return c.create(c.ops)
+	}
+	id, limit := c.base.id, c.m.options.Timeout
+	gate, err := c.m.gates.enter(c.ctx, id, limit)
+	if err != nil {
+		return result{}, errorAt("commit: waiting for other requests of the session", err)
+	}
+	defer c.m.gates.leave(gate, id, true)
+	if gate.tick > c.tick {
+		c.base = gate.latest
+	}
+	var res result
+	if movesTicket(c.ops) {
+		res, err = c.move()
+	} else {
+		res, err = c.replace()
+	}
+	if err == nil && res.written && res.id == id {
+		gate.committed(res.state, c.m.gates.tick())
+	}
+	return res, err
+}
+
+// build applies the operations to the base and returns the record to be stored.
+func (c *commit) build(base *document, ops []operation) (state, bool, error) {
+	d, err := applyAll(base, ops)
+	if err != nil {
+		return state{}, false, err
+	}
+	changed := !d.unchanged(base) || hasKind(ops, opSet)
+	d.meta.commits = base.meta.withCommit(c.commit)
+	st := state{doc: d.document}
+	st.rec.Data = st.doc.encode()
+	st.rec.Expires = c.m.now().Add(c.m.options.Idle)
+	st.rec.Deadline = timeOf(d.meta.deadline)
+	switch {
+	case d.meta.owner == nil:
+	case bytes.Equal(d.meta.owner, c.base.doc.meta.owner) && c.base.rec.Owner != "":
+		st.rec.Owner = c.base.rec.Owner
+	default:
+		st.rec.Owner = hexDigest(string(d.meta.owner))
+	}
+	return st, changed, c.m.bounds.check(st.rec.Data, len(d.fields))
+}
+
+// replace stores the changed session under the ticket that it has.
+func (c *commit) replace() (result, error) {
+	for try := 0; ; try++ {
+		next, changed, err := c.build(&c.base.doc, c.ops)
+		if err != nil {
+			return result{}, c.final(err)
+		}
+		if !changed && !c.doubt {
+			return result{state: c.base}, nil
+		}
+		next.id = c.base.id
+		next.rec.Version, err = c.m.store.Replace(c.ctx, c.base.id, c.base.rec, next.rec)
+		switch {
+		case err == nil:
+			return result{state: next, written: true}, nil
+		case errors.Is(err, ErrNotFound):
+			return result{}, ErrEnded
+		case isRefusal(err):
+			return result{}, c.final(errorAt("commit: replace record", err))
+		}
+		if applied, err := c.reload(try, err); err != nil {
+			return result{}, err
+		} else if applied {
+			return result{state: c.base, written: true}, nil
+		}
+	}
+}
+
+// isRefusal reports whether a store said that nothing was written and that trying again won't help.
+func isRefusal(err error) bool {
+	return errors.Is(err, ErrTooLarge) || errors.Is(err, ErrFull)
+}
+
+// final returns the error to give up with, which must not hide that an earlier try is in doubt.
+func (c *commit) final(err error) error {
+	if c.doubt {
+		return errors.Join(ErrUnknownOutcome, err)
+	}
+	return err
+}
+
+// noteFailure takes down what a failed write of the base means. It returns an error to give up with.
+func (c *commit) noteFailure(try int, failure error) error {
+	if !errors.Is(failure, ErrConflict) && !errors.Is(failure, ErrExists) && !c.doubt {
+		c.doubt, c.doubtErr = true, failure
+		c.doubtBase = c.base.doc.meta.newest()
+		c.doubtData = c.base.rec.Data
+	}
+	if try+1 >= maxTries || c.ctx.Err() != nil {
+		return c.giveUp(failure)
+	}
+	return nil
+}
+
+func (c *commit) giveUp(failure error) error {
+	if c.doubt {
+		return errorAt("commit", errors.Join(ErrUnknownOutcome, c.doubtErr))
+	}
+	return errorAt("commit", failure)
+}
+
+// reload gets the present record after a conflict or a failure, and finds out whether this commit
+// is in it. If not, the record becomes the base to try again from.
+func (c *commit) reload(try int, failure error) (applied bool, err error) {
+	present, err := c.reloadRecord(try, failure)
+	if err != nil {
+		return false, err
+	}
+	switch {
+	case present.doc.meta.sealed:
+		return false, ErrEnded
+	case present.doc.meta.hasCommit(c.commit[:]):
+		c.base = present
+		return true, nil
+	case !c.canTell(&present):
+		return false, errorAt("commit", errors.Join(ErrUnknownOutcome, c.doubtErr))
+	}
+	c.base = present
+	return false, nil
+}
+
+// reloadRecord loads the record of the base until that succeeds or time is up. A record that is gone or
+// unreadable is ErrEnded.
+func (c *commit) reloadRecord(try int, failure error) (state, error) {
+	if err := c.noteFailure(try, failure); err != nil {
+		return state{}, err
+	}
+	for {
+		if try > 0 || c.doubt {
+			if backoff(c.ctx, try) != nil {
+				return state{}, c.giveUp(failure)
+			}
+		}
+		present, err := c.m.load(c.ctx, c.base.id)
+		switch {
+		case err == nil:
+			return present, nil
+		case errors.Is(err, ErrNotFound):
+			return state{}, ErrEnded
+		case try+1 >= maxTries || c.ctx.Err() != nil:
+			return state{}, c.giveUp(err)
+		}
+		try++
+	}
+}
+
+// canTell reports whether a record that does not list this commit proves that it was not applied.
+func (c *commit) canTell(present *state) bool {
+	return !c.doubt ||
+		c.doubtBase != nil && present.doc.meta.hasCommit(c.doubtBase) ||
+		bytes.Equal(present.rec.Data, c.doubtData)
+}
+
+// create stores a session that has no record yet, under a new ticket.
+func (c *commit) create(ops []operation) (result, error) {
+	next, changed, err := c.build(&c.base.doc, ops)
+	if err != nil {
+		return result{}, err
+	}
+	if !changed || len(next.doc.fields) == len(c.base.doc.fields) && sameFields(next.doc.fields, c.base.doc.fields) && next.doc.meta.owner == nil {
+		return result{state: c.base}, nil
+	}
+	ticket := newTicket()
+	next.id = storeID(ticket)
+	for try := 0; ; try++ {
+		next.rec.Version, err = c.m.store.Create(c.ctx, next.id, next.rec)
+		if err == nil {
+			return result{state: next, ticket: ticket, written: true}, nil
+		}
+		if isRefusal(err) {
+			return result{}, c.final(errorAt("commit: create record", err))
+		}
+		found, err := c.findCreated(try, next.id, err)
+		switch {
+		case err == nil:
+			return result{state: found, ticket: ticket, written: true}, nil
+		case !errors.Is(err, ErrNotFound):
+			return result{}, err
+		}
+	}
+}
+
+// findCreated looks, after a failed Create, for the record under the new id. ErrNotFound means that
+// it is not there, or not yet; ErrEnded, that somebody sealed the id before the record came.
+func (c *commit) findCreated(try int, id string, failure error) (state, error) {
+	if err := c.noteFailure(try, failure); err != nil {
+		return state{}, err
+	}
+	for ; try < maxTries; try++ {
+		if backoff(c.ctx, try) != nil {
+			break
+		}
+		found, err := c.m.load(c.ctx, id)
+		switch {
+		case err == nil && found.doc.meta.hasCommit(c.commit[:]):
+			return found, nil
+		case err == nil:
+			return state{}, ErrEnded
+		case errors.Is(err, ErrNotFound):
+			return state{}, err
+		}
+	}
+	return state{}, c.giveUp(failure)
+}
+
+// touch notes that the session was used, if that is due.
+func (m *Manager) touch(ctx context.Context, st *state) error {
+	now := m.now()
+	idle := m.options.Idle
+	if st.rec.Version == "" || st.rec.Expires.Sub(now) > idle-idle/10 {
+		return nil
+	}
+	limit := newLimit(ctx, m.options.Timeout, true)
+	defer limit.release()
+	expires := now.Add(idle)
+	err := m.store.Touch(limit, st.id, st.rec, expires)
+	if err == nil {
+		st.rec.Expires = expires
+		return nil
+	}
+	if errors.Is(err, ErrNotFound) {
+		return ErrEnded
+	}
+	m.log(ctx, slog.LevelWarn, "touch failed: the session may end early", publicID(st.id), err)
+	return errorAt("touch", err)
+}

@@ -1,0 +1,44 @@
+package cloakroom
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+// cookie returns the cookie that hands out a ticket, or, without one, that clears it. Both have the same
+// attributes: a browser would not let a cookie without Secure replace a `__Host-` one.
+func (m *Manager) cookie(ticket string, persistent bool, deadline time.Time) *http.Cookie {
+	o := &m.options
+	c := &http.Cookie{
+		Name: o.CookieName, Value: ticket, Path: o.Path, Domain: o.Domain,
+		Secure: !o.InsecureCookie, HttpOnly: true, SameSite: o.SameSite, Partitioned: o.Partitioned,
+	}
+	if ticket == "" {
+		c.MaxAge = -1
+	} else if persistent {
+		c.Expires = deadline
+	}
+	return c
+}
+
+// ticketIn returns the first well-formed ticket in cookies of our name, and whether there was any
+// cookie of our name. It does what r.Cookies does without building a list.
+func (m *Manager) ticketIn(header http.Header) (ticket string, presented bool) {
+	name := m.options.CookieName
+	for _, line := range header["Cookie"] {
+		for line != "" {
+			var part string
+			part, line, _ = strings.Cut(line, ";")
+			part = strings.Trim(part, " \t")
+			if len(part) <= len(name) || part[len(name)] != '=' || part[:len(name)] != name {
+				continue
+			}
+			presented = true
+			if value := part[len(name)+1:]; isTicket(value) {
+				return value, true
+			}
+		}
+	}
+	return "", presented
+}

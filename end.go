@@ -1,0 +1,114 @@
+package cloakroom
+
+import (
+	"bytes"
+	"errors"
+)
+
+// end ends the session stored under id: its record, or, where a seal stands, the session that the
+// seal names. known may hold what was loaded. It reports whether there was anything to end. When it
+// returns nil, no request in flight can bring the session back.
+func (m *Manager) end(ctx *limit, id string, known *state) (bool, error) {
+	for try := 0; try < maxTries; try++ {
+		if known == nil {
+			rec, err := m.store.Load(ctx, id)
+			if errors.Is(err, ErrNotFound) {
+				return false, nil
+			}
+			if err != nil {
+				if backoff(ctx, try) != nil {
+					return false, err
+				}
+				continue
+			}
+			st, err := m.decode(ctx, id, rec)
+			if err != nil {
+				st = state{id: id, rec: rec}
+			}
+			known = &st
+		}
+		if known.doc.meta.sealed {
+			return m.endNext(ctx, string(known.doc.meta.next))
+		}
+		err := m.store.Delete(ctx, id, known.rec)
+		switch {
+		case err == nil:
+			return true, nil
+		case errors.Is(err, ErrNotFound):
+			return false, nil
+		}
+		known = nil
+		if backoff(ctx, try) != nil {
+			return false, errorAt("delete record", err)
+		}
+	}
+	return false, errorAt("delete record", ErrConflict)
+}
+
+// endNext ends the session that a seal names, by a seal in its place: its record may be about to
+// be created, and then that must fail. It follows further seals.
+func (m *Manager) endNext(ctx *limit, id string) (bool, error) {
+	var last error
+	for try := 0; id != "" && try < maxTries; try++ {
+		rec, err := m.store.Load(ctx, id)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			_, err = m.store.Create(ctx, id, m.tombstone())
+			if err == nil {
+				return true, nil
+			}
+		case err == nil:
+			st, unreadable := m.decode(ctx, id, rec)
+			if unreadable != nil {
+				st = state{id: id, rec: rec, doc: m.newDocument()}
+			}
+			if st.doc.meta.sealed {
+				id = string(st.doc.meta.next)
+				continue
+			}
+			_, err = m.store.Replace(ctx, id, st.rec, m.seal(&st, "", ""))
+			if err == nil {
+				return true, nil
+			}
+		}
+		last = err
+		if backoff(ctx, try) != nil {
+			break
+		}
+	}
+	if id == "" {
+		return false, nil
+	}
+	return false, errorAt("seal record", last)
+}
+
+// tombstone is a seal where no record is yet.
+func (m *Manager) tombstone() Record {
+	return m.seal(&state{doc: m.newDocument()}, "", "")
+}
+
+func (m *Manager) newDocument() document {
+	now := m.now()
+	return document{
+		format: m.options.Format,
+		meta:   meta{created: micros(now), deadline: micros(now.Add(m.options.Lifetime))},
+	}
+}
+
+// belongsTo reports whether a record is of the owner whose name was given.
+func (st *state) belongsTo(owner string) bool {
+	return bytes.Equal(st.doc.meta.owner, []byte(owner))
+}
+
+// endCommitting ends a session, after the commits of this process that are under way.
+func (m *Manager) endCommitting(ctx *limit, id string, known *state) (bool, error) {
+	gate, err := m.gates.enter(ctx, id, m.options.Timeout)
+	if err != nil {
+		return false, errorAt("waiting for other requests of the session", err)
+	}
+	defer m.gates.leave(gate, id, true)
+	if gate.tick > 0 {
+		known = nil // it has moved on since
+	}
+	return m.end(ctx, id, known)
+}

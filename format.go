@@ -1,0 +1,90 @@
+package cloakroom
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/cloakroom-go/cloakroom/internal/msgpack"
+)
+
+// Format is how documents are encoded. A record of either format is recognised when it is loaded,
+// and keeps its format for as long as it lives, so the format can be changed at any time.
+type Format uint8
+
+const (
+	// MessagePack is the default. Integers, times, bytes and strings that are not UTF-8 stay
+	// exact. Structs are maps from the name in the tag `msgpack`, or else `json`; times are the
+	// timestamp extension; types that marshal themselves to binary or text do so. A number that does not
+	// fit the type that it is decoded into is an error.
+	MessagePack Format = iota
+
+	// JSON is for people who read their store by hand. Values are what [encoding/json] makes of
+	// them: bytes become base64, and within structs, strings that are not UTF-8 lose what is not.
+	JSON
+)
+
+func (f Format) String() string {
+	switch f {
+	case MessagePack:
+		return "MessagePack"
+	case JSON:
+		return "JSON"
+	}
+	return fmt.Sprintf("Format(%d)", uint8(f))
+}
+
+// A DecodeError says that a stored value, or a whole record, could not be read as what was asked
+// for. It holds no stored data.
+type DecodeError struct {
+	Name string // of the value; empty for the whole record
+	Err  error
+}
+
+func (e *DecodeError) Error() string {
+	if e.Name == "" {
+		return "cloakroom: record cannot be read: " + e.Err.Error()
+	}
+	return fmt.Sprintf("cloakroom: value %q cannot be read: %v", e.Name, e.Err)
+}
+
+func (e *DecodeError) Unwrap() error { return e.Err }
+
+// maxDepth is how deep arrays and maps may nest, in a whole document.
+const maxDepth = 64
+
+// encode returns v in this format.
+func (f Format) encode(v any) ([]byte, error) {
+	if f == MessagePack {
+		return msgpack.Append(nil, v, msgpack.Limits{Depth: maxDepth - 1})
+	}
+	if s, ok := v.(string); ok && !utf8.ValidString(s) {
+		return nil, errors.New("JSON cannot hold a string that is not UTF-8")
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
+}
+
+// decode decodes one value of this format into what v points to.
+func (f Format) decode(value []byte, v any) error {
+	if f == MessagePack {
+		return msgpack.Unmarshal(value, v, msgpack.Limits{Depth: maxDepth - 1})
+	}
+	return json.Unmarshal(value, v)
+}
+
+// truth returns whether the encoded value is true.
+func (f Format) truth(value []byte) bool {
+	if f == MessagePack {
+		v, rest, err := msgpack.ReadBool(value)
+		return err == nil && len(rest) == 0 && v
+	}
+	return string(value) == "true"
+}

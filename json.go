@@ -1,0 +1,117 @@
+package cloakroom
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+)
+
+// encodeJSON returns the document as a JSON object. Values are JSON already.
+func (d *document) encodeJSON() []byte {
+	out := append(make([]byte, 0, d.size()), '{')
+	for i := range d.fields {
+		out = appendJSONString(out, string(d.fields[i].name))
+		out = append(out, ':')
+		out = append(out, d.fields[i].value...)
+		out = append(out, ',')
+	}
+	out = append(out, `"`+nameReserved+`":`...)
+	out = d.meta.appendJSON(out)
+	return append(out, '}')
+}
+
+// appendJSONString appends s, which is valid UTF-8.
+func appendJSONString(out []byte, s string) []byte {
+	encoded, err := JSON.encode(s)
+	if err != nil {
+		panic("cloakroom: a name or owner that is not UTF-8 was let into a JSON document")
+	}
+	return append(out, encoded...)
+}
+
+var errJSON = errors.New("not JSON")
+
+// sliceJSON slices a JSON object into its members. Package encoding/json checks that it is one,
+// without recursion; what is left is to find where members begin and end.
+func (b bounds) sliceJSON(data []byte) (fields []field, reserve []byte, err error) {
+	if !json.Valid(data) {
+		return nil, nil, errJSON
+	}
+	s := jsonScanner{rest: bytes.Trim(data, " \t\r\n")}
+	s.rest = s.rest[1:] // the brace: decode has looked at it
+	for !s.skip('}') {
+		if len(fields) > b.values {
+			return nil, nil, errTooManyValues
+		}
+		name, err := unquoteJSON(s.value())
+		if err != nil {
+			return nil, nil, err
+		}
+		s.skip(':')
+		value := s.value()
+		if s.deep {
+			return nil, nil, errors.New("nested too deeply")
+		}
+		if fields, reserve, err = addField(fields, reserve, name, value); err != nil {
+			return nil, nil, err
+		}
+		s.skip(',')
+	}
+	return fields, reserve, nil
+}
+
+// unquoteJSON returns the string that a JSON string stands for: a part of it, if nothing is escaped.
+func unquoteJSON(quoted []byte) ([]byte, error) {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1], nil
+	}
+	var s string
+	err := json.Unmarshal(quoted, &s)
+	return []byte(s), err
+}
+
+// jsonScanner walks over the members of an object that is known to be valid JSON.
+type jsonScanner struct {
+	rest []byte
+	deep bool // something was nested deeper than maxDepth
+}
+
+// skip passes over white space, then over c if that comes next.
+func (s *jsonScanner) skip(c byte) bool {
+	s.rest = bytes.TrimLeft(s.rest, " \t\r\n")
+	if len(s.rest) > 0 && s.rest[0] == c {
+		s.rest = s.rest[1:]
+		return true
+	}
+	return false
+}
+
+// value returns the one value that comes next.
+func (s *jsonScanner) value() []byte {
+	s.rest = bytes.TrimLeft(s.rest, " \t\r\n")
+	depth, quoted := 0, false
+	for i := 0; i < len(s.rest); i++ {
+		c := s.rest[i]
+		switch {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+			s.deep = s.deep || depth >= maxDepth
+		case depth == 0 && (c == ',' || c == ':' || c == '}' || c <= ' '):
+			return s.take(i)
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return s.take(len(s.rest))
+}
+
+func (s *jsonScanner) take(n int) []byte {
+	taken := s.rest[:n:n]
+	s.rest = s.rest[n:]
+	return taken
+}

@@ -1,0 +1,205 @@
+package cloakroom
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/cloakroom-go/cloakroom/internal/msgpack"
+)
+
+// Key is the name of a value of type T in a session. It is a string type, so keys are typed
+// constants:
+//
+//	const visits = cloakroom.Key[int]("visits")
+//
+// A name has 1 to 255 bytes of UTF-8. The names "_permanent" and "_flashes", and those that begin
+// with "_cloakroom", are reserved: using one is an error.
+//
+// A value is encoded when it is set and decoded when it is asked for, so what Get returns is the
+// caller's own copy, and changing it changes nothing until it is set again.
+type Key[T any] string
+
+// Values is what a [Key] reads and writes: a *[Session], or within [Session.Transact] a *[Tx].
+type Values interface {
+	read(name string) (value []byte, format Format, err error) // nil when absent
+	write(op operation)
+	fail(err error)   // the response must not be sent
+	report(err error) // somebody should know
+}
+
+// Get returns the value, or the zero value of T when it is absent. A stored value that cannot be
+// decoded into T reads as absent, and is logged. When the session could not be loaded, Get returns
+// the zero value too; [Session.Err] tells, and the response will not be sent.
+func (k Key[T]) Get(s Values) T {
+	v, _, err := k.Lookup(s)
+	if unreadable := (*DecodeError)(nil); errors.As(err, &unreadable) {
+		s.report(err)
+	} else if err != nil {
+		s.fail(err)
+	}
+	return v
+}
+
+// Lookup returns the value and whether it is present. It fails when the session could not be
+// loaded, and with a *[DecodeError] when the stored value cannot be decoded into T; the value
+// then stays stored as it is unless it is overwritten.
+func (k Key[T]) Lookup(s Values) (T, bool, error) {
+	var zero T
+	if err := checkName(string(k)); err != nil {
+		return zero, false, err
+	}
+	value, format, err := s.read(string(k))
+	if err != nil || value == nil {
+		return zero, false, err
+	}
+	v, err := decodeAs[T](format, string(k), value)
+	return v, err == nil, err
+}
+
+// Set sets the value. When v cannot be encoded, the session fails: [Session.Err] tells, and the
+// response will not be sent.
+func (k Key[T]) Set(s Values, v T) {
+	_, format, err := s.read(string(k))
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	value, err := encodeAs(format, string(k), v)
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	s.write(operation{kind: opSet, name: string(k), value: value, format: format, typ: reflect.TypeFor[T]()})
+}
+
+// Delete removes the value. Removing an absent one costs nothing.
+func (k Key[T]) Delete(s Values) {
+	if err := checkName(string(k)); err != nil {
+		s.fail(err)
+		return
+	}
+	s.write(operation{kind: opDelete, name: string(k)})
+}
+
+// Update changes the value to what fn makes of it, or of the zero value when it is absent. It is an
+// exact read-modify-write, performed at the commit: fn is called now, and again on the newer value when
+// another request committed one meanwhile, so it must depend on its argument alone and have no effect
+// besides, and must not use the session. A stored value that cannot be decoded into T fails the
+// session, and stays as it is.
+func (k Key[T]) Update(s Values, fn func(T) T) {
+	if err := checkName(string(k)); err != nil {
+		s.fail(err)
+		return
+	}
+	s.write(k.updating(fn, nil))
+}
+
+// Apply changes the value as [Key.Update] does, commits it now with everything that is pending, in
+// order, and returns what was committed. When it fails, its own change is not part of any later
+// commit. [ErrEnded] means that the session was ended meanwhile.
+func (k Key[T]) Apply(s *Session, fn func(T) T) (T, error) {
+	var zero, committed T
+	if err := checkName(string(k)); err != nil {
+		return zero, err
+	}
+	op := k.updating(fn, &committed)
+	if err := s.commit(&op); err != nil {
+		return zero, err
+	}
+	return committed, nil
+}
+
+// updating is the operation of calling fn, which leaves what fn returned last in result.
+func (k Key[T]) updating(fn func(T) T, result *T) operation {
+	return operation{kind: opChange, name: string(k), change: func(d *draft) error {
+		var before T
+		if value := d.value(string(k)); value != nil {
+			var err error
+			if before, err = decodeAs[T](d.format, string(k), value); err != nil {
+				return err
+			}
+		}
+		after := fn(before)
+		value, err := encodeAs(d.format, string(k), after)
+		if err != nil {
+			return err
+		}
+		if result != nil {
+			*result = after
+		}
+		d.set(string(k), value)
+		return nil
+	}}
+}
+
+func encodeAs[T any](f Format, name string, v T) ([]byte, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	if f == MessagePack {
+		switch v := any(&v).(type) { // a pointer is not copied to the heap, an interface value is
+		case *string:
+			return msgpack.AppendString(make([]byte, 0, len(*v)+5), *v), nil
+		case *int:
+			return msgpack.AppendInt(make([]byte, 0, 9), int64(*v)), nil
+		case *int64:
+			return msgpack.AppendInt(make([]byte, 0, 9), *v), nil
+		case *bool:
+			return msgpack.AppendBool(make([]byte, 0, 1), *v), nil
+		case *[]byte:
+			if *v != nil {
+				return msgpack.AppendBytes(make([]byte, 0, len(*v)+5), *v), nil
+			}
+		}
+	}
+	value, err := f.encode(any(v))
+	if err != nil {
+		return nil, fmt.Errorf("cloakroom: value %q cannot be encoded: %w", name, err)
+	}
+	return value, nil
+}
+
+func decodeAs[T any](f Format, name string, value []byte) (T, error) {
+	if f == MessagePack {
+		var v T
+		if decodeScalar(value, &v) {
+			return v, nil
+		}
+	}
+	v := new(T)
+	if err := f.decode(value, v); err != nil {
+		var zero T
+		return zero, &DecodeError{name, err}
+	}
+	return *v, nil
+}
+
+// decodeScalar decodes the commonest types without a pointer that escapes. It reports false where
+// anything is amiss, for the full decoder to find out.
+func decodeScalar[T any](value []byte, v *T) bool {
+	var (
+		rest []byte
+		err  error
+	)
+	switch v := any(v).(type) {
+	case *string:
+		var s []byte
+		s, rest, err = msgpack.ReadString(value)
+		*v = string(s)
+	case *int:
+		var i int64
+		i, rest, err = msgpack.ReadInt(value)
+		*v = int(i)
+		if int64(*v) != i {
+			return false
+		}
+	case *int64:
+		*v, rest, err = msgpack.ReadInt(value)
+	case *bool:
+		*v, rest, err = msgpack.ReadBool(value)
+	default:
+		return false
+	}
+	return err == nil && len(rest) == 0
+}

@@ -1,0 +1,232 @@
+package cloakroom
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+)
+
+// Info describes a session to its owner or to an operator. It holds nothing secret.
+type Info struct {
+	ID              string    // see [Session.ID]
+	Owner           string    // "" for a session that nobody signed in
+	CreatedAt       time.Time // to the microsecond
+	AuthenticatedAt time.Time // the latest sign-in; zero for none
+	LastSeenAt      time.Time // exact to a tenth of Options.Idle, and only if that was not changed since
+	ExpiresAt       time.Time // when it ends unless it is used again
+	Deadline        time.Time // when it ends in any case
+	UserAgent       string    // as of the latest sign-in, at most 512 bytes
+	IP              string    // likewise, see Options.ClientIP
+}
+
+// pageSize is how many entries are asked of a store at once.
+const pageSize = 200
+
+// maxPasses is how often RevokeOwned looks again for sessions that appear while it revokes.
+const maxPasses = 10
+
+// Owned lists the live sessions of an owner, in no order. A session that appears or ends meanwhile
+// may be listed or not. Where the store cannot list by owner, the only element is the error
+// [errors.ErrUnsupported].
+func (m *Manager) Owned(ctx context.Context, owner string) iter.Seq2[Info, error] {
+	hash := hexDigest(owner)
+	return m.list(ctx, func(ctx context.Context, cursor string) ([]Entry, string, error) {
+		return m.store.Owned(ctx, hash, cursor, pageSize)
+	}, func(st *state) bool { return st.belongsTo(owner) })
+}
+
+// All lists all live sessions, for an operator. It is as Owned, and may list one twice.
+func (m *Manager) All(ctx context.Context) iter.Seq2[Info, error] {
+	return m.list(ctx, func(ctx context.Context, cursor string) ([]Entry, string, error) {
+		return m.store.All(ctx, cursor, pageSize)
+	}, func(*state) bool { return true })
+}
+
+func (m *Manager) list(ctx context.Context, page func(context.Context, string) ([]Entry, string, error), wanted func(*state) bool) iter.Seq2[Info, error] {
+	return func(yield func(Info, error) bool) {
+		for cursor := ""; ; {
+			entries, next, err := page(ctx, cursor)
+			if err != nil {
+				yield(Info{}, errorAt("list sessions", err))
+				return
+			}
+			for _, e := range entries {
+				if st, ok := m.listed(ctx, e); ok && !st.doc.meta.sealed && wanted(&st) && !yield(m.info(&st), nil) {
+					return
+				}
+			}
+			if next == "" {
+				return
+			}
+			cursor = next
+		}
+	}
+}
+
+// listed decodes an entry of a listing, if it holds a session that has not expired, or a seal.
+func (m *Manager) listed(ctx context.Context, e Entry) (state, bool) {
+	if e.Record.Version == "" {
+		return state{}, false
+	}
+	st, err := m.decode(ctx, e.ID, e.Record)
+	now := m.now()
+	return st, err == nil && now.Before(e.Record.Expires) && now.Before(st.rec.Deadline)
+}
+
+func (m *Manager) info(st *state) Info {
+	meta := &st.doc.meta
+	return Info{
+		ID:              publicID(st.id),
+		Owner:           string(meta.owner),
+		CreatedAt:       timeOf(meta.created),
+		AuthenticatedAt: timeOf(meta.authenticated),
+		LastSeenAt:      st.rec.Expires.Add(-m.options.Idle),
+		ExpiresAt:       earlier(st.rec.Expires, st.rec.Deadline),
+		Deadline:        st.rec.Deadline,
+		UserAgent:       string(meta.userAgent),
+		IP:              string(meta.ip),
+	}
+}
+
+// Revoke ends the owner's session of that [Session.ID]: no request in flight can bring it back. It
+// returns [ErrNotFound] when the owner has no such session, also when it is somebody else's. A session
+// that was given a new ticket within the last minute is found by its former ID too.
+func (m *Manager) Revoke(ctx context.Context, owner, id string) error {
+	found := false
+	err := m.eachOwned(ctx, hexDigest(owner), func(e Entry) error {
+		if found || publicID(e.ID) != id {
+			return nil
+		}
+		ended, err := m.revoke(ctx, owner, e, nil)
+		found = found || ended
+		return err
+	})
+	if err == nil && !found {
+		err = ErrNotFound
+	}
+	return errorUnlessNil("revoke session", err)
+}
+
+// RevokeOwned ends all sessions of an owner, and returns how many there were. It misses none whose
+// sign-in was acknowledged before. Sign-ins that happen meanwhile may be ended or not; if
+// after ten passes there are still more, it says so in an error.
+func (m *Manager) RevokeOwned(ctx context.Context, owner string) (int, error) {
+	n, err := m.revokeOwned(ctx, owner, nil)
+	return n, errorUnlessNil("revoke sessions", err)
+}
+
+// RevokeOthers ends all sessions of the owner of s but s itself, and returns how many there were,
+// with the promise of [Manager.RevokeOwned]. Nobody owns the sessions that nobody signed in: for
+// one of these it does nothing.
+func (m *Manager) RevokeOthers(ctx context.Context, s *Session) (int, error) {
+	if err := s.Load(); err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	owner, keep := string(s.doc.meta.owner), []string{s.id}
+	s.mu.Unlock()
+	if owner == "" {
+		return 0, nil
+	}
+	// Another request may have given s a new ticket by now.
+	if st, err := m.load(ctx, s.id); err == nil && st.doc.meta.sealed {
+		keep = append(keep, string(st.doc.meta.next))
+	}
+	n, err := m.revokeOwned(ctx, owner, keep)
+	return n, errorUnlessNil("revoke other sessions", err)
+}
+
+func (m *Manager) revokeOwned(ctx context.Context, owner string, keep []string) (int, error) {
+	total, hash := 0, hexDigest(owner)
+	for range maxPasses {
+		ended := 0
+		err := m.eachOwned(ctx, hash, func(e Entry) error {
+			if slices.Contains(keep, e.ID) {
+				return nil
+			}
+			did, err := m.revoke(ctx, owner, e, keep)
+			if did {
+				ended++
+			}
+			return err
+		})
+		total += ended
+		if err != nil || ended == 0 {
+			return total, err
+		}
+	}
+	return total, fmt.Errorf("sessions kept appearing through %d passes; %d were ended", maxPasses, total)
+}
+
+func (m *Manager) eachOwned(ctx context.Context, hash string, do func(Entry) error) error {
+	for cursor := ""; ; {
+		entries, next, err := m.store.Owned(ctx, hash, cursor, pageSize)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if err := do(e); err != nil {
+				return err
+			}
+		}
+		if next == "" {
+			return nil
+		}
+		cursor = next
+	}
+}
+
+// revoke ends what an entry of the owner's index stands for, and reports whether there was anything.
+func (m *Manager) revoke(ctx context.Context, owner string, e Entry, keep []string) (bool, error) {
+	limit := newLimit(ctx, m.options.Timeout, true)
+	defer limit.release()
+	if e.Record.Version == "" { // about to be created, so that must fail
+		return m.endNext(limit, e.ID)
+	}
+	st, err := m.decode(ctx, e.ID, e.Record)
+	switch {
+	case err != nil || !m.now().Before(e.Record.Expires):
+		return false, nil
+	case st.doc.meta.sealed:
+		next := string(st.doc.meta.next)
+		if slices.Contains(keep, next) || string(st.doc.meta.nextOwner) != hexDigest(owner) {
+			return false, nil
+		}
+		return m.endNext(limit, next)
+	case !st.belongsTo(owner):
+		return false, nil
+	}
+	return m.endCommitting(limit, e.ID, &st)
+}
+
+// Sweep removes expired records, in batches, from a store that does not do so by itself, and returns how
+// many it removed. For any other store it does nothing. It may run beside requests and other sweeps.
+func (m *Manager) Sweep(ctx context.Context) (int, error) {
+	total := 0
+	for cursor := ""; ; {
+		n, next, err := m.store.Sweep(ctx, cursor, pageSize)
+		total += n
+		switch {
+		case errors.Is(err, errors.ErrUnsupported):
+			return total, nil
+		case err != nil:
+			return total, errorAt("sweep", err)
+		case next == "":
+			return total, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return total, errorAt("sweep", err)
+		}
+		cursor = next
+	}
+}
+
+func errorUnlessNil(operation string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return errorAt(operation, err)
+}

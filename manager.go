@@ -1,0 +1,144 @@
+package cloakroom
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Manager gives requests their sessions. It is safe for concurrent use, holds nothing that must be
+// closed, and does no work in the background. Make one with [New], usually one per site.
+type Manager struct {
+	store    FullStore
+	options  Options
+	gates    gates
+	bounds   bounds
+	reported reported
+	now      func() time.Time
+}
+
+// New returns a manager of the sessions in store. It fails when options are inconsistent, and
+// names the field and its value.
+func New(store Store, options Options) (*Manager, error) {
+	if store == nil {
+		return nil, errors.New("cloakroom: New: the store is nil")
+	}
+	options, err := options.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	m := &Manager{
+		store:   Complete(store),
+		options: options,
+		bounds:  bounds{bytes: options.MaxBytes, values: options.MaxValues},
+		now:     options.Now,
+	}
+	m.gates.init()
+	return m, nil
+}
+
+// Options returns the options in force, with their defaults filled in.
+func (m *Manager) Options() Options { return m.options }
+
+// Get returns the session of a request that passed through [Manager.Handler]. It does not load it
+// yet. For any other request it returns a session whose every use fails with [ErrNoMiddleware].
+func (m *Manager) Get(r *http.Request) *Session {
+	return m.FromContext(r.Context())
+}
+
+// FromContext is Get for code that has only the request's context.
+func (m *Manager) FromContext(ctx context.Context) *Session {
+	if x, ok := ctx.Value(m).(*exchange); ok {
+		return x.get()
+	}
+	s := m.open(ctx, nil, "", false)
+	s.err = ErrNoMiddleware
+	return s
+}
+
+// load returns the live session stored under id, or ErrNotFound. A record that cannot be read is
+// reported, once, and is none; so is one whose absolute deadline has passed.
+func (m *Manager) load(ctx context.Context, id string) (state, error) {
+	rec, err := m.store.Load(ctx, id)
+	if err != nil {
+		return state{}, err
+	}
+	st, err := m.decode(ctx, id, rec)
+	if err != nil {
+		return state{}, ErrNotFound
+	}
+	if now := m.now(); !now.Before(timeOf(st.doc.meta.deadline)) || !now.Before(rec.Expires) {
+		return state{}, ErrNotFound
+	}
+	return st, nil
+}
+
+// decode slices a record, and fills in what a store may leave out.
+func (m *Manager) decode(ctx context.Context, id string, rec Record) (state, error) {
+	doc, err := m.bounds.decode(rec.Data)
+	if err != nil {
+		if m.reported.first(id) {
+			m.log(ctx, slog.LevelError, "stored record reads as no session", publicID(id), &DecodeError{Err: err})
+		}
+		return state{}, err
+	}
+	if doc.meta.owner != nil && rec.Owner == "" {
+		rec.Owner = hexDigest(string(doc.meta.owner))
+	}
+	rec.Deadline = timeOf(doc.meta.deadline)
+	return state{id: id, rec: rec, doc: doc}, nil
+}
+
+// log reports what nobody is told otherwise.
+func (m *Manager) log(ctx context.Context, level slog.Level, message, publicID string, err error) {
+	attrs := make([]slog.Attr, 0, 2)
+	if publicID != "" {
+		attrs = append(attrs, slog.String("session", publicID))
+	}
+	if err != nil {
+		attrs = append(attrs, slog.Any("error", err))
+	}
+	m.options.Logger.LogAttrs(ctx, level, "cloakroom: "+message, attrs...)
+}
+
+// reported remembers which unreadable records were reported, in bounded room.
+type reported struct {
+	mu  sync.Mutex
+	ids map[string]struct{}
+}
+
+const reportedKept = 4096
+
+func (r *reported) first(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, known := r.ids[id]; known {
+		return false
+	}
+	if r.ids == nil || len(r.ids) >= reportedKept {
+		r.ids = make(map[string]struct{})
+	}
+	r.ids[id] = struct{}{}
+	return true
+}
+
+// backoff waits before a commit is tried again: a random time that grows to about 16 ms.
+func backoff(ctx context.Context, try int) error {
+	d := randomDuration(200 * time.Microsecond << min(try, 6))
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func errorAt(operation string, err error) error {
+	return fmt.Errorf("cloakroom: %s: %w", operation, err)
+}

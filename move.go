@@ -1,0 +1,131 @@
+package cloakroom
+
+import (
+	"errors"
+	"fmt"
+)
+
+// move stores the changed session under a new ticket and leaves a seal at the old id: a record
+// that reads as no session and takes no write, names the new id, and expires by itself. The old ticket
+// is dead before the new one is alive, and whoever ends the session by its old id, now or within the
+// next minute, ends the new one.
+func (c *commit) move() (result, error) {
+	c.ticket = newTicket()
+	c.newID = storeID(c.ticket)
+	for try := 0; ; try++ {
+		next, _, err := c.build(&c.base.doc, c.ops)
+		if err != nil {
+			return result{}, c.final(err)
+		}
+		next.id = c.newID
+		seal := c.m.seal(&c.base, c.newID, next.rec.Owner)
+		next.rec.Version, err = c.m.store.Move(c.ctx, c.base.id, c.base.rec, seal, c.newID, next.rec)
+		if errors.Is(err, errors.ErrUnsupported) {
+			return c.sealThenCreate()
+		}
+		switch {
+		case err == nil:
+			return result{state: next, ticket: c.ticket, written: true}, nil
+		case errors.Is(err, ErrNotFound):
+			return result{}, ErrEnded
+		case isRefusal(err):
+			return result{}, c.final(errorAt("commit: move record", err))
+		}
+		moved, err := c.reloadSealed(try, err)
+		if err != nil {
+			return result{}, err
+		}
+		if moved {
+			c.sealed = true
+			found, err := c.findCreated(try, c.newID, nil)
+			if errors.Is(err, ErrNotFound) {
+				err = ErrEnded // it was there, since both were written together
+			}
+			return result{state: found, ticket: c.ticket, written: true}, err
+		}
+	}
+}
+
+// sealThenCreate is move for a store that cannot do both at once. A crash in between leaves the
+// user signed out, never two live tickets.
+func (c *commit) sealThenCreate() (result, error) {
+	for try := 0; ; try++ {
+		next, _, err := c.build(&c.base.doc, c.ops)
+		if err != nil {
+			return result{}, c.final(err)
+		}
+		next.id = c.newID
+		_, err = c.m.store.Replace(c.ctx, c.base.id, c.base.rec, c.m.seal(&c.base, c.newID, next.rec.Owner))
+		switch {
+		case err == nil:
+			return c.createSealed(next)
+		case errors.Is(err, ErrNotFound):
+			return result{}, ErrEnded
+		case isRefusal(err):
+			return result{}, c.final(errorAt("commit: seal record", err))
+		}
+		if sealed, err := c.reloadSealed(try, err); err != nil {
+			return result{}, err
+		} else if sealed {
+			return c.createSealed(next)
+		}
+	}
+}
+
+// createSealed creates the new record of a session whose old one is sealed. After a failure it is
+// not tried again unless the record can be seen: somebody may have found the new one and ended it, and
+// it must not come back.
+func (c *commit) createSealed(next state) (result, error) {
+	var err error
+	c.sealed = true
+	next.rec.Version, err = c.m.store.Create(c.ctx, next.id, next.rec)
+	if err == nil {
+		return result{state: next, ticket: c.ticket, written: true}, nil
+	}
+	failure := errorAt("commit: create record under the new ticket; the old one is dead", err)
+	if isRefusal(err) {
+		return result{}, failure
+	}
+	found, err := c.findCreated(0, next.id, err)
+	if errors.Is(err, ErrNotFound) {
+		return result{}, fmt.Errorf("%w: %w", ErrUnknownOutcome, failure)
+	}
+	return result{state: found, ticket: c.ticket, written: true}, err
+}
+
+// reloadSealed gets the present record after moving it failed, and reports whether the seal of this
+// commit is there. If not, the record becomes the base to try again from.
+func (c *commit) reloadSealed(try int, failure error) (bool, error) {
+	present, err := c.reloadRecord(try, failure)
+	if err != nil {
+		return false, err
+	}
+	switch {
+	case present.doc.meta.sealed && string(present.doc.meta.next) == c.newID:
+		return true, nil
+	case present.doc.meta.sealed:
+		return false, ErrEnded
+	case !c.canTell(&present):
+		return false, errorAt("commit", errors.Join(ErrUnknownOutcome, c.doubtErr))
+	}
+	c.base = present
+	return false, nil
+}
+
+// seal returns the record that takes the place of a session. next and nextOwner are empty when it
+// ends there.
+func (m *Manager) seal(old *state, next, nextOwner string) Record {
+	d := document{format: old.doc.format, meta: meta{
+		created:   old.doc.meta.created,
+		deadline:  old.doc.meta.deadline,
+		sealed:    true,
+		next:      optionalBytes(next),
+		nextOwner: optionalBytes(nextOwner),
+		commits:   old.doc.meta.commits,
+	}}
+	r := Record{Data: d.encode(), Expires: m.now().Add(IndexGrace), Deadline: old.rec.Deadline}
+	if next != "" {
+		r.Owner = old.rec.Owner // so that who lists the owner's sessions finds the way to the new one
+	}
+	return r
+}

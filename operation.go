@@ -1,0 +1,150 @@
+package cloakroom
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+)
+
+// operation is one recorded change of a session. A commit applies all of them, in order, to the
+// record that it started from, and again to a newer one after a conflict.
+type operation struct {
+	kind   operationKind
+	name   string
+	value  []byte       // opSet: encoded, in format
+	format Format       // of value
+	typ    reflect.Type // opSet: what value was encoded from
+	change func(*draft) error
+	login  *login
+}
+
+type operationKind uint8
+
+const (
+	opSet operationKind = iota
+	opDelete
+	opClear
+	opChange // calls change
+	opLogin
+	opRenew
+)
+
+// login is what a sign-in notes.
+type login struct {
+	owner, userAgent, ip string
+	at, deadline         int64
+}
+
+// apply performs the operation on a draft.
+func (op *operation) apply(d *draft) error {
+	switch op.kind {
+	case opSet:
+		value, err := op.valueIn(d.format)
+		if err != nil {
+			return err
+		}
+		d.set(op.name, value)
+	case opDelete:
+		d.remove(op.name)
+	case opClear:
+		d.clear()
+	case opChange:
+		return op.change(d)
+	case opLogin:
+		if before := d.meta.owner; before != nil && string(before) != op.login.owner {
+			d.fields, d.owned = nil, true // what one owner left is none of the next one's business
+			d.meta.created = op.login.at
+		}
+		d.meta.owner = []byte(op.login.owner)
+		d.meta.userAgent = optionalBytes(op.login.userAgent)
+		d.meta.ip = optionalBytes(op.login.ip)
+		d.meta.authenticated = op.login.at
+		d.meta.deadline = op.login.deadline
+	case opRenew:
+	}
+	return nil
+}
+
+// valueIn returns the value in the format of the document that it goes into. That is another one than it was
+// encoded in only when somebody else replaced the record by one of the other format.
+func (op *operation) valueIn(f Format) ([]byte, error) {
+	if f == op.format {
+		return op.value, nil
+	}
+	v := reflect.New(op.typ)
+	if err := op.format.decode(op.value, v.Interface()); err != nil {
+		return nil, &DecodeError{op.name, err}
+	}
+	value, err := f.encode(v.Elem().Interface())
+	if err != nil {
+		return nil, fmt.Errorf("cloakroom: value %q cannot be encoded: %w", op.name, err)
+	}
+	return value, nil
+}
+
+func optionalBytes(s string) []byte {
+	if s == "" {
+		return nil
+	}
+	return []byte(s)
+}
+
+// applyAll performs operations on a copy of the document.
+func applyAll(base *document, ops []operation) (draft, error) {
+	d := draftOf(base)
+	for i := range ops {
+		if err := ops[i].apply(&d); err != nil {
+			return draft{}, err
+		}
+	}
+	return d, nil
+}
+
+// movesTicket reports whether operations ask for a new ticket.
+func movesTicket(ops []operation) bool { return firstLogin(ops) >= 0 || hasKind(ops, opRenew) }
+
+func hasKind(ops []operation, kind operationKind) bool {
+	for i := range ops {
+		if ops[i].kind == kind {
+			return true
+		}
+	}
+	return false
+}
+
+// firstLogin returns the position of the first sign-in, or -1.
+func firstLogin(ops []operation) int {
+	for i := range ops {
+		if ops[i].kind == opLogin {
+			return i
+		}
+	}
+	return -1
+}
+
+// maxNameBytes is how long the name of a value may be.
+const maxNameBytes = 255
+
+var errReservedName = errors.New("the name is reserved")
+
+// checkName refuses names that a document cannot hold or that have a meaning of their own.
+func checkName(name string) error {
+	switch {
+	case name == "" || len(name) > maxNameBytes:
+		return fmt.Errorf("cloakroom: key %.32q: a name has 1 to %d bytes", name, maxNameBytes)
+	case name[0] == '_' && (name == namePermanent || name == nameFlashes || strings.HasPrefix(name, nameReserved)):
+		return fmt.Errorf("cloakroom: key %.32q: %w", name, errReservedName)
+	case !utf8.ValidString(name):
+		return fmt.Errorf("cloakroom: key %.32q: a name is valid UTF-8", name)
+	}
+	return nil
+}
+
+// unchanged reports whether a draft says the same as the document that it came from, but for
+// times of sign-in.
+func (d *draft) unchanged(base *document) bool {
+	return (!d.owned || sameFields(d.fields, base.fields)) && bytes.Equal(d.meta.owner, base.meta.owner)
+}

@@ -1,0 +1,186 @@
+package cloakroom
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Options configure a [Manager]. The zero value is ready for production behind HTTPS: each field
+// states its default. [New] refuses what is inconsistent.
+type Options struct {
+	// ClientIP returns the address of a request's client, which is noted at sign-in and shown in
+	// the list of an owner's sessions; an empty string notes nothing. Behind a proxy, give a function that reads the
+	// header that your proxy sets. The default is the host part of RemoteAddr.
+	ClientIP func(*http.Request) string
+
+	// CookieName is the name of the cookie. The default is "__Host-session", which a browser accepts
+	// only with Secure, Path=/ and no Domain, so no other host and no plain-HTTP page can set it
+	// (RFC 6265bis section 4.1.3.2, ASVS 5.0 3.3.1), or "session" where Domain, Path or InsecureCookie ask for a
+	// cookie that such a name does not allow.
+	CookieName string
+
+	// Domain is the cookie's Domain attribute. The default is none: the cookie belongs to this host
+	// alone, and its subdomains do not see it.
+	Domain string
+
+	// ErrorHandler writes the response to a request whose session could not be loaded or
+	// committed: nothing of the handler's own response was sent, its headers are gone, and no cookie is set. err wraps
+	// what the store returned; it contains no ticket. The default writes a plain 503.
+	ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)
+
+	// Format is how new records are encoded. The default is [MessagePack].
+	Format Format
+
+	// Idle is how long a session lives without being used, at most Lifetime and at least a
+	// second. The default is 30 minutes, or Lifetime if that is shorter (ASVS 5.0 7.3.1). Use is noted
+	// about once per tenth of it, so a session may end up to a tenth early. To have no idle timeout, set it to Lifetime.
+	Idle time.Duration
+
+	// InsecureCookie leaves out the Secure attribute, for development over plain HTTP. The default is
+	// false.
+	InsecureCookie bool
+
+	// Lifetime is how long a session lives at most, counted from its start and again from each
+	// sign-in, however much it is used. The default is 12 hours (ASVS 5.0 7.3.2; NIST SP 800-63B-4 allows
+	// 12 hours at AAL3, 24 at AAL2, 30 days at AAL1).
+	Lifetime time.Duration
+
+	// Logger gets what nobody else is told: unreadable records, dropped changes, failed touches
+	// and failed commits. Sessions appear by their public ID. The default is [slog.Default].
+	Logger *slog.Logger
+
+	// MaxBytes is the greatest size of an encoded record in bytes. The default is 1 MiB.
+	MaxBytes int
+
+	// MaxValues is the greatest number of values in a session. The default is 256.
+	MaxValues int
+
+	// Now is the clock of both timeouts. The default is [time.Now].
+	Now func() time.Time
+
+	// Partitioned adds the Partitioned attribute (CHIPS), for pages embedded in other sites. It needs
+	// Secure. The default is false.
+	Partitioned bool
+
+	// Path is the cookie's Path attribute. The default is "/".
+	Path string
+
+	// Persistent makes cookies of new sessions outlive the browser, to the session's absolute
+	// deadline; see also [Session.SetPersistent]. The default is false: they end with the browser.
+	Persistent bool
+
+	// SameSite is the cookie's SameSite attribute. The default is [http.SameSiteLaxMode].
+	// [http.SameSiteNoneMode] needs Secure.
+	SameSite http.SameSite
+
+	// Timeout bounds each load and each commit, retries included, from 10 milliseconds to 20 seconds. The
+	// default is 1.5 seconds. A commit that queues behind others of the same session counts it from
+	// the latest of them that succeeded.
+	Timeout time.Duration
+}
+
+// withDefaults fills in the defaults and checks the result. Its errors name the field and the value.
+func (o Options) withDefaults() (Options, error) {
+	if o.ClientIP == nil {
+		o.ClientIP = remoteHost
+	}
+	if o.ErrorHandler == nil {
+		o.ErrorHandler = serviceUnavailable
+	}
+	if o.Lifetime == 0 {
+		o.Lifetime = 12 * time.Hour
+	}
+	if o.Idle == 0 {
+		o.Idle = min(30*time.Minute, o.Lifetime)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.MaxBytes == 0 {
+		o.MaxBytes = 1 << 20
+	}
+	if o.MaxValues == 0 {
+		o.MaxValues = 256
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Path == "" {
+		o.Path = "/"
+	}
+	if o.SameSite == 0 || o.SameSite == http.SameSiteDefaultMode {
+		o.SameSite = http.SameSiteLaxMode
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 1500 * time.Millisecond
+	}
+	if o.CookieName == "" {
+		o.CookieName = "session"
+		if !o.InsecureCookie && o.Domain == "" && o.Path == "/" {
+			o.CookieName = "__Host-session"
+		}
+	}
+	return o, errors.Join(o.checkLimits(), o.checkCookie())
+}
+
+func (o *Options) checkLimits() error {
+	switch {
+	case o.Lifetime < time.Second || o.Lifetime > 100*365*24*time.Hour:
+		return fmt.Errorf("cloakroom: Options.Lifetime is %v: it must be from one second to a hundred years", o.Lifetime)
+	case o.Idle < time.Second:
+		return fmt.Errorf("cloakroom: Options.Idle is %v: it must be at least one second", o.Idle)
+	case o.Idle > o.Lifetime:
+		return fmt.Errorf("cloakroom: Options.Idle is %v, longer than Options.Lifetime, %v", o.Idle, o.Lifetime)
+	case o.Timeout < 10*time.Millisecond || o.Timeout > 20*time.Second:
+		return fmt.Errorf("cloakroom: Options.Timeout is %v: it must be from 10ms to 20s", o.Timeout)
+	case o.Format > JSON:
+		return fmt.Errorf("cloakroom: Options.Format is %v: it must be MessagePack or JSON", o.Format)
+	case o.MaxBytes < 1024 || o.MaxBytes > 1<<30:
+		return fmt.Errorf("cloakroom: Options.MaxBytes is %d: it must be from 1024 to 1 GiB", o.MaxBytes)
+	case o.MaxValues < 1 || o.MaxValues > 1<<16:
+		return fmt.Errorf("cloakroom: Options.MaxValues is %d: it must be from 1 to 65536", o.MaxValues)
+	}
+	return nil
+}
+
+func (o *Options) checkCookie() error {
+	probe := http.Cookie{
+		Name: o.CookieName, Value: strings.Repeat("A", ticketLength), Domain: o.Domain, Path: o.Path,
+		SameSite: o.SameSite, Secure: !o.InsecureCookie, Partitioned: o.Partitioned,
+	}
+	lower := strings.ToLower(o.CookieName)
+	switch err := probe.Valid(); {
+	case o.SameSite < http.SameSiteLaxMode || o.SameSite > http.SameSiteNoneMode:
+		return fmt.Errorf("cloakroom: Options.SameSite is %d: it must be a mode of net/http", o.SameSite)
+	case o.SameSite == http.SameSiteNoneMode && o.InsecureCookie:
+		return errors.New("cloakroom: Options.SameSite is None, which browsers accept only with Secure, and Options.InsecureCookie is set")
+	case o.Partitioned && o.InsecureCookie:
+		return errors.New("cloakroom: Options.Partitioned is set, which browsers accept only with Secure, and Options.InsecureCookie is set too")
+	case !strings.HasPrefix(o.Path, "/"):
+		return fmt.Errorf("cloakroom: Options.Path is %q: it must begin with a slash", o.Path)
+	case strings.HasPrefix(lower, "__host-") && (o.InsecureCookie || o.Domain != "" || o.Path != "/"):
+		return fmt.Errorf("cloakroom: Options.CookieName is %q, which browsers accept only with Secure, Path=/ and no Domain (RFC 6265bis section 4.1.3.2)", o.CookieName)
+	case strings.HasPrefix(lower, "__secure-") && o.InsecureCookie:
+		return fmt.Errorf("cloakroom: Options.CookieName is %q, which browsers accept only with Secure (RFC 6265bis section 4.1.3.1)", o.CookieName)
+	case err != nil:
+		return fmt.Errorf("cloakroom: Options.CookieName %q, Domain %q or Path %q: %w", o.CookieName, o.Domain, o.Path, err)
+	}
+	return nil
+}
+
+func remoteHost(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+func serviceUnavailable(w http.ResponseWriter, _ *http.Request, _ error) {
+	http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+}

@@ -1,0 +1,59 @@
+package cloakroom
+
+import "slices"
+
+// Tx is what [Session.Transact] passes to its function: the session's values as they will be
+// committed. It is valid until that function returns.
+type Tx struct {
+	d   draft
+	err error
+	log func(error)
+}
+
+// Transact changes several values in one exact read-modify-write: fn reads and sets them through tx,
+// and what it did is committed now, with everything that is pending, in order. fn is called again on newer values when
+// another request committed some meanwhile, so it must depend on them alone, have no effect
+// besides, and use tx, not the session. When fn returns an error, nothing of what it did is stored, and
+// Transact returns that error. [ErrEnded] means that the session was ended meanwhile.
+func (s *Session) Transact(fn func(tx *Tx) error) error {
+	return s.commit(&operation{kind: opChange, change: func(d *draft) error {
+		tx := &Tx{d: *d, log: s.report}
+		tx.d.fields, tx.d.owned = slices.Clone(d.fields), true
+		err := fn(tx)
+		if err == nil {
+			err = tx.err
+		}
+		tx.err = ErrFinished
+		if err != nil {
+			return err
+		}
+		*d = tx.d
+		return nil
+	}})
+}
+
+func (tx *Tx) read(name string) ([]byte, Format, error) {
+	if tx.err != nil {
+		return nil, tx.d.format, tx.err
+	}
+	return tx.d.value(name), tx.d.format, nil
+}
+
+func (tx *Tx) write(op operation) {
+	if tx.err == nil {
+		tx.err = op.apply(&tx.d)
+	}
+}
+
+func (tx *Tx) fail(err error) {
+	if tx.err == nil {
+		tx.err = err
+	}
+}
+
+func (tx *Tx) report(err error) { tx.log(err) }
+
+var (
+	_ Values = (*Session)(nil)
+	_ Values = (*Tx)(nil)
+)
