@@ -1,0 +1,206 @@
+package memstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/cloakroom-go/cloakroom"
+)
+
+// Load implements [cloakroom.Store]. It allocates nothing.
+func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
+	if err := s.check(ctx, "load"); err != nil {
+		return cloakroom.Record{}, err
+	}
+	now := s.nanos()
+	sh := &s.shards[s.hash(id)]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	it, _ := sh.live(id, now)
+	if it == nil {
+		return cloakroom.Record{}, cloakroom.ErrNotFound
+	}
+	return it.record(), nil
+}
+
+func (it *item) record() cloakroom.Record {
+	return cloakroom.Record{
+		Data:     it.data,
+		Expires:  fromNanos(it.expires),
+		Owner:    it.owner.named(),
+		Deadline: fromNanos(it.deadline),
+		Version:  it.version,
+	}
+}
+
+// makingRoom runs write, and once more after a sweep when it found the store full.
+func (s *Store) makingRoom(write func() (cloakroom.Version, error)) (cloakroom.Version, error) {
+	v, err := write()
+	if err == cloakroom.ErrFull {
+		s.sweepAll()
+		v, err = write()
+	}
+	return v, err
+}
+
+// Create implements [cloakroom.Store]. At a limit it returns [cloakroom.ErrFull], see
+// [Options.MaxBytes].
+func (s *Store) Create(ctx context.Context, id string, r cloakroom.Record) (cloakroom.Version, error) {
+	if err := s.check(ctx, "create"); err != nil {
+		return "", err
+	}
+	if s.tooLarge(id, r) {
+		return "", cloakroom.ErrTooLarge
+	}
+	v, err := s.makingRoom(func() (cloakroom.Version, error) { return s.create(id, r) })
+	if err == nil {
+		s.arm()
+	}
+	return v, err
+}
+
+func (s *Store) tooLarge(id string, r cloakroom.Record) bool {
+	return s.maxBytes > 0 && size(id, r.Data) > s.maxBytes
+}
+
+func (s *Store) create(id string, r cloakroom.Record) (cloakroom.Version, error) {
+	now := s.nanos()
+	n := s.hash(id)
+	sh := &s.shards[n]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if err := s.vacate(n, id, now); err != nil {
+		return "", err
+	}
+	if !s.reserve(1, size(id, r.Data)) {
+		return "", cloakroom.ErrFull
+	}
+	return s.insert(n, id, r), nil
+}
+
+// vacate makes id free if its record has expired, and fails if that is alive.
+func (s *Store) vacate(n int, id string, now int64) error {
+	sh := &s.shards[n]
+	slot, ok := sh.byID[id]
+	if !ok {
+		return nil
+	}
+	if sh.at(slot).expires > now {
+		return cloakroom.ErrExists
+	}
+	s.remove(n, slot)
+	return nil
+}
+
+// Replace implements [cloakroom.Store]. It recognises old by its version.
+func (s *Store) Replace(ctx context.Context, id string, old, new cloakroom.Record) (cloakroom.Version, error) {
+	if err := s.check(ctx, "replace"); err != nil {
+		return "", err
+	}
+	if s.tooLarge(id, new) {
+		return "", cloakroom.ErrTooLarge
+	}
+	return s.makingRoom(func() (cloakroom.Version, error) { return s.replace(id, old.Version, new) })
+}
+
+func (s *Store) replace(id string, old cloakroom.Version, new cloakroom.Record) (cloakroom.Version, error) {
+	now := s.nanos()
+	n := s.hash(id)
+	sh := &s.shards[n]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	it, slot := sh.live(id, now)
+	if it == nil {
+		return "", cloakroom.ErrNotFound
+	}
+	if it.version != old {
+		return "", cloakroom.ErrConflict
+	}
+	if !s.reserve(0, int64(len(new.Data)-len(it.data))) {
+		return "", cloakroom.ErrFull
+	}
+	return s.update(n, slot, new), nil
+}
+
+// Touch implements [cloakroom.Store].
+func (s *Store) Touch(ctx context.Context, id string, _ cloakroom.Record, expires time.Time) error {
+	if err := s.check(ctx, "touch"); err != nil {
+		return err
+	}
+	now := s.nanos()
+	sh := &s.shards[s.hash(id)]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	it, _ := sh.live(id, now)
+	if it == nil {
+		return cloakroom.ErrNotFound
+	}
+	sh.expire(it, nanos(expires))
+	return nil
+}
+
+// Delete implements [cloakroom.Store].
+func (s *Store) Delete(ctx context.Context, id string, r cloakroom.Record) error {
+	if err := s.check(ctx, "delete"); err != nil {
+		return err
+	}
+	now := s.nanos()
+	n := s.hash(id)
+	sh := &s.shards[n]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	it, slot := sh.live(id, now)
+	if it == nil {
+		return cloakroom.ErrNotFound
+	}
+	if r.Version != "" && it.version != r.Version {
+		return cloakroom.ErrConflict
+	}
+	s.remove(n, slot)
+	return nil
+}
+
+// Move implements [cloakroom.Mover].
+func (s *Store) Move(ctx context.Context, id string, old, seal cloakroom.Record, newID string, new cloakroom.Record) (cloakroom.Version, error) {
+	if err := s.check(ctx, "move"); err != nil {
+		return "", err
+	}
+	if s.tooLarge(id, seal) || s.tooLarge(newID, new) {
+		return "", cloakroom.ErrTooLarge
+	}
+	v, err := s.makingRoom(func() (cloakroom.Version, error) {
+		return s.move(id, old.Version, seal, newID, new)
+	})
+	if err == nil {
+		s.arm()
+	}
+	return v, err
+}
+
+func (s *Store) move(id string, old cloakroom.Version, seal cloakroom.Record, newID string, new cloakroom.Record) (cloakroom.Version, error) {
+	now := s.nanos()
+	from, to := s.hash(id), s.hash(newID)
+	for _, n := range [...]int{min(from, to), max(from, to)} { // in order, or two moves could deadlock
+		s.shards[n].mu.Lock()
+		defer s.shards[n].mu.Unlock()
+		if from == to {
+			break
+		}
+	}
+	it, slot := s.shards[from].live(id, now)
+	if it == nil {
+		return "", cloakroom.ErrNotFound
+	}
+	if it.version != old {
+		return "", cloakroom.ErrConflict
+	}
+	if err := s.vacate(to, newID, now); err != nil {
+		return "", err
+	}
+	if !s.reserve(1, size(newID, new.Data)+int64(len(seal.Data)-len(it.data))) {
+		return "", cloakroom.ErrFull
+	}
+	v := s.insert(to, newID, new)
+	s.update(from, slot, seal)
+	return v, nil
+}
