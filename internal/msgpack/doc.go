@@ -33,6 +33,8 @@
 // both MarshalText and UnmarshalText is a str, whether their receivers are
 // values or pointers. Half a pair is ignored, so that nothing is written that
 // cannot be read. As map keys such types are a str, by their text methods.
+// A struct that embeds such a type has its methods too, and so is encoded as
+// that alone, as in encoding/json: give the embedded value a field name.
 //
 // Decoding into an empty interface gives nil, bool, int64 (uint64 when above
 // math.MaxInt64), float64, string, []byte, []any, map[string]any (map[any]any
