@@ -149,8 +149,10 @@ func TestEncodeRefuses(t *testing.T) {
 
 type grumpy struct{ N int }
 
-func (g grumpy) MarshalText() ([]byte, error)     { return nil, fmt.Errorf("secret %d", g.N) }
-func (g *grumpy) UnmarshalText(text []byte) error { return fmt.Errorf("secret %s: %w", text, errSecret) }
+func (g grumpy) MarshalText() ([]byte, error) { return nil, fmt.Errorf("secret %d", g.N) }
+func (g *grumpy) UnmarshalText(text []byte) error {
+	return fmt.Errorf("secret %s: %w", text, errSecret)
+}
 
 var errSecret = errors.New("secret")
 
