@@ -102,7 +102,7 @@ type decoder struct {
 	lim    Limits
 }
 
-// value decodes the value b starts with into v, which can be set.
+// value decodes the value b starts with into v, which has an address.
 func (d *decoder) value(b []byte, v reflect.Value) (rest []byte, err error) {
 	k := kindOf(b)
 	if k == kindNil {
@@ -137,14 +137,14 @@ func (d *decoder) value(b []byte, v reflect.Value) (rest []byte, err error) {
 		if err != nil {
 			return nil, d.at(b, err)
 		}
-		v.Set(reflect.ValueOf(when))
+		*v.Addr().Interface().(*time.Time) = when
 		return rest, nil
 	case formExt:
 		typ, data, rest, err := ReadExt(b)
 		if err != nil {
 			return nil, d.at(b, err)
 		}
-		v.Set(reflect.ValueOf(Ext{typ, bytes.Clone(data)}))
+		*v.Addr().Interface().(*Ext) = Ext{typ, bytes.Clone(data)}
 		return rest, nil
 	case formBinary:
 		if k != kindBytes {

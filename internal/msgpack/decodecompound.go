@@ -22,8 +22,12 @@ func (d *decoder) slice(b []byte, v reflect.Value) (rest []byte, err error) {
 	if err := d.charge(n, t.Elem()); err != nil {
 		return nil, err
 	}
-	s := reflect.MakeSlice(t, 0, start(n, t.Elem().Size(), len(rest)))
-	v.Set(s)
+	if n == 0 {
+		v.Set(reflect.MakeSlice(t, 0, 0))
+		return rest, nil
+	}
+	v.SetZero()
+	v.Grow(start(n, t.Elem().Size(), len(rest)))
 	for i := range n {
 		if i == v.Cap() {
 			v.Grow(min(n-i, max(i, 1)))

@@ -110,6 +110,9 @@ func (e *encoder) value(dst []byte, v reflect.Value, depth int) ([]byte, error) 
 	info := infoOf(t)
 	switch info.form {
 	case formTime:
+		if v.CanAddr() { // saves a copy on the heap
+			return AppendTime(dst, *v.Addr().Interface().(*time.Time)), nil
+		}
 		return AppendTime(dst, v.Interface().(time.Time)), nil
 	case formExt:
 		return e.ext(dst, v.Interface().(Ext))

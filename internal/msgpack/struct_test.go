@@ -17,6 +17,11 @@ type Inner struct {
 	B string `json:"b"`
 }
 
+type Self struct {
+	*Self
+	N int
+}
+
 type hidden struct{ C int }
 
 type Deep struct {
@@ -88,6 +93,7 @@ func TestStructForm(t *testing.T) {
 			A string
 		}{Inner{1, "b"}, "outer"}, `{b:"b" A:"outer"}`},
 		{struct{ hidden }{hidden{3}}, `{C:3}`},
+		{Self{nil, 1}, `{N:1}`},
 		{struct{ Deep }{Deep{nil, 4}}, `{D:4}`},
 		{struct{ Deep }{Deep{&Inner{1, "b"}, 4}}, `{A:1 b:"b" D:4}`},
 		{struct {
