@@ -1,0 +1,412 @@
+package storetest
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/stores/memstore"
+)
+
+// broken is a store that keeps the contract except where a test overrides it.
+type broken struct {
+	cloakroom.FullStore
+	create  func(ctx context.Context, id string, r cloakroom.Record) (cloakroom.Version, error)
+	replace func(ctx context.Context, id string, old, new cloakroom.Record) (cloakroom.Version, error)
+	load    func(ctx context.Context, id string) (cloakroom.Record, error)
+	touch   func(ctx context.Context, id string, r cloakroom.Record, expires time.Time) error
+	remove  func(ctx context.Context, id string, r cloakroom.Record) error
+	move    func(ctx context.Context, id string, old, seal cloakroom.Record, newID string, new cloakroom.Record) (cloakroom.Version, error)
+	owned   func(ctx context.Context, owner, cursor string, limit int) ([]cloakroom.Entry, string, error)
+	sweep   func(ctx context.Context, cursor string, limit int) (int, string, error)
+}
+
+func (b *broken) Create(ctx context.Context, id string, r cloakroom.Record) (cloakroom.Version, error) {
+	if b.create != nil {
+		return b.create(ctx, id, r)
+	}
+	return b.FullStore.Create(ctx, id, r)
+}
+
+func (b *broken) Replace(ctx context.Context, id string, old, new cloakroom.Record) (cloakroom.Version, error) {
+	if b.replace != nil {
+		return b.replace(ctx, id, old, new)
+	}
+	return b.FullStore.Replace(ctx, id, old, new)
+}
+
+func (b *broken) Load(ctx context.Context, id string) (cloakroom.Record, error) {
+	if b.load != nil {
+		return b.load(ctx, id)
+	}
+	return b.FullStore.Load(ctx, id)
+}
+
+func (b *broken) Touch(ctx context.Context, id string, r cloakroom.Record, expires time.Time) error {
+	if b.touch != nil {
+		return b.touch(ctx, id, r, expires)
+	}
+	return b.FullStore.Touch(ctx, id, r, expires)
+}
+
+func (b *broken) Delete(ctx context.Context, id string, r cloakroom.Record) error {
+	if b.remove != nil {
+		return b.remove(ctx, id, r)
+	}
+	return b.FullStore.Delete(ctx, id, r)
+}
+
+func (b *broken) Move(ctx context.Context, id string, old, seal cloakroom.Record, newID string, new cloakroom.Record) (cloakroom.Version, error) {
+	if b.move != nil {
+		return b.move(ctx, id, old, seal, newID, new)
+	}
+	return b.FullStore.Move(ctx, id, old, seal, newID, new)
+}
+
+func (b *broken) Owned(ctx context.Context, owner, cursor string, limit int) ([]cloakroom.Entry, string, error) {
+	if b.owned != nil {
+		return b.owned(ctx, owner, cursor, limit)
+	}
+	return b.FullStore.Owned(ctx, owner, cursor, limit)
+}
+
+func (b *broken) Sweep(ctx context.Context, cursor string, limit int) (int, string, error) {
+	if b.sweep != nil {
+		return b.sweep(ctx, cursor, limit)
+	}
+	return b.FullStore.Sweep(ctx, cursor, limit)
+}
+
+// Each of these stores breaks one sentence of the contract, and the rules named must catch it.
+var brokenStores = []struct {
+	name   string
+	caught []string
+	spoil func(b *broken, s cloakroom.FullStore, now func() time.Time)
+}{
+	{"a Replace that always wins", []string{"replace/conflict", "replace/other-record", "race/counter", "race/replace"},
+		func(b *broken, s cloakroom.FullStore, _ func() time.Time) {
+			b.replace = func(ctx context.Context, id string, _, new cloakroom.Record) (cloakroom.Version, error) {
+				return overwrite(ctx, s, id, new)
+			}
+		}},
+	{"a Replace that recreates a deleted record", []string{"replace/missing", "expired/replace", "race/deletion-wins"},
+		func(b *broken, s cloakroom.FullStore, _ func() time.Time) {
+			b.replace = func(ctx context.Context, id string, old, new cloakroom.Record) (cloakroom.Version, error) {
+				v, err := s.Replace(ctx, id, old, new)
+				if err == cloakroom.ErrNotFound {
+					return s.Create(ctx, id, new)
+				}
+				return v, err
+			}
+		}},
+	{"a Load that returns an expired record", []string{"expired/load", "expiry/touch-earlier", "expiry/replace"},
+		func(b *broken, s cloakroom.FullStore, now func() time.Time) {
+			var last sync.Map
+			keep := func(id string, v cloakroom.Version, r cloakroom.Record, err error) {
+				if err == nil {
+					r.Version = v
+					last.Store(id, r)
+				}
+			}
+			b.create = func(ctx context.Context, id string, r cloakroom.Record) (cloakroom.Version, error) {
+				v, err := s.Create(ctx, id, r)
+				keep(id, v, r, err)
+				return v, err
+			}
+			b.replace = func(ctx context.Context, id string, old, new cloakroom.Record) (cloakroom.Version, error) {
+				v, err := s.Replace(ctx, id, old, new)
+				keep(id, v, new, err)
+				return v, err
+			}
+			b.remove = func(ctx context.Context, id string, r cloakroom.Record) error {
+				err := s.Delete(ctx, id, r)
+				if err == nil {
+					last.Delete(id)
+				}
+				return err
+			}
+			b.load = func(ctx context.Context, id string) (cloakroom.Record, error) {
+				r, err := s.Load(ctx, id)
+				if before, ok := last.Load(id); ok && err == cloakroom.ErrNotFound {
+					return before.(cloakroom.Record), nil
+				}
+				return r, err
+			}
+		}},
+	{"a Touch that rewrites data", []string{"touch/stale-record", "touch/moves-nothing", "race/touch-replace"},
+		func(b *broken, s cloakroom.FullStore, _ func() time.Time) {
+			b.touch = func(ctx context.Context, id string, r cloakroom.Record, expires time.Time) error {
+				if _, err := s.Load(ctx, id); err != nil {
+					return err
+				}
+				r.Expires = expires
+				_, err := overwrite(ctx, s, id, r)
+				return err
+			}
+		}},
+	{"a Touch that does nothing", []string{"touch/moves-nothing", "touch/missing", "expiry/touch-later"},
+		func(b *broken, s cloakroom.FullStore, _ func() time.Time) {
+			b.touch = func(context.Context, string, cloakroom.Record, time.Time) error { return nil }
+		}},
+	{"an Owned that returns a deleted record", []string{"owned/not-deleted", "owned/create-again"},
+		func(b *broken, s cloakroom.FullStore, _ func() time.Time) {
+			var gone sync.Map // owner to entry
+			b.remove = func(ctx context.Context, id string, r cloakroom.Record) error {
+				err := s.Delete(ctx, id, r)
+				if err == nil {
+					gone.Store(r.Owner, cloakroom.Entry{ID: id, Record: r})
+				}
+				return err
+			}
+			b.owned = func(ctx context.Context, owner, cursor string, limit int) ([]cloakroom.Entry, string, error) {
+				page, next, err := s.Owned(ctx, owner, cursor, limit)
+				if e, ok := gone.Load(owner); ok {
+					page = append(page, e.(cloakroom.Entry))
+				}
+				return page, next, err
+			}
+		}},
+	{"an Owned that stops after its first page", []string{"owned/live-records", "owned/during-writes"},
+		func(b *broken, s cloakroom.FullStore, _ func() time.Time) {
+			b.owned = func(ctx context.Context, owner, cursor string, limit int) ([]cloakroom.Entry, string, error) {
+				page, _, err := s.Owned(ctx, owner, cursor, limit)
+				return page, "", err
+			}
+		}},
+	{"a Delete that ignores its version", []string{"delete/version", "race/replace-delete"},
+		func(b *broken, s cloakroom.FullStore, _ func() time.Time) {
+			b.remove = func(ctx context.Context, id string, r cloakroom.Record) error {
+				r.Version = ""
+				return s.Delete(ctx, id, r)
+			}
+		}},
+	{"a Delete that reports nothing missing", []string{"delete/missing", "race/delete"},
+		func(b *broken, s cloakroom.FullStore, _ func() time.Time) {
+			b.remove = func(ctx context.Context, id string, r cloakroom.Record) error {
+				return ignore(s.Delete(ctx, id, r), cloakroom.ErrNotFound)
+			}
+		}},
+	{"a Create that overwrites", []string{"create/exists", "race/create"},
+		func(b *broken, s cloakroom.FullStore, _ func() time.Time) {
+			b.create = func(ctx context.Context, id string, r cloakroom.Record) (cloakroom.Version, error) {
+				return overwrite(ctx, s, id, r)
+			}
+		}},
+	{"ids without case", []string{"id/byte-for-byte"},
+		func(b *broken, s cloakroom.FullStore, _ func() time.Time) { folded(b, s, strings.ToLower) }},
+	{"ids without trailing spaces", []string{"id/byte-for-byte"},
+		func(b *broken, s cloakroom.FullStore, _ func() time.Time) {
+			folded(b, s, func(id string) string { return strings.TrimRight(id, " ") })
+		}},
+	{"ids of 254 bytes", []string{"id/byte-for-byte"},
+		func(b *broken, s cloakroom.FullStore, _ func() time.Time) {
+			folded(b, s, func(id string) string { return id[:min(254, len(id))] })
+		}},
+	{"a Move that leaves the old record alive", []string{"move/both", "move/race"},
+		func(b *broken, s cloakroom.FullStore, _ func() time.Time) {
+			b.move = func(ctx context.Context, id string, old, _ cloakroom.Record, newID string, new cloakroom.Record) (cloakroom.Version, error) {
+				if r, err := s.Load(ctx, id); err != nil || r.Version != old.Version {
+					return "", ignoreTo(err, cloakroom.ErrConflict)
+				}
+				return s.Create(ctx, newID, new)
+			}
+		}},
+	{"a Move in two steps", []string{"move/exists"},
+		func(b *broken, s cloakroom.FullStore, _ func() time.Time) {
+			b.move = func(ctx context.Context, id string, old, seal cloakroom.Record, newID string, new cloakroom.Record) (cloakroom.Version, error) {
+				if _, err := s.Replace(ctx, id, old, seal); err != nil {
+					return "", err
+				}
+				return s.Create(ctx, newID, new)
+			}
+		}},
+	{"a Sweep that removes live records", []string{"sweep/expired-only"},
+		func(b *broken, s cloakroom.FullStore, _ func() time.Time) {
+			b.sweep = func(ctx context.Context, cursor string, limit int) (int, string, error) {
+				page, next, err := s.All(ctx, cursor, limit)
+				for _, e := range page {
+					s.Delete(ctx, e.ID, cloakroom.Record{})
+				}
+				return len(page), next, err
+			}
+		}},
+	{"versions that come back", []string{"version/never-reused", "replace/other-record"},
+		func(b *broken, s cloakroom.FullStore, _ func() time.Time) { shortVersions(b, s) }},
+	{"a context that is ignored", []string{"context/ended"},
+		func(b *broken, s cloakroom.FullStore, _ func() time.Time) {
+			b.load = func(_ context.Context, id string) (cloakroom.Record, error) { return s.Load(context.Background(), id) }
+		}},
+}
+
+// overwrite stores r whatever is there.
+func overwrite(ctx context.Context, s cloakroom.Store, id string, r cloakroom.Record) (cloakroom.Version, error) {
+	for {
+		old, err := s.Load(ctx, id)
+		var v cloakroom.Version
+		if err == nil {
+			v, err = s.Replace(ctx, id, old, r)
+		} else if err == cloakroom.ErrNotFound {
+			v, err = s.Create(ctx, id, r)
+		}
+		if ignore(err, cloakroom.ErrConflict, cloakroom.ErrExists, cloakroom.ErrNotFound) != nil || err == nil {
+			return v, err
+		}
+	}
+}
+
+func ignoreTo(err, other error) error {
+	if err != nil {
+		return err
+	}
+	return other
+}
+
+// folded makes a store that takes ids for the same that fold to the same.
+func folded(b *broken, s cloakroom.FullStore, fold func(string) string) {
+	b.create = func(ctx context.Context, id string, r cloakroom.Record) (cloakroom.Version, error) {
+		return s.Create(ctx, fold(id), r)
+	}
+	b.load = func(ctx context.Context, id string) (cloakroom.Record, error) { return s.Load(ctx, fold(id)) }
+	b.remove = func(ctx context.Context, id string, r cloakroom.Record) error { return s.Delete(ctx, fold(id), r) }
+}
+
+// shortVersions makes a store whose versions count from 1 for every life of a record.
+func shortVersions(b *broken, s cloakroom.FullStore) {
+	var mu sync.Mutex
+	counts := map[string]byte{}
+	short := func(id string) cloakroom.Version { return cloakroom.Version([]byte{'v', counts[id]}) }
+	b.create = func(ctx context.Context, id string, r cloakroom.Record) (cloakroom.Version, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		_, err := s.Create(ctx, id, r)
+		if err != nil {
+			return "", err
+		}
+		counts[id] = 1
+		return short(id), nil
+	}
+	b.load = func(ctx context.Context, id string) (cloakroom.Record, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		r, err := s.Load(ctx, id)
+		r.Version = short(id)
+		return r, err
+	}
+	b.replace = func(ctx context.Context, id string, old, new cloakroom.Record) (cloakroom.Version, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		r, err := s.Load(ctx, id)
+		if err != nil {
+			return "", err
+		}
+		if old.Version != short(id) {
+			return "", cloakroom.ErrConflict
+		}
+		if _, err := s.Replace(ctx, id, r, new); err != nil {
+			return "", err
+		}
+		counts[id]++
+		return short(id), nil
+	}
+	b.remove = func(ctx context.Context, id string, r cloakroom.Record) error {
+		mu.Lock()
+		defer mu.Unlock()
+		current, err := s.Load(ctx, id)
+		if err != nil {
+			return err
+		}
+		if r.Version != "" && r.Version != short(id) {
+			return cloakroom.ErrConflict
+		}
+		return s.Delete(ctx, id, current)
+	}
+}
+
+func TestBrokenStoresAreCaught(t *testing.T) {
+	for _, tt := range brokenStores {
+		t.Run(strings.ReplaceAll(tt.name, " ", "-"), func(t *testing.T) {
+			for _, name := range tt.caught {
+				clock := &testClock{now: time.Now()}
+				s := memstore.New(memstore.Options{Now: clock.Now, SweepEvery: -1})
+				defer s.Close()
+				b := &broken{FullStore: s}
+				tt.spoil(b, s, clock.Now)
+				cfg := Config{Abilities: []Ability{Moves, Owners, Lists, Sweeps}, Advance: clock.Advance, Now: clock.Now}
+				if err := check(t.Context(), ruleNamed(t, name), cfg, b, b); err == nil {
+					t.Errorf("the rule %s did not catch it", name)
+				} else {
+					t.Logf("%s: %v", name, err)
+				}
+			}
+		})
+	}
+}
+
+// The stores above are broken by what they override, not by being wrapped.
+func TestWrappedStorePasses(t *testing.T) {
+	clock := &testClock{now: time.Now()}
+	s := memstore.New(memstore.Options{Now: clock.Now})
+	defer s.Close()
+	Run(t, Config{
+		Abilities: []Ability{Moves, Owners, Lists, Sweeps},
+		Advance:   clock.Advance,
+		Now:       clock.Now,
+		Open:      func(testing.TB) cloakroom.Store { return &broken{FullStore: s} },
+		Peer:      func(testing.TB) cloakroom.Store { return NewFaulty(s) },
+	})
+}
+
+// A store that lost an ability fails the rules of that ability.
+func TestLostAbilityIsCaught(t *testing.T) {
+	s := memstore.New(memstore.Options{})
+	defer s.Close()
+	bare := struct{ cloakroom.Store }{s}
+	for _, r := range rules {
+		if r.needs == "" {
+			continue
+		}
+		if err := check(t.Context(), r, Config{}, bare, bare); err == nil {
+			t.Errorf("the rule %s passes on a store without %s", r.name, r.needs)
+		}
+	}
+}
+
+func ruleNamed(t *testing.T, name string) rule {
+	for _, r := range rules {
+		if r.name == name {
+			return r
+		}
+	}
+	t.Fatalf("there is no rule %s", name)
+	return rule{}
+}
+
+func TestRulesAreNamedAndExplained(t *testing.T) {
+	seen := map[string]bool{}
+	for _, r := range rules {
+		if r.name == "" || seen[r.name] || !strings.HasSuffix(r.rule, ".") || r.check == nil {
+			t.Errorf("rule %q: unnamed, twice, or unexplained", r.name)
+		}
+		seen[r.name] = true
+	}
+}
+
+type testClock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *testClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *testClock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}

@@ -1,0 +1,110 @@
+package storetest
+
+import (
+	"time"
+
+	"github.com/cloakroom-go/cloakroom"
+)
+
+// Rules of records whose time has come.
+var expiryRules = []rule{
+	{name: "expired/load", rule: "Load never returns an expired record.",
+		check: func(c *caseT) {
+			id, _ := c.expired()
+			c.missing(id)
+		}},
+	{name: "expired/replace", rule: "Replace never revives an expired record.",
+		check: func(c *caseT) {
+			id, r := c.expired()
+			_, err := c.store.Replace(c.ctx, id, r, c.record("second"))
+			c.want(err, cloakroom.ErrNotFound, "Replace of an expired record")
+			c.missing(id)
+		}},
+	{name: "expired/touch", rule: "Touch never revives an expired record.",
+		check: func(c *caseT) {
+			id, r := c.expired()
+			c.want(c.store.Touch(c.ctx, id, r, c.record("").Expires), cloakroom.ErrNotFound, "Touch of an expired record")
+			c.missing(id)
+		}},
+	{name: "expired/delete", rule: "An expired record is gone for Delete.",
+		check: func(c *caseT) {
+			id, r := c.expired()
+			c.want(c.store.Delete(c.ctx, id, r), cloakroom.ErrNotFound, "Delete of an expired record")
+			id, _ = c.expired()
+			c.want(c.store.Delete(c.ctx, id, cloakroom.Record{}), cloakroom.ErrNotFound, "unconditional Delete of an expired record")
+		}},
+	{name: "expired/create", rule: "Create may take the place of an expired record.",
+		check: func(c *caseT) {
+			id, before := c.expired()
+			r := c.create(id, c.record("second"))
+			c.holds(id, r)
+			_, err := c.store.Replace(c.ctx, id, before, c.record("third"))
+			c.want(err, cloakroom.ErrConflict, "Replace of the expired record's version")
+			c.holds(id, r)
+		}},
+	{name: "expiry/touch-earlier", rule: "Touch sets the expiry, to an earlier time too.",
+		check: func(c *caseT) {
+			id := random()
+			r := c.create(id, c.record("first"))
+			c.want(c.store.Touch(c.ctx, id, r, c.cfg.Now().Add(c.short())), nil, "Touch")
+			c.pass()
+			c.missing(id)
+		}},
+	{name: "expiry/touch-later", rule: "A touched record lives until the expiry that the touch set.",
+		check: func(c *caseT) {
+			id := random()
+			r := c.record("first")
+			r.Expires = c.cfg.Now().Add(10 * c.short())
+			r = c.create(id, r)
+			c.want(c.peer.Touch(c.ctx, id, r, c.record("").Expires), nil, "Touch")
+			for range 10 {
+				c.pass()
+			}
+			c.holds(id, r)
+		}},
+	{name: "expiry/replace", rule: "Replace sets the expiry of new, earlier or later.",
+		check: func(c *caseT) {
+			earlier, later := random(), random()
+			e := c.create(earlier, c.record("first"))
+			l := c.record("first")
+			l.Expires = c.cfg.Now().Add(10 * c.short())
+			l = c.create(later, l)
+			l.Expires = c.record("").Expires
+			l = c.replace(later, l, "second")
+			e.Expires = c.cfg.Now().Add(c.short())
+			c.replace(earlier, e, "second")
+			for range 10 {
+				c.pass()
+			}
+			c.missing(earlier)
+			c.holds(later, l)
+		}},
+	{name: "expiry/born-expired", rule: "A record whose expiry has come is gone, also when it never lived.",
+		check: func(c *caseT) {
+			id := random()
+			r := c.record("first")
+			r.Expires = c.cfg.Now().Add(-time.Hour)
+			if _, err := c.store.Create(c.ctx, id, r); err != nil {
+				c.want(err, cloakroom.ErrNotFound, "Create with an expiry that has passed")
+			}
+			c.missing(id)
+			c.holds(id, c.create(id, c.record("second")))
+		}},
+	{name: "expiry/touch-to-the-past", rule: "A record that was touched to a time that has come is gone.",
+		check: func(c *caseT) {
+			id := random()
+			r := c.create(id, c.record("first"))
+			c.want(c.store.Touch(c.ctx, id, r, c.cfg.Now().Add(-time.Hour)), nil, "Touch")
+			c.missing(id)
+		}},
+}
+
+// expired creates a record and waits until it has expired.
+func (c *caseT) expired() (string, cloakroom.Record) {
+	id := random()
+	r := c.record("first")
+	r.Expires = c.cfg.Now().Add(c.short())
+	r = c.create(id, r)
+	c.pass()
+	return id, r
+}

@@ -1,0 +1,154 @@
+package storetest
+
+import (
+	"errors"
+
+	"github.com/cloakroom-go/cloakroom"
+)
+
+var moveRules = []rule{
+	{name: "move/both", needs: Moves, rule: "Move replaces old with seal and creates new under the new id.",
+		check: func(c *caseT) {
+			id, newID := random(), random()
+			r := c.create(id, c.record("old"))
+			new := c.record("new")
+			new.Version = c.move(id, r, newID, new)
+			c.holds(newID, new)
+			seal, err := c.peer.Load(c.ctx, id)
+			c.want(err, nil, "Load of the seal")
+			if string(seal.Data) != "seal" || seal.Version == r.Version {
+				c.Fatalf("under the old id: %s, version %q; want the seal under a new version", brief(seal.Data), seal.Version)
+			}
+			_, err = c.store.Replace(c.ctx, id, r, c.record("late"))
+			c.want(err, cloakroom.ErrConflict, "Replace of the record that was moved")
+			c.replace(newID, new, "next")
+		}},
+	{name: "move/conflict", needs: Moves, rule: "Move returns ErrConflict when the live record is not old any more, and then does nothing.",
+		check: func(c *caseT) {
+			id, newID := random(), random()
+			stale := c.create(id, c.record("old"))
+			r := c.replace(id, stale, "newer")
+			_, err := c.peer.Move(c.ctx, id, stale, c.record("seal"), newID, c.record("new"))
+			c.want(err, cloakroom.ErrConflict, "Move of a stale version")
+			c.holds(id, r)
+			c.missing(newID)
+		}},
+	{name: "move/missing", needs: Moves, rule: "Move returns ErrNotFound when there is no live record, and then does nothing.",
+		check: func(c *caseT) {
+			newID := random()
+			deleted := random()
+			r := c.create(deleted, c.record("old"))
+			c.want(c.store.Delete(c.ctx, deleted, r), nil, "Delete")
+			expired, e := c.expired()
+			for id, r := range map[string]cloakroom.Record{deleted: r, expired: e} {
+				_, err := c.peer.Move(c.ctx, id, r, c.record("seal"), newID, c.record("new"))
+				c.want(err, cloakroom.ErrNotFound, "Move of a record that is gone")
+				c.missing(id)
+				c.missing(newID)
+			}
+		}},
+	{name: "move/exists", needs: Moves, rule: "Move returns ErrExists when the new id is taken, and leaves both records as they were.",
+		check: func(c *caseT) {
+			id, newID := random(), random()
+			r := c.create(id, c.record("old"))
+			taken := c.create(newID, c.record("taken"))
+			_, err := c.peer.Move(c.ctx, id, r, c.record("seal"), newID, c.record("new"))
+			c.want(err, cloakroom.ErrExists, "Move to an id that is taken")
+			c.holds(id, r)
+			c.holds(newID, taken)
+		}},
+	{name: "move/expired-target", needs: Moves, rule: "The new id may be that of an expired record.",
+		check: func(c *caseT) {
+			newID, _ := c.expired()
+			id := random()
+			new := c.record("new")
+			new.Version = c.move(id, c.create(id, c.record("old")), newID, new)
+			c.holds(newID, new)
+		}},
+	{name: "move/race", needs: Moves, rule: "Of a Move and other writes of one version exactly one succeeds.",
+		check: func(c *caseT) {
+			for range 10 {
+				id, newID := random(), random()
+				r := c.create(id, c.record("old"))
+				errs := c.each(3, func(i int, s cloakroom.FullStore) (err error) {
+					switch i {
+					case 0:
+						_, err = s.Move(c.ctx, id, r, c.record("seal"), newID, c.record("new"))
+					case 1:
+						_, err = s.Replace(c.ctx, id, r, c.record("replaced"))
+					case 2:
+						err = s.Delete(c.ctx, id, r)
+					}
+					return err
+				})
+				c.oneWinner("Move, Replace and Delete", errs, cloakroom.ErrConflict, cloakroom.ErrNotFound)
+				if errs[0] != nil {
+					c.missing(newID)
+				}
+			}
+		}},
+	{name: "move/race-targets", needs: Moves, rule: "Of several Moves of one version, and of several Moves to one id, exactly one succeeds.",
+		check: func(c *caseT) {
+			id := random()
+			r := c.create(id, c.record("old"))
+			c.oneWinner("Moves of one record", c.each(8, func(_ int, s cloakroom.FullStore) error {
+				_, err := s.Move(c.ctx, id, r, c.record("seal"), random(), c.record("new"))
+				return err
+			}), cloakroom.ErrConflict)
+
+			newID := random()
+			ids, records := make([]string, 8), make([]cloakroom.Record, 8)
+			for i := range ids {
+				ids[i] = random()
+				records[i] = c.create(ids[i], c.record("old"))
+			}
+			errs := c.each(8, func(i int, s cloakroom.FullStore) error {
+				_, err := s.Move(c.ctx, ids[i], records[i], c.record("seal"), newID, c.record("new"))
+				return err
+			})
+			c.oneWinner("Moves to one id", errs, cloakroom.ErrExists)
+			for i, err := range errs {
+				if err != nil {
+					c.holds(ids[i], records[i])
+				}
+			}
+		}},
+	{name: "move/crossing", needs: Moves, rule: "Moves in opposite directions do not wait for each other for ever.",
+		check: func(c *caseT) {
+			a, b := random(), random()
+			ra, rb := c.create(a, c.record("a")), c.create(b, c.record("b"))
+			errs := c.each(8, func(i int, s cloakroom.FullStore) error {
+				var err error
+				if i%4 < 2 {
+					_, err = s.Move(c.ctx, a, ra, c.record("seal"), b, c.record("new"))
+				} else {
+					_, err = s.Move(c.ctx, b, rb, c.record("seal"), a, c.record("new"))
+				}
+				return ignore(err, cloakroom.ErrExists)
+			})
+			c.want(errors.Join(errs...), nil, "crossing Moves")
+			c.holds(a, ra)
+			c.holds(b, rb)
+		}},
+	{name: "move/owner", needs: Moves, rule: "Move changes the owner index as Create and Replace do.",
+		check: func(c *caseT) {
+			id, newID, owner := random(), random(), random()
+			r := c.create(id, c.owned("old", owner))
+			new := c.owned("new", owner)
+			new.Version = c.move(id, r, newID, new)
+			if _, _, err := c.store.Owned(c.ctx, owner, "", 1); errors.Is(err, errors.ErrUnsupported) {
+				return
+			}
+			c.lists(c.ownedBy(owner, 1), map[string]cloakroom.Record{newID: new}, true)
+		}},
+}
+
+// move moves old to newID, and leaves a seal that belongs to nobody.
+func (c *caseT) move(id string, old cloakroom.Record, newID string, new cloakroom.Record) cloakroom.Version {
+	v, err := c.store.Move(c.ctx, id, old, c.record("seal"), newID, new)
+	c.want(err, nil, "Move")
+	if v == "" {
+		c.Fatalf("Move returned an empty version")
+	}
+	return v
+}
