@@ -84,7 +84,7 @@ func (b *broken) Sweep(ctx context.Context, cursor string, limit int) (int, stri
 var brokenStores = []struct {
 	name   string
 	caught []string
-	spoil func(b *broken, s cloakroom.FullStore, now func() time.Time)
+	spoil  func(b *broken, s cloakroom.FullStore, now func() time.Time)
 }{
 	{"a Replace that always wins", []string{"replace/conflict", "replace/other-record", "race/counter", "race/replace"},
 		func(b *broken, s cloakroom.FullStore, _ func() time.Time) {

@@ -1,0 +1,94 @@
+// Package storeurl opens a store by URL, so that one environment variable can say where sessions are
+// kept.
+//
+//	store, closer, err := storeurl.Open(ctx, os.Getenv("SESSIONS"), memstore.Opener(), filestore.Opener())
+//
+// Only the openers passed are known: nothing registers itself, and a program links only the stores that
+// it names.
+package storeurl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/cloakroom-go/cloakroom"
+)
+
+// Opener opens the stores of one kind.
+type Opener struct {
+	// Open opens the store that u names. The Closer is not nil, and closes all that Open opened.
+	// Errors need not hide u: [Open] never passes a password on. Query parameters that Open does not
+	// know are errors, see [Query].
+	Open func(ctx context.Context, u *url.URL) (cloakroom.Store, io.Closer, error)
+
+	// Schemes are the URL schemes that it opens, in lower case.
+	Schemes []string
+}
+
+// Open opens the store at rawURL with the opener of its scheme. Close the [io.Closer], which is never nil
+// without an error, when the store is not needed any more. ctx bounds the opening only.
+//
+// A URL without a scheme or with one that no opener has is an error that lists the known ones. No
+// error contains the password of rawURL.
+func Open(ctx context.Context, rawURL string, openers ...Opener) (cloakroom.Store, io.Closer, error) {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return nil, nil, parseError(rawURL, err)
+	}
+	var known []string
+	for _, o := range openers {
+		if u.Scheme != "" && slices.Contains(o.Schemes, u.Scheme) {
+			store, closer, err := o.Open(ctx, u)
+			if err != nil {
+				return nil, nil, fmt.Errorf("storeurl: %s: %w", u.Scheme, hide(err, u))
+			}
+			return store, closer, nil
+		}
+		known = append(known, o.Schemes...)
+	}
+	slices.Sort(known)
+	if u.Scheme == "" {
+		return nil, nil, fmt.Errorf("storeurl: a store URL begins with a scheme, one of %s", strings.Join(known, ", "))
+	}
+	return nil, nil, fmt.Errorf("storeurl: unknown scheme %q; known are %s", u.Scheme, strings.Join(known, ", "))
+}
+
+// parseError says what is wrong with a URL. With an @ in it, any part may be of the password.
+func parseError(rawURL string, err error) error {
+	var e *url.Error // whose text repeats the URL
+	if !errors.As(err, &e) || strings.Contains(rawURL, "@") {
+		return errors.New("storeurl: not a valid URL")
+	}
+	return fmt.Errorf("storeurl: not a valid URL: %w", e.Err)
+}
+
+// redacted is an error whose text leaves passwords out.
+type redacted struct {
+	error
+	secrets []string
+}
+
+func (r redacted) Unwrap() error { return r.error }
+
+func (r redacted) Error() string {
+	text := r.error.Error()
+	for _, s := range r.secrets {
+		text = strings.ReplaceAll(text, s, "xxxxx")
+	}
+	return text
+}
+
+// hide keeps the password of u out of err's text, in every spelling that a URL may give it.
+func hide(err error, u *url.URL) error {
+	password, _ := u.User.Password()
+	if password == "" {
+		return err
+	}
+	_, encoded, _ := strings.Cut(u.User.String(), ":")
+	return redacted{err, []string{encoded, url.QueryEscape(password), url.PathEscape(password), password}}
+}
