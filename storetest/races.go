@@ -20,9 +20,17 @@ var raceRules = []rule{
 			r := c.create(id, c.record("0"))
 			var mu sync.Mutex
 			committed := map[int]int{}
+			var loaded sync.WaitGroup // all begin with the same version
+			loaded.Add(contenders)
 			errs := c.each(contenders, func(_ int, s cloakroom.FullStore) error {
+				first := true
 				for done := 0; done < each; {
 					old, err := s.Load(c.ctx, id)
+					if first {
+						first = false
+						loaded.Done()
+						loaded.Wait()
+					}
 					if err != nil {
 						return fmt.Errorf("load: %w", err)
 					}
@@ -111,11 +119,11 @@ var raceRules = []rule{
 		}},
 	{name: "race/replace-delete", rule: "Of a Replace and a Delete of one version exactly one succeeds.",
 		check: func(c *caseT) {
-			for range 20 {
+			for round := range 20 {
 				id := random()
 				r := c.create(id, c.record("start"))
 				errs := c.each(2, func(i int, s cloakroom.FullStore) error {
-					if i == 0 {
+					if (i+round)%2 == 0 { // whichever goroutine tends to be first
 						return s.Delete(c.ctx, id, r)
 					}
 					_, err := s.Replace(c.ctx, id, r, c.record("replaced"))
@@ -126,11 +134,11 @@ var raceRules = []rule{
 		}},
 	{name: "race/deletion-wins", rule: "After an unconditional Delete was acknowledged no Replace or Touch under way brings the record back.",
 		check: func(c *caseT) {
-			for range 10 {
+			for round := range 16 {
 				id := random()
 				r := c.create(id, c.record("start"))
 				errs := c.each(8, func(i int, s cloakroom.FullStore) error {
-					switch {
+					switch i = (i + round) % 8; {
 					case i == 0:
 						return s.Delete(c.ctx, id, cloakroom.Record{})
 					case i < 4:
