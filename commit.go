@@ -61,7 +61,7 @@ func (c *commit) run() (result, error) {
 	if err != nil {
 		return result{}, errorAt("commit: waiting for other requests of the session", err)
 	}
-	defer c.m.gates.leave(gate, id, true)
+	defer c.m.gates.leave(gate, id)
 	if gate.tick > c.tick {
 		c.base = gate.latest
 	}
@@ -72,7 +72,7 @@ func (c *commit) run() (result, error) {
 		res, err = c.replace()
 	}
 	if err == nil && res.written && res.id == id {
-		gate.committed(res.state, c.m.gates.tick())
+		c.m.gates.committed(gate, id, res.state)
 	}
 	return res, err
 }
@@ -253,7 +253,7 @@ func (c *commit) findCreated(try int, id string, failure error) (state, error) {
 		}
 		found, err := c.m.load(c.ctx, id)
 		switch {
-		case err == nil && found.doc.meta.hasCommit(c.commit[:]):
+		case err == nil && !found.doc.meta.sealed && found.doc.meta.hasCommit(c.commit[:]):
 			return found, nil
 		case err == nil:
 			return state{}, ErrEnded

@@ -106,7 +106,7 @@ func (m *Manager) endCommitting(ctx *limit, id string, known *state) (bool, erro
 	if err != nil {
 		return false, errorAt("waiting for other requests of the session", err)
 	}
-	defer m.gates.leave(gate, id, true)
+	defer m.gates.leave(gate, id)
 	if gate.tick > 0 {
 		known = nil // it has moved on since
 	}

@@ -3,6 +3,7 @@ package cloakroom
 import (
 	"context"
 	"hash/maphash"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,16 +25,15 @@ type gateShard struct {
 
 // gate is where commits of one session wait. It exists while there are any.
 type gate struct {
-	turn  chan struct{} // holds one token while nobody is at work
-	users int           // waiting or at work; guarded by the shard
+	// Guarded by the shard.
+	busy    bool            // somebody has the turn
+	waiting []chan struct{} // closed, the first first, to give the turn
+	moved   time.Time       // when the latest commit here succeeded
 
-	// What the latest commit left in the store; guarded by turn.
+	// What the latest commit left in the store; guarded by the turn.
 	latest state
 	tick   int64
-	at     atomic.Int64 // when, in nanoseconds since the process's start
 }
-
-var processStart = time.Now()
 
 func (g *gates) init() {
 	g.seed = maphash.MakeSeed()
@@ -45,75 +45,98 @@ func (g *gates) init() {
 // tick returns a number that orders loads and commits within this process.
 func (g *gates) tick() int64 { return g.ticks.Add(1) }
 
-var gatePool = sync.Pool{New: func() any {
-	return &gate{turn: make(chan struct{}, 1)}
-}}
+var gatePool = sync.Pool{New: func() any { return new(gate) }}
 
-// enter waits for the turn at the gate of id. A waiter gives up when for the time that limit allows
-// nothing went forward at this gate, neither its own entry nor anybody's successful commit: a
-// long queue that moves is no failure, while a store that is down fails everyone in time.
-// It leaves the time limit of ctx for the commit itself counting from the same moment.
+func (g *gates) shard(id string) *gateShard {
+	return &g.shards[maphash.String(g.seed, id)%uint64(len(g.shards))]
+}
+
+// enter waits for the turn at the gate of id. A waiter gives up when for a time d nothing went
+// forward at this gate, neither its own entry nor anybody's successful commit: a long queue that
+// moves is no failure, while a store that is down fails everyone in time. The limit of the
+// commit itself is counted from the same moment.
 func (g *gates) enter(ctx *limit, id string, d time.Duration) (*gate, error) {
-	shard := &g.shards[maphash.String(g.seed, id)%uint64(len(g.shards))]
+	shard := g.shard(id)
 	shard.mu.Lock()
-	found := shard.open[id]
-	if found == nil {
-		found = gatePool.Get().(*gate)
-		found.turn <- struct{}{}
-		shard.open[id] = found
+	at := shard.open[id]
+	if at == nil {
+		at = gatePool.Get().(*gate)
+		shard.open[id] = at
 	}
-	found.users++
+	if !at.busy {
+		at.busy = true
+		shard.mu.Unlock()
+		return at, nil
+	}
+	turn := make(chan struct{})
+	at.waiting = append(at.waiting, turn)
 	shard.mu.Unlock()
 
-	select {
-	case <-found.turn: // the usual case: no timer
-		return found, nil
-	default:
-	}
-	entered := time.Since(processStart)
+	entered := time.Now()
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	for {
 		select {
-		case <-found.turn:
-			if at := time.Duration(found.at.Load()); at > entered {
-				ctx.extend(d - (time.Since(processStart) - at))
+		case <-turn:
+			if moved := g.moved(at, id); moved.After(entered) {
+				ctx.extend(time.Until(moved.Add(d)))
 			}
-			return found, nil
+			return at, nil
 		case <-timer.C:
-			if left := time.Duration(found.at.Load()) + d - time.Since(processStart); found.at.Load() != 0 && left > 0 {
+			if left := time.Until(g.moved(at, id).Add(d)); left > 0 {
 				timer.Reset(left)
 				continue
 			}
-			g.leave(found, id, false)
-			return nil, context.DeadlineExceeded
+			if g.cancel(at, id, turn) {
+				return nil, context.DeadlineExceeded
+			}
+			return at, nil // the turn came just now
 		}
 	}
 }
 
-// leave gives the turn to the next in line, or only stops waiting when it was never had.
-func (g *gates) leave(at *gate, id string, turn bool) {
-	shard := &g.shards[maphash.String(g.seed, id)%uint64(len(g.shards))]
+func (g *gates) moved(at *gate, id string) time.Time {
+	shard := g.shard(id)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
-	at.users--
-	if at.users > 0 {
-		if turn {
-			at.turn <- struct{}{}
-		}
+	return at.moved
+}
+
+// cancel takes a waiter out of the queue, unless it has the turn already.
+func (g *gates) cancel(at *gate, id string, turn chan struct{}) bool {
+	shard := g.shard(id)
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	i := slices.Index(at.waiting, turn)
+	if i < 0 {
+		return false
+	}
+	at.waiting = slices.Delete(at.waiting, i, i+1)
+	return true
+}
+
+// leave gives the turn to the next in line.
+func (g *gates) leave(at *gate, id string) {
+	shard := g.shard(id)
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	if len(at.waiting) > 0 {
+		close(at.waiting[0])
+		at.waiting = slices.Delete(at.waiting, 0, 1)
 		return
 	}
 	delete(shard.open, id)
-	if !turn {
-		<-at.turn // whoever had it gave it back before leaving
-	}
-	at.latest, at.tick = state{}, 0
-	at.at.Store(0)
+	*at = gate{waiting: at.waiting[:0]}
 	gatePool.Put(at)
 }
 
 // committed records what a commit left in the store, for the next in line.
-func (g *gate) committed(s state, tick int64) {
-	g.latest, g.tick = s, tick
-	g.at.Store(int64(time.Since(processStart)))
+func (g *gates) committed(at *gate, id string, s state) {
+	at.latest, at.tick = s, g.tick()
+	shard := g.shard(id)
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	if len(at.waiting) > 0 {
+		at.moved = time.Now()
+	}
 }

@@ -121,7 +121,6 @@ func (m *Manager) seal(old *state, next, nextOwner string) Record {
 		sealed:    true,
 		next:      optionalBytes(next),
 		nextOwner: optionalBytes(nextOwner),
-		commits:   old.doc.meta.commits,
 	}}
 	r := Record{Data: d.encode(), Expires: m.now().Add(IndexGrace), Deadline: old.rec.Deadline}
 	if next != "" {
