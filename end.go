@@ -5,19 +5,28 @@ import (
 	"errors"
 )
 
+// ending is what became of a session that was to be ended.
+type ending uint8
+
+const (
+	endedNothing ending = iota // there was none
+	endedBefore                // it was none yet: now it will not begin
+	endedLive
+)
+
 // end ends the session stored under id: its record, or, where a seal stands, the session that the
-// seal names. known may hold what was loaded. It reports whether there was anything to end. When it
-// returns nil, no request in flight can bring the session back.
-func (m *Manager) end(ctx *limit, id string, known *state) (bool, error) {
+// seal names. known may hold what was loaded. When it returns no error, no request in flight can bring
+// the session back.
+func (m *Manager) end(ctx *limit, id string, known *state) (ending, error) {
 	for try := 0; try < maxTries; try++ {
 		if known == nil {
 			rec, err := m.store.Load(ctx, id)
 			if errors.Is(err, ErrNotFound) {
-				return false, nil
+				return endedNothing, nil
 			}
 			if err != nil {
 				if backoff(ctx, try) != nil {
-					return false, err
+					return endedNothing, err
 				}
 				continue
 			}
@@ -33,21 +42,21 @@ func (m *Manager) end(ctx *limit, id string, known *state) (bool, error) {
 		err := m.store.Delete(ctx, id, known.rec)
 		switch {
 		case err == nil:
-			return true, nil
+			return endedLive, nil
 		case errors.Is(err, ErrNotFound):
-			return false, nil
+			return endedNothing, nil
 		}
 		known = nil
 		if backoff(ctx, try) != nil {
-			return false, errorAt("delete record", err)
+			return endedNothing, errorAt("delete record", err)
 		}
 	}
-	return false, errorAt("delete record", ErrConflict)
+	return endedNothing, errorAt("delete record", ErrConflict)
 }
 
 // endNext ends the session that a seal names, by a seal in its place: its record may be about to
 // be created, and then that must fail. It follows further seals.
-func (m *Manager) endNext(ctx *limit, id string) (bool, error) {
+func (m *Manager) endNext(ctx *limit, id string) (ending, error) {
 	var last error
 	for try := 0; id != "" && try < maxTries; try++ {
 		rec, err := m.store.Load(ctx, id)
@@ -55,7 +64,7 @@ func (m *Manager) endNext(ctx *limit, id string) (bool, error) {
 		case errors.Is(err, ErrNotFound):
 			_, err = m.store.Create(ctx, id, m.tombstone())
 			if err == nil {
-				return true, nil
+				return endedBefore, nil
 			}
 		case err == nil:
 			st, unreadable := m.decode(ctx, id, rec)
@@ -68,7 +77,7 @@ func (m *Manager) endNext(ctx *limit, id string) (bool, error) {
 			}
 			_, err = m.store.Replace(ctx, id, st.rec, m.seal(&st, "", ""))
 			if err == nil {
-				return true, nil
+				return endedLive, nil
 			}
 		}
 		last = err
@@ -77,9 +86,9 @@ func (m *Manager) endNext(ctx *limit, id string) (bool, error) {
 		}
 	}
 	if id == "" {
-		return false, nil
+		return endedNothing, nil
 	}
-	return false, errorAt("seal record", last)
+	return endedNothing, errorAt("seal record", last)
 }
 
 // tombstone is a seal where no record is yet.
@@ -101,10 +110,10 @@ func (st *state) belongsTo(owner string) bool {
 }
 
 // endCommitting ends a session, after the commits of this process that are under way.
-func (m *Manager) endCommitting(ctx *limit, id string, known *state) (bool, error) {
+func (m *Manager) endCommitting(ctx *limit, id string, known *state) (ending, error) {
 	gate, err := m.gates.enter(ctx, id, m.options.Timeout)
 	if err != nil {
-		return false, errorAt("waiting for other requests of the session", err)
+		return endedNothing, errorAt("waiting for other requests of the session", err)
 	}
 	defer m.gates.leave(gate, id)
 	if gate.tick > 0 {

@@ -60,7 +60,7 @@ func (f Format) encode(v any) ([]byte, error) {
 	if f == MessagePack {
 		return msgpack.Append(nil, v, msgpack.Limits{Depth: maxDepth - 1})
 	}
-	if s, ok := v.(string); ok && !utf8.ValidString(s) {
+	if s, ok := v.(*string); ok && !utf8.ValidString(*s) {
 		return nil, errors.New("JSON cannot hold a string that is not UTF-8")
 	}
 	var out bytes.Buffer

@@ -22,7 +22,7 @@ func (d *document) encodeJSON() []byte {
 
 // appendJSONString appends s, which is valid UTF-8.
 func appendJSONString(out []byte, s string) []byte {
-	encoded, err := JSON.encode(s)
+	encoded, err := JSON.encode(&s)
 	if err != nil {
 		panic("cloakroom: a name or owner that is not UTF-8 was let into a JSON document")
 	}

@@ -153,7 +153,11 @@ func encodeAs[T any](f Format, name string, v T) ([]byte, error) {
 			}
 		}
 	}
-	value, err := f.encode(any(v))
+	encoded := any(v)
+	if f == JSON {
+		encoded = &v // encoding/json finds a pointer's MarshalJSON only where there is a pointer
+	}
+	value, err := f.encode(encoded)
 	if err != nil {
 		return nil, fmt.Errorf("cloakroom: value %q cannot be encoded: %w", name, err)
 	}

@@ -101,7 +101,7 @@ func (m *Manager) Revoke(ctx context.Context, owner, id string) error {
 			return nil
 		}
 		ended, err := m.revoke(ctx, owner, e, nil)
-		found = found || ended
+		found = ended != endedNothing
 		return err
 	})
 	if err == nil && !found {
@@ -148,7 +148,7 @@ func (m *Manager) revokeOwned(ctx context.Context, owner string, keep []string) 
 				return nil
 			}
 			did, err := m.revoke(ctx, owner, e, keep)
-			if did {
+			if did == endedLive {
 				ended++
 			}
 			return err
@@ -179,8 +179,8 @@ func (m *Manager) eachOwned(ctx context.Context, hash string, do func(Entry) err
 	}
 }
 
-// revoke ends what an entry of the owner's index stands for, and reports whether there was anything.
-func (m *Manager) revoke(ctx context.Context, owner string, e Entry, keep []string) (bool, error) {
+// revoke ends what an entry of the owner's index stands for.
+func (m *Manager) revoke(ctx context.Context, owner string, e Entry, keep []string) (ending, error) {
 	limit := newLimit(ctx, m.options.Timeout, true)
 	defer limit.release()
 	if e.Record.Version == "" { // about to be created, so that must fail
@@ -189,15 +189,15 @@ func (m *Manager) revoke(ctx context.Context, owner string, e Entry, keep []stri
 	st, err := m.decode(ctx, e.ID, e.Record)
 	switch {
 	case err != nil || !m.now().Before(e.Record.Expires):
-		return false, nil
+		return endedNothing, nil
 	case st.doc.meta.sealed:
 		next := string(st.doc.meta.next)
 		if slices.Contains(keep, next) || string(st.doc.meta.nextOwner) != hexDigest(owner) {
-			return false, nil
+			return endedNothing, nil
 		}
 		return m.endNext(limit, next)
 	case !st.belongsTo(owner):
-		return false, nil
+		return endedNothing, nil
 	}
 	return m.endCommitting(limit, e.ID, &st)
 }
