@@ -1,0 +1,240 @@
+// Package filestore keeps each session in a file of its own, in one folder that any number of
+// processes on one machine may use at once.
+//
+// The cost of an operation does not depend on how many sessions there are. A write is complete or did not
+// happen, also when the process is killed or, unless [Options.NoSync] is set, the power fails: the record
+// is written to a temporary file, synced, and renamed. Writers take the lock of the session's
+// shard, one of 256, for the comparison and the rename only. The folder must be on a local file system, or one
+// whose locks (flock, LockFileEx) and renames hold between all who use it; NFS needs version 4.
+//
+// Files are for their user alone: 0600, in folders of 0700, whatever the umask. A file that is
+// damaged, such as by a failing disk, reads as no session, is reported to the logger by its path
+// only, may be replaced, and is removed by Sweep.
+//
+// The store lists by owner, lists all, and sweeps; call Sweep now and then, such as every minute, since
+// nothing else removes expired files. It cannot move a record in one step, and leaves that to the core.
+// Expiries are exact to the nanosecond. A touch is not synced: after a power failure a
+// session may expire at the time that it had before its latest touch.
+//
+// The folder holds sessions/XX/ID for the records, owners/XX/OWNER/ID for the owner index, and locks/XX,
+// where XX are the first digits of the name. Ids and owners other than 64 lower-case hexadecimal digits
+// are named by x and their SHA-256. The lock files must never be removed while the store is in use.
+package filestore
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/cloakroom-go/cloakroom"
+)
+
+// MaxRecord is the largest data of one record, in bytes: 64 MiB. More is [cloakroom.ErrTooLarge].
+const MaxRecord = 64 << 20
+
+// Options configure a [Store]. The zero value is ready to use.
+type Options struct {
+	// Logger gets the warnings about damaged files. The default is slog.Default().
+	Logger *slog.Logger
+
+	// NoSync leaves it to the operating system when records reach the disk. Writes are then many times
+	// faster, and a power failure may lose the latest ones, deletions among them. A process that is killed
+	// loses nothing either way.
+	NoSync bool
+
+	// Now is the clock that expiries are compared with. The default is time.Now.
+	Now func() time.Time
+}
+
+const (
+	shardCount  = 256
+	tempPrefix  = ".tmp-"
+	tempAge     = 15 * time.Minute // a temporary file that is older was left behind by a crash
+	defaultPage = 100
+	maxPage     = 10_000
+)
+
+// Store is a [cloakroom.Store] in files. Make one with [New] or [NewWith]. It is safe for concurrent use and
+// holds no open files between calls, so there is nothing to close.
+type Store struct {
+	dir  string
+	opts Options
+
+	gates [shardCount]chan struct{} // of the goroutines of this process, see lock
+
+	mu       sync.Mutex
+	reported map[string]bool // damaged files that were reported
+}
+
+var (
+	_ cloakroom.OwnerLister = (*Store)(nil)
+	_ cloakroom.Lister      = (*Store)(nil)
+	_ cloakroom.Sweeper     = (*Store)(nil)
+)
+
+// New returns a store in the folder dir, which is made if it is missing.
+func New(dir string) (*Store, error) { return NewWith(dir, Options{}) }
+
+// NewWith is [New] with options.
+func NewWith(dir string, opts Options) (*Store, error) {
+	if dir == "" {
+		return nil, errors.New("filestore: dir is empty")
+	}
+	abs, err := filepath.Abs(dir) // so that a later chdir does not matter
+	if err != nil {
+		return nil, fmt.Errorf("filestore: open: %w", err)
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	s := &Store{dir: abs, opts: opts, reported: map[string]bool{}}
+	for i := range s.gates {
+		s.gates[i] = make(chan struct{}, 1)
+	}
+	if err := s.makeFolders(); err != nil {
+		return nil, fmt.Errorf("filestore: open: %w", err)
+	}
+	return s, nil
+}
+
+func (s *Store) makeFolders() error {
+	if _, err := os.Stat(s.dir); err != nil { // a folder that is there keeps its permissions
+		if err := os.MkdirAll(s.dir, 0o700); err != nil {
+			return err
+		}
+		if err := os.Chmod(s.dir, 0o700); err != nil {
+			return err
+		}
+	}
+	made := false
+	mkdir := func(path ...string) error {
+		m, err := makeDir(filepath.Join(append([]string{s.dir}, path...)...))
+		made = made || m
+		return err
+	}
+	err := errors.Join(mkdir("sessions"), mkdir("owners"), mkdir("locks"))
+	for i := range shardCount {
+		if err != nil {
+			return err
+		}
+		err = errors.Join(mkdir("sessions", shardName(i)), mkdir("owners", shardName(i)))
+	}
+	if err != nil || !made {
+		return err
+	}
+	return errors.Join(s.syncDir(filepath.Join(s.dir, "sessions")), s.syncDir(filepath.Join(s.dir, "owners")),
+		s.syncDir(s.dir), s.syncDir(filepath.Dir(s.dir)))
+}
+
+// makeDir makes a folder for its user alone, and reports whether it was missing.
+func makeDir(path string) (bool, error) {
+	switch err := os.Mkdir(path, 0o700); {
+	case err == nil:
+		return true, os.Chmod(path, 0o700)
+	case errors.Is(err, fs.ErrExist):
+		return false, nil
+	default:
+		return false, err
+	}
+}
+
+func shardName(i int) string { return hex.EncodeToString([]byte{byte(i)}) }
+
+// fileName returns a name for an id or owner that is safe on every file system: of one case, of bounded
+// length, and without anything that means something in a path.
+func fileName(id string) string {
+	if isHex(id) {
+		return id
+	}
+	sum := sha256.Sum256([]byte(id))
+	return "x" + hex.EncodeToString(sum[:])
+}
+
+func isHex(id string) bool {
+	return len(id) == 64 && strings.Trim(id, "0123456789abcdef") == ""
+}
+
+// isName reports whether fileName may have returned name.
+func isName(name string) bool { return isHex(strings.TrimPrefix(name, "x")) }
+
+func shardOf(name string) string { return strings.TrimPrefix(name, "x")[:2] }
+
+func (s *Store) folder(shard string) string { return filepath.Join(s.dir, "sessions", shard) }
+
+func (s *Store) path(name string) string { return filepath.Join(s.folder(shardOf(name)), name) }
+
+// failed says which operation failed. Its paths and errors hold ids, never data.
+func failed(op string, err error) error {
+	switch {
+	case err == nil, errors.Is(err, cloakroom.ErrNotFound), errors.Is(err, cloakroom.ErrConflict),
+		errors.Is(err, cloakroom.ErrExists), errors.Is(err, cloakroom.ErrTooLarge):
+		return err
+	}
+	return fmt.Errorf("filestore: %s: %w", op, err)
+}
+
+// refused marks an error that came before anything was written: a full disk is then ErrFull.
+func refused(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("%w: %w", cloakroom.ErrFull, err)
+	}
+	return err
+}
+
+func (s *Store) now() int64 { return nanos(s.opts.Now()) }
+
+// report logs that a file is damaged, once.
+func (s *Store) report(ctx context.Context, path string, why error) {
+	s.mu.Lock()
+	known := s.reported[path]
+	if len(s.reported) >= 1000 { // a bound, not a promise to remember
+		clear(s.reported)
+	}
+	s.reported[path] = true
+	s.mu.Unlock()
+	if !known {
+		s.opts.Logger.WarnContext(ctx, "filestore: a damaged session file reads as no session", "path", path, "reason", why)
+	}
+}
+
+func (s *Store) repaired(path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.reported, path)
+}
+
+// noTime stands for the zero time, which has no Unix nanoseconds.
+const noTime = math.MinInt64
+
+func nanos(t time.Time) int64 {
+	switch {
+	case t.IsZero():
+		return noTime
+	case t.Year() < 1678:
+		return noTime + 1
+	case t.Year() > 2261:
+		return math.MaxInt64
+	}
+	return t.UnixNano()
+}
+
+func fromNanos(n int64) time.Time {
+	if n == noTime {
+		return time.Time{}
+	}
+	return time.Unix(0, n)
+}

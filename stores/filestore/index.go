@@ -1,0 +1,196 @@
+package filestore
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/cloakroom-go/cloakroom"
+)
+
+// The owner index is a folder for each owner with a file for each of its sessions, named like the session's
+// own. The file holds the id where the name is a hash, and its modification time is when a write last
+// announced the session. Entries are removed under the lock of the session's shard only, and every writer
+// makes sure of its entry under that lock, so no removal can hit an entry that is needed.
+
+func (s *Store) ownerFolder(owner string) string {
+	name := fileName(owner)
+	return filepath.Join(s.dir, "owners", shardOf(name), name)
+}
+
+// index announces the session in the index of its owner, if it has one, and makes that durable.
+func (s *Store) index(owner, name, id string) error {
+	if owner == "" {
+		return nil
+	}
+	folder := s.ownerFolder(owner)
+	path := filepath.Join(folder, name)
+	for attempt := 0; ; attempt++ {
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		switch {
+		case err == nil:
+			return s.announce(f, folder, name, id)
+		case errors.Is(err, fs.ErrExist):
+			if !s.stale(path) {
+				return nil
+			}
+			now := s.opts.Now()
+			if err = os.Chtimes(path, now, now); err == nil {
+				return nil
+			}
+		}
+		if !errors.Is(err, fs.ErrNotExist) || attempt == 10 {
+			return err
+		}
+		// The folder is missing, or was removed just now because it was empty.
+		made, err := makeDir(folder)
+		if err == nil && made {
+			err = s.syncDir(filepath.Dir(folder))
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+}
+
+// stale reports whether an entry should be announced again: well before its grace ends.
+func (s *Store) stale(path string) bool {
+	info, err := os.Lstat(path)
+	return err != nil || s.opts.Now().Sub(info.ModTime()) > cloakroom.IndexGrace/60
+}
+
+func (s *Store) announce(f *os.File, folder, name, id string) error {
+	err := f.Chmod(0o600)
+	if err == nil && name != id {
+		_, err = f.WriteString(id)
+	}
+	if err == nil && !s.opts.NoSync {
+		err = f.Sync()
+	}
+	now := s.opts.Now()
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Chtimes(f.Name(), now, now)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return err
+	}
+	return s.syncDir(folder)
+}
+
+// unindex removes an entry, and the owner's folder when that was the last. The caller holds the lock of
+// the session's shard. What cannot be removed becomes an entry without a record, which does no
+// harm and is removed later.
+func (s *Store) unindex(owner, name string) {
+	if owner != "" {
+		folder := s.ownerFolder(owner)
+		os.Remove(filepath.Join(folder, name))
+		os.Remove(folder) // fails unless it is empty
+	}
+}
+
+// Owned implements [cloakroom.OwnerLister]. A page has at most limit entries, or 10,000; zero means 100.
+// Entries without a record that are older than [cloakroom.IndexGrace] are removed on the way.
+func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]cloakroom.Entry, string, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, "", failed("list by owner", err)
+	}
+	if owner == "" {
+		return nil, "", nil
+	}
+	folder := s.ownerFolder(owner)
+	names, err := namesAfter(folder, cursor)
+	if err != nil {
+		return nil, "", failed("list by owner", err)
+	}
+	next := ""
+	if limit = pageSize(limit); len(names) > limit {
+		names = names[:limit]
+		next = names[limit-1]
+	}
+	var page []cloakroom.Entry
+	for _, name := range names {
+		if err := ctx.Err(); err != nil {
+			return nil, "", failed("list by owner", err)
+		}
+		if !isName(name) {
+			continue
+		}
+		e, err := s.ownedEntry(ctx, owner, folder, name)
+		if err != nil {
+			return nil, "", failed("list by owner", err)
+		}
+		if e.ID != "" {
+			page = append(page, e)
+		}
+	}
+	return page, next, nil
+}
+
+// ownedEntry returns what an index entry stands for: a record, an id without one while that may be about
+// to be written, or nothing.
+func (s *Store) ownedEntry(ctx context.Context, owner, folder, name string) (cloakroom.Entry, error) {
+	r, err := s.live(ctx, name)
+	if err == nil && r.owner == owner {
+		return cloakroom.Entry{ID: r.id, Record: r.record()}, nil
+	}
+	if err != nil && !errors.Is(err, cloakroom.ErrNotFound) {
+		return cloakroom.Entry{}, err
+	}
+	path := filepath.Join(folder, name)
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) { // the record and its entry went since
+		return cloakroom.Entry{}, nil
+	}
+	if err != nil {
+		return cloakroom.Entry{}, err
+	}
+	if s.opts.Now().Sub(info.ModTime()) > cloakroom.IndexGrace {
+		s.purge(ctx, owner, folder, name)
+		return cloakroom.Entry{}, nil
+	}
+	id := name
+	if !isHex(name) {
+		b, err := os.ReadFile(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return cloakroom.Entry{}, err
+		}
+		if id = string(b); fileName(id) != name { // being written
+			return cloakroom.Entry{}, nil
+		}
+	}
+	return cloakroom.Entry{ID: id}, nil
+}
+
+// purge removes an entry unless it turns out to be needed. It does not matter if that fails.
+func (s *Store) purge(ctx context.Context, owner, folder, name string) {
+	unlock, err := s.lock(ctx, shardOf(name))
+	if err != nil {
+		return
+	}
+	defer unlock()
+	r, err := s.read(name)
+	if err == nil && (owner == "" || r.owner == owner) && r.expires > s.now() {
+		return
+	}
+	var d damaged
+	if err != nil && !errors.Is(err, cloakroom.ErrNotFound) && !errors.As(err, &d) {
+		return
+	}
+	path := filepath.Join(folder, name)
+	if info, err := os.Lstat(path); err != nil || s.opts.Now().Sub(info.ModTime()) <= cloakroom.IndexGrace {
+		return
+	}
+	os.Remove(path)
+	os.Remove(folder)
+}
+
+// tooOld reports whether a file was last written longer than d ago.
+func (s *Store) tooOld(path string, d time.Duration) bool {
+	info, err := os.Lstat(path)
+	return err == nil && s.opts.Now().Sub(info.ModTime()) > d
+}

@@ -1,0 +1,221 @@
+package filestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/cloakroom-go/cloakroom"
+)
+
+func pageSize(limit int) int {
+	if limit <= 0 {
+		return defaultPage
+	}
+	return min(limit, maxPage)
+}
+
+// namesAfter returns the names in a folder that sort after the one given, sorted.
+func namesAfter(folder, after string) ([]string, error) {
+	f, err := os.Open(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	names, err := f.Readdirnames(-1)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // an owner's folder may go while it is read
+		return nil, err
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return n <= after })
+	slices.Sort(names)
+	return names, nil
+}
+
+// walk visits at most limit files of the shards' folders under root, from cursor on, and returns where to
+// go on. Names sort, so a cursor stays good whatever comes and goes.
+func (s *Store) walk(ctx context.Context, root, cursor string, limit int, visit func(folder, name string) error) (string, error) {
+	start, after, err := parseCursor(cursor)
+	if err != nil {
+		return "", err
+	}
+	for i := start; i < shardCount; i++ {
+		folder := filepath.Join(s.dir, root, shardName(i))
+		names, err := namesAfter(folder, after)
+		if err != nil {
+			return "", err
+		}
+		after = ""
+		for _, name := range names {
+			if limit == 0 {
+				return shardName(i) + "/" + after, nil
+			}
+			if err := ctx.Err(); err != nil {
+				return "", err
+			}
+			if err := visit(folder, name); err != nil {
+				return "", err
+			}
+			after = name
+			limit--
+		}
+		after = ""
+	}
+	return "", nil
+}
+
+func parseCursor(cursor string) (shard int, after string, err error) {
+	if cursor == "" {
+		return 0, "", nil
+	}
+	hex, after, ok := strings.Cut(cursor, "/")
+	if _, err := fmt.Sscanf(hex, "%02x", &shard); err != nil || !ok || hex != shardName(shard) || shard < 0 || shard >= shardCount {
+		return 0, "", fmt.Errorf("bad cursor %q", cursor)
+	}
+	return shard, after, nil
+}
+
+// All implements [cloakroom.Lister]. A page comes from at most limit files, or 10,000; zero means 100.
+func (s *Store) All(ctx context.Context, cursor string, limit int) ([]cloakroom.Entry, string, error) {
+	var page []cloakroom.Entry
+	next, err := s.walk(ctx, "sessions", cursor, pageSize(limit), func(_, name string) error {
+		if !isName(name) {
+			return nil
+		}
+		r, err := s.live(ctx, name)
+		if err == nil {
+			page = append(page, cloakroom.Entry{ID: r.id, Record: r.record()})
+		}
+		if errors.Is(err, cloakroom.ErrNotFound) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return nil, "", failed("list", err)
+	}
+	return page, next, nil
+}
+
+// Sweep implements [cloakroom.Sweeper]. A call examines at most limit files, or 10,000; zero means 100.
+// Besides expired records it removes damaged files, temporary files older than 15 minutes, and index entries
+// without a record that are older than [cloakroom.IndexGrace]. Only expired and damaged records count as
+// removed.
+func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, string, error) {
+	removed := 0
+	limit = pageSize(limit)
+	root, at, _ := strings.Cut(cursor, ":")
+	var err error
+	switch root {
+	case "", "sessions":
+		at, err = s.walk(ctx, "sessions", at, limit, func(folder, name string) error {
+			gone, err := s.sweepFile(ctx, folder, name)
+			if gone {
+				removed++
+			}
+			return err
+		})
+		if root = "sessions"; at == "" {
+			root, at = "owners", ""
+		}
+	case "owners":
+		if at, err = s.sweepOwners(ctx, at, limit); at == "" {
+			root = ""
+		}
+	default:
+		err = fmt.Errorf("bad cursor %q", cursor)
+	}
+	if err != nil {
+		return removed, "", failed("sweep", err)
+	}
+	if root == "" {
+		return removed, "", nil
+	}
+	return removed, root + ":" + at, nil
+}
+
+func (s *Store) sweepFile(ctx context.Context, folder, name string) (removed bool, err error) {
+	if strings.HasPrefix(name, tempPrefix) {
+		if path := filepath.Join(folder, name); s.tooOld(path, tempAge) {
+			os.Remove(path)
+		}
+		return false, nil
+	}
+	if !isName(name) || shardOf(name) != filepath.Base(folder) || !s.sweepable(name) {
+		return false, nil
+	}
+	unlock, err := s.lock(ctx, shardOf(name))
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	if _, err := s.live(ctx, name); !errors.Is(err, cloakroom.ErrNotFound) { // this reports a damaged one
+		return false, err
+	}
+	before, _ := s.read(name)
+	err = os.Remove(s.path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	s.repaired(s.path(name))
+	if before != nil {
+		s.unindex(before.owner, name)
+	}
+	return true, nil
+}
+
+// sweepable reports whether a file looks expired or damaged, before its lock is taken.
+func (s *Store) sweepable(name string) bool {
+	r, err := s.read(name)
+	var d damaged
+	return err == nil && r.expires <= s.now() || errors.As(err, &d)
+}
+
+// sweepOwners purges entries without a record. Its cursor is that of the owners' walk, then a colon, and the
+// last entry seen of the owner that follows.
+func (s *Store) sweepOwners(ctx context.Context, cursor string, limit int) (string, error) {
+	at, entry, _ := strings.Cut(cursor, ":")
+	for limit > 0 {
+		var owner string // the folder of the one that follows
+		next, err := s.walk(ctx, "owners", at, 1, func(folder, name string) error {
+			owner = filepath.Join(folder, name)
+			return nil
+		})
+		if err != nil || owner == "" {
+			return "", err
+		}
+		names, err := namesAfter(owner, entry)
+		if err != nil {
+			return "", err
+		}
+		for _, name := range names {
+			if limit == 0 {
+				return at + ":" + entry, nil
+			}
+			limit--
+			entry = name
+			if !isName(name) || !s.tooOld(filepath.Join(owner, name), cloakroom.IndexGrace) {
+				continue
+			}
+			if _, err := os.Lstat(s.path(name)); errors.Is(err, fs.ErrNotExist) {
+				s.purge(ctx, "", owner, name)
+			}
+		}
+		if next == "" {
+			return "", nil
+		}
+		at, entry = next, ""
+		limit-- // an owner counts too
+	}
+	return at + ":" + entry, nil
+}

@@ -1,0 +1,47 @@
+package filestore
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/url"
+
+	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/storeurl"
+)
+
+// Opener opens `file:` URLs for [storeurl.Open]: `file:///var/lib/app/sessions`, or relative to the
+// working folder, `file:sessions` and `file:./sessions`. The parameter sync=off is [Options.NoSync].
+func Opener() storeurl.Opener {
+	return storeurl.Opener{Open: openURL, Schemes: []string{"file"}}
+}
+
+func openURL(_ context.Context, u *url.URL) (cloakroom.Store, io.Closer, error) {
+	q := storeurl.NewQuery(u)
+	opts := Options{NoSync: q.OneOf("sync", "on", "off") == "off"}
+	if err := q.Err(); err != nil {
+		return nil, nil, err
+	}
+	if u.Host != "" && u.Host != "localhost" || u.User != nil {
+		return nil, nil, errors.New("a file URL has no host: write file:///folder or file:folder")
+	}
+	dir := u.Path
+	if u.Opaque != "" {
+		var err error
+		if dir, err = url.PathUnescape(u.Opaque); err != nil {
+			return nil, nil, errors.New("the folder's name is escaped wrongly")
+		}
+	}
+	if dir == "" || u.Fragment != "" {
+		return nil, nil, errors.New("a file URL names a folder, as in file:///var/lib/app/sessions")
+	}
+	s, err := NewWith(dir, opts)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, closeNothing{}, nil
+}
+
+type closeNothing struct{}
+
+func (closeNothing) Close() error { return nil }
