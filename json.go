@@ -37,8 +37,10 @@ func (b bounds) sliceJSON(data []byte) (fields []field, reserve []byte, err erro
 	if !json.Valid(data) {
 		return nil, nil, errJSON
 	}
-	s := jsonScanner{rest: bytes.Trim(data, " \t\r\n")}
-	s.rest = s.rest[1:] // the brace: decode has looked at it
+	s := jsonScanner{rest: data}
+	if !s.skip('{') {
+		return nil, nil, errNoDocument
+	}
 	for !s.skip('}') {
 		if len(fields) > b.values {
 			return nil, nil, errTooManyValues

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 )
 
 // Session is one request's view of a session: the record as it was loaded, and the changes that
@@ -242,90 +241,6 @@ func (s *Session) refuseLate(kind operationKind) error {
 		return ErrHeaderSent
 	}
 	return nil
-}
-
-// IsNew reports whether the session has no record: the browser sent no ticket, or an unknown one, and
-// nothing was committed yet.
-func (s *Session) IsNew() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.ensure() == nil && s.rec.Version == ""
-}
-
-// ID returns what a session may be called in public: 22 characters, derived one-way from its
-// ticket, safe to show and to log, and what [Manager.Revoke] takes. It changes with the ticket. It is
-// empty for a session that has no record.
-func (s *Session) ID() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ensure() != nil || s.rec.Version == "" {
-		return ""
-	}
-	return publicID(s.id)
-}
-
-// Owner returns whose session it is: the name that it was signed in with, or "".
-func (s *Session) Owner() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ensure() != nil {
-		return ""
-	}
-	return string(s.view.meta.owner)
-}
-
-// CreatedAt returns when the session began, to the microsecond, the zero time if that is not known.
-func (s *Session) CreatedAt() time.Time {
-	return s.metaTime(func(m *meta) int64 { return m.created })
-}
-
-// AuthenticatedAt returns when its owner signed in last, the zero time for a session that nobody
-// signed in. Compare it to the current time to ask for a password again (ASVS 5.0 7.5.3).
-func (s *Session) AuthenticatedAt() time.Time {
-	return s.metaTime(func(m *meta) int64 { return m.authenticated })
-}
-
-// Deadline returns when the session ends however much it is used.
-func (s *Session) Deadline() time.Time {
-	return s.metaTime(func(m *meta) int64 { return m.deadline })
-}
-
-func (s *Session) metaTime(of func(*meta) int64) time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ensure() != nil {
-		return time.Time{}
-	}
-	return timeOf(of(&s.view.meta))
-}
-
-// ExpiresAt returns when the session ends unless it is used again: its idle timeout or its
-// absolute deadline, whichever comes first.
-func (s *Session) ExpiresAt() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ensure() != nil {
-		return time.Time{}
-	}
-	expires := s.rec.Expires
-	if s.rec.Version == "" {
-		expires = s.m.now().Add(s.m.options.Idle)
-	}
-	return earlier(expires, timeOf(s.view.meta.deadline))
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
-// IsPersistent reports whether the cookie outlives the browser.
-func (s *Session) IsPersistent() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.ensure() == nil && s.view.persistent()
 }
 
 // Clear removes all values and flash messages. The session, its ticket and its owner stay.

@@ -1,0 +1,259 @@
+package cloakroom_test
+
+import (
+	"errors"
+	"math/big"
+	"net/http"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cloakroom-go/cloakroom"
+)
+
+type profile struct {
+	Name  string            `json:"name"`
+	Since time.Time         `json:"since"`
+	Tags  []string          `json:"tags"`
+	Extra map[string]int64  `json:"extra,omitempty"`
+	Deep  *profile          `json:"deep,omitempty"`
+	Addr  netip.Addr        `json:"addr"`
+	Big   *big.Int          `json:"big,omitempty"`
+	Bytes []byte            `json:"bytes"`
+	Seen  map[string]string `json:"seen"`
+}
+
+// TestValues: what is set comes back, in both formats, within the request and after it.
+func TestValues(t *testing.T) {
+	for _, format := range []cloakroom.Format{cloakroom.MessagePack, cloakroom.JSON} {
+		t.Run(format.String(), func(t *testing.T) {
+			s := newSite(t, cloakroom.Options{Format: format})
+			roundTrip(t, s, "text", "grüße \" \\ </script> \n\x00")
+			roundTrip(t, s, "empty", "")
+			roundTrip(t, s, "int", -1<<40)
+			roundTrip(t, s, "int64", int64(-1<<63))
+			roundTrip(t, s, "uint64", uint64(1<<64-1))
+			roundTrip(t, s, "bool", true)
+			roundTrip(t, s, "float", 1.0/3)
+			roundTrip(t, s, "bytes", []byte{0, 255, 128})
+			roundTrip(t, s, "no bytes", []byte(nil))
+			roundTrip(t, s, "list", []string{"a", ""})
+			roundTrip(t, s, "addr", netip.MustParseAddr("2001:db8::1"))
+			roundTrip(t, s, "big", *new(big.Int).Lsh(big.NewInt(1), 100))
+			roundTrip(t, s, "nothing", (*profile)(nil))
+			roundTrip(t, s, "time", time.Date(2031, 5, 6, 7, 8, 9, 123456789, time.UTC))
+			roundTrip(t, s, "struct", profile{
+				Name: "ann", Since: time.Date(1969, 1, 1, 0, 0, 0, 1, time.UTC), Tags: []string{"x"}, Extra: map[string]int64{"n": 1 << 60},
+				Deep: &profile{Addr: netip.MustParseAddr("::1")}, Big: big.NewInt(-7), Bytes: []byte("b"),
+			})
+			roundTrip(t, s, cloakroom.Key[string](strings.Repeat("é", 127)), "long name")
+			roundTrip(t, s, `quoted " \ name`, "x")
+		})
+	}
+	s := newSite(t, cloakroom.Options{})
+	roundTrip(t, s, "invalid", "a\xffb") // JSON refuses it
+}
+
+func roundTrip[T any](t *testing.T, s *site, k cloakroom.Key[T], v T) {
+	t.Helper()
+	tab := s.browser()
+	check := func(when string, session *cloakroom.Session) {
+		t.Helper()
+		got, present, err := k.Lookup(session)
+		if err != nil || !present || !reflect.DeepEqual(got, v) {
+			t.Errorf("%q %s: %#v, %v, %v; want %#v", k, when, got, present, err, v)
+		}
+	}
+	tab.do(func(_ http.ResponseWriter, _ *http.Request, session *cloakroom.Session) {
+		k.Set(session, v)
+		check("within the request", session)
+	})
+	tab.set(name, "another")
+	tab.do(func(_ http.ResponseWriter, _ *http.Request, session *cloakroom.Session) {
+		check("later", session)
+		k.Delete(session)
+		if _, present, _ := k.Lookup(session); present {
+			t.Errorf("%q is there after Delete", k)
+		}
+	})
+	tab.do(func(_ http.ResponseWriter, _ *http.Request, session *cloakroom.Session) {
+		if _, present, _ := k.Lookup(session); present || name.Get(session) != "another" {
+			t.Errorf("%q is there after Delete and commit", k)
+		}
+	})
+}
+
+// TestOwnCopy: what Get returns is the caller's own.
+func TestOwnCopy(t *testing.T) {
+	s := newSite(t, cloakroom.Options{})
+	const list = cloakroom.Key[[]byte]("list")
+	tab := s.browser()
+	tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+		v := []byte("abc")
+		list.Set(s, v)
+		v[0] = 'X'
+		list.Get(s)[1] = 'X'
+	})
+	tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+		list.Get(s)[1] = 'X'
+		if v := string(list.Get(s)); v != "abc" {
+			t.Errorf("%q", v)
+		}
+	})
+}
+
+// TestFormatChange: a record keeps its format for as long as it lives, and either is read.
+func TestFormatChange(t *testing.T) {
+	s := newSite(t, cloakroom.Options{})
+	for _, format := range []cloakroom.Format{cloakroom.MessagePack, cloakroom.JSON} {
+		tab := s.browser()
+		tab.m = s.manager(cloakroom.Options{Format: 1 - format})
+		tab.set(a, "1")
+		tab.login("ann \"\xff\n")
+		tab.m = s.manager(cloakroom.Options{Format: format})
+		tab.set(b, "2")
+		tab.do(incrementing)
+		if tab.value(a) != "1" || tab.value(b) != "2" || tab.count() != 1 || tab.owner() != "ann \"\xff\n" {
+			t.Errorf("to %v: a=%q b=%q count %d owner %q\n%s", format, tab.value(a), tab.value(b), tab.count(), tab.owner(), s.log)
+		}
+	}
+}
+
+// TestUndecodable: a value of another type reads as absent, is reported, and is kept unless overwritten.
+func TestUndecodable(t *testing.T) {
+	s := newSite(t, cloakroom.Options{})
+	tab := s.browser()
+	tab.set("n", "text")
+	const n = cloakroom.Key[int]("n")
+	tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+		if v := n.Get(s); v != 0 {
+			t.Errorf("Get: %d", v)
+		}
+		var unreadable *cloakroom.DecodeError
+		if _, present, err := n.Lookup(s); present || !errors.As(err, &unreadable) || unreadable.Name != "n" || strings.Contains(err.Error(), "text") {
+			t.Errorf("Lookup: %v, %v", present, err)
+		}
+		if _, err := n.Apply(s, func(n int) int { return n + 1 }); !errors.As(err, &unreadable) {
+			t.Errorf("Apply: %v", err)
+		}
+		b.Set(s, "2") // a deploy that rolls back finds everything as it was
+	})
+	if s.log.count("reads as absent") != 1 || tab.value("n") != "text" || tab.value(b) != "2" {
+		t.Errorf("n=%q b=%q\n%s", tab.value("n"), tab.value(b), s.log)
+	}
+	if w := tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+		n.Update(s, func(n int) int { return n + 1 })
+	}); w.Code != 503 {
+		t.Errorf("Update: status %d", w.Code)
+	}
+	tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { n.Set(s, 1) })
+	tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+		if v := n.Get(s); v != 1 {
+			t.Errorf("after Set: %d", v)
+		}
+	})
+}
+
+// TestUnreadableRecord: it reads as no session, is reported once, and wedges nobody.
+func TestUnreadableRecord(t *testing.T) {
+	for what, data := range map[string]string{
+		"empty": "\x00", "not ours": "\x81\xa1a\x01", "pickle": "\x80\x04}.", "truncated": "\x82\xa1a", "json": `{"a":`, "foreign json": `{"a":1}`,
+		"deep": "\x81\xa1a" + strings.Repeat("\x91", 10000) + "\xc0", "huge": "\xdf\xff\xff\xff\xff", "newer": `{"_cloakroom":{"v":2,"created":1,"deadline":99999999999999999,"commits":""}}`,
+		"twice": `{"a":1,"a":2,"_cloakroom":{"v":1,"created":1,"deadline":4000000000000000,"commits":""}}`,
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := newSite(t, cloakroom.Options{})
+			tab := s.browser()
+			tab.set(a, "1")
+			s.damage(tab, []byte(data))
+			for range 3 {
+				if v := tab.value(a); v != "" {
+					t.Errorf("a=%q", v)
+				}
+			}
+			if n := s.log.count("reads as no session"); n != 1 {
+				t.Errorf("reported %d times", n)
+			}
+			old := tab.cookie
+			tab.set(a, "2")
+			if tab.cookie == old || tab.value(a) != "2" {
+				t.Error("the user is stuck")
+			}
+			tab.cookie = old
+			if w := tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { s.Logout() }); w.Code != 200 || tab.cookie != "" {
+				t.Errorf("signing out: status %d", w.Code)
+			}
+		})
+	}
+}
+
+// damage replaces the record of a browser's session.
+func (s *site) damage(tab *browser, data []byte) {
+	s.t.Helper()
+	var id string
+	s.store.intercept(func(_, got string, do func() error) error { id = got; return do() })
+	tab.value(a)
+	s.store.intercept(nil)
+	rec, err := s.store.FullStore.Load(s.t.Context(), id)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	broken := rec
+	broken.Data = data
+	if _, err := s.store.FullStore.Replace(s.t.Context(), id, rec, broken); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func TestReservedNames(t *testing.T) {
+	s := newSite(t, cloakroom.Options{})
+	for _, k := range []cloakroom.Key[string]{"_permanent", "_flashes", "_cloakroom", "_cloakroomX", "", "\xff", cloakroom.Key[string](strings.Repeat("x", 256))} {
+		for what, h := range map[string]handlerFunc{
+			"Set":    setting(k, "1"),
+			"Get":    getting(k),
+			"Delete": func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { k.Delete(s) },
+			"Update": func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { k.Update(s, shout) },
+		} {
+			if w := s.browser().do(h); w.Code != 503 {
+				t.Errorf("%s of %.20q: status %d", what, k, w.Code)
+			}
+		}
+		session := s.m.Open(t.Context(), "")
+		if _, _, err := k.Lookup(session); err == nil {
+			t.Errorf("Lookup of %.20q: no error", k)
+		}
+		if _, err := k.Apply(session, shout); err == nil {
+			t.Errorf("Apply of %.20q: no error", k)
+		}
+		if err := session.Transact(func(tx *cloakroom.Tx) error { k.Set(tx, "1"); return nil }); err == nil {
+			t.Errorf("Transact with %.20q: no error", k)
+		}
+	}
+	tab := s.browser()
+	tab.set("_user_id", "7") // Flask-Login's name is nobody's but the application's
+	if v := tab.value("_user_id"); v != "7" {
+		t.Errorf("_user_id=%q", v)
+	}
+}
+
+// TestUnencodable: it fails the response, not the process.
+func TestUnencodable(t *testing.T) {
+	for _, format := range []cloakroom.Format{cloakroom.MessagePack, cloakroom.JSON} {
+		s := newSite(t, cloakroom.Options{Format: format})
+		w := s.browser().do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+			cloakroom.Key[any]("f").Set(s, func() {})
+			if s.Err() == nil {
+				t.Error("no error")
+			}
+		})
+		if w.Code != 503 {
+			t.Errorf("%v: status %d", format, w.Code)
+		}
+	}
+	s := newSite(t, cloakroom.Options{Format: cloakroom.JSON})
+	if w := s.browser().do(setting(a, "\xff")); w.Code != 503 {
+		t.Errorf("JSON took a string that it can't hold: status %d", w.Code)
+	}
+}
