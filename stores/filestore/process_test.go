@@ -53,7 +53,7 @@ func child(t *testing.T, mode, dir string) *exec.Cmd {
 	return cmd
 }
 
-func hexID(n int) string { return fmt.Sprintf("%064x", n*0x9e3779b9) }
+func hexID(n int) string { return fmt.Sprintf("%02x%062x", n*37%256, n) }
 
 func lasting(data string) cloakroom.Record {
 	return cloakroom.Record{Data: []byte(data), Expires: time.Now().Add(time.Hour), Owner: hexID(1 << 20)}

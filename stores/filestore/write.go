@@ -187,7 +187,7 @@ func (s *Store) writeTemp(folder string, b []byte) (path string, err error) {
 			err = closeErr
 		}
 		if err != nil {
-			os.Remove(path)
+			os.Remove(f.Name()) // the returns below have emptied path
 			path = ""
 		}
 	}()
