@@ -5,27 +5,27 @@ import "errors"
 // What a [Store] returns. All of them mean that nothing was written.
 var (
 	// ErrNotFound means that there is no live record, or no session, of that id.
-	ErrNotFound = errors.New("cloakroom: not found")
+	ErrNotFound = errors.New("no such session")
 
 	// ErrExists means that Create or Move found a live record under the new id.
-	ErrExists = errors.New("cloakroom: id exists already")
+	ErrExists = errors.New("id exists already")
 
 	// ErrConflict means that the record is not the one that the caller started from any more. A
 	// session reports it when others kept changing it for as long as a commit may take.
-	ErrConflict = errors.New("cloakroom: record was changed meanwhile")
+	ErrConflict = errors.New("record was changed meanwhile")
 
 	// ErrTooLarge means that the record, or an index entry, exceeds what may be stored.
-	ErrTooLarge = errors.New("cloakroom: too large to store")
+	ErrTooLarge = errors.New("too large to store")
 
 	// ErrFull means that the store has no room for another record.
-	ErrFull = errors.New("cloakroom: store is full")
+	ErrFull = errors.New("store is full")
 )
 
 // What a [Session] or a [Manager] returns besides.
 var (
 	// ErrEnded means that the session was signed out, was revoked, expired or moved to a new ticket
 	// after this request had begun to use it. What the request changed was dropped.
-	ErrEnded = errors.New("cloakroom: session ended meanwhile")
+	ErrEnded = errors.New("the session ended meanwhile")
 
 	// ErrFinished means that a session was used after its handler returned, or after Close.
 	ErrFinished = errors.New("cloakroom: session used after its request was finished")
@@ -39,5 +39,5 @@ var (
 
 	// ErrUnknownOutcome means that a commit may or may not have been stored: the store failed in
 	// the middle, and what it holds now does not tell.
-	ErrUnknownOutcome = errors.New("cloakroom: the commit may or may not have been stored")
+	ErrUnknownOutcome = errors.New("the commit may or may not have been stored")
 )

@@ -121,6 +121,6 @@ func Example() {
 	_, _, err = storeurl.Open(ctx, "carrier-pigeon://loft", memstore.Opener(), filestore.Opener())
 	fmt.Println(err)
 	// Output:
-	// cloakroom: not found
+	// no such session
 	// storeurl: unknown scheme "carrier-pigeon"; known are file, memory
 }

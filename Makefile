@@ -1,0 +1,56 @@
+# Everything that a change must pass. `make` lists the targets.
+
+SHELL      := /bin/bash
+GOLANGCI   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+# Modules in go.work, and the two that are not, so that their dependencies are nobody else's.
+WORKSPACE  := . cmd/cloakroom
+APART      := integration bench
+MODULES    := $(WORKSPACE) $(APART)
+# The race detector needs a C compiler.
+RACE       := $(shell command -v cc >/dev/null 2>&1 && echo -race)
+FUZZTIME   ?= 5m
+
+.PHONY: help demo test test-core test-integration check fmt vet lint tidy alone fuzz bench
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+demo: ## run the demo at http://127.0.0.1:8080
+	go run ./cmd/cloakroom demo
+
+test: test-core test-integration ## run all tests; installs the servers and the browser that they need, if it may
+
+test-core: ## run the tests that need nothing but Go
+	go test $(RACE) -timeout 10m ./...
+	cd cmd/cloakroom && go test $(RACE) -timeout 10m ./...
+	cd bench && GOWORK=off go test -timeout 10m ./...
+
+test-integration: ## run the tests that need servers or a browser
+	scripts/install-test-servers
+	cd integration && GOWORK=off go test $(RACE) -timeout 20m ./...
+
+check: fmt vet tidy alone lint ## check formatting, vet, go.mod files and lint of every module
+
+fmt:
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt these files:"; echo "$$unformatted"; exit 1; fi
+
+vet:
+	@set -e; for m in $(WORKSPACE); do (cd $$m && go vet ./...); done
+	@set -e; for m in $(APART); do (cd $$m && GOWORK=off go vet ./...); done
+	GOOS=windows go vet ./... && GOOS=darwin go vet ./...
+
+tidy:
+	@set -e; for m in $(MODULES); do (cd $$m && GOWORK=off go mod tidy -diff); done
+
+# The root module needs the standard library alone.
+alone:
+	@modules=$$(GOWORK=off go list -m all); if [ "$$modules" != github.com/cloakroom-go/cloakroom ]; then echo "the root module has dependencies:"; echo "$$modules"; exit 1; fi
+
+lint:
+	@set -e; for m in $(MODULES); do echo "lint $$m"; (cd $$m && GOWORK=off go run $(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...); done
+
+fuzz: ## run every fuzz target for FUZZTIME, 5 minutes unless told
+	scripts/fuzz $(FUZZTIME)
+
+bench: ## compare with a bare middleware and with a peer, in one run
+	cd bench && GOWORK=off go run .
