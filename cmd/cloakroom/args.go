@@ -1,0 +1,72 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// usageError says that the command was called wrongly.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) error {
+	return &usageError{fmt.Sprintf(format, args...)}
+}
+
+// newFlags returns an empty set of flags that prints nothing by itself.
+func newFlags(name string) *flag.FlagSet {
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	return fs
+}
+
+// parse reads flags and arguments in any order, so that `list URL --owner U` works as `list --owner U
+// URL` does, and returns the arguments. What follows "--" is no flag. [flag.ErrHelp] asks for help.
+func parse(fs *flag.FlagSet, args []string) ([]string, error) {
+	var others []string
+	for len(args) > 0 {
+		arg := args[0]
+		if arg == "--" {
+			return append(others, args[1:]...), nil
+		}
+		if len(arg) < 2 || arg[0] != '-' {
+			others, args = append(others, arg), args[1:]
+			continue
+		}
+		n := 1
+		if name, _, joined := strings.Cut(strings.TrimPrefix(arg[1:], "-"), "="); !joined && fs.Lookup(name) != nil {
+			n = min(2, len(args)) // every flag of ours takes a value
+		}
+		if err := fs.Parse(args[:n]); err == flag.ErrHelp {
+			return nil, err
+		} else if err != nil {
+			return nil, usagef("%s", err)
+		}
+		args = args[n:]
+	}
+	return others, nil
+}
+
+// parseURL is parse for a command that takes one argument, the URL of a store.
+func parseURL(fs *flag.FlagSet, args []string) (string, error) {
+	others, err := parse(fs, args)
+	switch {
+	case err != nil:
+		return "", err
+	case len(others) == 0:
+		return "", usagef("the URL of the store is missing")
+	case len(others) > 1:
+		return "", usagef("one store URL is wanted, there are %d arguments", len(others))
+	}
+	return others[0], nil
+}
+
+// isSet reports whether a flag was given.
+func isSet(fs *flag.FlagSet, name string) bool {
+	set := false
+	fs.Visit(func(f *flag.Flag) { set = set || f.Name == name })
+	return set
+}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/cmd/cloakroom/internal/demo"
+	"github.com/cloakroom-go/cloakroom/stores/countstore"
+)
+
+const (
+	shutdownTimeout = 10 * time.Second // for requests under way when the demo is told to stop
+	sweepEvery      = time.Minute
+)
+
+// demoConfig is what the flags of the demo say.
+type demoConfig struct {
+	addr, store    string
+	idle, lifetime time.Duration
+	cert, key      string // of --tls; empty for plain HTTP
+}
+
+func demoFlags(args []string) (demoConfig, error) {
+	var c demoConfig
+	fs := newFlags("demo")
+	fs.StringVar(&c.addr, "addr", "127.0.0.1:8080", "")
+	fs.StringVar(&c.store, "store", defaultStore, "")
+	fs.DurationVar(&c.idle, "idle", 30*time.Minute, "")
+	fs.DurationVar(&c.lifetime, "lifetime", 12*time.Hour, "")
+	pair := fs.String("tls", "", "")
+	others, err := parse(fs, args)
+	if err != nil {
+		return c, err
+	}
+	if !isSet(fs, "idle") {
+		c.idle = min(c.idle, c.lifetime)
+	}
+	return c, c.check(fs, others, *pair)
+}
+
+func (c *demoConfig) check(fs *flag.FlagSet, others []string, pair string) error {
+	if _, _, err := net.SplitHostPort(c.addr); err != nil {
+		return usagef("--addr is %q: it must be HOST:PORT", c.addr)
+	}
+	switch {
+	case len(others) > 0:
+		return usagef("unexpected argument %q", others[0])
+	case c.lifetime < time.Second:
+		return usagef("--lifetime is %v: it must be at least 1s", c.lifetime)
+	case c.idle < time.Second:
+		return usagef("--idle is %v: it must be at least 1s", c.idle)
+	case c.idle > c.lifetime:
+		return usagef("--idle is %v, longer than --lifetime, %v", c.idle, c.lifetime)
+	}
+	if isSet(fs, "tls") {
+		c.cert, c.key, _ = strings.Cut(pair, ",")
+		if c.cert == "" || c.key == "" {
+			return usagef("--tls is %q: it must be CERT,KEY", pair)
+		}
+	}
+	return nil
+}
+
+func logger(t terminal) *slog.Logger { return slog.New(slog.NewTextHandler(t.err, nil)) }
+
+func runDemo(ctx context.Context, t terminal, args []string) error {
+	c, err := demoFlags(args)
+	if err != nil {
+		return err
+	}
+	log := logger(t)
+	// Before the store is opened, so that a wrong path leaves no folder behind.
+	var certificate tls.Certificate
+	if c.cert != "" {
+		if certificate, err = tls.LoadX509KeyPair(c.cert, c.key); err != nil {
+			return fmt.Errorf("--tls: %w", err)
+		}
+	}
+	listener, err := net.Listen("tcp", c.addr)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	store, closer, err := openStore(ctx, c.store)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := closer.Close(); err != nil {
+			log.Error("the store did not close cleanly", "error", err)
+		}
+	}()
+
+	counted := countstore.New(store)
+	sessions, err := cloakroom.New(counted, cloakroom.Options{
+		ErrorHandler:   demo.WriteError,
+		Idle:           c.idle,
+		InsecureCookie: c.cert == "",
+		Lifetime:       c.lifetime,
+		Logger:         log,
+	})
+	if err != nil {
+		return usagef("%s", err)
+	}
+	server := &http.Server{
+		Handler: demo.New(demo.Config{
+			Sessions: sessions,
+			Stats:    counted.Stats,
+			Stopping: ctx.Done(),
+			Store:    schemeOf(c.store),
+		}),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      demo.MaxSlow + 30*time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	scheme, serve := "http", func() error { return server.Serve(listener) }
+	if c.cert != "" {
+		server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+		scheme, serve = "https", func() error { return server.ServeTLS(listener, "", "") }
+	} else if !isLoopback(listener.Addr()) {
+		log.Warn("others on the network can read tickets: this is plain HTTP on an address that is not loopback; see --tls")
+	}
+	return serveUntil(ctx, t.out, log, server, sessions, serve, "listening on "+scheme+"://"+shownAddress(c.addr, listener.Addr()))
+}
+
+// serveUntil serves, and sweeps now and then, until ctx ends or serving fails.
+func serveUntil(ctx context.Context, out io.Writer, log *slog.Logger, server *http.Server, sessions *cloakroom.Manager, serve func() error, ready string) error {
+	served := make(chan error, 1)
+	go func() { served <- serve() }()
+	swept := make(chan struct{})
+	sweeping, stopSweeping := context.WithCancel(ctx)
+	go func() {
+		defer close(swept)
+		sweepUntil(sweeping, log, sessions)
+	}()
+	defer func() { stopSweeping(); <-swept }()
+
+	if _, err := fmt.Fprintln(out, ready); err != nil {
+		_ = server.Close()
+		<-served
+		return fmt.Errorf("print where the demo listens: %w", err)
+	}
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	log.Info("stopping")
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(bounded); err != nil {
+		log.Warn("requests that were still under way are cut off", "error", err)
+		_ = server.Close()
+	}
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// sweepUntil removes expired records for as long as the demo runs, as every application should
+// whose store does not do so by itself.
+func sweepUntil(ctx context.Context, log *slog.Logger, sessions *cloakroom.Manager) {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if _, err := sessions.Sweep(ctx); err != nil && ctx.Err() == nil {
+			log.Warn("sweep failed; it will be tried again", "error", err)
+		}
+	}
+}
+
+// shownAddress is the address for a browser: the host as it was asked for, and the port as it is.
+func shownAddress(asked string, actual net.Addr) string {
+	host, _, _ := net.SplitHostPort(asked)
+	_, port, _ := net.SplitHostPort(actual.String())
+	if host == "" {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+func isLoopback(addr net.Addr) bool {
+	tcp, ok := addr.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+)
+
+const helpAll = `Cloakroom keeps the sessions of web applications on the server.
+
+Usage:
+
+    cloakroom COMMAND [arguments]
+
+Commands:
+
+    demo      serve a page that shows a session at work
+    sweep     remove expired records from a store
+    list      list the live sessions in a store
+    revoke    end the sessions of an owner
+    help      tell more about a command: cloakroom help demo
+    version   print the version
+
+Stores are named by URL:
+
+    memory:              the memory of one process; its sessions end with it
+    file:./folder        files, in a folder below the working directory
+    file:///var/folder   files, in a folder by its full path
+
+Exit codes: 0 all went well, 1 something failed, 2 the command was called wrongly.
+`
+
+const helpHelp = `Usage: cloakroom help [COMMAND]
+
+Prints what the command does, its flags with their units and defaults, and examples.
+`
+
+const helpDemo = `Usage: cloakroom demo [--addr HOST:PORT] [--store URL] [--idle TIME] [--lifetime TIME]
+                      [--tls CERT,KEY]
+
+Serves a page that shows a session at work: what it holds, signing in and out, the devices where
+somebody is signed in, fifty requests at once, both clocks, and what all of it costs in store
+calls. Other programs can use its routes, which README.md beside this command lists.
+
+Prints one line, "listening on http://HOST:PORT", when it is ready. Logs go to the standard
+error output. Stops on SIGINT (Ctrl-C) and SIGTERM, after the requests under way have ended, for
+which it waits at most ten seconds.
+
+Flags:
+
+    --addr HOST:PORT   where to listen; port 0 picks a free one (default 127.0.0.1:8080)
+    --store URL        where sessions are kept (default file:./cloakroom-data)
+    --idle TIME        how long a session lives without being used, such as 90s or 30m
+                       (default 30m, or the lifetime if that is shorter)
+    --lifetime TIME    how long a session lives at most, counted from its start and again from
+                       each sign-in (default 12h)
+    --tls CERT,KEY     serve HTTPS, with the certificate and the key in these PEM files
+
+Over plain HTTP the cookie is named "session" and is not Secure, so this is for a machine's own
+loopback address alone. With --tls it is "__Host-session" and Secure.
+
+Examples:
+
+    cloakroom demo
+    cloakroom demo --addr 127.0.0.1:0 --store memory: --idle 1m --lifetime 5m
+    cloakroom demo --addr localhost:8443 --tls cert.pem,key.pem
+`
+
+const helpSweep = `Usage: cloakroom sweep URL
+
+Removes the expired records from a store that does not do so by itself, in batches, and prints how
+many there were. It may run while an application uses the store, beside other sweeps, and from cron.
+
+memory: is this process's own memory, so there is never anything in it: it says so.
+
+Examples:
+
+    cloakroom sweep file:///var/lib/shop/sessions
+`
+
+const helpList = `Usage: cloakroom list URL [--owner NAME]
+
+Lists the live sessions in a store, in no order, with their ID, owner, start, end unless used, and
+address and browser of the latest sign-in. None of it is secret: tickets are not in the store.
+A session that begins or ends meanwhile may be listed or not. A store that changes meanwhile may
+list one twice.
+
+To a terminal the columns are aligned, and longer text is cut off with an ellipsis. Otherwise they
+are complete and separated by tabs. Times are in UTC. What is not printable is shown as "�".
+
+memory: is this process's own memory, so there is never anything in it: it says so.
+
+Flags:
+
+    --owner NAME   list the sessions of this owner alone (default all sessions)
+
+Examples:
+
+    cloakroom list file:///var/lib/shop/sessions
+    cloakroom list file:./cloakroom-data --owner ada
+    cloakroom list file:./cloakroom-data | cut -f 2 | sort | uniq -c
+`
+
+const helpRevoke = `Usage: cloakroom revoke URL --owner NAME [--id ID]
+
+Ends all sessions of an owner, or one, and prints how many were ended. No request in flight can
+bring one back. Whoever holds their tickets is signed out.
+
+memory: is this process's own memory, so there is never anything in it: it says so.
+
+Flags:
+
+    --owner NAME   whose sessions (required)
+    --id ID        only the session of this ID, as list shows it; it fails where the owner has
+                   no such session (default all sessions of the owner)
+
+Examples:
+
+    cloakroom revoke file:///var/lib/shop/sessions --owner ada
+    cloakroom revoke file:./cloakroom-data --owner ada --id 1B2M2Y8AsgTpgAmY7PhCfg
+`
+
+const helpVersion = `Usage: cloakroom version
+
+Prints the version of this command and of the Go toolchain that built it.
+`
+
+func runVersion(_ context.Context, t terminal, args []string) error {
+	others, err := parse(newFlags("version"), args)
+	if err != nil {
+		return err
+	}
+	if len(others) > 0 {
+		return usagef("unexpected argument %q", others[0])
+	}
+	version := "(unknown)"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		version = info.Main.Version
+	}
+	_, err = fmt.Fprintf(t.out, "cloakroom %s %s\n", version, runtime.Version())
+	return err
+}

@@ -1,0 +1,162 @@
+package demo
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/cloakroom-go/cloakroom"
+)
+
+func (d *site) login(w http.ResponseWriter, r *http.Request) {
+	if !form(w, r) {
+		return
+	}
+	user := r.PostForm.Get("user")
+	if user == "" || len(user) > maxOwner {
+		answer(w, http.StatusBadRequest, fmt.Sprintf("user must be 1 to %d bytes long", maxOwner))
+		return
+	}
+	if d.Sessions.Get(r).Login(user) != nil {
+		return // the middleware answers
+	}
+	answer(w, http.StatusOK, "ok")
+}
+
+func (d *site) logout(w http.ResponseWriter, r *http.Request) {
+	if d.Sessions.Get(r).Logout() != nil {
+		return // the middleware answers
+	}
+	answer(w, http.StatusOK, "ok")
+}
+
+// device is a session as its owner sees it.
+type device struct {
+	ID         string    `json:"id"`
+	Current    bool      `json:"current"`
+	CreatedAt  time.Time `json:"createdAt"`
+	LastSeenAt time.Time `json:"lastSeenAt"`
+	ExpiresAt  time.Time `json:"expiresAt"`
+	UserAgent  string    `json:"userAgent"`
+	IP         string    `json:"ip"`
+}
+
+func deviceOf(info *cloakroom.Info, current string) device {
+	return device{
+		ID: info.ID, Current: info.ID == current,
+		CreatedAt: info.CreatedAt.UTC(), LastSeenAt: info.LastSeenAt.UTC(), ExpiresAt: info.ExpiresAt.UTC(),
+		UserAgent: info.UserAgent, IP: info.IP,
+	}
+}
+
+// signedIn returns the session and its owner, and whether there is one; if not, it has answered.
+func (d *site) signedIn(w http.ResponseWriter, r *http.Request) (*cloakroom.Session, string, bool) {
+	s := d.Sessions.Get(r)
+	owner := s.Owner()
+	if owner == "" {
+		answer(w, http.StatusUnauthorized, "signed out") // or what the middleware makes of a load error
+	}
+	return s, owner, owner != ""
+}
+
+// sessions streams its array: nobody has said how many devices a person may have.
+func (d *site) sessions(w http.ResponseWriter, r *http.Request) {
+	s, owner, ok := d.signedIn(w, r)
+	if !ok {
+		return
+	}
+	current, separator := s.ID(), "["
+	for info, err := range d.Sessions.Owned(r.Context(), owner) {
+		switch {
+		case err != nil && separator == "[":
+			WriteError(w, r, err)
+			return
+		case err != nil:
+			d.Sessions.Options().Logger.ErrorContext(r.Context(), "listing sessions broke off", "error", err)
+			panic(http.ErrAbortHandler) // the client must not take it for the whole list
+		}
+		if separator == "[" {
+			w.Header().Set("Content-Type", "application/json")
+		}
+		line, err := json.Marshal(deviceOf(&info, current))
+		if err != nil {
+			panic(err) // strings and times of a record: it can't fail
+		}
+		if _, err := fmt.Fprintf(w, "%s%s", separator, line); err != nil {
+			return // the client hung up
+		}
+		separator = ",\n"
+	}
+	if separator == "[" {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte("["))
+	}
+	_, _ = w.Write([]byte("]\n"))
+}
+
+// revoke ends one session of the signed-in user, all others, or all. Where this browser's own is among them,
+// its cookie is cleared too.
+func (d *site) revoke(w http.ResponseWriter, r *http.Request) {
+	if !form(w, r) {
+		return
+	}
+	id, others, all := r.PostForm.Get("id"), r.PostForm.Get("others"), r.PostForm.Get("all")
+	switch {
+	case id != "" && others == "" && all == "", id == "" && others == "1" && all == "", id == "" && others == "" && all == "1":
+	default:
+		answer(w, http.StatusBadRequest, "the form must have one field: id=ID, others=1 or all=1")
+		return
+	}
+	s, owner, ok := d.signedIn(w, r)
+	if !ok {
+		return
+	}
+	own := all != "" || id != "" && id == s.ID()
+	var err error
+	switch {
+	case id != "":
+		err = d.Sessions.Revoke(r.Context(), owner, id)
+	case others != "":
+		_, err = d.Sessions.RevokeOthers(r.Context(), s)
+	default:
+		_, err = d.Sessions.RevokeOwned(r.Context(), owner)
+	}
+	switch {
+	case errors.Is(err, cloakroom.ErrNotFound):
+		answer(w, http.StatusNotFound, "there is no such session of yours")
+	case err != nil:
+		d.Sessions.Options().Logger.ErrorContext(r.Context(), "revoking failed", "error", err)
+		WriteError(w, r, err)
+	case own && s.Logout() != nil:
+		// The middleware answers.
+	default:
+		answer(w, http.StatusOK, "ok")
+	}
+}
+
+// stats answers with the counts that the demo's contract names, and no others.
+func (d *site) stats(w http.ResponseWriter, _ *http.Request) {
+	n := d.Stats()
+	writeJSON(w, struct {
+		Loads     int64 `json:"loads"`
+		Creates   int64 `json:"creates"`
+		Replaces  int64 `json:"replaces"`
+		Touches   int64 `json:"touches"`
+		Deletes   int64 `json:"deletes"`
+		Moves     int64 `json:"moves"`
+		Lists     int64 `json:"lists"`
+		Conflicts int64 `json:"conflicts"`
+		Errors    int64 `json:"errors"`
+	}{n.Loads, n.Creates, n.Replaces, n.Touches, n.Deletes, n.Moves, n.Lists, n.Conflicts, n.Errors})
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // strings, numbers and times: it can't fail
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(append(body, '\n'))
+}

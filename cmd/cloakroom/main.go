@@ -1,0 +1,134 @@
+// Command cloakroom shows what Cloakroom does, in a demo for the browser, and looks after the
+// sessions in a store: it sweeps, lists and revokes them.
+//
+//	cloakroom demo
+//	cloakroom list file:///var/lib/sessions --owner ada
+//
+// `cloakroom help` tells the rest. It exits with 0 when all went well, 1 when something failed, and
+// 2 when it was called wrongly. Errors are one line on the standard error output.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+// Exit codes.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+// terminal is where a command reads and writes.
+type terminal struct {
+	out, err io.Writer
+	isTTY    bool // out is a terminal: a person is reading
+}
+
+// command is one subcommand. run gets the arguments after its name.
+type command struct {
+	name string
+	help string
+	run  func(ctx context.Context, t terminal, args []string) error
+}
+
+func commands() []command {
+	return []command{
+		{"demo", helpDemo, runDemo},
+		{"sweep", helpSweep, runSweep},
+		{"list", helpList, runList},
+		{"revoke", helpRevoke, runRevoke},
+		{"version", helpVersion, runVersion},
+	}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // so a second signal ends the process at once
+	t := terminal{out: os.Stdout, err: os.Stderr, isTTY: isTerminal(os.Stdout)}
+	slog.SetDefault(logger(t)) // for the stores, which report damaged records there
+	code := run(ctx, t, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// run performs the command that args ask for and returns the exit code.
+func run(ctx context.Context, t terminal, args []string) int {
+	if len(args) == 0 {
+		fmt.Fprint(t.err, helpAll)
+		return exitUsage
+	}
+	name, rest := args[0], args[1:]
+	switch name {
+	case "help", "-h", "-help", "--help":
+		return runHelp(t, rest)
+	case "-version", "--version":
+		name = "version"
+	}
+	c := find(name)
+	if c == nil {
+		fmt.Fprintf(t.err, "cloakroom: unknown command %q; see cloakroom help\n", name)
+		return exitUsage
+	}
+	err := c.run(ctx, t, rest)
+	switch usage := (*usageError)(nil); {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(t.out, c.help)
+		return exitOK
+	case errors.As(err, &usage):
+		fmt.Fprintf(t.err, "cloakroom %s: %s; see cloakroom help %s\n", name, oneLine(err.Error()), name)
+		return exitUsage
+	default:
+		fmt.Fprintf(t.err, "cloakroom %s: %s\n", name, oneLine(err.Error()))
+		return exitFailure
+	}
+}
+
+func find(name string) *command {
+	for _, c := range commands() {
+		if c.name == name {
+			return &c
+		}
+	}
+	return nil
+}
+
+func runHelp(t terminal, args []string) int {
+	if len(args) == 0 {
+		fmt.Fprint(t.out, helpAll)
+		return exitOK
+	}
+	if args[0] == "help" {
+		fmt.Fprint(t.out, helpHelp)
+		return exitOK
+	}
+	c := find(args[0])
+	if c == nil {
+		fmt.Fprintf(t.err, "cloakroom help: unknown command %q; see cloakroom help\n", args[0])
+		return exitUsage
+	}
+	fmt.Fprint(t.out, c.help)
+	return exitOK
+}
+
+// oneLine keeps an error on the one line that it has.
+func oneLine(s string) string {
+	return printable(strings.ReplaceAll(strings.TrimSpace(s), "\n", "; "))
+}
+
+// isTerminal reports whether f is a character device, which a terminal is and a pipe or a file is not.
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
