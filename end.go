@@ -18,7 +18,7 @@ const (
 // seal names. known may hold what was loaded. When it returns no error, no request in flight can bring
 // the session back.
 func (m *Manager) end(ctx *limit, id string, known *state) (ending, error) {
-	for try := 0; try < maxTries; try++ {
+	for try := range maxTries {
 		if known == nil {
 			rec, err := m.store.Load(ctx, id)
 			if errors.Is(err, ErrNotFound) {
