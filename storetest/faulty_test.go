@@ -154,8 +154,8 @@ func ExampleBefore() {
 		store.Replace(ctx, "id", r, cloakroom.Record{Data: []byte("theirs"), Expires: r.Expires})
 	}))
 	_, err := faulty.Replace(ctx, "id", r, r)
-	fmt.Println(err)
-	// Output: cloakroom: record was changed meanwhile
+	fmt.Println(errors.Is(err, cloakroom.ErrConflict))
+	// Output: true
 }
 
 // The write is applied, and its answer is lost.

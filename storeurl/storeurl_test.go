@@ -116,11 +116,11 @@ func Example() {
 	}
 	defer closer.Close()
 	_, err = store.Load(ctx, "some id")
-	fmt.Println(err)
+	fmt.Println(errors.Is(err, cloakroom.ErrNotFound))
 
 	_, _, err = storeurl.Open(ctx, "carrier-pigeon://loft", memstore.Opener(), filestore.Opener())
 	fmt.Println(err)
 	// Output:
-	// no such session
+	// true
 	// storeurl: unknown scheme "carrier-pigeon"; known are file, memory
 }
