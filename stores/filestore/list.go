@@ -181,41 +181,60 @@ func (s *Store) sweepable(name string) bool {
 	return err == nil && r.expires <= s.now() || errors.As(err, &d)
 }
 
-// sweepOwners purges entries without a record. Its cursor is that of the owners' walk, then a colon, and the
-// last entry seen of the owner that follows.
+// sweepOwners purges entries without a record, and counts entries and owners against limit. Its cursor is
+// shard/owner/entry: the last entry seen of that owner. Each shard's names are read once a call.
 func (s *Store) sweepOwners(ctx context.Context, cursor string, limit int) (string, error) {
-	at, entry, _ := strings.Cut(cursor, ":")
-	for limit > 0 {
-		var owner string // the folder of the one that follows
-		next, err := s.walk(ctx, "owners", at, 1, func(folder, name string) error {
-			owner = filepath.Join(folder, name)
-			return nil
-		})
-		if err != nil || owner == "" {
-			return "", err
+	rest, entry := "", ""
+	if cursor != "" {
+		i := strings.LastIndexByte(cursor, '/')
+		if i < 0 {
+			return "", fmt.Errorf("bad cursor %q", cursor)
 		}
-		names, err := namesAfter(owner, entry)
+		rest, entry = cursor[:i], cursor[i+1:]
+	}
+	shard, owner, err := parseCursor(rest)
+	if err != nil {
+		return "", err
+	}
+	for ; shard < shardCount; shard, owner, entry = shard+1, "", "" {
+		folder := filepath.Join(s.dir, "owners", shardName(shard))
+		owners, err := namesAfter(folder, "")
 		if err != nil {
 			return "", err
 		}
-		for _, name := range names {
-			if limit == 0 {
-				return at + ":" + entry, nil
-			}
-			limit--
-			entry = name
-			if !isName(name) || !s.tooOld(filepath.Join(owner, name), cloakroom.IndexGrace) {
+		for _, name := range owners {
+			if name < owner {
 				continue
 			}
-			if _, err := os.Lstat(s.path(name)); errors.Is(err, fs.ErrNotExist) {
-				s.purge(ctx, "", owner, name)
+			if name != owner { // another than the one that the cursor was in
+				owner, entry = name, ""
 			}
+			if err := ctx.Err(); err != nil {
+				return "", err
+			}
+			entries, err := namesAfter(filepath.Join(folder, owner), entry)
+			if err != nil {
+				return "", err
+			}
+			for _, e := range entries {
+				if limit <= 0 {
+					return shardName(shard) + "/" + owner + "/" + entry, nil
+				}
+				limit--
+				entry = e
+				s.sweepEntry(ctx, filepath.Join(folder, owner), e)
+			}
+			limit-- // an owner counts too
 		}
-		if next == "" {
-			return "", nil
-		}
-		at, entry = next, ""
-		limit-- // an owner counts too
 	}
-	return at + ":" + entry, nil
+	return "", nil
+}
+
+func (s *Store) sweepEntry(ctx context.Context, folder, name string) {
+	if !isName(name) || !s.tooOld(filepath.Join(folder, name), cloakroom.IndexGrace) {
+		return
+	}
+	if _, err := os.Lstat(s.path(name)); errors.Is(err, fs.ErrNotExist) {
+		s.purge(ctx, "", folder, name)
+	}
 }
