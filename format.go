@@ -82,6 +82,9 @@ func (f Format) decode(value []byte, v any) error {
 
 // truth returns whether the encoded value is true.
 func (f Format) truth(value []byte) bool {
+	if len(value) == 0 {
+		return false // absent, as is usual: no error to be made for that
+	}
 	if f == MessagePack {
 		v, rest, err := msgpack.ReadBool(value)
 		return err == nil && len(rest) == 0 && v

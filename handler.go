@@ -111,7 +111,7 @@ func (x *exchange) begin() bool {
 		return true
 	}
 	s.noteHeader()
-	err := s.commit(nil)
+	err := s.settle()
 	if errors.Is(err, ErrEnded) && s.Err() == nil {
 		s.reportDropped()
 		err = nil
@@ -123,6 +123,21 @@ func (x *exchange) begin() bool {
 	x.setCookie(s)
 	x.vary(s)
 	return true
+}
+
+// settle commits what is pending. It takes a short way when nothing is and no commit ever began, as
+// for a request that only reads: that needs neither a turn nor a time limit.
+func (s *Session) settle() error {
+	s.mu.Lock()
+	if s.turn != nil || len(s.ops) > 0 || s.finished || s.err != nil || s.dropped {
+		s.mu.Unlock()
+		return s.commit(nil)
+	}
+	defer s.mu.Unlock()
+	if s.loaded {
+		s.touch()
+	}
+	return nil
 }
 
 func (x *exchange) fail(s *Session, err error) {
@@ -178,7 +193,7 @@ func (x *exchange) vary(s *Session) {
 			}
 		}
 	}
-	h.Add("Vary", "Cookie")
+	h["Vary"] = append(h["Vary"], "Cookie")
 }
 
 // finish ends the exchange when the handler has returned, or has panicked.
@@ -201,7 +216,7 @@ func (x *exchange) finish(returned bool) {
 	if !late || x.failed {
 		return
 	}
-	switch err := s.commit(nil); {
+	switch err := s.settle(); {
 	case err == nil:
 	case errors.Is(err, ErrEnded) && s.Err() == nil:
 		s.reportDropped()

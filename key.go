@@ -33,12 +33,18 @@ type Values interface {
 // the zero value too; [Session.Err] tells, and the response will not be sent.
 func (k Key[T]) Get(s Values) T {
 	v, _, err := k.Lookup(s)
-	if unreadable := (*DecodeError)(nil); errors.As(err, &unreadable) {
-		s.report(err)
-	} else if err != nil {
-		s.fail(err)
+	if err != nil {
+		failRead(s, err)
 	}
 	return v
+}
+
+func failRead(s Values, err error) {
+	if unreadable := (*DecodeError)(nil); errors.As(err, &unreadable) {
+		s.report(err)
+	} else {
+		s.fail(err)
+	}
 }
 
 // Lookup returns the value and whether it is present. It fails when the session could not be
@@ -153,6 +159,11 @@ func encodeAs[T any](f Format, name string, v T) ([]byte, error) {
 			}
 		}
 	}
+	return encodeAny(f, name, v)
+}
+
+// encodeAny is apart because here v is copied to the heap.
+func encodeAny[T any](f Format, name string, v T) ([]byte, error) {
 	encoded := any(v)
 	if f == JSON {
 		encoded = &v // encoding/json finds a pointer's MarshalJSON only where there is a pointer

@@ -3,6 +3,7 @@ package cloakroom
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -10,24 +11,31 @@ import (
 // Done: a store in this process never does, and a timer would cost more than its work.
 type limit struct {
 	parent   context.Context
-	deadline time.Time
-	detached bool // from the parent's cancellation, not from its values
+	end      atomic.Int64 // nanoseconds on the monotonic clock
+	detached bool         // from the parent's cancellation, not from its values
 
-	mu     sync.Mutex
-	timed  context.Context
+	timed  atomic.Pointer[context.Context] // once somebody asked for Done
+	mu     sync.Mutex                      // held while timed is made
 	cancel context.CancelFunc
 }
 
 // newLimit returns a context that ends after d, or, when it is not detached, with its parent.
 func newLimit(parent context.Context, d time.Duration, detached bool) *limit {
-	return &limit{parent: parent, deadline: time.Now().Add(d), detached: detached}
+	l := &limit{parent: parent, detached: detached}
+	l.end.Store(monotonic() + int64(d))
+	return l
 }
+
+var epoch = time.Now()
+
+// monotonic costs half of what time.Now does, which also asks for the time of day.
+func monotonic() int64 { return int64(time.Since(epoch)) }
 
 // release frees the timer, if there is one.
 func (l *limit) release() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.cancel != nil {
+	if l.timed.Load() != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		l.cancel()
 	}
 }
@@ -36,40 +44,52 @@ func (l *limit) release() {
 func (l *limit) extend(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.timed == nil {
-		l.deadline = time.Now().Add(d)
+	if l.timed.Load() == nil {
+		l.end.Store(monotonic() + int64(d))
 	}
 }
 
 func (l *limit) begin() context.Context {
+	if timed := l.begun(); timed != nil {
+		return timed
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.timed == nil {
-		parent := l.parent
-		if l.detached {
-			parent = context.WithoutCancel(parent)
-		}
-		l.timed, l.cancel = context.WithDeadline(parent, l.deadline)
+	if timed := l.begun(); timed != nil {
+		return timed
 	}
-	return l.timed
+	parent := l.parent
+	if l.detached {
+		parent = context.WithoutCancel(parent)
+	}
+	timed, cancel := context.WithDeadline(parent, l.deadline())
+	l.cancel = cancel
+	l.timed.Store(&timed)
+	return timed
 }
 
 func (l *limit) begun() context.Context {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.timed
+	if timed := l.timed.Load(); timed != nil {
+		return *timed
+	}
+	return nil
+}
+
+func (l *limit) deadline() time.Time {
+	return time.Now().Add(time.Duration(l.end.Load() - monotonic()))
 }
 
 func (l *limit) Deadline() (time.Time, bool) {
 	if timed := l.begun(); timed != nil {
 		return timed.Deadline()
 	}
+	own := l.deadline()
 	if !l.detached {
-		if d, ok := l.parent.Deadline(); ok && d.Before(l.deadline) {
+		if d, ok := l.parent.Deadline(); ok && d.Before(own) {
 			return d, true
 		}
 	}
-	return l.deadline, true
+	return own, true
 }
 
 func (l *limit) Done() <-chan struct{} { return l.begin().Done() }
@@ -83,7 +103,7 @@ func (l *limit) Err() error {
 			return err
 		}
 	}
-	if !time.Now().Before(l.deadline) {
+	if monotonic() >= l.end.Load() {
 		return context.DeadlineExceeded
 	}
 	return nil

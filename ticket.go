@@ -53,7 +53,8 @@ func storeID(ticket string) string {
 
 // hexDigest is the lower-case hexadecimal SHA-256 of s. Owners, too, are stored under it.
 func hexDigest(s string) string {
-	sum := sha256.Sum256([]byte(s))
+	var room [2 * ticketLength]byte // for a ticket, so that only the result is allocated
+	sum := sha256.Sum256(append(room[:0], s...))
 	var digits [2 * sha256.Size]byte
 	hex.Encode(digits[:], sum[:])
 	return string(digits[:])
