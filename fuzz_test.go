@@ -2,9 +2,11 @@ package cloakroom
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // FuzzDecodeRecord: whatever a store holds is sliced or refused, without a panic, and what is
@@ -47,6 +49,38 @@ func FuzzDecodeRecord(f *testing.F) {
 			var v any
 			_ = d.format.decode(f.value, &v)
 			d.format.truth(f.value)
+		}
+	})
+}
+
+// FuzzJSON: the JSON slicer takes what encoding/json takes for an object, and finds the same members.
+func FuzzJSON(f *testing.F) {
+	f.Add([]byte(`{"a":1,"b":[{"c":"]}\"\\"}],"d\u0041":null, "":{} }`))
+	f.Add([]byte(` { } `))
+	f.Add([]byte(`{"a" : -1.5e+3 , "a":2}`))
+	f.Add([]byte(`{"a":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`))
+	limits := bounds{bytes: 1 << 16, values: 64}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		fields, reserve, err := limits.sliceJSON(data)
+		var members map[string]json.RawMessage
+		oracle := json.Unmarshal(data, &members)
+		if err == nil && oracle != nil {
+			t.Fatalf("%q: encoding/json says %v", data, oracle)
+		}
+		if err != nil {
+			return // it has limits of its own, and refuses a name that stands twice
+		}
+		if reserve != nil {
+			fields = append(fields, field{[]byte(nameReserved), reserve})
+		}
+		for _, f := range fields {
+			name := strings.ToValidUTF8(string(f.name), "\ufffd")
+			if want, ok := members[name]; utf8.Valid(f.name) && (!ok || !bytes.Equal(f.value, want)) {
+				t.Fatalf("%q: member %q is %q, want %q", data, f.name, f.value, want)
+			}
+		}
+		if len(fields) < len(members) {
+			t.Fatalf("%q: %d members, want %d", data, len(fields), len(members))
 		}
 	})
 }
