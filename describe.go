@@ -22,6 +22,13 @@ func (s *Session) ID() string {
 	return publicID(s.id)
 }
 
+// String names the session by its public ID: printing a session, in any way, reveals no ticket. It
+// loads nothing.
+func (s *Session) String() string { return "cloakroom.Session(" + s.loadedID() + ")" }
+
+// GoString is String.
+func (s *Session) GoString() string { return s.String() }
+
 // Owner returns whose session it is: the name that it was signed in with, or "".
 func (s *Session) Owner() string {
 	s.mu.Lock()

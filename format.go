@@ -69,7 +69,11 @@ func (f Format) encode(v any) ([]byte, error) {
 	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}
-	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
+	value := bytes.TrimSuffix(out.Bytes(), []byte("\n"))
+	if scan := (jsonScanner{rest: value}); scan.value() != nil && scan.deep {
+		return nil, errTooDeep // it could not be read again
+	}
+	return value, nil
 }
 
 // decode decodes one value of this format into what v points to.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"unicode/utf8"
 )
 
 // encodeJSON returns the document as a JSON object. Values are JSON already.
@@ -29,7 +30,10 @@ func appendJSONString(out []byte, s string) []byte {
 	return append(out, encoded...)
 }
 
-var errJSON = errors.New("not JSON")
+var (
+	errJSON    = errors.New("not JSON in UTF-8")
+	errTooDeep = errors.New("nested too deeply")
+)
 
 // sliceJSON slices a JSON object into its members. Package encoding/json checks that it is one,
 // without recursion; what is left is to find where members begin and end.
@@ -52,7 +56,7 @@ func (b bounds) sliceJSON(data []byte) (fields []field, reserve []byte, err erro
 		s.skip(':')
 		value := s.value()
 		if s.deep {
-			return nil, nil, errors.New("nested too deeply")
+			return nil, nil, errTooDeep
 		}
 		if fields, reserve, err = addField(fields, reserve, name, value); err != nil {
 			return nil, nil, err
@@ -64,6 +68,9 @@ func (b bounds) sliceJSON(data []byte) (fields []field, reserve []byte, err erro
 
 // unquoteJSON returns the string that a JSON string stands for: a part of it, if nothing is escaped.
 func unquoteJSON(quoted []byte) ([]byte, error) {
+	if !utf8.Valid(quoted) {
+		return nil, errJSON
+	}
 	if bytes.IndexByte(quoted, '\\') < 0 {
 		return quoted[1 : len(quoted)-1], nil
 	}

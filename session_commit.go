@@ -18,6 +18,9 @@ func (s *Session) Save() error { return s.commit(nil) }
 
 // commit commits everything pending, and after it extra, if there is one, which is not kept when it fails.
 func (s *Session) commit(extra *operation) error {
+	if extra == nil && s.idle() {
+		return nil
+	}
 	limit := newLimit(s.ctx, s.m.options.Timeout, true)
 	defer limit.release()
 	if err := s.lockTurn(limit); err != nil {
@@ -32,6 +35,18 @@ func (s *Session) commit(extra *operation) error {
 	c.ctx = limit
 	res, err := c.run()
 	return s.conclude(c, n, res, err, extra != nil)
+}
+
+// idle reports whether there is nothing to commit, and never was, after a touch if that is due. It
+// spares requests that only read what a commit needs.
+func (s *Session) idle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.turn != nil || len(s.ops) > 0 || s.err != nil || s.finished || s.gone {
+		return false
+	}
+	s.touch()
+	return true
 }
 
 // lockTurn makes commits of this Session wait for each other, while others may read it.

@@ -113,9 +113,9 @@ type OwnerLister interface {
 	// limit is about how many entries a page should have; a page may be empty and not the last.
 	//
 	// Every record that lives during the whole listing is listed, at least once. A record whose
-	// Delete was acknowledged before the listing began is not. An index entry without a record is
-	// listed while it is younger than [IndexGrace], since its record may be about to be created, and may be
-	// removed after that, never before.
+	// Delete was acknowledged before the listing began is not. An index entry without a record, or whose
+	// record has expired, is listed without one while it is younger than [IndexGrace], since a record may be
+	// about to be created, and may be removed after that, never before.
 	Owned(ctx context.Context, owner, cursor string, limit int) (page []Entry, next string, err error)
 }
 

@@ -161,7 +161,8 @@ func TestUnreadableRecord(t *testing.T) {
 	for what, data := range map[string]string{
 		"empty": "\x00", "not ours": "\x81\xa1a\x01", "pickle": "\x80\x04}.", "truncated": "\x82\xa1a", "json": `{"a":`, "foreign json": `{"a":1}`,
 		"deep": "\x81\xa1a" + strings.Repeat("\x91", 10000) + "\xc0", "huge": "\xdf\xff\xff\xff\xff", "newer": `{"_cloakroom":{"v":2,"created":1,"deadline":99999999999999999,"commits":""}}`,
-		"twice": `{"a":1,"a":2,"_cloakroom":{"v":1,"created":1,"deadline":4000000000000000,"commits":""}}`,
+		"name not UTF-8": "{\"\xff\":1,\"_cloakroom\":{\"v\":1,\"created\":1,\"deadline\":4000000000000000,\"commits\":\"\"}}",
+		"twice":          `{"a":1,"a":2,"_cloakroom":{"v":1,"created":1,"deadline":4000000000000000,"commits":""}}`,
 	} {
 		t.Run(what, func(t *testing.T) {
 			s := newSite(t, cloakroom.Options{})
@@ -204,6 +205,27 @@ func (s *site) damage(tab *browser, data []byte) {
 	broken.Data = data
 	if _, err := s.store.FullStore.Replace(s.t.Context(), id, rec, broken); err != nil {
 		s.t.Fatal(err)
+	}
+}
+
+// TestTooDeep: what could not be read again is refused when it is set.
+func TestTooDeep(t *testing.T) {
+	deep := any("x")
+	for range 100 {
+		deep = []any{deep}
+	}
+	for _, format := range []cloakroom.Format{cloakroom.MessagePack, cloakroom.JSON} {
+		s := newSite(t, cloakroom.Options{Format: format})
+		tab := s.browser()
+		tab.set(a, "1")
+		if w := tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+			cloakroom.Key[any]("deep").Set(s, deep)
+		}); w.Code != 503 {
+			t.Errorf("%v: status %d", format, w.Code)
+		}
+		if v := tab.value(a); v != "1" {
+			t.Errorf("%v: the session was lost", format)
+		}
 	}
 }
 
