@@ -111,7 +111,7 @@ func (x *exchange) begin() bool {
 		return true
 	}
 	s.noteHeader()
-	err := s.settle()
+	err := s.commit(nil)
 	if errors.Is(err, ErrEnded) && s.Err() == nil {
 		s.reportDropped()
 		err = nil
@@ -123,21 +123,6 @@ func (x *exchange) begin() bool {
 	x.setCookie(s)
 	x.vary(s)
 	return true
-}
-
-// settle commits what is pending. It takes a short way when nothing is and no commit ever began, as
-// for a request that only reads: that needs neither a turn nor a time limit.
-func (s *Session) settle() error {
-	s.mu.Lock()
-	if s.turn != nil || len(s.ops) > 0 || s.finished || s.err != nil || s.dropped {
-		s.mu.Unlock()
-		return s.commit(nil)
-	}
-	defer s.mu.Unlock()
-	if s.loaded {
-		s.touch()
-	}
-	return nil
 }
 
 func (x *exchange) fail(s *Session, err error) {
@@ -216,7 +201,7 @@ func (x *exchange) finish(returned bool) {
 	if !late || x.failed {
 		return
 	}
-	switch err := s.settle(); {
+	switch err := s.commit(nil); {
 	case err == nil:
 	case errors.Is(err, ErrEnded) && s.Err() == nil:
 		s.reportDropped()

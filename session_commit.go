@@ -38,11 +38,11 @@ func (s *Session) commit(extra *operation) error {
 }
 
 // idle reports whether there is nothing to commit, and never was, after a touch if that is due. It
-// spares requests that only read what a commit needs.
+// spares a request that only reads the turn and the time limit that a commit needs.
 func (s *Session) idle() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.turn != nil || len(s.ops) > 0 || s.err != nil || s.finished || s.gone {
+	if s.turn != nil || len(s.ops) > 0 || s.err != nil || s.finished || s.dropped {
 		return false
 	}
 	s.touch()

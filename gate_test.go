@@ -1,0 +1,145 @@
+package cloakroom
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func newGates() *gates {
+	g := new(gates)
+	g.init()
+	return g
+}
+
+// TestGateOrder: the turn goes to whoever waits longest, and a gate that nobody uses is gone.
+func TestGateOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGates()
+		l := newLimit(t.Context(), time.Minute, true)
+		first, err := g.enter(l, "id", time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var order []int
+		var wg sync.WaitGroup
+		for i := range 5 {
+			wg.Go(func() {
+				at, err := g.enter(newLimit(t.Context(), time.Minute, true), "id", time.Minute)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				order = append(order, i) // the turn guards it
+				g.leave(at, "id")
+			})
+			synctest.Wait()
+		}
+		g.leave(first, "id")
+		wg.Wait()
+		for i, got := range order {
+			if got != i {
+				t.Fatalf("order %v", order)
+			}
+		}
+		for i := range g.shards {
+			if len(g.shards[i].open) > 0 {
+				t.Error("a gate is left")
+			}
+		}
+	})
+}
+
+// TestGateTimeout: a waiter gives up when nothing went forward for as long as it was told, not before.
+func TestGateTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGates()
+		holder, err := g.enter(newLimit(t.Context(), time.Hour, true), "id", time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		done := make(chan error)
+		go func() {
+			_, err := g.enter(newLimit(t.Context(), time.Second, true), "id", time.Second)
+			done <- err
+		}()
+		synctest.Wait()
+		time.Sleep(900 * time.Millisecond)
+		g.committed(holder, "id", state{}) // something went forward
+		if err := <-done; !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 1900*time.Millisecond {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		g.leave(holder, "id")
+		if _, err := g.enter(newLimit(t.Context(), time.Second, true), "id", time.Second); err != nil {
+			t.Errorf("the gate is stuck: %v", err)
+		}
+	})
+}
+
+// TestGateHandsOver: the next in line gets what the one before committed, and its time limit anew.
+func TestGateHandsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGates()
+		holder, err := g.enter(newLimit(t.Context(), time.Second, true), "id", time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			time.Sleep(900 * time.Millisecond)
+			g.committed(holder, "id", state{id: "committed"})
+			g.leave(holder, "id")
+		}()
+		time.Sleep(time.Millisecond)
+		l := newLimit(t.Context(), time.Second, true)
+		at, err := g.enter(l, "id", time.Second)
+		if err != nil || at.latest.id != "committed" || at.tick == 0 {
+			t.Fatalf("%v, got %q", err, at.latest.id)
+		}
+		if d, ok := l.Deadline(); !ok || time.Until(d) < 990*time.Millisecond {
+			t.Errorf("%v are left for the commit", time.Until(d))
+		}
+		g.leave(at, "id")
+	})
+}
+
+// TestLimit: a context in every respect, whether or not its timer has begun.
+func TestLimit(t *testing.T) {
+	type key struct{}
+	synctest.Test(t, func(t *testing.T) {
+		for _, asked := range []bool{false, true} {
+			for _, detached := range []bool{false, true} {
+				parent, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "v"))
+				l := newLimit(parent, time.Second, detached)
+				if asked {
+					l.Done()
+				}
+				if d, ok := l.Deadline(); l.Err() != nil || l.Value(key{}) != "v" || !ok || time.Until(d) != time.Second {
+					t.Errorf("asked %v, detached %v: %v, %v, %v", asked, detached, l.Err(), l.Value(key{}), time.Until(d))
+				}
+				child, stop := context.WithCancel(l)
+				cancel()
+				synctest.Wait()
+				if ended := l.Err() != nil; ended == detached || ended != (child.Err() != nil) {
+					t.Errorf("asked %v, detached %v: after the parent's end: %v, child %v", asked, detached, l.Err(), child.Err())
+				}
+				time.Sleep(time.Second)
+				synctest.Wait()
+				if l.Err() == nil || child.Err() == nil {
+					t.Errorf("asked %v, detached %v: not ended in time", asked, detached)
+				}
+				stop()
+				l.release()
+			}
+		}
+		l := newLimit(t.Context(), time.Second, true)
+		time.Sleep(2 * time.Second)
+		if !errors.Is(l.Err(), context.DeadlineExceeded) {
+			t.Errorf("%v", l.Err())
+		}
+		l.release()
+	})
+}
