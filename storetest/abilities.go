@@ -217,7 +217,8 @@ func (c *caseT) duringWrites(owner string, list lister) {
 		id := random()
 		want[id] = c.create(id, c.owned(fmt.Sprint("data ", i), owner))
 		other := random()
-		defer c.store.Delete(c.ctx, other, c.create(other, c.owned("before", owner)))
+		before := c.create(other, c.owned("before", owner))
+		defer func() { _ = c.store.Delete(c.ctx, other, before) }()
 	}
 	stop, stopped := make(chan struct{}), make(chan error, 1)
 	go func() {

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -82,9 +83,10 @@ func overwrite(ctx context.Context, s cloakroom.Store, id string, r cloakroom.Re
 	for {
 		old, err := s.Load(ctx, id)
 		var v cloakroom.Version
-		if err == nil {
+		switch {
+		case err == nil:
 			v, err = s.Replace(ctx, id, old, r)
-		} else if err == cloakroom.ErrNotFound {
+		case errors.Is(err, cloakroom.ErrNotFound):
 			v, err = s.Create(ctx, id, r)
 		}
 		if ignore(err, cloakroom.ErrConflict, cloakroom.ErrExists, cloakroom.ErrNotFound) != nil || err == nil {

@@ -83,7 +83,7 @@ func (e *fieldError) Unwrap() error { return e.err }
 // inField names the innermost field only, so that deep nesting does not make
 // for a long message.
 func inField(t reflect.Type, f *field, err error) error {
-	if _, ok := err.(*fieldError); ok {
+	if inner := (*fieldError)(nil); errors.As(err, &inner) {
 		return err
 	}
 	return &fieldError{t, f.name, err}

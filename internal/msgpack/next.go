@@ -5,6 +5,7 @@ import (
 	"fmt"
 )
 
+// How deep arrays and maps may be nested.
 const (
 	DefaultDepth = 64     // the nesting allowed when Limits.Depth is zero
 	MaxDepth     = 10_000 // the nesting allowed at most
@@ -139,7 +140,7 @@ func containerHeader(b []byte) (h int, n uint64, ok bool) {
 // its own: the header's length h, with the type byte of an ext, and the
 // length n of the data. It is not ok when b ends within the header.
 func sizedHeader(b []byte) (h int, n uint64, ok bool) {
-	width, extra := 0, 0
+	var width, extra int
 	switch b[0] {
 	case str8, bin8:
 		width = 1

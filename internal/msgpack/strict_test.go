@@ -19,8 +19,8 @@ type (
 	blob    []byte
 	hash    [4]byte
 	loop    *loop
-	sealed  struct{ a, b int }
-	halfway struct{ a int }
+	sealed  struct{ _, _ int }
+	halfway struct{ _ int }
 	stamp   time.Time
 )
 

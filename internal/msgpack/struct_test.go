@@ -55,7 +55,7 @@ func TestStructForm(t *testing.T) {
 		{struct {
 			A int `msgpack:"-"`
 			B int `json:"-"`
-			C int `json:"-,"`
+			C int `json:"-,"` //nolint:staticcheck // the odd spelling of a field named "-" is what is tested
 			D int `msgpack:",omitempty" json:"-"`
 		}{1, 2, 3, 4}, `{-:3 D:4}`},
 		{struct {

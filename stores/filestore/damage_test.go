@@ -21,7 +21,7 @@ func recordPath(dir, id string) string { return filepath.Join(dir, "sessions", i
 
 // A damaged file reads as no session, is reported once by its path, may be replaced, and is swept.
 func TestDamagedFiles(t *testing.T) {
-	other := func(t *testing.T, b []byte) []byte {
+	other := func(t *testing.T, _ []byte) []byte {
 		dir := t.TempDir()
 		s := open(t, dir, filestore.Options{})
 		if _, err := s.Create(t.Context(), hexID(2), lasting("other")); err != nil {

@@ -51,7 +51,7 @@ func (s *Store) lock(ctx context.Context, shard string) (unlock func(), err erro
 		return release, nil
 	case <-ctx.Done():
 		go func() {
-			<-done
+			<-done //nolint:errcheck // whether the lock was had or not, let go of it
 			release()
 		}()
 		return nil, ctx.Err()

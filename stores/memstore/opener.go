@@ -18,7 +18,7 @@ func Opener() storeurl.Opener {
 
 func openURL(_ context.Context, u *url.URL) (cloakroom.Store, io.Closer, error) {
 	if u.Host != "" || u.Opaque != "" || u.Path != "" || u.User != nil {
-		return nil, nil, fmt.Errorf("nothing but parameters may follow %s:", u.Scheme)
+		return nil, nil, fmt.Errorf("nothing but parameters may follow the scheme %q", u.Scheme)
 	}
 	q := storeurl.NewQuery(u)
 	opts := Options{MaxBytes: q.Int64("max_bytes", 1, 0), MaxRecords: int(q.Int64("max_records", 1, 0))}

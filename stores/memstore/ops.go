@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
@@ -36,7 +37,7 @@ func (it *item) record() cloakroom.Record {
 // makingRoom runs write, and once more after a sweep when it found the store full.
 func (s *Store) makingRoom(write func() (cloakroom.Version, error)) (cloakroom.Version, error) {
 	v, err := write()
-	if err == cloakroom.ErrFull {
+	if errors.Is(err, cloakroom.ErrFull) {
 		s.sweepAll()
 		v, err = write()
 	}
