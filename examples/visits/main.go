@@ -1,0 +1,33 @@
+// Command visits counts visits. It is the first program of the README.
+package main
+
+import (
+	"fmt"
+	"log"
+	"net/http"
+
+	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/stores/filestore"
+)
+
+const visits = cloakroom.Key[int]("visits")
+
+func main() {
+	store, err := filestore.New("./sessions")
+	if err != nil {
+		log.Fatal(err)
+	}
+	sessions, err := cloakroom.New(store, cloakroom.Options{InsecureCookie: true}) // plain HTTP: development only
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		n, err := visits.Apply(sessions.Get(r), func(n int) int { return n + 1 }) // exact, even with a hundred tabs
+		if err != nil {
+			return // the client gets a 503
+		}
+		fmt.Fprintf(w, "visit %d\n", n)
+	})
+	log.Fatal(http.ListenAndServe("127.0.0.1:8080", sessions.Handler(mux)))
+}

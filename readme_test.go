@@ -1,0 +1,25 @@
+package cloakroom_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestREADME: the README's first program is the one in examples/visits, which the compiler checks.
+func TestREADME(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.ReadFile("examples/visits/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, want, _ := strings.Cut(string(program), "\n")
+	_, code, _ := strings.Cut(string(readme), "```go\n")
+	code, _, _ = strings.Cut(code, "```")
+	if code != want {
+		t.Error("the README's first program is not examples/visits/main.go")
+	}
+}
