@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
@@ -126,6 +127,9 @@ func runDemo(ctx context.Context, t terminal, args []string) error {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
+	fresh := &newConns{open: map[net.Conn]struct{}{}}
+	server.ConnState = fresh.note
+	server.RegisterOnShutdown(fresh.close)
 	scheme, serve := "http", func() error { return server.Serve(listener) }
 	if c.cert != "" {
 		server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
@@ -185,6 +189,31 @@ func sweepUntil(ctx context.Context, log *slog.Logger, sessions *cloakroom.Manag
 		if _, err := sessions.Sweep(ctx); err != nil && ctx.Err() == nil {
 			log.Warn("sweep failed; it will be tried again", "error", err)
 		}
+	}
+}
+
+// newConns are the connections on which no request came yet. Browsers keep some for later, and
+// Shutdown would wait five seconds for them.
+type newConns struct {
+	mu   sync.Mutex
+	open map[net.Conn]struct{}
+}
+
+func (n *newConns) note(c net.Conn, state http.ConnState) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if state == http.StateNew {
+		n.open[c] = struct{}{}
+	} else {
+		delete(n.open, c)
+	}
+}
+
+func (n *newConns) close() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for c := range n.open {
+		_ = c.Close()
 	}
 }
 

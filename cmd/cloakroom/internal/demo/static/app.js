@@ -277,7 +277,10 @@ onSubmit("set-form", () => act("The value is set.", async () => {
 }));
 onSubmit("login-form", () => {
   const user = byId("user").value;
-  act(`Signed in as ${user}, with a new ticket.`, () => call("/login", { user }));
+  act(`Signed in as ${user}, with a new ticket.`, async () => {
+    await call("/login", { user });
+    byId("user").value = "";
+  });
 });
 onClick("delete", "The value is deleted.", () => call("/delete", {}));
 onClick("logout", "Signed out. The session is gone.", () => call("/logout", {}));
