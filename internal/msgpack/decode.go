@@ -144,6 +144,11 @@ func (d *decoder) value(b []byte, v reflect.Value) (rest []byte, err error) {
 		if err != nil {
 			return nil, d.at(b, err)
 		}
+		if typ == extTime {
+			if _, err := parseTime(data); err != nil { // as where the target is any, and as when encoding
+				return nil, d.at(b, err)
+			}
+		}
 		*v.Addr().Interface().(*Ext) = Ext{typ, bytes.Clone(data)}
 		return rest, nil
 	case formBinary:
