@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -40,7 +41,7 @@ func parse(fs *flag.FlagSet, args []string) ([]string, error) {
 		if name, _, joined := strings.Cut(strings.TrimPrefix(arg[1:], "-"), "="); !joined && fs.Lookup(name) != nil {
 			n = min(2, len(args)) // every flag of ours takes a value
 		}
-		if err := fs.Parse(args[:n]); err == flag.ErrHelp {
+		if err := fs.Parse(args[:n]); errors.Is(err, flag.ErrHelp) {
 			return nil, err
 		} else if err != nil {
 			return nil, usagef("%s", err)

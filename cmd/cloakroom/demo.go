@@ -87,11 +87,11 @@ func runDemo(ctx context.Context, t terminal, args []string) error {
 			return fmt.Errorf("--tls: %w", err)
 		}
 	}
-	listener, err := net.Listen("tcp", c.addr)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.addr)
 	if err != nil {
 		return err
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }() // the server has closed it by then, unless it never began
 	store, closer, err := openStore(ctx, c.store)
 	if err != nil {
 		return err
@@ -153,9 +153,7 @@ func serveUntil(ctx context.Context, out io.Writer, log *slog.Logger, server *ht
 	defer func() { stopSweeping(); <-swept }()
 
 	if _, err := fmt.Fprintln(out, ready); err != nil {
-		_ = server.Close()
-		<-served
-		return fmt.Errorf("print where the demo listens: %w", err)
+		return errors.Join(fmt.Errorf("print where the demo listens: %w", err), server.Close())
 	}
 	select {
 	case err := <-served:

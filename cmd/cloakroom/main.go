@@ -34,6 +34,18 @@ type terminal struct {
 	isTTY    bool // out is a terminal: a person is reading
 }
 
+// complainf writes where errors go. Nobody is left to tell when that fails.
+func (t terminal) complainf(format string, args ...any) { _, _ = fmt.Fprintf(t.err, format, args...) }
+
+// show writes a help text and returns the exit code.
+func (t terminal) show(help string) int {
+	if _, err := io.WriteString(t.out, help); err != nil {
+		t.complainf("cloakroom: %s\n", oneLine(err.Error()))
+		return exitFailure
+	}
+	return exitOK
+}
+
 // command is one subcommand. run gets the arguments after its name.
 type command struct {
 	name string
@@ -64,7 +76,7 @@ func main() {
 // run performs the command that args ask for and returns the exit code.
 func run(ctx context.Context, t terminal, args []string) int {
 	if len(args) == 0 {
-		fmt.Fprint(t.err, helpAll)
+		t.complainf("%s", helpAll)
 		return exitUsage
 	}
 	name, rest := args[0], args[1:]
@@ -76,7 +88,7 @@ func run(ctx context.Context, t terminal, args []string) int {
 	}
 	c := find(name)
 	if c == nil {
-		fmt.Fprintf(t.err, "cloakroom: unknown command %q; see cloakroom help\n", name)
+		t.complainf("cloakroom: unknown command %q; see cloakroom help\n", name)
 		return exitUsage
 	}
 	err := c.run(ctx, t, rest)
@@ -84,13 +96,12 @@ func run(ctx context.Context, t terminal, args []string) int {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(t.out, c.help)
-		return exitOK
+		return t.show(c.help)
 	case errors.As(err, &usage):
-		fmt.Fprintf(t.err, "cloakroom %s: %s; see cloakroom help %s\n", name, oneLine(err.Error()), name)
+		t.complainf("cloakroom %s: %s; see cloakroom help %s\n", name, oneLine(err.Error()), name)
 		return exitUsage
 	default:
-		fmt.Fprintf(t.err, "cloakroom %s: %s\n", name, oneLine(err.Error()))
+		t.complainf("cloakroom %s: %s\n", name, oneLine(err.Error()))
 		return exitFailure
 	}
 }
@@ -106,20 +117,17 @@ func find(name string) *command {
 
 func runHelp(t terminal, args []string) int {
 	if len(args) == 0 {
-		fmt.Fprint(t.out, helpAll)
-		return exitOK
+		return t.show(helpAll)
 	}
 	if args[0] == "help" {
-		fmt.Fprint(t.out, helpHelp)
-		return exitOK
+		return t.show(helpHelp)
 	}
 	c := find(args[0])
 	if c == nil {
-		fmt.Fprintf(t.err, "cloakroom help: unknown command %q; see cloakroom help\n", args[0])
+		t.complainf("cloakroom help: unknown command %q; see cloakroom help\n", args[0])
 		return exitUsage
 	}
-	fmt.Fprint(t.out, c.help)
-	return exitOK
+	return t.show(c.help)
 }
 
 // oneLine keeps an error on the one line that it has.

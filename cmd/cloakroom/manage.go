@@ -79,7 +79,8 @@ func runRevoke(ctx context.Context, t terminal, args []string) error {
 		return usagef("--id is empty")
 	}
 	return withStore(ctx, t, rawURL, func(m *cloakroom.Manager) error {
-		n, err := 1, error(nil)
+		n := 1
+		var err error
 		if *id == "" {
 			n, err = m.RevokeOwned(ctx, *owner)
 		} else {

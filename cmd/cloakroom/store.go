@@ -45,20 +45,27 @@ func schemeOf(rawURL string) string {
 // mustExist returns an error for a folder of files that is not there: opening it would make it, which
 // is for an application to do, and not for whoever misspelled its name.
 func mustExist(rawURL string) error {
-	u, err := url.Parse(rawURL)
-	if err != nil || u.Scheme != "file" {
+	dir := folderOf(rawURL)
+	if dir == "" {
 		return nil
 	}
-	dir := u.Path
-	if u.Opaque != "" {
-		if dir, err = url.PathUnescape(u.Opaque); err != nil {
-			return nil // opening says what is wrong
-		}
-	}
-	if _, err := os.Stat(dir); dir != "" && errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no folder %q", dir)
 	}
-	return nil
+	return nil // opening says what else may be wrong
+}
+
+// folderOf returns the folder of a file URL, or "" for any other or a malformed one.
+func folderOf(rawURL string) string {
+	u, err := url.Parse(rawURL)
+	switch {
+	case err != nil || u.Scheme != "file":
+		return ""
+	case u.Opaque == "":
+		return u.Path
+	}
+	dir, _ := url.PathUnescape(u.Opaque) // empty when it fails
+	return dir
 }
 
 // withStore calls do with a manager of the sessions in a store.
@@ -76,7 +83,7 @@ func withStore(ctx context.Context, t terminal, rawURL string, do func(*cloakroo
 		}
 	}()
 	if schemeOf(rawURL) == "memory" {
-		fmt.Fprintln(t.err, "note: memory: is this process's own memory, so there is nothing in it")
+		t.complainf("note: memory: is this process's own memory, so there is nothing in it\n")
 	}
 	m, err := cloakroom.New(store, cloakroom.Options{Logger: logger(t)})
 	if err != nil {

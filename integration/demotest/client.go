@@ -48,7 +48,7 @@ func Send(d *Demo, ticket, request, form string) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	a := Answer{Status: resp.StatusCode, Body: string(body)}
 	for _, c := range resp.Cookies() {
@@ -163,11 +163,11 @@ func (b *browser) slow(d *Demo, ms int, key, value string) <-chan Answer {
 // returns the status line.
 func sendRaw(t testing.TB, d *Demo, path, cookie string) string {
 	t.Helper()
-	conn, err := net.DialTimeout("tcp", strings.TrimPrefix(d.URL, "http://"), patience)
+	conn, err := (&net.Dialer{Timeout: patience}).DialContext(context.Background(), "tcp", strings.TrimPrefix(d.URL, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(patience))
 	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\nCookie: %s\r\nConnection: close\r\n\r\n", path, cookie); err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ package demotest
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -58,7 +59,7 @@ func build() (dir, path string, err error) {
 	}
 	path = filepath.Join(dir, "cloakroom")
 	args := append([]string{"build", "-o", path}, raceFlags...)
-	cmd := exec.Command("go", append(args, ".")...)
+	cmd := exec.CommandContext(context.Background(), "go", append(args, ".")...)
 	cmd.Dir = filepath.Join(root, "cmd", "cloakroom")
 	cmd.Env = append(os.Environ(), "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -95,7 +96,7 @@ type Demo struct {
 func Start(t testing.TB, flags ...string) *Demo {
 	t.Helper()
 	d := &Demo{stdout: make(chan string, 1), stderr: new(buffer)}
-	d.cmd = exec.Command(Command(t), append([]string{"demo", "--addr", "127.0.0.1:0"}, flags...)...)
+	d.cmd = exec.CommandContext(context.Background(), Command(t), append([]string{"demo", "--addr", "127.0.0.1:0"}, flags...)...)
 	d.cmd.Dir = t.TempDir()
 	d.cmd.Stderr = d.stderr
 	out, err := d.cmd.StdoutPipe()
@@ -172,7 +173,7 @@ func (d *Demo) Log() string { return d.stderr.String() }
 func Run(t testing.TB, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	cmd := exec.Command(Command(t), args...)
+	cmd := exec.CommandContext(context.Background(), Command(t), args...)
 	cmd.Dir = t.TempDir()
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()

@@ -45,6 +45,7 @@ function setBusy(now) {
 async function act(done, action) {
   if (busy) return;
   setBusy(true);
+  byId("status").textContent = "";
   const signedIn = Boolean(state?.session?.owner);
   const device = document.activeElement?.closest("#devices li");
   let message = done;
