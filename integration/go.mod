@@ -3,6 +3,7 @@ module github.com/cloakroom-go/cloakroom/integration
 go 1.25.0
 
 require (
+	// Decides whether a history is linearizable, and draws one that is not: linear/.
 	github.com/anishathalye/porcupine v1.3.1
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
