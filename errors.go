@@ -33,6 +33,9 @@ var (
 	// ErrHeaderSent means that a change needs a new cookie when the response's header is gone already.
 	ErrHeaderSent = errors.New("cloakroom: the response has begun, so a new ticket cannot be handed out any more")
 
+	// ErrInvalidKey means that the name of a [Key] is reserved, empty, longer than 255 bytes or not UTF-8.
+	ErrInvalidKey = errors.New("invalid key")
+
 	// ErrNoMiddleware means that a session was asked for in a request that did not pass through
 	// [Manager.Handler].
 	ErrNoMiddleware = errors.New("cloakroom: request did not pass through Manager.Handler")

@@ -254,7 +254,7 @@ func (x *exchange) FlushError() error {
 }
 
 // Hijack commits first. It fails when there is a new cookie to be sent: the response's header will
-// not be used. call [Session.Save], and send what [Session.Cookie] then returns with the
+// not be used. Call [Session.Save], and send what [Session.Cookie] then returns with the
 // response to the upgrade.
 func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if s := x.session.Load(); s != nil && s.hidesCookie() {

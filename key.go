@@ -14,7 +14,7 @@ import (
 //	const visits = cloakroom.Key[int]("visits")
 //
 // A name has 1 to 255 bytes of UTF-8. The names "_permanent" and "_flashes", and those that begin
-// with "_cloakroom", are reserved: using one is an error.
+// with "_cloakroom", are reserved: using one is [ErrInvalidKey].
 //
 // A value is encoded when it is set and decoded when it is asked for, so what Get returns is the
 // caller's own copy, and changing it changes nothing until it is set again.

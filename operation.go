@@ -2,7 +2,6 @@ package cloakroom
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -128,17 +127,15 @@ func firstLogin(ops []operation) int {
 // maxNameBytes is how long the name of a value may be.
 const maxNameBytes = 255
 
-var errReservedName = errors.New("the name is reserved")
-
 // checkName refuses names that a document cannot hold or that have a meaning of their own.
 func checkName(name string) error {
 	switch {
 	case name == "" || len(name) > maxNameBytes:
-		return fmt.Errorf("cloakroom: key %.32q: a name has 1 to %d bytes", name, maxNameBytes)
+		return fmt.Errorf("cloakroom: %w %.32q: a name has 1 to %d bytes", ErrInvalidKey, name, maxNameBytes)
 	case name[0] == '_' && (name == namePermanent || name == nameFlashes || strings.HasPrefix(name, nameReserved)):
-		return fmt.Errorf("cloakroom: key %.32q: %w", name, errReservedName)
+		return fmt.Errorf("cloakroom: %w %.32q: the name is reserved", ErrInvalidKey, name)
 	case !utf8.ValidString(name):
-		return fmt.Errorf("cloakroom: key %.32q: a name is valid UTF-8", name)
+		return fmt.Errorf("cloakroom: %w %.32q: a name is valid UTF-8", ErrInvalidKey, name)
 	}
 	return nil
 }

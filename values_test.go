@@ -243,8 +243,8 @@ func TestReservedNames(t *testing.T) {
 			}
 		}
 		session := s.m.Open(t.Context(), "")
-		if _, _, err := k.Lookup(session); err == nil {
-			t.Errorf("Lookup of %.20q: no error", k)
+		if _, _, err := k.Lookup(session); !errors.Is(err, cloakroom.ErrInvalidKey) {
+			t.Errorf("Lookup of %.20q: %v", k, err)
 		}
 		if _, err := k.Apply(session, shout); err == nil {
 			t.Errorf("Apply of %.20q: no error", k)
