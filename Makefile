@@ -3,7 +3,7 @@
 SHELL      := /bin/bash
 GOLANGCI   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # Modules in go.work, and the two that are not, so that their dependencies are nobody else's.
-WORKSPACE  := . cmd/cloakroom
+WORKSPACE  := . cmd/cloakroom stores/memcachedstore
 APART      := integration bench
 MODULES    := $(WORKSPACE) $(APART)
 # The race detector needs a C compiler.
@@ -21,8 +21,7 @@ demo: ## run the demo at http://127.0.0.1:8080
 test: test-core test-integration ## run all tests; installs the servers and the browser that they need, if it may
 
 test-core: ## run the tests that need nothing but Go
-	go test $(RACE) -timeout 10m ./...
-	cd cmd/cloakroom && go test $(RACE) -timeout 10m ./...
+	@set -e; for m in $(WORKSPACE); do echo "test $$m"; (cd $$m && go test $(RACE) -timeout 10m ./...); done
 	cd bench && GOWORK=off go test -timeout 10m ./...
 
 test-integration: ## run the tests that need servers or a browser
