@@ -105,7 +105,7 @@ type cells struct {
 	store *memstore.Store
 }
 
-func (c *cells) close() { c.store.Close() }
+func (c *cells) close() { _ = c.store.Close() }
 
 func (c *cells) find(name string) *cell {
 	for _, each := range c.list {
@@ -231,7 +231,7 @@ func newCloakroom(m *cloakroom.Manager, cellName string, handler func(*cell) htt
 }
 
 func request(cookie string) (*http.Request, error) {
-	r, err := http.NewRequest(http.MethodGet, "http://localhost/", nil)
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://localhost/", nil)
 	if err == nil && cookie != "" {
 		r.Header.Set("Cookie", cookie)
 	}

@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -45,22 +46,23 @@ func run(out io.Writer, rounds int, each time.Duration) error {
 	if err != nil {
 		return err
 	}
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(table, "cell\tns/op\tB/op\tallocs/op\t\n")
+	var text strings.Builder
+	fmt.Fprint(&text, "cell\tns/op\tB/op\tallocs/op\t\n")
 	for _, c := range cells.list {
 		m := measured[c.name]
-		fmt.Fprintf(table, "%s\t%.0f\t%.0f\t%.0f\t\n", c.name, median(m.nanos), median(m.bytes), median(m.allocs))
+		fmt.Fprintf(&text, "%s\t%.0f\t%.0f\t%.0f\t\n", c.name, median(m.nanos), median(m.bytes), median(m.allocs))
 	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "\n%d rounds of %v; the value has %d bytes; medians.\n\n", rounds, each, valueBytes)
+	fmt.Fprintf(&text, "\n%d rounds of %v; the value has %d bytes; medians.\n\n", rounds, each, valueBytes)
 	for _, r := range ratios() {
 		got := r.of(measured)
-		fmt.Fprintf(out, "ratio %s %.2f\n", r.name, got)
+		fmt.Fprintf(&text, "ratio %s %.2f\n", r.name, got)
 		if r.limit > 0 && got > r.limit {
-			fmt.Fprintf(out, "      over its limit of %v\n", r.limit)
+			fmt.Fprintf(&text, "      over its limit of %v\n", r.limit)
 		}
 	}
-	return nil
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	if _, err := io.WriteString(table, text.String()); err != nil {
+		return err
+	}
+	return table.Flush()
 }

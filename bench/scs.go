@@ -18,12 +18,12 @@ func scsCells(peer string, codec scs.Codec) []func() (*cell, error) {
 	if codec != nil {
 		sessions.Codec = codec
 	}
-	make := func(act string, handler func(*cell) http.Handler) func() (*cell, error) {
+	acting := func(act string, handler func(*cell) http.Handler) func() (*cell, error) {
 		return func() (*cell, error) { return newSCS(sessions, peer+" "+act, handler) }
 	}
 	return []func() (*cell, error){
-		make("untouched", func(*cell) http.Handler { return untouching }),
-		make("read", func(*cell) http.Handler {
+		acting("untouched", func(*cell) http.Handler { return untouching }),
+		acting("read", func(*cell) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				answer(w, sessions.GetString(r.Context(), string(name)) == values[1])
 			})

@@ -1,6 +1,7 @@
 package linear
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -202,7 +203,7 @@ func (r *run) send(to node, in input, h *history, secret string, pause int) (out
 		"owner": {"owner " + strconv.Itoa(h.number)},
 		"pause": {strconv.Itoa(pause)},
 	}
-	request, err := http.NewRequest(http.MethodPost, "/?"+q.Encode(), nil)
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "/?"+q.Encode(), nil)
 	if err != nil {
 		return output{}, "", err
 	}
@@ -213,7 +214,7 @@ func (r *run) send(to node, in input, h *history, secret string, pause int) (out
 	if err != nil {
 		return output{unknown: true}, "", nil
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	var a answer
 	switch {
