@@ -27,6 +27,8 @@ Stores are named by URL:
     memory:              the memory of one process; its sessions end with it
     file:./folder        files, in a folder below the working directory
     file:///var/folder   files, in a folder by its full path
+    memcached://HOST:PORT,HOST:PORT
+                         memcached, on one server or several; it can neither list nor revoke
 
 Exit codes: 0 all went well, 1 something failed, 2 the command was called wrongly.
 `

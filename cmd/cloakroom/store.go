@@ -12,6 +12,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/stores/filestore"
+	"github.com/cloakroom-go/cloakroom/stores/memcachedstore"
 	"github.com/cloakroom-go/cloakroom/stores/memstore"
 	"github.com/cloakroom-go/cloakroom/storeurl"
 )
@@ -21,7 +22,11 @@ const defaultStore = "file:./cloakroom-data"
 
 // openers are the stores that this command knows.
 func openers() []storeurl.Opener {
-	return []storeurl.Opener{memstore.Opener(), filestore.Opener()}
+	return []storeurl.Opener{
+		memstore.Opener(),
+		filestore.Opener(),
+		memcachedstore.Opener(),
+	}
 }
 
 // openTimeout bounds the opening of a store.
