@@ -7,9 +7,22 @@ require (
 	github.com/anishathalye/porcupine v1.3.1
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
-	github.com/cloakroom-go/cloakroom v0.0.0-00010101000000-000000000000
+	github.com/cloakroom-go/cloakroom v0.0.0
 )
 
-require github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
+require (
+	github.com/cloakroom-go/cloakroom/stores/memcachedstore v0.0.0-00010101000000-000000000000
+	github.com/cloakroom-go/cloakroom/stores/redisstore v0.0.0-00010101000000-000000000000
+)
 
-replace github.com/cloakroom-go/cloakroom => ../
+require (
+	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
+	github.com/redis/rueidis v1.0.79 // indirect
+	golang.org/x/sys v0.47.0 // indirect
+)
+
+replace (
+	github.com/cloakroom-go/cloakroom => ../
+	github.com/cloakroom-go/cloakroom/stores/memcachedstore => ../stores/memcachedstore
+	github.com/cloakroom-go/cloakroom/stores/redisstore => ../stores/redisstore
+)

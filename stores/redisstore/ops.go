@@ -1,0 +1,199 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/cloakroom-go/cloakroom"
+)
+
+// Load implements [cloakroom.Store]. A record that somebody else stored without an expiry expires in the
+// year 9999.
+func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
+	var res rueidis.RedisResult
+	if s.recent != nil {
+		res = s.loadNear(ctx, id)
+	} else {
+		res = s.read(ctx, loadScript, s.key(id))
+	}
+	r, err := record(res)
+	if err != nil && !errors.Is(err, cloakroom.ErrNotFound) {
+		err = failed("load", err)
+	}
+	return r, err
+}
+
+// record reads what loadScript returned.
+func record(res rueidis.RedisResult) (cloakroom.Record, error) {
+	pair, err := res.ToArray()
+	if rueidis.IsRedisNil(err) {
+		return cloakroom.Record{}, cloakroom.ErrNotFound
+	}
+	if err != nil {
+		return cloakroom.Record{}, err
+	}
+	if len(pair) != 2 {
+		return cloakroom.Record{}, fmt.Errorf("the script returned %d values", len(pair))
+	}
+	data, err := pair[0].AsBytes()
+	if err != nil {
+		return cloakroom.Record{}, err
+	}
+	ms, err := pair[1].AsInt64()
+	if err != nil {
+		return cloakroom.Record{}, err
+	}
+	return cloakroom.Record{Data: data, Expires: expiry(ms), Version: version(data)}, nil
+}
+
+// Create implements [cloakroom.Store].
+func (s *Store) Create(ctx context.Context, id string, r cloakroom.Record) (cloakroom.Version, error) {
+	if err := tooLarge("create", r); err != nil {
+		return "", err
+	}
+	if err := s.index(ctx, id, cloakroom.Record{}, r); err != nil {
+		return "", failed("create: owner index", err)
+	}
+	defer s.wrote(id)()
+	res, waited := s.write(ctx, func(b rueidis.Builder) rueidis.Completed {
+		return b.Set().Key(s.key(id)).Value(rueidis.BinaryString(r.Data)).Nx().PxatMillisecondsTimestamp(millis(r.Expires)).Build()
+	})
+	err := res.Error()
+	switch {
+	case rueidis.IsRedisNil(err):
+		return "", cloakroom.ErrExists
+	case err == nil:
+		err = waited
+	}
+	if err != nil {
+		return "", failed("create", err)
+	}
+	return version(r.Data), nil
+}
+
+// Replace implements [cloakroom.Store].
+func (s *Store) Replace(ctx context.Context, id string, old, new cloakroom.Record) (cloakroom.Version, error) {
+	if err := tooLarge("replace", new); err != nil {
+		return "", err
+	}
+	if err := s.index(ctx, id, old, new); err != nil {
+		return "", failed("replace: owner index", err)
+	}
+	defer s.wrote(id)()
+	n, err := s.run(ctx, replaceScript, []string{s.key(id)},
+		string(versionOf(old)), rueidis.BinaryString(new.Data), decimal(millis(new.Expires)))
+	if err := outcome("replace", n, err); err != nil {
+		return "", err
+	}
+	if old.Owner != new.Owner {
+		s.unindex(ctx, id, old.Owner)
+	}
+	return version(new.Data), nil
+}
+
+// Touch implements [cloakroom.Store].
+func (s *Store) Touch(ctx context.Context, id string, _ cloakroom.Record, expires time.Time) error {
+	defer s.wrote(id)()
+	res, waited := s.write(ctx, func(b rueidis.Builder) rueidis.Completed {
+		return b.Pexpireat().Key(s.key(id)).MillisecondsTimestamp(millis(expires)).Build()
+	})
+	n, err := res.AsInt64()
+	switch {
+	case err == nil && n == 0:
+		return cloakroom.ErrNotFound
+	case err == nil:
+		err = waited
+	}
+	if err != nil {
+		return failed("touch", err)
+	}
+	return nil
+}
+
+// Delete implements [cloakroom.Store]. That it could not clear the owner's index entry afterwards is no
+// error: an entry without a record is forgotten in time.
+func (s *Store) Delete(ctx context.Context, id string, r cloakroom.Record) error {
+	defer s.wrote(id)()
+	var n int64
+	var err error
+	if r.Version != "" {
+		n, err = s.run(ctx, deleteScript, []string{s.key(id)}, string(r.Version))
+	} else {
+		res, waited := s.write(ctx, func(b rueidis.Builder) rueidis.Completed {
+			return b.Del().Key(s.key(id)).Build()
+		})
+		if n, err = res.AsInt64(); err == nil && n > 0 {
+			n, err = scriptDone, waited
+		}
+	}
+	if err := outcome("delete", n, err); err != nil {
+		return err // also when it was not found: a create may be on its way, whose entry must stay
+	}
+	s.unindex(ctx, id, r.Owner)
+	return nil
+}
+
+// Move implements [cloakroom.Mover]. In a Cluster it returns [errors.ErrUnsupported].
+func (s *Store) Move(ctx context.Context, id string, old, seal cloakroom.Record, newID string, new cloakroom.Record) (cloakroom.Version, error) {
+	if s.cluster {
+		return "", errors.ErrUnsupported
+	}
+	if err := errors.Join(tooLarge("move", new), tooLarge("move", seal)); err != nil {
+		return "", err
+	}
+	err := s.index(ctx, newID, cloakroom.Record{}, new)
+	if err == nil {
+		err = s.index(ctx, id, old, seal)
+	}
+	if err != nil {
+		return "", failed("move: owner index", err)
+	}
+	defer s.wrote(id)()
+	defer s.wrote(newID)()
+	n, err := s.run(ctx, moveScript, []string{s.key(id), s.key(newID)}, string(versionOf(old)),
+		rueidis.BinaryString(seal.Data), decimal(millis(seal.Expires)),
+		rueidis.BinaryString(new.Data), decimal(millis(new.Expires)))
+	if err := outcome("move", n, err); err != nil {
+		return "", err
+	}
+	if old.Owner != seal.Owner {
+		s.unindex(ctx, id, old.Owner)
+	}
+	return version(new.Data), nil
+}
+
+// outcome reads what a script that writes returned.
+func outcome(op string, n int64, err error) error {
+	switch {
+	case err != nil:
+		return failed(op, err)
+	case n == scriptMissing:
+		return cloakroom.ErrNotFound
+	case n == scriptConflict:
+		return cloakroom.ErrConflict
+	case n == scriptExists:
+		return cloakroom.ErrExists
+	}
+	return nil
+}
+
+func versionOf(r cloakroom.Record) cloakroom.Version {
+	if r.Version != "" {
+		return r.Version
+	}
+	return version(r.Data)
+}
+
+func tooLarge(op string, r cloakroom.Record) error {
+	if len(r.Data) > MaxRecord {
+		return fmt.Errorf("redisstore: %s: %w: %d bytes, the most is %d", op, cloakroom.ErrTooLarge, len(r.Data), MaxRecord)
+	}
+	return nil
+}
+
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }
