@@ -1,0 +1,286 @@
+package servers
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Proxy passes TCP connections on to a server, and disturbs them as it is told. Between disturbances it
+// is transparent. It is safe for concurrent use.
+type Proxy struct {
+	Addr string // 127.0.0.1:PORT
+
+	network, target string
+	listener        net.Listener
+	serialize       Splitter
+	one             sync.Mutex // held while a request is in flight, if they are serialised
+
+	mu      sync.Mutex
+	changed *sync.Cond
+	conns   map[net.Conn]bool
+	closed  bool
+	cut     bool
+	delay   time.Duration
+	stalled bool
+	budget  int // bytes of answers until it stalls by itself; negative for no end
+	wg      sync.WaitGroup
+}
+
+// StartProxy passes on to target, a TCP address or the path of a Unix socket, until the test ends.
+func StartProxy(t testing.TB, target string) *Proxy {
+	t.Helper()
+	return startProxy(t, target, nil)
+}
+
+// StartSerializer is StartProxy that lets one request through at a time, over all connections: the next one
+// goes when the answer to the one before has passed.
+func StartSerializer(t testing.TB, target string, s Splitter) *Proxy {
+	t.Helper()
+	return startProxy(t, target, s)
+}
+
+func startProxy(t testing.TB, target string, s Splitter) *Proxy {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Proxy{Addr: l.Addr().String(), network: "tcp", target: target, listener: l, serialize: s, conns: map[net.Conn]bool{}, budget: -1}
+	if target[0] == '/' {
+		p.network = "unix"
+	}
+	p.changed = sync.NewCond(&p.mu)
+	p.wg.Go(p.accept)
+	t.Cleanup(p.close)
+	return p
+}
+
+// Cut closes all connections, and refuses new ones until [Proxy.Mend].
+func (p *Proxy) Cut() {
+	p.change(func() {
+		p.cut = true
+		for c := range p.conns {
+			_ = c.Close()
+		}
+	})
+}
+
+// Stall lets nothing pass in either direction, and keeps connections open, until [Proxy.Mend]: as when
+// a cable is pulled. New connections are taken and stall too.
+func (p *Proxy) Stall() { p.change(func() { p.stalled = true }) }
+
+// StallAfter stalls when n more bytes of answers have passed, so that the client has half a message.
+func (p *Proxy) StallAfter(n int) { p.change(func() { p.budget = n }) }
+
+// Delay holds up everything by d in either direction. Zero ends it.
+func (p *Proxy) Delay(d time.Duration) { p.change(func() { p.delay = d }) }
+
+// Mend ends cuts and stalls. What was stalled passes.
+func (p *Proxy) Mend() { p.change(func() { p.cut, p.stalled, p.budget = false, false, -1 }) }
+
+// Stalled reports whether it stalls now.
+func (p *Proxy) Stalled() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stalled
+}
+
+func (p *Proxy) change(do func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	do()
+	p.changed.Broadcast()
+}
+
+func (p *Proxy) close() {
+	_ = p.listener.Close()
+	p.change(func() {
+		p.closed = true
+		for c := range p.conns {
+			_ = c.Close()
+		}
+	})
+	p.wg.Wait()
+}
+
+func (p *Proxy) accept() {
+	for {
+		c, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		if p.track(c) {
+			p.wg.Go(func() { p.serve(c) })
+		}
+	}
+}
+
+// track notes a connection, or closes it if there must be none.
+func (p *Proxy) track(c net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || p.cut {
+		_ = c.Close()
+		return false
+	}
+	p.conns[c] = true
+	return true
+}
+
+func (p *Proxy) forget(c net.Conn) {
+	_ = c.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, c)
+}
+
+func (p *Proxy) serve(client net.Conn) {
+	defer p.forget(client)
+	server, err := (&net.Dialer{}).DialContext(context.Background(), p.network, p.target)
+	if err != nil || !p.track(server) {
+		return
+	}
+	defer p.forget(server)
+	if p.serialize != nil {
+		p.serveOneByOne(client, server)
+		return
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { p.pump(server, client, false) })
+	p.pump(client, server, true)
+	wg.Wait()
+}
+
+// pump copies until one side ends, and then ends the other.
+func (p *Proxy) pump(to, from net.Conn, answers bool) {
+	defer func() { _ = to.Close() }()
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		if werr := p.pass(to, buf[:n], answers); err != nil || werr != nil {
+			return
+		}
+	}
+}
+
+// pass writes b when it may.
+func (p *Proxy) pass(to net.Conn, b []byte, answer bool) error {
+	for len(b) > 0 {
+		n, delay, err := p.admit(len(b), answer)
+		if err != nil {
+			return err
+		}
+		time.Sleep(delay)
+		if _, err := to.Write(b[:n]); err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+// admit waits until something may pass, and returns how many bytes.
+func (p *Proxy) admit(n int, answer bool) (int, time.Duration, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for {
+		switch {
+		case p.closed || p.cut:
+			return 0, 0, errors.New("the proxy is cut")
+		case p.stalled:
+		case !answer || p.budget < 0:
+			return n, p.delay, nil
+		case p.budget == 0:
+			p.stalled = true
+		default:
+			n = min(n, p.budget)
+			p.budget -= n
+			return n, p.delay, nil
+		}
+		p.changed.Wait()
+	}
+}
+
+// Splitter finds the messages of a protocol.
+type Splitter interface {
+	// Request reads one request, and reports whether it is answered.
+	Request(r *bufio.Reader) (frame []byte, answered bool, err error)
+
+	// Answer reads one message of the answer, and reports whether more of them follow.
+	Answer(r *bufio.Reader) (frame []byte, more bool, err error)
+}
+
+func (p *Proxy) serveOneByOne(client, server net.Conn) {
+	requests, answers := bufio.NewReader(client), bufio.NewReader(server)
+	for {
+		frame, answered, err := p.serialize.Request(requests)
+		if err != nil || p.exchange(client, server, answers, frame, answered) != nil {
+			return
+		}
+	}
+}
+
+func (p *Proxy) exchange(client, server net.Conn, answers *bufio.Reader, frame []byte, answered bool) error {
+	p.one.Lock()
+	defer p.one.Unlock()
+	if err := p.pass(server, frame, false); err != nil {
+		return err
+	}
+	for answered {
+		frame, more, err := p.serialize.Answer(answers)
+		if err != nil {
+			return err
+		}
+		if err := p.pass(client, frame, true); err != nil {
+			return err
+		}
+		answered = more
+	}
+	return nil
+}
+
+// MongoDB splits MongoDB's wire protocol.
+type MongoDB struct{}
+
+// What a message begins with: its length, and for OP_MSG the flags behind the header of 16 bytes.
+const (
+	mongoHeader     = 16
+	mongoMessage    = 2013
+	mongoMoreToCome = 1 << 1
+	mongoLongest    = 64 << 20
+)
+
+// Request implements [Splitter].
+func (MongoDB) Request(r *bufio.Reader) (frame []byte, answered bool, err error) {
+	frame, more, err := MongoDB{}.Answer(r)
+	return frame, !more, err
+}
+
+// Answer implements [Splitter].
+func (MongoDB) Answer(r *bufio.Reader) (frame []byte, more bool, err error) {
+	head, err := r.Peek(mongoHeader)
+	if err != nil {
+		return nil, false, err
+	}
+	n := int(little(head))
+	if n < mongoHeader || n > mongoLongest {
+		return nil, false, errors.New("not MongoDB's protocol")
+	}
+	code := little(head[12:])
+	frame = make([]byte, n)
+	if _, err := io.ReadFull(r, frame); err != nil {
+		return nil, false, err
+	}
+	more = code == mongoMessage && n >= mongoHeader+4 && little(frame[mongoHeader:])&mongoMoreToCome != 0
+	return frame, more, nil
+}
+
+func little(b []byte) uint32 {
+	return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
+}
