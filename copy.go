@@ -1,0 +1,189 @@
+package cloakroom
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+)
+
+// Copied is what became of one session by [Manager.CopyTo].
+type Copied struct {
+	// Err is why the session could not be copied, or nil. It names no id.
+	Err error
+
+	// ID is its public ID, see [Session.ID].
+	ID string
+
+	// Written reports that it was stored. Without an error it was there already otherwise.
+	Written bool
+}
+
+// copyPage is how many records are held at once; each has at most Options.MaxBytes.
+const copyPage = 32
+
+// copySlack is by how much an expiry may differ from the one copied before it is set again: stores keep whole
+// seconds.
+const copySlack = 2 * time.Second
+
+var (
+	errDiverged = errors.New("the target has another record of this session, which is left as it is")
+	errNoRecord = errors.New("the record cannot be read, so it is no session")
+)
+
+// CopyTo copies all live sessions to another store, with their ids, so that their tickets stay valid, and
+// their data, expiry, owner and deadline. It yields one [Copied] for each session; an error as the second value
+// is of the listing, or the context's, and is the last. Where the store of m cannot list, it is [errors.ErrUnsupported].
+//
+// It can be run again after it was stopped, and to bring later changes: what is there already is left alone, or brought up
+// to date when it is an earlier state of the same record, or when only its expiry lags behind. What was changed in the
+// target since is kept. Where neither record shows that it came from the other, as after sixteen commits in the source,
+// it is an error of that session.
+//
+// No promise about sign-outs reaches across two stores. A session that was copied and then signed out in the source
+// stays in the target, and one that was signed out in the target would come back if it were copied again. So stop
+// the application, copy, and start it with the target; and do not run a copy again once the target is in use. The seal that
+// a session leaves at its former ticket is copied like a session, but yielded only if that fails: the former ticket is
+// dead in the target too.
+//
+// Options.Timeout of m bounds each session, and a record over its Options.MaxBytes cannot be read. At most 32 records
+// are in memory at once.
+func (m *Manager) CopyTo(ctx context.Context, to Store) iter.Seq2[Copied, error] {
+	return func(yield func(Copied, error) bool) {
+		for cursor := ""; ; {
+			entries, next, err := m.store.All(ctx, cursor, copyPage)
+			if err != nil {
+				yield(Copied{}, errorAt("list sessions", err))
+				return
+			}
+			for _, e := range entries {
+				if err := ctx.Err(); err != nil {
+					yield(Copied{}, errorAt("copy", err))
+					return
+				}
+				if c, ok := m.copyEntry(ctx, to, e); ok && !yield(c, nil) {
+					return
+				}
+			}
+			if next == "" {
+				return
+			}
+			cursor = next
+		}
+	}
+}
+
+// copyEntry copies one record. It reports false for what is no live session and nothing to tell of.
+func (m *Manager) copyEntry(ctx context.Context, to Store, e Entry) (Copied, bool) {
+	now := m.now()
+	if e.Record.Version == "" || !now.Before(e.Record.Expires) {
+		return Copied{}, false
+	}
+	c := Copied{ID: publicID(e.ID)}
+	doc, err := m.bounds.decode(e.Record.Data)
+	if err != nil {
+		c.Err = fmt.Errorf("%w: %w", errNoRecord, err)
+		return c, true
+	}
+	rec := Record{Data: e.Record.Data, Expires: e.Record.Expires, Owner: e.Record.Owner, Deadline: timeOf(doc.meta.deadline)}
+	if !now.Before(rec.Deadline) {
+		return Copied{}, false
+	}
+	if rec.Owner == "" {
+		rec.Owner = doc.meta.indexOwner()
+	}
+	limit := newLimit(ctx, m.options.Timeout, false)
+	defer limit.release()
+	c.Written, err = m.copyRecord(limit, to, e.ID, rec, &doc.meta)
+	if err != nil {
+		c.Written, c.Err = false, withoutID{err, e.ID}
+	}
+	return c, err != nil || !doc.meta.sealed
+}
+
+// copyRecord stores rec under id unless it is there. After a failure that leaves open what happened it looks, and tries
+// again: a Create that comes late finds the id taken, and a Replace another version.
+func (m *Manager) copyRecord(ctx *limit, to Store, id string, rec Record, source *meta) (written bool, err error) {
+	doubt := false // a write of ours may be what is there
+	for try := range maxTries {
+		_, err = to.Create(ctx, id, rec)
+		if err == nil || isRefusal(err) {
+			return true, err
+		}
+		doubt = doubt || !errors.Is(err, ErrExists)
+		present, loading := to.Load(ctx, id)
+		switch {
+		case loading == nil && bytes.Equal(present.Data, rec.Data):
+			if rec.Expires.Sub(present.Expires) > copySlack {
+				err = to.Touch(ctx, id, present, rec.Expires)
+			} else {
+				err = nil
+			}
+			if err == nil {
+				return doubt, nil
+			}
+		case loading == nil:
+			target, unreadable := m.bounds.decode(present.Data)
+			if unreadable != nil {
+				return false, errDiverged
+			}
+			if update, err := source.supersedes(&target.meta); err != nil || !update {
+				return false, err
+			}
+			if present.Owner == "" {
+				present.Owner = target.meta.indexOwner()
+			}
+			present.Deadline = timeOf(target.meta.deadline)
+			if _, err = to.Replace(ctx, id, present, rec); err == nil || isRefusal(err) {
+				return true, err
+			}
+			doubt = true
+		case !errors.Is(loading, ErrNotFound):
+			err = loading
+		}
+		if backoff(ctx, try) != nil {
+			break
+		}
+	}
+	return false, err
+}
+
+// supersedes reports whether a record of the source is a later state of what the target holds. It returns an
+// error when that cannot be told.
+func (m *meta) supersedes(target *meta) (bool, error) {
+	switch {
+	case target.sealed: // ended there
+		return false, nil
+	case m.sealed: // ended since
+		return true, nil
+	case target.newest() != nil && m.hasCommit(target.newest()):
+		return true, nil
+	case m.newest() != nil && target.hasCommit(m.newest()):
+		return false, nil
+	}
+	return false, errDiverged
+}
+
+// indexOwner is the owner in whose index a record belongs. A seal belongs into that of whoever goes on behind it.
+func (m *meta) indexOwner() string {
+	switch {
+	case m.owner != nil:
+		return hexDigest(string(m.owner))
+	case m.nextOwner != nil:
+		return string(m.nextOwner)
+	}
+	return ""
+}
+
+// withoutID is an error whose text leaves out the store's id, which a store may name as a file or a key.
+type withoutID struct {
+	error
+	id string
+}
+
+func (e withoutID) Error() string { return strings.ReplaceAll(e.error.Error(), e.id, "...") }
+
+func (e withoutID) Unwrap() error { return e.error }
