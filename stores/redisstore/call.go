@@ -53,48 +53,6 @@ func (s *Store) note(err error) {
 	}
 }
 
-// write makes a write, and waits for replicas if it is told to. waited says whether they have it, and
-// matters only if something was written.
-func (s *Store) write(ctx context.Context, build func(rueidis.Builder) rueidis.Completed) (res rueidis.RedisResult, waited error) {
-	if s.opts.WaitReplicas == 0 {
-		return s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
-			return s.client.Do(ctx, build(s.client.B()))
-		}), nil
-	}
-	type outcome struct {
-		waited error
-	}
-	got := make(chan outcome, 1)
-	res = s.watch(ctx, func(ctx context.Context) rueidis.RedisResult {
-		res, err := s.writeAndWait(ctx, build)
-		got <- outcome{err}
-		return res
-	})
-	select {
-	case o := <-got:
-		return res, o.waited
-	default:
-		return res, ctx.Err()
-	}
-}
-
-// writeAndWait does both on a connection of its own: WAIT means the writes of its connection. Such a
-// connection follows no redirection of a Cluster, or WAIT would ask a node that wrote nothing.
-func (s *Store) writeAndWait(ctx context.Context, build func(rueidis.Builder) rueidis.Completed) (rueidis.RedisResult, error) {
-	conn, release := s.client.Dedicate()
-	defer release()
-	wait := conn.B().Wait().Numreplicas(int64(s.opts.WaitReplicas)).Timeout(s.opts.WaitTimeout.Milliseconds()).Build()
-	results := conn.DoMulti(ctx, build(conn.B()), wait)
-	if results[0].NonRedisError() != nil || results[1].NonRedisError() != nil {
-		conn.Close() // what is still on its way must not meet the next user
-	}
-	n, err := results[1].AsInt64()
-	if err == nil && n < int64(s.opts.WaitReplicas) {
-		err = fmt.Errorf("%d of %d replicas have it after %v", n, s.opts.WaitReplicas, s.opts.WaitTimeout)
-	}
-	return results[0], err
-}
-
 // failed describes err at the package's boundary. What Redis refused for want of room or by size is a
 // sentinel. Its other refusals, such as READONLY and CLUSTERDOWN, wrote nothing either, and have none.
 func failed(op string, err error) error {

@@ -16,12 +16,19 @@ import (
 // year 9999.
 func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 	var res rueidis.RedisResult
-	if s.recent != nil {
+	var waited error
+	switch {
+	case s.unheld != nil && s.unheld.noted(s.key(id)):
+		res, waited = s.loadHeld(ctx, s.key(id))
+	case s.recent != nil:
 		res = s.loadNear(ctx, id)
-	} else {
+	default:
 		res = s.read(ctx, loadScript, s.key(id))
 	}
 	r, err := record(res)
+	if waited != nil && (err == nil || errors.Is(err, cloakroom.ErrNotFound)) {
+		err = waited
+	}
 	if err != nil && !errors.Is(err, cloakroom.ErrNotFound) {
 		err = failed("load", err)
 	}
@@ -60,7 +67,7 @@ func (s *Store) Create(ctx context.Context, id string, r cloakroom.Record) (cloa
 		return "", failed("create: owner index", err)
 	}
 	defer s.wrote(id)()
-	res, waited := s.write(ctx, func(b rueidis.Builder) rueidis.Completed {
+	res, waited := s.write(ctx, s.key(id), func(b rueidis.Builder) rueidis.Completed {
 		return b.Set().Key(s.key(id)).Value(rueidis.BinaryString(r.Data)).Nx().PxatMillisecondsTimestamp(millis(r.Expires)).Build()
 	})
 	err := res.Error()
@@ -99,7 +106,7 @@ func (s *Store) Replace(ctx context.Context, id string, old, new cloakroom.Recor
 // Touch implements [cloakroom.Store].
 func (s *Store) Touch(ctx context.Context, id string, _ cloakroom.Record, expires time.Time) error {
 	defer s.wrote(id)()
-	res, waited := s.write(ctx, func(b rueidis.Builder) rueidis.Completed {
+	res, waited := s.write(ctx, s.key(id), func(b rueidis.Builder) rueidis.Completed {
 		return b.Pexpireat().Key(s.key(id)).MillisecondsTimestamp(millis(expires)).Build()
 	})
 	n, err := res.AsInt64()
@@ -124,7 +131,7 @@ func (s *Store) Delete(ctx context.Context, id string, r cloakroom.Record) error
 	if r.Version != "" {
 		n, err = s.run(ctx, deleteScript, []string{s.key(id)}, string(r.Version))
 	} else {
-		res, waited := s.write(ctx, func(b rueidis.Builder) rueidis.Completed {
+		res, waited := s.write(ctx, s.key(id), func(b rueidis.Builder) rueidis.Completed {
 			return b.Del().Key(s.key(id)).Build()
 		})
 		if n, err = res.AsInt64(); err == nil && n > 0 {

@@ -55,7 +55,8 @@ type Options struct {
 
 	// WaitReplicas is how many replicas must have a write before it is acknowledged, by the WAIT command.
 	// Each write then takes a connection of its own for a round trip to the replicas, and fails with an
-	// unknown outcome when they are too few or too slow. It makes losing an acknowledged write in a
+	// unknown outcome when they are too few or too slow; so do this store's loads of the same record, until
+	// the replicas have it or for 30 seconds. It makes losing an acknowledged write in a
 	// failover unlikely, not impossible: Redis does not promise to promote a replica that has it. The
 	// default, zero, does not wait.
 	WaitReplicas int
@@ -83,6 +84,7 @@ type Store struct {
 	troubledAt atomic.Int64 // nanoseconds since start, of the last connection error; 0 for none
 	start      time.Time
 	recent     *recentWrites // nil without a near cache
+	unheld     *unheld       // nil without waiting for replicas
 }
 
 var (
@@ -126,6 +128,9 @@ func New(client rueidis.Client, opts Options) (*Store, error) {
 	}
 	if opts.NearCache > 0 {
 		s.recent = newRecentWrites()
+	}
+	if opts.WaitReplicas > 0 {
+		s.unheld = newUnheld()
 	}
 	return s, nil
 }

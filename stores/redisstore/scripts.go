@@ -121,11 +121,11 @@ func (s *Store) readNow(ctx context.Context, sc script, key string, args ...stri
 
 // run runs a script that writes, and returns what it returned.
 func (s *Store) run(ctx context.Context, sc script, keys []string, args ...string) (int64, error) {
-	res, waited := s.write(ctx, func(b rueidis.Builder) rueidis.Completed {
+	res, waited := s.write(ctx, keys[0], func(b rueidis.Builder) rueidis.Completed {
 		return b.Evalsha().Sha1(sc.sha).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()
 	})
 	if unknownScript(res) {
-		res, waited = s.write(ctx, func(b rueidis.Builder) rueidis.Completed {
+		res, waited = s.write(ctx, keys[0], func(b rueidis.Builder) rueidis.Completed {
 			return b.Eval().Script(sc.text).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()
 		})
 	}

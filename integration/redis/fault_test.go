@@ -1,0 +1,113 @@
+package redis
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/cloakroom-go/cloakroom/integration/servers"
+)
+
+// durable is a server that has a write on disk before it acknowledges it.
+func durable(t *testing.T) *servers.Redis {
+	t.Helper()
+	return servers.StartRedis(t, servers.RedisOptions{Args: []string{"--appendonly", "yes", "--appendfsync", "always"}})
+}
+
+// TestKill kills a server under load and starts it again, three times.
+func TestKill(t *testing.T) {
+	r := durable(t)
+	l := startLoad(t, newSite(t, open(t, r.URL())), 8)
+	for range 3 {
+		l.served(20)
+		r.Kill()
+		l.refused(true)
+		r.Restart(t)
+		l.served(20)
+	}
+	if lost := l.check(); lost > 0 {
+		t.Errorf("%d acknowledged changes were lost", lost)
+	}
+}
+
+// TestPause stops a server under load for five seconds. It keeps its connections, takes new ones, and answers
+// nothing.
+func TestPause(t *testing.T) {
+	r := durable(t)
+	l := startLoad(t, newSite(t, open(t, r.URL())), 8)
+	l.served(20)
+	r.Pause(t)
+	time.Sleep(5 * time.Second)
+	r.Resume(t)
+	l.served(20)
+	if lost := l.check(); lost > 0 {
+		t.Errorf("%d acknowledged changes were lost", lost)
+	}
+	refused := int64(0)
+	for _, v := range l.visitors {
+		refused += v.refused.Load()
+	}
+	if refused == 0 {
+		t.Error("nobody was refused in five seconds")
+	}
+}
+
+// TestNetwork cuts connections, pulls the cable, and leaves half an answer, under load.
+func TestNetwork(t *testing.T) {
+	r := durable(t)
+	p := servers.StartProxy(t, r.Addr)
+	l := startLoad(t, newSite(t, open(t, "redis://"+p.Addr)), 8)
+	for _, fault := range []func(){p.Cut, p.Stall, func() { p.StallAfter(1000) }} {
+		l.served(20)
+		fault()
+		l.refused(true)
+		p.Mend()
+		l.served(20)
+	}
+	p.Delay(5 * time.Millisecond)
+	l.served(5)
+	p.Delay(0)
+	if lost := l.check(); lost > 0 {
+		t.Errorf("%d acknowledged changes were lost", lost)
+	}
+}
+
+// TestClusterFailover kills a master under load. How many acknowledged changes that loses depends on chance;
+// with a replica that has each, none. The master that was promoted then has no replica itself, so changes
+// are refused until the old one is back.
+func TestClusterFailover(t *testing.T) {
+	for _, wait := range []string{"wait_replicas=0", "wait_replicas=1"} {
+		t.Run(wait, func(t *testing.T) {
+			c := servers.StartCluster(t, servers.RedisOptions{})
+			s := newSite(t, open(t, c.URL(), wait))
+			l := startLoad(t, s, 12)
+			l.served(20)
+			c.Nodes[0].Kill()
+			l.refused(false)
+			if wait != "wait_replicas=0" {
+				servers.Until(t, "the replica takes over", func() error {
+					if role := c.Nodes[3].Info("role"); role != "master" {
+						return errors.New(role)
+					}
+					return nil
+				})
+				c.Nodes[0].Restart(t)
+			}
+			l.served(20)
+			if lost := l.check(); lost > 0 && wait != "wait_replicas=0" {
+				t.Errorf("%d acknowledged changes were lost", lost)
+			}
+		})
+	}
+}
+
+// TestSentinelFailover kills the master under load.
+func TestSentinelFailover(t *testing.T) {
+	s := servers.StartSentinel(t, servers.RedisOptions{})
+	l := startLoad(t, newSite(t, open(t, s.URL())), 8)
+	l.served(20)
+	s.Servers[0].Kill()
+	l.refused(true)
+	l.served(20)
+	l.check()
+}
