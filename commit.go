@@ -5,7 +5,6 @@ import (
 	"context"
 	crand "crypto/rand"
 	"errors"
-	"log/slog"
 	"math/rand/v2"
 	"time"
 )
@@ -27,6 +26,10 @@ type commit struct {
 	base   state
 	tick   int64 // see gates
 
+	// view is what the first seen operations make of the base; no longer once that has moved on.
+	view draft
+	seen int
+
 	// doubt is set once a write of this commit failed without telling whether it happened.
 	// doubtBase is the newest commit id of the record that it started from: while a record lists
 	// that one but not ours, ours was not applied.
@@ -38,7 +41,11 @@ type commit struct {
 	ticket string // the new one, for a session that is created or moved
 	newID  string
 	sealed bool // the old record is known to be a seal of this commit
+	fresh  bool // the base was loaded by this commit
 }
+
+// errGone is what a commit returns, never wrapped, when the session is no more and nothing was written.
+var errGone = errors.New("gone")
 
 // result is what came of a commit.
 type result struct {
@@ -47,7 +54,7 @@ type result struct {
 	written bool   // false when there was nothing to write
 }
 
-// run performs the commit. ErrEnded means that the session is no more and nothing was written. The
+// run performs the commit. It returns errGone when the session is no more and nothing was written. The
 // gate of the session is held while the store is at work.
 func (c *commit) run() (result, error) {
 	if _, err := crand.Read(c.commit[:]); err != nil {
@@ -63,7 +70,7 @@ func (c *commit) run() (result, error) {
 	}
 	defer c.m.gates.leave(gate, id)
 	if gate.tick > c.tick {
-		c.base = gate.latest
+		c.rebase(gate.latest, false)
 	}
 	var res result
 	if movesTicket(c.ops) {
@@ -79,11 +86,16 @@ func (c *commit) run() (result, error) {
 
 // build applies the operations to the base and returns the record to be stored.
 func (c *commit) build(base *document, ops []operation) (state, bool, error) {
-	d, err := applyAll(base, ops)
-	if err != nil {
-		return state{}, false, err
+	d, todo := draftOf(base), ops
+	if c.seen > 0 {
+		d, todo = c.view, ops[c.seen:]
 	}
-	changed := !d.unchanged(base) || hasKind(ops, opSet)
+	for i := range todo {
+		if err := todo[i].apply(&d); err != nil {
+			return state{}, false, err
+		}
+	}
+	changed := !d.unchanged(base) || hasKind(ops, opSet) || !c.fresh && must(ops)
 	d.meta.commits = base.meta.withCommit(c.commit)
 	st := state{doc: d.document}
 	st.rec.Data = st.doc.encode()
@@ -96,14 +108,26 @@ func (c *commit) build(base *document, ops []operation) (state, bool, error) {
 	default:
 		st.rec.Owner = hexDigest(string(d.meta.owner))
 	}
-	return st, changed, c.m.bounds.check(st.rec.Data, len(d.fields))
+	err := c.m.bounds.check(st.rec.Data, len(d.fields))
+	if err != nil && len(d.fields) <= len(c.base.doc.fields) && len(st.rec.Data) <= len(c.base.rec.Data) {
+		err = nil // the limits were higher when it was stored: what shrinks is let through
+	}
+	return st, changed, err
 }
 
 // replace stores the changed session under the ticket that it has.
 func (c *commit) replace() (result, error) {
 	for try := 0; ; try++ {
+		if c.overdue() {
+			return result{}, c.over()
+		}
 		next, changed, err := c.build(&c.base.doc, c.ops)
 		if err != nil {
+			if refreshed, loadErr := c.refresh(try); loadErr != nil {
+				return result{}, loadErr
+			} else if refreshed {
+				continue
+			}
 			return result{}, c.final(err)
 		}
 		if !changed && !c.doubt {
@@ -115,7 +139,7 @@ func (c *commit) replace() (result, error) {
 		case err == nil:
 			return result{state: next, written: true}, nil
 		case errors.Is(err, ErrNotFound):
-			return result{}, ErrEnded
+			return result{}, errGone
 		case isRefusal(err):
 			return result{}, c.final(errorAt("commit: replace record", err))
 		}
@@ -125,6 +149,38 @@ func (c *commit) replace() (result, error) {
 			return result{state: c.base, written: true}, nil
 		}
 	}
+}
+
+// overdue reports whether the absolute deadline of the base has passed since it was loaded.
+func (c *commit) overdue() bool {
+	return !c.m.now().Before(timeOf(c.base.doc.meta.deadline))
+}
+
+// over is what to return for a session that is no more, or is another by now: whether this commit was a
+// part of it before is not known if it is in doubt.
+func (c *commit) over() error {
+	if c.doubt {
+		return errorAt("commit", errors.Join(ErrUnknownOutcome, c.doubtErr))
+	}
+	return errGone
+}
+
+// refresh loads the base anew after the operations failed on one that may be out of date, and
+// reports whether they should be tried again.
+func (c *commit) refresh(try int) (bool, error) {
+	if c.fresh || c.doubt || !must(c.ops) || try >= maxTries {
+		return false, nil
+	}
+	present, err := c.reloadRecord(try, ErrConflict)
+	if err != nil {
+		return false, err
+	}
+	if present.doc.meta.sealed {
+		return false, errGone
+	}
+	stale := present.rec.Version != c.base.rec.Version
+	c.rebase(present, true)
+	return stale, nil
 }
 
 // isRefusal reports whether a store said that nothing was written and that trying again won't help.
@@ -169,19 +225,25 @@ func (c *commit) reload(try int, failure error) (applied bool, err error) {
 	}
 	switch {
 	case present.doc.meta.sealed:
-		return false, ErrEnded
+		return false, c.over() // whoever sealed it may have taken this commit along
 	case present.doc.meta.hasCommit(c.commit[:]):
 		c.base = present
 		return true, nil
 	case !c.canTell(&present):
-		return false, errorAt("commit", errors.Join(ErrUnknownOutcome, c.doubtErr))
+		return false, c.over()
 	}
-	c.base = present
+	c.rebase(present, true)
 	return false, nil
 }
 
+// rebase makes st what the operations are applied to from now on.
+func (c *commit) rebase(st state, fresh bool) {
+	c.base, c.fresh = st, fresh
+	c.view, c.seen = draft{}, 0
+}
+
 // reloadRecord loads the record of the base until that succeeds or time is up. A record that is gone or
-// unreadable is ErrEnded.
+// unreadable is errGone.
 func (c *commit) reloadRecord(try int, failure error) (state, error) {
 	if err := c.noteFailure(try, failure); err != nil {
 		return state{}, err
@@ -192,12 +254,13 @@ func (c *commit) reloadRecord(try int, failure error) (state, error) {
 				return state{}, c.giveUp(failure)
 			}
 		}
-		present, err := c.m.load(c.ctx, c.base.id)
+		var present state
+		err := c.m.load(c.ctx, c.base.id, &present)
 		switch {
 		case err == nil:
 			return present, nil
 		case errors.Is(err, ErrNotFound):
-			return state{}, ErrEnded
+			return state{}, errGone
 		case try+1 >= maxTries || c.ctx.Err() != nil:
 			return state{}, c.giveUp(err)
 		}
@@ -218,12 +281,14 @@ func (c *commit) create(ops []operation) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	if !changed || len(next.doc.fields) == len(c.base.doc.fields) && sameFields(next.doc.fields, c.base.doc.fields) && next.doc.meta.owner == nil {
+	if !changed || next.doc.meta.owner == nil && sameFields(next.doc.fields, c.base.doc.fields) {
 		return result{state: c.base}, nil
 	}
-	ticket := newTicket()
-	next.id = storeID(ticket)
 	for try := 0; ; try++ {
+		// Each try has a ticket of its own: an earlier one may be applied later, even after the session
+		// was ended, and then must be nobody's.
+		ticket := newTicket()
+		next.id = storeID(ticket)
 		next.rec.Version, err = c.m.store.Create(c.ctx, next.id, next.rec)
 		if err == nil {
 			return result{state: next, ticket: ticket, written: true}, nil
@@ -242,7 +307,7 @@ func (c *commit) create(ops []operation) (result, error) {
 }
 
 // findCreated looks, after a failed Create, for the record under the new id. ErrNotFound means that
-// it is not there, or not yet; ErrEnded, that somebody sealed the id before the record came.
+// it is not there, or not yet; errGone, that somebody sealed the id before the record came.
 func (c *commit) findCreated(try int, id string, failure error) (state, error) {
 	if err := c.noteFailure(try, failure); err != nil {
 		return state{}, err
@@ -251,37 +316,43 @@ func (c *commit) findCreated(try int, id string, failure error) (state, error) {
 		if backoff(c.ctx, try) != nil {
 			break
 		}
-		found, err := c.m.load(c.ctx, id)
+		var found state
+		err := c.m.load(c.ctx, id, &found)
 		switch {
 		case err == nil && !found.doc.meta.sealed && found.doc.meta.hasCommit(c.commit[:]):
 			return found, nil
 		case err == nil:
-			return state{}, ErrEnded
+			return state{}, errGone
 		case errors.Is(err, ErrNotFound):
-			return state{}, err
+			return state{}, ErrNotFound
 		}
 	}
 	return state{}, c.giveUp(failure)
 }
 
-// touch notes that the session was used, if that is due.
+// due reports whether the use of a session should be noted: about once per tenth of the idle timeout. An
+// expiry further away than it can be is from before Options.Idle was lowered, or a clock was set right.
+func (m *Manager) due(expires, now time.Time) bool {
+	left, idle := expires.Sub(now), m.options.Idle
+	return left <= idle-idle/10 || left >= idle+idle/10
+}
+
+// touch notes that the session was used. It returns ErrEnded when the session is no more.
 func (m *Manager) touch(ctx context.Context, st *state) error {
-	now := m.now()
-	idle := m.options.Idle
-	if st.rec.Version == "" || st.rec.Expires.Sub(now) > idle-idle/10 {
-		return nil
+	now, idle := m.now(), m.options.Idle
+	if !now.Before(timeOf(st.doc.meta.deadline)) {
+		return ErrEnded
 	}
 	limit := newLimit(ctx, m.options.Timeout, true)
 	defer limit.release()
 	expires := now.Add(idle)
-	err := m.store.Touch(limit, st.id, st.rec, expires)
-	if err == nil {
+	switch err := m.store.Touch(limit, st.id, st.rec, expires); {
+	case err == nil:
 		st.rec.Expires = expires
 		return nil
-	}
-	if errors.Is(err, ErrNotFound) {
+	case errors.Is(err, ErrNotFound):
 		return ErrEnded
+	default:
+		return errorAt("touch", err)
 	}
-	m.log(ctx, slog.LevelWarn, "touch failed: the session may end early", publicID(st.id), err)
-	return errorAt("touch", err)
 }

@@ -24,7 +24,13 @@ func (s *Session) ID() string {
 
 // String names the session by its public ID: printing a session, in any way, reveals no ticket. It
 // loads nothing.
-func (s *Session) String() string { return "cloakroom.Session(" + s.loadedID() + ")" }
+func (s *Session) String() string {
+	if !s.mu.TryLock() { // a logger may print a session that is at work
+		return "cloakroom.Session(busy)"
+	}
+	defer s.mu.Unlock()
+	return "cloakroom.Session(" + s.loadedIDLocked() + ")"
+}
 
 // GoString is String.
 func (s *Session) GoString() string { return s.String() }
@@ -36,7 +42,7 @@ func (s *Session) Owner() string {
 	if s.ensure() != nil {
 		return ""
 	}
-	return string(s.view.meta.owner)
+	return string(s.view().meta.owner)
 }
 
 // CreatedAt returns when the session began, to the microsecond, the zero time if that is not known.
@@ -61,7 +67,7 @@ func (s *Session) metaTime(of func(*meta) int64) time.Time {
 	if s.ensure() != nil {
 		return time.Time{}
 	}
-	return timeOf(of(&s.view.meta))
+	return timeOf(of(&s.view().meta))
 }
 
 // ExpiresAt returns when the session ends unless it is used again: its idle timeout or its
@@ -76,7 +82,7 @@ func (s *Session) ExpiresAt() time.Time {
 	if s.rec.Version == "" {
 		expires = s.m.now().Add(s.m.options.Idle)
 	}
-	return earlier(expires, timeOf(s.view.meta.deadline))
+	return earlier(expires, timeOf(s.view().meta.deadline))
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -90,5 +96,5 @@ func earlier(a, b time.Time) time.Time {
 func (s *Session) IsPersistent() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ensure() == nil && s.view.persistent()
+	return s.ensure() == nil && s.view().persistent()
 }

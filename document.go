@@ -53,7 +53,8 @@ func (d *document) persistent() bool {
 // draft is a document that may be changed: the fields are copied before the first change.
 type draft struct {
 	document
-	owned bool
+	owned bool // the fields are this draft's own
+	dirty bool // they are not those of the document that it began with
 }
 
 func draftOf(d *document) draft { return draft{document: *d} }
@@ -63,6 +64,7 @@ func (d *draft) own() {
 		d.fields = append(make([]field, 0, len(d.fields)+2), d.fields...)
 		d.owned = true
 	}
+	d.dirty = true
 }
 
 func (d *draft) set(name string, value []byte) {
@@ -96,7 +98,7 @@ func (d *draft) clear() {
 	if keep >= 0 {
 		fields = []field{d.fields[keep]}
 	}
-	d.fields, d.owned = fields, true
+	d.fields, d.owned, d.dirty = fields, true, true
 }
 
 // sameFields reports whether two documents hold the same values, in any order.

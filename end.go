@@ -15,9 +15,10 @@ const (
 )
 
 // end ends the session stored under id: its record, or, where a seal stands, the session that the
-// seal names. known may hold what was loaded. When it returns no error, no request in flight can bring
+// seal names, if nextOwner is empty or the hash of its owner. known may hold what was loaded. When it returns no error, no request in flight can bring
 // the session back.
-func (m *Manager) end(ctx *limit, id string, known *state) (ending, error) {
+func (m *Manager) end(ctx *limit, id string, known *state, nextOwner string) (ending, error) {
+	failure := ErrConflict // the first, since the last is often only that time is up
 	for try := range maxTries {
 		if known == nil {
 			rec, err := m.store.Load(ctx, id)
@@ -25,18 +26,23 @@ func (m *Manager) end(ctx *limit, id string, known *state) (ending, error) {
 				return endedNothing, nil
 			}
 			if err != nil {
+				if try == 0 {
+					failure = err
+				}
 				if backoff(ctx, try) != nil {
-					return endedNothing, err
+					break
 				}
 				continue
 			}
-			st, err := m.decode(ctx, id, rec)
-			if err != nil {
-				st = state{id: id, rec: rec}
+			known = new(state)
+			if m.decode(ctx, id, rec, known) != nil {
+				*known = state{id: id, rec: rec}
 			}
-			known = &st
 		}
 		if known.doc.meta.sealed {
+			if nextOwner != "" && string(known.doc.meta.nextOwner) != nextOwner {
+				return endedNothing, nil
+			}
 			return m.endNext(ctx, string(known.doc.meta.next))
 		}
 		err := m.store.Delete(ctx, id, known.rec)
@@ -47,11 +53,14 @@ func (m *Manager) end(ctx *limit, id string, known *state) (ending, error) {
 			return endedNothing, nil
 		}
 		known = nil
+		if try == 0 {
+			failure = err
+		}
 		if backoff(ctx, try) != nil {
-			return endedNothing, errorAt("delete record", err)
+			break
 		}
 	}
-	return endedNothing, errorAt("delete record", ErrConflict)
+	return endedNothing, errorAt("end record", failure)
 }
 
 // endNext ends the session that a seal names, by a seal in its place: its record may be about to
@@ -67,8 +76,8 @@ func (m *Manager) endNext(ctx *limit, id string) (ending, error) {
 				return endedBefore, nil
 			}
 		case err == nil:
-			st, unreadable := m.decode(ctx, id, rec)
-			if unreadable != nil {
+			var st state
+			if m.decode(ctx, id, rec, &st) != nil {
 				st = state{id: id, rec: rec, doc: m.newDocument()}
 			}
 			if st.doc.meta.sealed {
@@ -110,7 +119,7 @@ func (st *state) belongsTo(owner string) bool {
 }
 
 // endCommitting ends a session, after the commits of this process that are under way.
-func (m *Manager) endCommitting(ctx *limit, id string, known *state) (ending, error) {
+func (m *Manager) endCommitting(ctx *limit, id string, known *state, nextOwner string) (ending, error) {
 	gate, err := m.gates.enter(ctx, id, m.options.Timeout)
 	if err != nil {
 		return endedNothing, errorAt("waiting for other requests of the session", err)
@@ -119,5 +128,5 @@ func (m *Manager) endCommitting(ctx *limit, id string, known *state) (ending, er
 	if gate.tick > 0 {
 		known = nil // it has moved on since
 	}
-	return m.end(ctx, id, known)
+	return m.end(ctx, id, known, nextOwner)
 }

@@ -182,6 +182,29 @@ func TestCannotTell(t *testing.T) {
 	}
 }
 
+// TestLostThenMoved: a change whose answer was lost, and that a sign-in then took along, is not
+// reported as dropped: who tried again would apply it twice.
+func TestLostThenMoved(t *testing.T) {
+	s := newSite(t, cloakroom.Options{})
+	tab := s.browser()
+	tab.do(incrementing)
+	other := tab.other()
+	other.m = s.manager(cloakroom.Options{})
+	s.store.once("replace", func(do func() error) error {
+		if err := do(); err != nil {
+			return err
+		}
+		s.store.intercept(nil)
+		other.login("ann")
+		return errLost
+	})
+	tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+		if _, err := count.Apply(s, func(n int) int { return n + 1 }); !errors.Is(err, cloakroom.ErrUnknownOutcome) {
+			t.Errorf("Apply: %v, and the session counts %d", err, other.count())
+		}
+	})
+}
+
 // TestSignInHalfWay: a sign-out that is acknowledged while a sign-in is between its two steps is
 // not undone by the second.
 func TestSignInHalfWay(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/cloakroom-go/cloakroom/internal/msgpack"
@@ -81,8 +82,31 @@ func (f Format) decode(value []byte, v any) error {
 	if f == MessagePack {
 		return msgpack.Unmarshal(value, v, msgpack.Limits{Depth: maxDepth - 1})
 	}
-	return json.Unmarshal(value, v)
+	if err := json.Unmarshal(value, v); err != nil {
+		return quietJSONError{err}
+	}
+	return nil
 }
+
+// quietJSONError says what is wrong with a JSON value without quoting it: it may be secret.
+type quietJSONError struct{ err error }
+
+func (e quietJSONError) Error() string {
+	var (
+		syntax *json.SyntaxError
+		typ    *json.UnmarshalTypeError
+	)
+	switch {
+	case errors.As(e.err, &syntax):
+		return fmt.Sprintf("not JSON at byte %d", syntax.Offset)
+	case errors.As(e.err, &typ):
+		kind, _, _ := strings.Cut(typ.Value, " ") // "number" of "number 300"
+		return fmt.Sprintf("JSON %s does not fit Go type %v", kind, typ.Type)
+	}
+	return fmt.Sprintf("unmarshal method failed with a %T", e.err)
+}
+
+func (e quietJSONError) Unwrap() error { return e.err }
 
 // truth returns whether the encoded value is true.
 func (f Format) truth(value []byte) bool {

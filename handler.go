@@ -22,7 +22,8 @@ import (
 // committed is dropped.
 //
 // Wrap the outermost handler that uses sessions, inside middleware that compresses or buffers. An [http.TimeoutHandler]
-// may stand on either side.
+// is best outside: then a handler that is too slow still commits as a whole. Inside, its time-out is the
+// response whose first byte commits what the handler had changed by then, and nothing after that.
 func (m *Manager) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Context().Value(m) != nil { // nested in itself
@@ -33,9 +34,14 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 		if h := w.Header(); len(h) > 0 {
 			x.outer = h.Clone()
 		}
-		returned := false
-		defer func() { x.finish(returned) }()
-		next.ServeHTTP(x, r.WithContext(x))
+		inner, returned := r.WithContext(x), false
+		defer func() {
+			if r.MultipartForm == nil {
+				r.MultipartForm = inner.MultipartForm // so that net/http removes its temporary files
+			}
+			x.finish(returned)
+		}()
+		next.ServeHTTP(x, inner)
 		returned = true
 	})
 }
@@ -64,8 +70,12 @@ type exchange struct {
 	m       *Manager
 	session atomic.Pointer[Session]
 	outer   http.Header // what middleware outside of this one had set
-	began   bool        // the final header is being written, or was
-	failed  bool        // it is ErrorHandler's
+
+	began    atomic.Bool // the final header is being written, or was
+	finished atomic.Bool // the handler has returned
+	failed   bool        // the handler's response is not sent
+	answered bool        // by ErrorHandler
+	cookie   bool        // the header has our cookie
 }
 
 var (
@@ -86,6 +96,13 @@ func (x *exchange) get() *Session {
 	if !x.session.CompareAndSwap(nil, s) {
 		return x.session.Load()
 	}
+	// It may be first asked for late. Whoever sets these looks for a session afterwards.
+	if x.began.Load() {
+		s.noteHeader(true)
+	}
+	if x.finished.Load() {
+		s.Close()
+	}
 	return s
 }
 
@@ -102,16 +119,16 @@ func (x *exchange) Value(key any) any {
 
 // begin commits the session before the final header, and reports whether the handler's response may be sent.
 func (x *exchange) begin() bool {
-	if x.began {
+	if x.began.Load() {
 		return !x.failed
 	}
-	x.began = true
+	x.began.Store(true)
 	s := x.session.Load()
 	if s == nil {
 		return true
 	}
-	s.noteHeader()
-	err := s.commit(nil)
+	x.failed = true // until it is known better: the commit may panic
+	err := s.commitHeader()
 	if errors.Is(err, ErrEnded) && s.Err() == nil {
 		s.reportDropped()
 		err = nil
@@ -120,13 +137,13 @@ func (x *exchange) begin() bool {
 		x.fail(s, err)
 		return false
 	}
+	x.failed = false
 	x.setCookie(s)
-	x.vary(s)
 	return true
 }
 
 func (x *exchange) fail(s *Session, err error) {
-	x.failed = true
+	x.failed, x.answered = true, true
 	level := slog.LevelError
 	if x.r.Context().Err() != nil {
 		level = slog.LevelInfo // the client hung up, so nobody is waiting
@@ -138,13 +155,16 @@ func (x *exchange) fail(s *Session, err error) {
 	x.m.options.ErrorHandler(x.w, x.r, err)
 }
 
-// setCookie puts the session's cookie into the header, if the browser must be sent one, and takes
-// out any that the handler took from an earlier commit.
+// setCookie puts the session's cookie into the header, if the browser must be sent one, in place of
+// any that is there from an earlier commit, and tells caches that the response depends on it.
 func (x *exchange) setCookie(s *Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.looked {
+		return
+	}
 	h := x.w.Header()
-	if s.cookieTaken {
+	if s.cookieTaken || x.cookie {
 		h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool {
 			return strings.HasPrefix(line, x.m.options.CookieName+"=")
 		})
@@ -152,25 +172,13 @@ func (x *exchange) setCookie(s *Session) {
 			delete(h, "Set-Cookie")
 		}
 	}
-	c := s.cookieLocked()
-	if c == nil {
-		return
+	if c := s.cookieLocked(); c != nil {
+		x.cookie = true
+		h.Add("Set-Cookie", c.String())
+		if len(h["Cache-Control"]) == 0 {
+			h.Set("Cache-Control", "private")
+		}
 	}
-	h.Add("Set-Cookie", c.String())
-	if len(h["Cache-Control"]) == 0 {
-		h.Set("Cache-Control", "private")
-	}
-}
-
-// vary tells caches that the response depends on the cookie, if it does.
-func (x *exchange) vary(s *Session) {
-	s.mu.Lock()
-	looked := s.looked
-	s.mu.Unlock()
-	if !looked {
-		return
-	}
-	h := x.w.Header()
 	for _, line := range h["Vary"] {
 		for name := range strings.SplitSeq(line, ",") {
 			if name = strings.TrimSpace(name); name == "*" || strings.EqualFold(name, "Cookie") {
@@ -183,30 +191,31 @@ func (x *exchange) vary(s *Session) {
 
 // finish ends the exchange when the handler has returned, or has panicked.
 func (x *exchange) finish(returned bool) {
-	if !returned {
+	defer func() { // also when a commit panics
+		x.finished.Store(true)
 		if s := x.session.Load(); s != nil {
 			s.Close()
 		}
+	}()
+	if !returned {
 		return
 	}
-	late := x.began
+	late := x.began.Load()
 	if !late {
 		x.begin()
 	}
 	s := x.session.Load()
-	if s == nil {
-		return
-	}
-	defer s.Close()
-	if !late || x.failed {
-		return
-	}
-	switch err := s.commit(nil); {
-	case err == nil:
-	case errors.Is(err, ErrEnded) && s.Err() == nil:
-		s.reportDropped()
-	default:
-		x.m.log(x.r.Context(), slog.LevelError, "what was changed after the response had begun is not stored", s.loadedID(), err)
+	switch {
+	case s == nil:
+	case x.failed && !x.answered: // a handler recovered from a panic of the commit
+		x.fail(s, errNotSent)
+	case late && !x.failed:
+		err := s.commit(nil)
+		if errors.Is(err, ErrEnded) && s.Err() == nil {
+			s.reportDropped()
+		} else if err != nil {
+			x.m.log(x.r.Context(), slog.LevelError, "what was changed after the response had begun is not stored", s.loadedID(), err)
+		}
 	}
 }
 
@@ -245,25 +254,58 @@ func (x *exchange) ReadFrom(src io.Reader) (int64, error) {
 
 func (x *exchange) Flush() { _ = x.FlushError() }
 
-// FlushError is what [http.ResponseController] calls.
+// FlushError is what [http.ResponseController] calls. Where the writer below cannot flush, nothing
+// has been sent by it.
 func (x *exchange) FlushError() error {
+	if !can(x.w, func(w http.ResponseWriter) bool {
+		switch w.(type) {
+		case http.Flusher, interface{ FlushError() error }:
+			return true
+		}
+		return false
+	}) {
+		return http.ErrNotSupported
+	}
 	if !x.begin() {
 		return errNotSent
 	}
 	return http.NewResponseController(x.w).Flush()
 }
 
+// can reports whether w, or what it wraps, has an ability, as [http.ResponseController] looks for it.
+func can(w http.ResponseWriter, has func(http.ResponseWriter) bool) bool {
+	for !has(w) {
+		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return false
+		}
+		w = wrapper.Unwrap()
+	}
+	return true
+}
+
 // Hijack commits first. It fails when there is a new cookie to be sent: the response's header will
 // not be used. Call [Session.Save], and send what [Session.Cookie] then returns with the
 // response to the upgrade.
 func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if !can(x.w, func(w http.ResponseWriter) bool { _, ok := w.(http.Hijacker); return ok }) {
+		return nil, nil, http.ErrNotSupported
+	}
 	if s := x.session.Load(); s != nil && s.hidesCookie() {
 		return nil, nil, errorAt("hijack: call Session.Save before, and send Session.Cookie", ErrHeaderSent)
 	}
+	began := x.began.Load()
 	if !x.begin() {
 		return nil, nil, errNotSent
 	}
-	return http.NewResponseController(x.w).Hijack()
+	conn, rw, err := http.NewResponseController(x.w).Hijack()
+	if err != nil && !began { // the header has not left after all
+		x.began.Store(false)
+		if s := x.session.Load(); s != nil {
+			s.noteHeader(false)
+		}
+	}
+	return conn, rw, err
 }
 
 // Unwrap serves [http.ResponseController].

@@ -71,7 +71,8 @@ func (m *Manager) listed(ctx context.Context, e Entry) (state, bool) {
 	if e.Record.Version == "" {
 		return state{}, false
 	}
-	st, err := m.decode(ctx, e.ID, e.Record)
+	var st state
+	err := m.decode(ctx, e.ID, e.Record, &st)
 	now := m.now()
 	return st, err == nil && now.Before(e.Record.Expires) && now.Before(st.rec.Deadline)
 }
@@ -126,23 +127,44 @@ func (m *Manager) RevokeOthers(ctx context.Context, s *Session) (int, error) {
 		return 0, err
 	}
 	s.mu.Lock()
-	owner, keep := string(s.doc.meta.owner), []string{s.id}
+	owner, keep, gone := string(s.view().meta.owner), s.id, s.gone && firstLogin(s.ops()) < 0
 	s.mu.Unlock()
+	if gone {
+		return 0, errorAt("revoke other sessions", ErrEnded)
+	}
 	if owner == "" {
 		return 0, nil
 	}
-	// Another request may have given s a new ticket by now.
-	if st, err := m.load(ctx, s.id); err == nil && st.doc.meta.sealed {
-		keep = append(keep, string(st.doc.meta.next))
-	}
-	n, err := m.revokeOwned(ctx, owner, keep)
+	n, err := m.revokeOwned(ctx, owner, []string{keep})
 	return n, errorUnlessNil("revoke other sessions", err)
+}
+
+// follow adds to the ids of a session those that it has moved to since.
+func (m *Manager) follow(ctx context.Context, ids []string) ([]string, error) {
+	for range maxTries {
+		var st state
+		err := m.load(ctx, ids[len(ids)-1], &st)
+		switch {
+		case errors.Is(err, ErrNotFound) || err == nil && (!st.doc.meta.sealed || st.doc.meta.next == nil):
+			return ids, nil
+		case err != nil:
+			return nil, err
+		}
+		ids = append(ids, string(st.doc.meta.next))
+	}
+	return nil, ErrConflict
 }
 
 func (m *Manager) revokeOwned(ctx context.Context, owner string, keep []string) (int, error) {
 	total, hash := 0, hexDigest(owner)
 	for range maxPasses {
 		ended := 0
+		if len(keep) > 0 && keep[0] != "" {
+			var err error
+			if keep, err = m.follow(ctx, keep); err != nil { // other requests may have renewed its ticket
+				return total, err
+			}
+		}
 		err := m.eachOwned(ctx, hash, func(e Entry) error {
 			if slices.Contains(keep, e.ID) {
 				return nil
@@ -186,20 +208,21 @@ func (m *Manager) revoke(ctx context.Context, owner string, e Entry, keep []stri
 	if e.Record.Version == "" { // about to be created, so that must fail
 		return m.endNext(limit, e.ID)
 	}
-	st, err := m.decode(ctx, e.ID, e.Record)
+	hash := hexDigest(owner)
+	var st state
 	switch {
-	case err != nil || !m.now().Before(e.Record.Expires):
-		return endedNothing, nil
+	case m.decode(ctx, e.ID, e.Record, &st) != nil: // another process may be able to read it
+		return m.endCommitting(limit, e.ID, &state{id: e.ID, rec: e.Record}, hash)
 	case st.doc.meta.sealed:
 		next := string(st.doc.meta.next)
-		if slices.Contains(keep, next) || string(st.doc.meta.nextOwner) != hexDigest(owner) {
+		if slices.Contains(keep, next) || string(st.doc.meta.nextOwner) != hash {
 			return endedNothing, nil
 		}
 		return m.endNext(limit, next)
 	case !st.belongsTo(owner):
 		return endedNothing, nil
 	}
-	return m.endCommitting(limit, e.ID, &st)
+	return m.endCommitting(limit, e.ID, &st, hash)
 }
 
 // Sweep removes expired records, in batches, from a store that does not do so by itself, and returns how

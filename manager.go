@@ -60,37 +60,44 @@ func (m *Manager) FromContext(ctx context.Context) *Session {
 	return s
 }
 
-// load returns the live session stored under id, or ErrNotFound. A record that cannot be read is
-// reported, once, and is none; so is one whose absolute deadline has passed.
-func (m *Manager) load(ctx context.Context, id string) (state, error) {
+// errUnreadable is the ErrNotFound of a record that is there.
+var errUnreadable = fmt.Errorf("%w that can be read", ErrNotFound)
+
+// load fills st with the live session stored under id, or returns ErrNotFound. A record that cannot be
+// read is reported, once, and is errUnreadable; one whose absolute deadline has passed is none.
+func (m *Manager) load(ctx context.Context, id string, st *state) error {
 	rec, err := m.store.Load(ctx, id)
 	if err != nil {
-		return state{}, err
+		return err
 	}
-	st, err := m.decode(ctx, id, rec)
-	if err != nil {
-		return state{}, ErrNotFound
+	if m.decode(ctx, id, rec, st) != nil {
+		*st = state{}
+		return errUnreadable
 	}
-	if now := m.now(); !now.Before(timeOf(st.doc.meta.deadline)) || !now.Before(rec.Expires) {
-		return state{}, ErrNotFound
+	now := m.now()
+	if !now.Before(st.rec.Deadline) || !now.Before(rec.Expires) {
+		*st = state{}
+		return ErrNotFound
 	}
-	return st, nil
+	st.due = m.due(rec.Expires, now)
+	return nil
 }
 
 // decode slices a record, and fills in what a store may leave out.
-func (m *Manager) decode(ctx context.Context, id string, rec Record) (state, error) {
+func (m *Manager) decode(ctx context.Context, id string, rec Record, st *state) error {
 	doc, err := m.bounds.decode(rec.Data)
 	if err != nil {
 		if m.reported.first(id) {
 			m.log(ctx, slog.LevelError, "stored record reads as no session", publicID(id), &DecodeError{Err: err})
 		}
-		return state{}, err
+		return err
 	}
+	st.id, st.rec, st.doc, st.due = id, rec, doc, false
 	if doc.meta.owner != nil && rec.Owner == "" {
-		rec.Owner = hexDigest(string(doc.meta.owner))
+		st.rec.Owner = hexDigest(string(doc.meta.owner))
 	}
-	rec.Deadline = timeOf(doc.meta.deadline)
-	return state{id: id, rec: rec, doc: doc}, nil
+	st.rec.Deadline = timeOf(doc.meta.deadline)
+	return nil
 }
 
 // log reports what nobody is told otherwise.

@@ -13,6 +13,9 @@ func (c *commit) move() (result, error) {
 	c.ticket = newTicket()
 	c.newID = storeID(c.ticket)
 	for try := 0; ; try++ {
+		if c.overdue() {
+			return result{}, errGone
+		}
 		next, _, err := c.build(&c.base.doc, c.ops)
 		if err != nil {
 			return result{}, c.final(err)
@@ -27,7 +30,7 @@ func (c *commit) move() (result, error) {
 		case err == nil:
 			return result{state: next, ticket: c.ticket, written: true}, nil
 		case errors.Is(err, ErrNotFound):
-			return result{}, ErrEnded
+			return result{}, errGone
 		case isRefusal(err):
 			return result{}, c.final(errorAt("commit: move record", err))
 		}
@@ -39,7 +42,7 @@ func (c *commit) move() (result, error) {
 			c.sealed = true
 			found, err := c.findCreated(try, c.newID, nil)
 			if errors.Is(err, ErrNotFound) {
-				err = ErrEnded // it was there, since both were written together
+				err = errGone // it was there, since both were written together
 			}
 			return result{state: found, ticket: c.ticket, written: true}, err
 		}
@@ -50,6 +53,9 @@ func (c *commit) move() (result, error) {
 // user signed out, never two live tickets.
 func (c *commit) sealThenCreate() (result, error) {
 	for try := 0; ; try++ {
+		if c.overdue() {
+			return result{}, errGone
+		}
 		next, _, err := c.build(&c.base.doc, c.ops)
 		if err != nil {
 			return result{}, c.final(err)
@@ -60,7 +66,7 @@ func (c *commit) sealThenCreate() (result, error) {
 		case err == nil:
 			return c.createSealed(next)
 		case errors.Is(err, ErrNotFound):
-			return result{}, ErrEnded
+			return result{}, errGone
 		case isRefusal(err):
 			return result{}, c.final(errorAt("commit: seal record", err))
 		}
@@ -104,25 +110,28 @@ func (c *commit) reloadSealed(try int, failure error) (bool, error) {
 	case present.doc.meta.sealed && string(present.doc.meta.next) == c.newID:
 		return true, nil
 	case present.doc.meta.sealed:
-		return false, ErrEnded
+		return false, errGone
 	case !c.canTell(&present):
-		return false, errorAt("commit", errors.Join(ErrUnknownOutcome, c.doubtErr))
+		return false, c.over()
 	}
-	c.base = present
+	c.rebase(present, true)
 	return false, nil
 }
 
 // seal returns the record that takes the place of a session. next and nextOwner are empty when it
 // ends there.
+//
+// Its deadline, not only the store's expiry, ends it: a touch that was under way may lengthen that.
 func (m *Manager) seal(old *state, next, nextOwner string) Record {
+	end := m.now().Add(IndexGrace)
 	d := document{format: old.doc.format, meta: meta{
 		created:   old.doc.meta.created,
-		deadline:  old.doc.meta.deadline,
+		deadline:  micros(end),
 		sealed:    true,
 		next:      optionalBytes(next),
 		nextOwner: optionalBytes(nextOwner),
 	}}
-	r := Record{Data: d.encode(), Expires: m.now().Add(IndexGrace), Deadline: old.rec.Deadline}
+	r := Record{Data: d.encode(), Expires: end, Deadline: end}
 	if next != "" {
 		r.Owner = old.rec.Owner // so that who lists the owner's sessions finds the way to the new one
 	}

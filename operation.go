@@ -18,6 +18,7 @@ type operation struct {
 	typ    reflect.Type // opSet: what value was encoded from
 	change func(*draft) error
 	login  *login
+	must   bool // the commit must write, or know for certain that it would change nothing
 }
 
 type operationKind uint8
@@ -54,7 +55,7 @@ func (op *operation) apply(d *draft) error {
 		return op.change(d)
 	case opLogin:
 		if before := d.meta.owner; before != nil && string(before) != op.login.owner {
-			d.fields, d.owned = nil, true // what one owner left is none of the next one's business
+			d.clear() // what one owner left is none of the next one's business
 			d.meta.created = op.login.at
 		}
 		d.meta.owner = []byte(op.login.owner)
@@ -77,7 +78,11 @@ func (op *operation) valueIn(f Format) ([]byte, error) {
 	if err := op.format.decode(op.value, v.Interface()); err != nil {
 		return nil, &DecodeError{op.name, err}
 	}
-	value, err := f.encode(v.Elem().Interface())
+	encoded := v.Elem().Interface()
+	if f == JSON {
+		encoded = v.Interface() // as in encodeAny
+	}
+	value, err := f.encode(encoded)
 	if err != nil {
 		return nil, fmt.Errorf("cloakroom: value %q cannot be encoded: %w", op.name, err)
 	}
@@ -114,6 +119,16 @@ func hasKind(ops []operation, kind operationKind) bool {
 	return false
 }
 
+// must reports whether any operation must be written, whatever it seems to change.
+func must(ops []operation) bool {
+	for i := range ops {
+		if ops[i].must {
+			return true
+		}
+	}
+	return false
+}
+
 // firstLogin returns the position of the first sign-in, or -1.
 func firstLogin(ops []operation) int {
 	for i := range ops {
@@ -143,5 +158,5 @@ func checkName(name string) error {
 // unchanged reports whether a draft says the same as the document that it came from, but for
 // times of sign-in.
 func (d *draft) unchanged(base *document) bool {
-	return (!d.owned || sameFields(d.fields, base.fields)) && bytes.Equal(d.meta.owner, base.meta.owner)
+	return (!d.dirty || sameFields(d.fields, base.fields)) && bytes.Equal(d.meta.owner, base.meta.owner)
 }

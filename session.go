@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // Session is one request's view of a session: the record as it was loaded, and the changes that
@@ -27,23 +28,86 @@ type Session struct {
 	mu          sync.Mutex
 	presented   bool // the browser sent a cookie of our name
 	loaded      bool
-	looked      bool   // somebody asked: the response varies by cookie
-	gone        bool   // ended: there is nothing to read, and changes are dropped
-	goneID      string // the store's id of what is gone
-	goneFirst   bool   // it was gone when it was first loaded, so a sign-in starts afresh
-	wasOwned    bool   // what was loaded had an owner
-	dropped     bool   // changes were dropped
+	looked      bool // somebody asked: the response varies by cookie
+	gone        bool // ended: there is nothing to read, and changes are dropped
+	goneFirst   bool // it was gone when it was first loaded, so a sign-in starts afresh
+	wasOwned    bool // what was loaded had an owner
+	dropped     bool // changes were dropped
 	headerSent  bool
 	finished    bool
-	tick        int64 // when loaded was begun, see gates
+	cookieTaken bool // Cookie returned it
+	cookie      cookieChange
+	tick        int64  // when loading began, see gates
+	goneID      string // the store's id of what is gone
 	ticket      string
 	state       // as loaded or as committed last; no version means that there is no record
-	view        draft
-	ops         []operation
 	err         error
-	cookie      cookieChange
-	cookieTaken bool          // Cookie returned it
-	turn        chan struct{} // commits and sign-outs of this Session, one at a time; made when needed
+	w           *changes // nil before the first change
+}
+
+// changes is what a Session needs once something is changed.
+type changes struct {
+	ops  []operation
+	view draft         // the document with the operations performed
+	gen  int           // counts the changes of view
+	turn chan struct{} // commits and sign-outs of this Session, one at a time
+	past atomic.Int64  // how many turns are over
+}
+
+// changes returns the changes, which there are from now on. s.mu is held.
+func (s *Session) changes() *changes {
+	if s.w == nil {
+		s.w = &changes{turn: make(chan struct{}, 1)}
+		s.w.view = draftOf(&s.doc)
+	}
+	return s.w
+}
+
+// view returns the document as this request sees it. s.mu is held.
+func (s *Session) view() *document {
+	if s.w != nil {
+		return &s.w.view.document
+	}
+	return &s.doc
+}
+
+func (s *Session) ops() []operation {
+	if s.w != nil {
+		return s.w.ops
+	}
+	return nil
+}
+
+// setState makes st what this session builds on, and ops what is pending. The view follows at the
+// next call of see.
+func (s *Session) setState(st state, ops []operation) {
+	s.state = st
+	if s.w != nil {
+		s.w.ops, s.w.view = ops, draftOf(&s.doc)
+		s.w.gen++
+	}
+}
+
+// see performs what is pending on the view. Code of the caller's runs without s.mu, and again if another
+// goroutine came in between.
+func (s *Session) see() {
+	for len(s.ops()) > 0 {
+		gen, base, ops := s.w.gen, s.doc, slices.Clone(s.w.ops)
+		var d draft
+		err := s.unlocked(func() (err error) {
+			d, err = applyAll(&base, ops)
+			return err
+		})
+		if s.finished || gen == s.w.gen {
+			if err != nil {
+				s.failLocked(err)
+				return
+			}
+			s.w.view = d
+			s.w.gen++
+			return
+		}
+	}
 }
 
 // state is a session as a store has it.
@@ -51,6 +115,7 @@ type state struct {
 	id  string
 	rec Record
 	doc document
+	due bool // its use should be noted, as of when it was loaded
 }
 
 // cookieChange is what the browser must be told.
@@ -83,6 +148,9 @@ func (m *Manager) open(ctx context.Context, x *exchange, ticket string, presente
 func (s *Session) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.finished {
+		return ErrFinished
+	}
 	return s.err
 }
 
@@ -94,7 +162,10 @@ func (s *Session) Load() error {
 }
 
 // ensure loads the session if need be. s.mu is held.
-func (s *Session) ensure() error {
+func (s *Session) ensure() error { return s.ensureFor(false) }
+
+// ensureFor is ensure; a detached load goes on when the client has hung up.
+func (s *Session) ensureFor(detached bool) error {
 	if s.finished {
 		return ErrFinished
 	}
@@ -106,45 +177,57 @@ func (s *Session) ensure() error {
 		s.begin()
 		return nil
 	}
-	s.id = storeID(s.ticket)
+	id := storeID(s.ticket)
 	s.tick = s.m.gates.tick()
-	limit := newLimit(s.ctx, s.m.options.Timeout, false)
+	limit := newLimit(s.ctx, s.m.options.Timeout, detached)
 	defer limit.release()
-	loaded, err := s.m.load(limit, s.id)
+	err := s.m.load(limit, id, &s.state)
 	switch {
-	case err == nil && loaded.doc.meta.sealed:
+	case err == nil && s.doc.meta.sealed:
 		s.begin()
-		s.gone, s.goneFirst, s.goneID = true, true, loaded.id
+		s.gone, s.goneFirst, s.goneID = true, true, id
 	case err == nil:
-		s.install(loaded)
-		s.view = draftOf(&s.doc)
+		s.wasOwned = s.doc.meta.owner != nil
+		s.loaded = true
+		if s.w != nil {
+			s.w.view = draftOf(&s.doc)
+		}
 	case errors.Is(err, ErrNotFound):
 		s.begin()
+		if errors.Is(err, errUnreadable) {
+			s.goneID = id // a sign-out still has something to end
+		}
 	default:
 		s.err = fmt.Errorf("cloakroom: load session: %w", err)
 		return s.err
 	}
-	s.loaded = true
 	return nil
 }
 
 // begin starts a session that has no record yet.
 func (s *Session) begin() {
-	s.state = state{doc: s.m.newDocument()}
+	s.setState(s.m.freshState(), nil)
 	s.ticket = ""
 	s.loaded = true
 	s.gone, s.goneFirst, s.goneID, s.wasOwned = false, false, "", false
-	if s.m.options.Persistent {
-		value, _ := s.doc.format.encode(true)
-		s.doc.fields = []field{{[]byte(namePermanent), value}}
-	}
-	s.view = draftOf(&s.doc)
 }
 
-// install makes a loaded or committed state the one that this session builds on.
-func (s *Session) install(st state) {
-	s.state = st
-	s.wasOwned = st.doc.meta.owner != nil
+// freshState is a session that has no record yet.
+func (m *Manager) freshState() state {
+	st := state{doc: m.newDocument()}
+	if m.options.Persistent {
+		value, _ := st.doc.format.encode(true)
+		st.doc.fields = []field{{[]byte(namePermanent), value}}
+	}
+	return st
+}
+
+// end takes in that the session is no more: there is nothing to read, and changes are dropped. The
+// pending operations that are given stay, for a session that a sign-in among them begins.
+func (s *Session) end(ops []operation) {
+	s.goneID = s.id
+	s.setState(s.m.freshState(), ops)
+	s.gone, s.goneFirst, s.ticket, s.cookie = true, false, "", cookieKeep
 }
 
 // fail makes err sticky.
@@ -171,46 +254,61 @@ func (s *Session) read(name string) ([]byte, Format, error) {
 	if err := s.ensure(); err != nil {
 		return nil, s.m.options.Format, err
 	}
-	return s.view.value(name), s.view.format, nil
+	view := s.view()
+	return view.value(name), view.format, nil
 }
 
 // write implements [Values]: it records an operation and performs it on the view.
 func (s *Session) write(op operation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.ensure(); err != nil || s.dropIfGone(op.kind) {
+	fresh := !s.loaded
+	if s.ensure() != nil {
 		return
 	}
-	if op.kind == opDelete && s.view.index(op.name) < 0 {
+	// What was loaded by this very call is as good as now. On anything older, a change that
+	// seems to change nothing may be one by now, so the commit must look.
+	op.must = op.kind == opSet || !fresh && (op.kind == opChange || op.kind == opClear)
+	if op.kind == opDelete && fresh && s.view().index(op.name) < 0 {
 		return
 	}
-	if err := s.refuseLate(op.kind); err != nil {
-		s.failLocked(err)
-		return
-	}
-	if op.kind != opChange {
-		if err := op.apply(&s.view); err != nil {
+	for {
+		if s.finished || s.dropIfGone(op.kind) {
+			return
+		}
+		if err := s.refuseLate(op.kind); err != nil {
 			s.failLocked(err)
 			return
 		}
-		s.ops = append(s.ops, op)
-		return
-	}
-	for { // code of the caller's runs without the lock, on a copy, and again if another goroutine came in between
-		before, fields, d := len(s.ops), s.view.fields, s.view
-		d.fields, d.owned = slices.Clone(fields), true
+		w := s.changes()
+		if op.kind != opChange {
+			if err := op.apply(&w.view); err != nil {
+				s.failLocked(err)
+				return
+			}
+			w.ops = append(w.ops, op)
+			w.gen++
+			return
+		}
+		// Code of the caller's runs without s.mu, on a copy, and again if another goroutine came in
+		// between.
+		gen, d := w.gen, w.view
+		d.fields, d.owned = slices.Clone(d.fields), true
 		err := s.unlocked(func() error { return op.apply(&d) })
-		switch {
-		case s.finished:
-			return
-		case err != nil:
+		if gen != w.gen || s.finished || s.gone {
+			continue
+		}
+		if err == nil {
+			err = s.refuseLate(op.kind)
+		}
+		if err != nil {
 			s.failLocked(err)
 			return
-		case before == len(s.ops) && sameSlice(fields, s.view.fields):
-			s.view = d
-			s.ops = append(s.ops, op)
-			return
 		}
+		w.view = d
+		w.ops = append(w.ops, op)
+		w.gen++
+		return
 	}
 }
 
@@ -221,14 +319,10 @@ func (s *Session) unlocked(f func() error) error {
 	return f()
 }
 
-func sameSlice(a, b []field) bool {
-	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
-}
-
 // dropIfGone reports whether a change has nowhere to go, since the session has ended. A sign-in
 // may still start another one.
 func (s *Session) dropIfGone(kind operationKind) bool {
-	if s.gone && kind != opLogin && firstLogin(s.ops) < 0 {
+	if s.gone && kind != opLogin && firstLogin(s.ops()) < 0 {
 		s.dropped = true
 		return true
 	}
@@ -270,6 +364,9 @@ func (s *Session) SetPersistent(persistent bool) {
 	}})
 }
 
+// maxOwnerBytes is how long the name of an owner may be.
+const maxOwnerBytes = 16 << 10
+
 // Login makes owner, a name of your choice such as a user's primary key, the owner of the session, under a new
 // ticket: the old one is dead before the new one is handed out (ASVS 5.0 7.2.4). It happens at the commit;
 // if it fails, the response is not sent. The absolute deadline is counted anew. Values stay, unless the
@@ -278,11 +375,11 @@ func (s *Session) SetPersistent(persistent bool) {
 // Where the session ended meanwhile, an anonymous one is replaced by a new one with only what is set
 // after Login, and one that had an owner fails with [ErrEnded].
 //
-// The returned error says that owner is empty, that the session could not be loaded, or that the
+// The returned error says that owner is empty or longer than 16 KiB, that the session could not be loaded, or that the
 // response has begun; it is sticky.
 func (s *Session) Login(owner string) error {
-	if owner == "" {
-		err := errors.New("cloakroom: Login: the owner's name is empty")
+	if owner == "" || len(owner) > maxOwnerBytes {
+		err := fmt.Errorf("cloakroom: Login: the owner's name has %d bytes: it must have 1 to %d", len(owner), maxOwnerBytes)
 		s.fail(err)
 		return err
 	}
@@ -299,25 +396,17 @@ func (s *Session) Login(owner string) error {
 // Renew gives the session a new ticket, as Login does, and changes nothing else. Call it whenever
 // the privileges of its owner change. It happens at the commit; a session without a record needs no new ticket.
 func (s *Session) Renew() error {
-	if s.IsNew() {
-		return s.Err()
+	s.mu.Lock()
+	err, isNew := s.ensure(), s.rec.Version == ""
+	if err == nil && s.gone && firstLogin(s.ops()) < 0 {
+		err = ErrEnded
+	}
+	s.mu.Unlock()
+	if err != nil || isNew {
+		return err
 	}
 	s.write(operation{kind: opRenew})
 	return s.Load()
-}
-
-// rebase puts the changes that came after the first n on top of what was committed.
-func (s *Session) rebase(n int) {
-	if s.finished {
-		return
-	}
-	s.ops = slices.Delete(s.ops, 0, min(n, len(s.ops)))
-	d, err := applyAll(&s.doc, s.ops)
-	if err != nil {
-		s.failLocked(err)
-		return
-	}
-	s.view = d
 }
 
 // clip makes text from outside fit to be kept: valid UTF-8, of at most n bytes.

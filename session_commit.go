@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"time"
 )
 
 // Save commits what is pending now, and notes that the session was used if that is due. Call it
@@ -18,76 +19,107 @@ func (s *Session) Save() error { return s.commit(nil) }
 
 // commit commits everything pending, and after it extra, if there is one, which is not kept when it fails.
 func (s *Session) commit(extra *operation) error {
-	if extra == nil && s.idle() {
+	if extra == nil && s.idle(false) {
 		return nil
 	}
-	limit := newLimit(s.ctx, s.m.options.Timeout, true)
-	defer limit.release()
-	if err := s.lockTurn(limit); err != nil {
+	return s.commitPending(extra)
+}
+
+// commitPending is commit without the short way.
+func (s *Session) commitPending(extra *operation) error {
+	if err := s.lockTurn(); err != nil {
 		return err
 	}
 	defer s.unlockTurn()
-
 	c, n, err := s.prepare(extra)
 	if err != nil || c == nil {
 		return err
 	}
-	c.ctx = limit
+	c.ctx = newLimit(s.ctx, s.m.options.Timeout, true)
+	defer c.ctx.release()
 	res, err := c.run()
 	return s.conclude(c, n, res, err, extra != nil)
 }
 
+// commitHeader commits before the response's header leaves: whatever needs a new cookie and is not
+// pending yet then comes too late.
+func (s *Session) commitHeader() error {
+	if s.idle(true) {
+		return nil
+	}
+	return s.commitPending(nil)
+}
+
 // idle reports whether there is nothing to commit, and never was, after a touch if that is due. It
 // spares a request that only reads the turn and the time limit that a commit needs.
-func (s *Session) idle() bool {
+func (s *Session) idle(header bool) bool {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.turn != nil || len(s.ops) > 0 || s.err != nil || s.finished || s.dropped {
+	s.headerSent = s.headerSent || header
+	if s.w != nil || s.err != nil || s.finished || s.dropped {
+		s.mu.Unlock()
 		return false
 	}
-	s.touch()
+	if !s.due {
+		s.mu.Unlock()
+		return true
+	}
+	err := s.touch()
+	s.mu.Unlock()
+	s.reportTouch(err)
 	return true
 }
 
-// lockTurn makes commits of this Session wait for each other, while others may read it.
-func (s *Session) lockTurn(ctx context.Context) error {
+// lockTurn makes commits and sign-outs of this Session wait for each other, while others may read it. It gives
+// up when for the length of the time limit no turn was over.
+func (s *Session) lockTurn() error {
 	s.mu.Lock()
-	if s.turn == nil {
-		s.turn = make(chan struct{}, 1)
-	}
-	turn := s.turn
+	w := s.changes()
 	s.mu.Unlock()
 	select {
-	case turn <- struct{}{}:
+	case w.turn <- struct{}{}:
 		return nil
 	default:
 	}
-	select {
-	case turn <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return errorAt("commit: waiting for another commit of this request", ctx.Err())
+	timer := time.NewTimer(s.m.options.Timeout)
+	defer timer.Stop()
+	for past := w.past.Load(); ; {
+		select {
+		case w.turn <- struct{}{}:
+			return nil
+		case <-timer.C:
+			over := w.past.Load()
+			if over == past {
+				return errorAt("waiting for another commit of this request", context.DeadlineExceeded)
+			}
+			past = over
+			timer.Reset(s.m.options.Timeout)
+		}
 	}
 }
 
-func (s *Session) unlockTurn() { <-s.turn }
+func (s *Session) unlockTurn() {
+	s.w.past.Add(1)
+	<-s.w.turn
+}
 
 // prepare takes what is pending down for a commit. It returns no commit when there is nothing to
 // write, after a touch if that is due.
-func (s *Session) prepare(extra *operation) (*commit, int, error) {
+func (s *Session) prepare(extra *operation) (c *commit, n int, err error) {
+	var touchErr error
+	defer func() { s.reportTouch(touchErr) }() // without s.mu
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.finished || s.err != nil {
-		if s.finished {
-			return nil, 0, ErrFinished
-		}
+	if s.finished {
+		return nil, 0, ErrFinished
+	}
+	if s.err != nil {
 		return nil, 0, s.err
 	}
-	if extra == nil {
-		if !s.loaded {
-			return nil, 0, nil
-		}
-	} else {
+	if extra == nil && !s.loaded {
+		return nil, 0, nil
+	}
+	if extra != nil {
+		extra.must = s.loaded // what is loaded now is as good as now
 		if err := s.ensure(); err != nil {
 			return nil, 0, err
 		}
@@ -98,55 +130,72 @@ func (s *Session) prepare(extra *operation) (*commit, int, error) {
 			return nil, 0, err
 		}
 	}
-	n := len(s.ops)
-	if n == 0 && extra == nil {
-		if s.gone && s.dropped {
-			return nil, 0, ErrEnded
-		}
-		s.touch()
+	pending := s.w.ops
+	n = len(pending)
+	switch {
+	case s.gone && firstLogin(pending) < 0 && (n > 0 || s.dropped):
+		s.dropped = true
+		s.end(nil)
+		return nil, 0, ErrEnded
+	case n == 0 && extra == nil:
+		touchErr = s.touch()
 		return nil, 0, nil
+	case s.gone && s.wasOwned && !s.goneFirst:
+		s.failLocked(errorAt("sign in", ErrEnded))
+		return nil, 0, s.err
 	}
 	ops := make([]operation, n, n+1)
-	copy(ops, s.ops)
+	copy(ops, pending)
 	if extra != nil {
 		ops = append(ops, *extra)
 	}
-	c := &commit{m: s.m, ops: ops, base: s.state, tick: s.tick}
-	if s.gone { // and signed in since: dropIfGone let only that through
-		if s.wasOwned && !s.goneFirst {
-			s.failLocked(errorAt("sign in", ErrEnded))
-			return nil, 0, s.err
-		}
-		c.ops = ops[max(0, firstLogin(ops)):]
+	c = &commit{m: s.m, ops: ops, base: s.state, tick: s.tick}
+	if !s.gone {
+		c.view, c.seen = s.w.view, n
+		c.view.owned = false // others go on with it
 	}
 	return c, n, nil
 }
 
-// touch slides the idle timeout, if that is due. Its failure is logged, and is no failure of the request.
-func (s *Session) touch() {
-	_ = s.m.touch(s.ctx, &s.state)
+// touch slides the idle timeout, if that is due, once. Its failure is to be reported and is no
+// failure of the request. s.mu is held.
+func (s *Session) touch() error {
+	if !s.due {
+		return nil
+	}
+	s.due = false
+	return s.m.touch(s.ctx, &s.state)
+}
+
+func (s *Session) reportTouch(err error) {
+	if err != nil && !errors.Is(err, ErrEnded) {
+		s.m.log(s.ctx, slog.LevelWarn, "touch failed: the session may end early", s.loadedID(), err)
+	}
 }
 
 // conclude takes in what came of a commit of the first n pending operations.
 func (s *Session) conclude(c *commit, n int, res result, err error, extra bool) error {
-	if errors.Is(err, ErrEnded) && !errors.Is(err, ErrUnknownOutcome) {
+	if err == errGone { //nolint:errorlint // it is never wrapped, and an error of the caller's must not pass for it
 		return s.ended(c, n, extra)
 	}
+	var touchErr error
+	defer func() { s.reportTouch(touchErr) }() // without s.mu
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
-		if c.doubt || !extra && !errors.Is(err, ErrTooLarge) {
+		if c.doubt || c.sealed || !extra && !errors.Is(err, ErrTooLarge) {
 			// What is pending may be stored already, so a later commit must not repeat it.
 			s.failLocked(err)
 		}
 		return err
 	}
 	wasPersistent := s.doc.persistent() && s.rec.Version != ""
-	s.install(res.state)
+	s.setState(res.state, s.w.ops[min(n, len(s.w.ops)):])
+	s.wasOwned = s.doc.meta.owner != nil
 	if res.written {
 		s.tick = s.m.gates.tick()
 	} else {
-		s.touch()
+		touchErr = s.touch()
 	}
 	if res.ticket != "" {
 		s.ticket = res.ticket
@@ -155,7 +204,7 @@ func (s *Session) conclude(c *commit, n int, res result, err error, extra bool) 
 	} else if s.rec.Version != "" && s.doc.persistent() != wasPersistent {
 		s.cookie, s.cookieTaken = cookieSet, false
 	}
-	s.rebase(n)
+	s.see()
 	return nil
 }
 
@@ -165,55 +214,43 @@ func (s *Session) ended(c *commit, n int, extra bool) error {
 	s.mu.Lock()
 	signIn := firstLogin(c.ops)
 	fails := s.wasOwned || c.base.rec.Version == "" || c.sealed
-	s.goneID = s.id
-	s.state = state{doc: s.m.newDocument()}
-	s.gone, s.goneFirst, s.ticket, s.cookie = true, false, "", cookieKeep
-	s.ops, s.view = s.ops[min(n, len(s.ops)):], draftOf(&s.doc)
-	if signIn < 0 {
-		s.dropped, s.ops = true, nil
-		s.mu.Unlock()
-		return ErrEnded
-	}
-	if fails {
+	if signIn < 0 || fails {
+		defer s.mu.Unlock()
+		s.end(nil)
+		if signIn < 0 {
+			s.dropped = true
+			return ErrEnded
+		}
 		err := errorAt("sign in", ErrEnded)
 		s.failLocked(err)
-		s.mu.Unlock()
 		return err
 	}
+	s.end(s.w.ops[min(signIn, len(s.w.ops)):])
+	s.see()
 	again := &commit{m: s.m, ctx: c.ctx, ops: c.ops[signIn:], base: s.state}
 	s.mu.Unlock()
 	res, err := again.run()
-	return s.conclude(again, 0, res, err, extra)
+	return s.conclude(again, n-signIn, res, err, extra)
 }
 
 // Logout ends the session: its record is deleted now, what was changed and not committed is dropped, and the
 // response clears the cookie. What is set afterwards goes to a new session. When Logout fails, the
-// response will not be sent. If the session moved to a new ticket within the last minute, that one
-// ends too.
+// response will not be sent. It is done also when the client has hung up. If the session moved to a new ticket
+// within the last minute, that one ends too.
 func (s *Session) Logout() error {
-	limit := newLimit(s.ctx, s.m.options.Timeout, true)
-	defer limit.release()
-	if err := s.lockTurn(limit); err != nil {
+	if err := s.lockTurn(); err != nil {
 		s.fail(err)
 		return err
 	}
 	defer s.unlockTurn()
-
-	s.mu.Lock()
-	if err := s.ensure(); err != nil {
-		s.mu.Unlock()
+	id, known, err := s.toEnd()
+	if err != nil {
 		return err
 	}
-	id, known := s.goneID, (*state)(nil)
-	if s.rec.Version != "" {
-		loaded := s.state
-		id, known = s.id, &loaded
-	}
-	s.mu.Unlock()
-
-	var err error
 	if id != "" {
-		_, err = s.m.endCommitting(limit, id, known)
+		limit := newLimit(s.ctx, s.m.options.Timeout, true)
+		defer limit.release()
+		_, err = s.m.endCommitting(limit, id, known, "")
 	}
 
 	s.mu.Lock()
@@ -223,17 +260,73 @@ func (s *Session) Logout() error {
 		s.failLocked(err)
 		return err
 	}
-	s.ops, s.dropped, s.cookie = nil, false, cookieKeep
+	s.begin()
+	s.dropped, s.cookie = false, cookieKeep
 	if s.presented {
 		s.cookie = cookieClear
 	}
-	s.begin()
 	return nil
+}
+
+// toEnd returns what a sign-out has to end: a store's id, if any, and what was loaded of it. Sticky
+// errors other than that of the load do not keep anybody signed in.
+func (s *Session) toEnd() (id string, known *state, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.ensureFor(true); err != nil && (s.finished || !s.loaded) {
+		return "", nil, err
+	}
+	if s.rec.Version == "" {
+		return s.goneID, nil, nil
+	}
+	loaded := s.state
+	return s.id, &loaded, nil
 }
 
 // KeepAlive slides the idle timeout, if that is due: for streams and sockets that outlive it. It
 // returns [ErrEnded] when the session is no more.
 func (s *Session) KeepAlive() error {
+	return s.renewed(func() error {
+		if now := s.m.now(); !now.Before(timeOf(s.doc.meta.deadline)) {
+			return ErrEnded
+		} else if !s.m.due(s.rec.Expires, now) {
+			return nil
+		}
+		return s.m.touch(s.ctx, &s.state)
+	})
+}
+
+// Reload loads the session again, so that a stream or a socket sees what others committed. What is
+// pending stays pending, on top. It returns [ErrEnded] when the session is no more: then there is nothing
+// to read, either.
+func (s *Session) Reload() error {
+	return s.renewed(func() error {
+		limit := newLimit(s.ctx, s.m.options.Timeout, false)
+		defer limit.release()
+		tick := s.m.gates.tick()
+		var present state
+		err := s.m.load(limit, s.id, &present)
+		switch {
+		case err == nil && !present.doc.meta.sealed:
+			s.setState(present, s.w.ops)
+			s.tick = tick
+			s.wasOwned = present.doc.meta.owner != nil
+			s.see()
+			return s.err
+		case err == nil || errors.Is(err, ErrNotFound):
+			return ErrEnded
+		}
+		return errorAt("reload session", err)
+	})
+}
+
+// renewed calls f for a session that has a record, between commits, and takes in when it says that the
+// session has ended.
+func (s *Session) renewed(f func() error) error {
+	if err := s.lockTurn(); err != nil {
+		return err
+	}
+	defer s.unlockTurn()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.ensure(); err != nil {
@@ -242,47 +335,15 @@ func (s *Session) KeepAlive() error {
 	if s.gone {
 		return ErrEnded
 	}
-	err := s.m.touch(s.ctx, &s.state)
-	if errors.Is(err, ErrEnded) {
-		s.gone, s.goneID = true, s.id
-	}
-	return err
-}
-
-// Reload loads the session again, so that a stream or a socket sees what others committed. What is
-// pending stays pending, on top. It returns [ErrEnded] when the session is no more.
-func (s *Session) Reload() error {
-	limit := newLimit(s.ctx, s.m.options.Timeout, false)
-	defer limit.release()
-	if err := s.lockTurn(limit); err != nil {
-		return err
-	}
-	defer s.unlockTurn()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.finished:
-		return ErrFinished
-	case !s.loaded || s.err != nil:
-		return s.ensure()
-	case s.gone:
-		return ErrEnded
-	case s.rec.Version == "":
+	if s.rec.Version == "" {
 		return nil
 	}
-	tick := s.m.gates.tick()
-	present, err := s.m.load(limit, s.id)
-	switch {
-	case err == nil && !present.doc.meta.sealed:
-		s.install(present)
-		s.tick = tick
-		s.rebase(0)
-		return s.err
-	case err == nil || errors.Is(err, ErrNotFound):
-		s.gone, s.goneID = true, s.id
-		return ErrEnded
+	err := f()
+	if errors.Is(err, ErrEnded) {
+		s.dropped = len(s.w.ops) > 0
+		s.end(nil)
 	}
-	return errorAt("reload session", err)
+	return err
 }
 
 // Cookie returns the cookie that the browser must be sent since the session was opened, or nil. It
@@ -309,12 +370,10 @@ func (s *Session) cookieLocked() *http.Cookie {
 func (s *Session) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.finish()
-}
-
-func (s *Session) finish() {
 	s.finished = true
-	s.ops = nil
+	if s.w != nil {
+		s.w.ops = nil
+	}
 }
 
 // reportDropped logs that changes went nowhere because the session had ended.
@@ -322,12 +381,12 @@ func (s *Session) reportDropped() {
 	s.m.log(s.ctx, slog.LevelInfo, "the session ended meanwhile, so this request's changes were dropped", "", nil)
 }
 
-// noteHeader notes that the response's header is about to leave: whatever needs a new cookie and is
-// not pending yet comes too late.
-func (s *Session) noteHeader() {
+// noteHeader notes whether the response's header has left, or is about to: whatever needs a new cookie
+// and is not pending yet then comes too late.
+func (s *Session) noteHeader(sent bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.headerSent = true
+	s.headerSent = sent
 }
 
 // hidesCookie reports whether a cookie has to be sent that nobody has taken yet.
@@ -337,13 +396,18 @@ func (s *Session) hidesCookie() bool {
 	if s.cookie != cookieKeep && !s.cookieTaken {
 		return true
 	}
-	return len(s.ops) > 0 && (s.rec.Version == "" || movesTicket(s.ops) || s.view.persistent() != s.doc.persistent())
+	ops := s.ops()
+	return len(ops) > 0 && (s.rec.Version == "" || movesTicket(ops) || s.view().persistent() != s.doc.persistent())
 }
 
 // loadedID is ID for messages: it loads nothing.
 func (s *Session) loadedID() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.loadedIDLocked()
+}
+
+func (s *Session) loadedIDLocked() string {
 	if s.id == "" {
 		return ""
 	}

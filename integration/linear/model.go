@@ -44,10 +44,6 @@ const (
 // lost: it may have been there, for others to see, until the session ended. It must end with it, and
 // not go on under a new ticket.
 
-// ghostsMove excuses a known bug: a commit whose answer was lost, and that finds a seal when it looks again,
-// reports ErrEnded, while a sign-in has carried what it changed to the new ticket.
-// Set it to false when the core reports ErrUnknownOutcome there.
-const ghostsMove = true
 
 // values are what a session holds.
 type values struct {
@@ -141,7 +137,7 @@ func step(s session, in input, out output) (bool, session) {
 	switch {
 	case in.ghost:
 		s.ghost = true
-	case out.gone, s.ghost && !ghostsMove && (in.kind == login || in.kind == leave) && !out.unknown:
+	case out.gone, s.ghost && (in.kind == login || in.kind == leave) && !out.unknown:
 		return false, s
 	}
 	return s.act(in, out)
