@@ -44,7 +44,6 @@ const (
 // lost: it may have been there, for others to see, until the session ended. It must end with it, and
 // not go on under a new ticket.
 
-
 // values are what a session holds.
 type values struct {
 	A   string `json:"a"`
