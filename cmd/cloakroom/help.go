@@ -19,6 +19,7 @@ Commands:
     sweep     remove expired records from a store
     list      list the live sessions in a store
     revoke    end the sessions of an owner
+    copy      copy the live sessions from one store to another
     help      tell more about a command: cloakroom help demo
     version   print the version
 

@@ -1,5 +1,5 @@
 // Command cloakroom shows what Cloakroom does, in a demo for the browser, and looks after the
-// sessions in a store: it sweeps, lists and revokes them.
+// sessions in a store: it sweeps, lists, revokes and copies them.
 //
 //	cloakroom demo
 //	cloakroom list file:///var/lib/sessions --owner ada
@@ -59,6 +59,7 @@ func commands() []command {
 		{"sweep", helpSweep, runSweep},
 		{"list", helpList, runList},
 		{"revoke", helpRevoke, runRevoke},
+		{"copy", helpCopy, runCopy},
 		{"version", helpVersion, runVersion},
 	}
 }

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/stores/filestore"
+	"github.com/cloakroom-go/cloakroom/stores/memstore"
+	"github.com/cloakroom-go/cloakroom/storetest"
+)
+
+const greeting = cloakroom.Key[string]("greeting")
+
+// folder is a store of files with a manager.
+type folder struct {
+	t     *testing.T
+	dir   string
+	store *filestore.Store
+	m     *cloakroom.Manager
+}
+
+func newFolder(t *testing.T) *folder {
+	t.Helper()
+	f := &folder{t: t, dir: filepath.Join(t.TempDir(), "sessions")}
+	var err error
+	if f.store, err = filestore.NewWith(f.dir, filestore.Options{NoSync: true}); err != nil {
+		t.Fatal(err)
+	}
+	if f.m, err = cloakroom.New(f.store, cloakroom.Options{Logger: slog.New(slog.DiscardHandler)}); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func (f *folder) url() string { return "file://" + f.dir }
+
+// begin starts a session, of an owner unless that is empty, and returns its ticket.
+func (f *folder) begin(owner, text string) (ticket string) {
+	f.t.Helper()
+	s := f.m.Open(f.t.Context(), "")
+	defer s.Close()
+	if owner != "" {
+		if err := s.Login(owner); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+	greeting.Set(s, text)
+	if err := s.Save(); err != nil {
+		f.t.Fatal(err)
+	}
+	return s.Cookie().Value
+}
+
+func (f *folder) read(ticket string) (owner, text string) {
+	s := f.m.Open(f.t.Context(), ticket)
+	defer s.Close()
+	return s.Owner(), greeting.Get(s)
+}
+
+func TestCopy(t *testing.T) {
+	from, to := newFolder(t), newFolder(t)
+	tickets := map[string]string{}
+	for i := range 40 {
+		owner := ""
+		if i%2 == 0 {
+			owner = "ada"
+		}
+		text := fmt.Sprint("hello ", i)
+		tickets[text] = from.begin(owner, text)
+	}
+	code, out, errs := runIn(t, false, "copy", from.url(), to.url()+"?sync=off")
+	if code != 0 || out != "40 sessions copied, 0 skipped, 0 failed\n" || errs != "" {
+		t.Fatalf("exit %d, %q, %q", code, out, errs)
+	}
+	for text, ticket := range tickets {
+		wantOwner, _ := from.read(ticket)
+		if owner, got := to.read(ticket); got != text || owner != wantOwner {
+			t.Errorf("%q of %q, want %q of %q", got, owner, text, wantOwner)
+		}
+	}
+	if n, err := to.m.RevokeOwned(t.Context(), "ada"); n != 20 || err != nil {
+		t.Errorf("%d sessions of ada were copied into the index, %v", n, err)
+	}
+	// Of these, the index of the source still has 20, so they are copied once more.
+	code, out, errs = runIn(t, true, "copy", from.url(), to.url()+"?sync=off")
+	if code != 0 || !strings.Contains(out, "[##############################] 100%  20 sessions copied, 20 skipped, 0 failed\x1b[K\n20 sessions copied") || errs != "" {
+		t.Errorf("exit %d, %q, %q", code, out, errs)
+	}
+}
+
+// Failures are named by public ID, and by nothing that would find the record.
+func TestCopyFailures(t *testing.T) {
+	from, to := newFolder(t), newFolder(t)
+	from.begin("ada", "hello")
+	junk := strings.Repeat("0", 64)
+	if _, err := from.store.Create(t.Context(), junk, cloakroom.Record{Data: []byte("junk"), Expires: time.Now().Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := runIn(t, false, "copy", from.url(), to.url())
+	lines := strings.Split(errs, "\n")
+	if code != 1 || out != "1 session copied, 0 skipped, 1 failed\n" || len(lines) != 3 || !strings.HasPrefix(lines[0], "failed: ") ||
+		!strings.Contains(lines[0], "cannot be read") || strings.Contains(errs, junk) || lines[1] != "cloakroom copy: 1 session could not be copied" {
+		t.Errorf("exit %d, %q, %q", code, out, errs)
+	}
+}
+
+// A target that takes nothing is given up.
+func TestCopyGivesUp(t *testing.T) {
+	from := newFolder(t)
+	for i := range 30 {
+		from.begin("", fmt.Sprint(i))
+	}
+	var out, errs strings.Builder
+	full := memstore.New(memstore.Options{MaxRecords: 1})
+	t.Cleanup(func() { full.Close() })
+	err := copySessions(t.Context(), terminal{out: &out, err: &errs, isTTY: true}, from.store, from.m, full)
+	if err == nil || !strings.Contains(err.Error(), "gave up after 20 failures in a row (1 session copied, 0 skipped, 20 failed)") {
+		t.Error(err)
+	}
+	if n := strings.Count(errs.String(), "failed: "); n != 20 {
+		t.Errorf("%d failures were printed, want 20\n%s", n, errs.String())
+	}
+}
+
+func TestCopyWrongUse(t *testing.T) {
+	here := newFolder(t)
+	for _, tt := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{}, exitUsage, "two store URLs are wanted"},
+		{[]string{here.url()}, exitUsage, "two store URLs are wanted"},
+		{[]string{"a", "b", "c"}, exitUsage, "there are 3 arguments"},
+		{[]string{here.url(), "memory:"}, exitUsage, "would end with this command"},
+		{[]string{"nope:x", here.url()}, exitFailure, `unknown scheme "nope"`},
+		{[]string{here.url(), "nope:x"}, exitFailure, `unknown scheme "nope"`},
+		{[]string{"file:" + here.dir + "/missing", here.url()}, exitFailure, "there is no folder"},
+	} {
+		code, out, errs := runIn(t, false, append([]string{"copy"}, tt.args...)...)
+		if code != tt.code || out != "" || !strings.Contains(errs, tt.says) || strings.Count(errs, "\n") != 1 {
+			t.Errorf("%q: exit %d, %q, %q", tt.args, code, out, errs)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(here.dir, "missing")); err == nil {
+		t.Error("copy made the folder to copy from")
+	}
+	unlisted := struct{ cloakroom.Store }{here.store}
+	m, err := cloakroom.New(unlisted, cloakroom.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tty := range []bool{false, true} {
+		err := copySessions(t.Context(), terminal{out: io.Discard, err: io.Discard, isTTY: tty}, unlisted, m, here.store)
+		if err == nil || !strings.Contains(err.Error(), "cannot list") {
+			t.Error(err)
+		}
+	}
+}
+
+func TestCopyInterrupted(t *testing.T) {
+	from, to := newFolder(t), newFolder(t)
+	for i := range 3 {
+		from.begin("", fmt.Sprint(i))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	faulty := storetest.NewFaulty(to.store)
+	faulty.Decide = func(op storetest.Op, _ string) storetest.Fault {
+		if op == storetest.OpCreate {
+			return storetest.Before(func(context.Context) { cancel() })
+		}
+		return storetest.Fault{}
+	}
+	err := copySessions(ctx, terminal{out: io.Discard, err: io.Discard}, from.store, from.m, faulty)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want the interruption", err)
+	}
+	if code, out, errs := runIn(t, false, "copy", from.url(), to.url()); code != 0 || !strings.Contains(out, ", 0 failed\n") {
+		t.Errorf("exit %d, %q, %q", code, out, errs)
+	}
+}
+
+func TestProgress(t *testing.T) {
+	var out strings.Builder
+	p := progress{out: &out}
+	for range 25_000 {
+		p.copied++
+		p.step()
+	}
+	if got, want := out.String(), "10000 sessions copied, 0 skipped, 0 failed so far\n20000 sessions copied, 0 skipped, 0 failed so far\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	p = progress{out: &out, bar: true, total: 8, copied: 1, skipped: 1}
+	if got, want := p.line(), "[#######.......................]  25%  1 session copied, 1 skipped, 0 failed"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	p.total = 0
+	if got := p.line(); !strings.Contains(got, "100%") {
+		t.Errorf("%q: more than were counted", got)
+	}
+	out.Reset()
+	p.step()
+	p.step()
+	p.clear()
+	p.clear()
+	if got := out.String(); strings.Count(got, "\r") != 2 || strings.Contains(got, "\n") {
+		t.Errorf("%q", got)
+	}
+}
