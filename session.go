@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 )
 
 // Session is one request's view of a session: the record as it was loaded, and the changes that
@@ -48,16 +47,22 @@ type Session struct {
 // changes is what a Session needs once something is changed.
 type changes struct {
 	ops  []operation
-	view draft         // the document with the operations performed
-	gen  int           // counts the changes of view
-	turn chan struct{} // commits and sign-outs of this Session, one at a time
-	past atomic.Int64  // how many turns are over
+	view draft // the document with the operations performed
+	gen  int   // counts the changes of view
+
+	// Commits and sign-outs of this Session take turns.
+	busy    bool
+	waiting []chan struct{} // closed, the first first, to give the turn
+	past    int             // how many turns are over
+
+	first [1]operation // room for what is mostly all
 }
 
 // changes returns the changes, which there are from now on. s.mu is held.
 func (s *Session) changes() *changes {
 	if s.w == nil {
-		s.w = &changes{turn: make(chan struct{}, 1)}
+		s.w = new(changes)
+		s.w.ops = s.w.first[:0]
 		s.w.view = draftOf(&s.doc)
 	}
 	return s.w

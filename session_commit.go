@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -31,14 +32,15 @@ func (s *Session) commitPending(extra *operation) error {
 		return err
 	}
 	defer s.unlockTurn()
-	c, n, err := s.prepare(extra)
-	if err != nil || c == nil {
+	var c commit
+	n, todo, err := s.prepare(&c, extra)
+	if err != nil || !todo {
 		return err
 	}
 	c.ctx = newLimit(s.ctx, s.m.options.Timeout, true)
 	defer c.ctx.release()
 	res, err := c.run()
-	return s.conclude(c, n, res, err, extra != nil)
+	return s.conclude(&c, n, res, err, extra != nil)
 }
 
 // commitHeader commits before the response's header leaves: whatever needs a new cookie and is not
@@ -74,87 +76,95 @@ func (s *Session) idle(header bool) bool {
 func (s *Session) lockTurn() error {
 	s.mu.Lock()
 	w := s.changes()
-	s.mu.Unlock()
-	select {
-	case w.turn <- struct{}{}:
+	if !w.busy {
+		w.busy = true
+		s.mu.Unlock()
 		return nil
-	default:
 	}
+	turn, past := make(chan struct{}), w.past
+	w.waiting = append(w.waiting, turn)
+	s.mu.Unlock()
 	timer := time.NewTimer(s.m.options.Timeout)
 	defer timer.Stop()
-	for past := w.past.Load(); ; {
+	for {
 		select {
-		case w.turn <- struct{}{}:
+		case <-turn:
 			return nil
 		case <-timer.C:
-			over := w.past.Load()
-			if over == past {
-				return errorAt("waiting for another commit of this request", context.DeadlineExceeded)
-			}
-			past = over
-			timer.Reset(s.m.options.Timeout)
 		}
+		s.mu.Lock()
+		i := slices.Index(w.waiting, turn)
+		if i >= 0 && past == w.past {
+			w.waiting = slices.Delete(w.waiting, i, i+1)
+			s.mu.Unlock()
+			return errorAt("waiting for another commit of this request", context.DeadlineExceeded)
+		}
+		past = w.past
+		s.mu.Unlock()
+		timer.Reset(s.m.options.Timeout)
 	}
 }
 
 func (s *Session) unlockTurn() {
-	s.w.past.Add(1)
-	<-s.w.turn
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.w
+	w.past++
+	if w.busy = len(w.waiting) > 0; w.busy {
+		close(w.waiting[0])
+		w.waiting = slices.Delete(w.waiting, 0, 1)
+	}
 }
 
-// prepare takes what is pending down for a commit. It returns no commit when there is nothing to
-// write, after a touch if that is due.
-func (s *Session) prepare(extra *operation) (c *commit, n int, err error) {
+// prepare takes the n operations that are pending down for a commit. There is nothing to do when there are
+// none, after a touch if that is due.
+func (s *Session) prepare(c *commit, extra *operation) (n int, todo bool, err error) {
 	var touchErr error
 	defer func() { s.reportTouch(touchErr) }() // without s.mu
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.finished {
-		return nil, 0, ErrFinished
+		return 0, false, ErrFinished
 	}
-	if s.err != nil {
-		return nil, 0, s.err
-	}
-	if extra == nil && !s.loaded {
-		return nil, 0, nil
+	if s.err != nil || extra == nil && !s.loaded {
+		return 0, false, s.err
 	}
 	if extra != nil {
 		extra.must = s.loaded // what is loaded now is as good as now
 		if err := s.ensure(); err != nil {
-			return nil, 0, err
+			return 0, false, err
 		}
 		if s.dropIfGone(extra.kind) {
-			return nil, 0, ErrEnded
+			return 0, false, ErrEnded
 		}
 		if err := s.refuseLate(extra.kind); err != nil {
-			return nil, 0, err
+			return 0, false, err
 		}
 	}
-	pending := s.w.ops
-	n = len(pending)
+	ops := s.w.ops
+	n = len(ops)
+	ops = ops[:n:n] // operations are never changed once they are recorded
 	switch {
-	case s.gone && firstLogin(pending) < 0 && (n > 0 || s.dropped):
+	case s.gone && firstLogin(ops) < 0 && (n > 0 || s.dropped):
 		s.dropped = true
 		s.end(nil)
-		return nil, 0, ErrEnded
+		return 0, false, ErrEnded
 	case n == 0 && extra == nil:
 		touchErr = s.touch()
-		return nil, 0, nil
+		return 0, false, nil
 	case s.gone && s.wasOwned && !s.goneFirst:
 		s.failLocked(errorAt("sign in", ErrEnded))
-		return nil, 0, s.err
+		return 0, false, s.err
 	}
-	ops := make([]operation, n, n+1)
-	copy(ops, pending)
 	if extra != nil {
 		ops = append(ops, *extra)
 	}
-	c = &commit{m: s.m, ops: ops, base: s.state, tick: s.tick}
+	c.m, c.ops, c.base, c.tick = s.m, ops, s.state, s.tick
 	if !s.gone {
 		c.view, c.seen = s.w.view, n
 		c.view.owned = false // others go on with it
 	}
-	return c, n, nil
+	return n, true, nil
 }
 
 // touch slides the idle timeout, if that is due, once. Its failure is to be reported and is no
