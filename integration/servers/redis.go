@@ -133,6 +133,14 @@ func (r *Redis) Info(field string) string {
 	return value
 }
 
+// CommandStats returns what INFO says of one command, as in "calls=3,usec=5", or nothing.
+func (r *Redis) CommandStats(t testing.TB, command string) string {
+	t.Helper()
+	_, value, _ := strings.Cut(r.Do(t, "INFO", "commandstats"), "\ncmdstat_"+command+":")
+	value, _, _ = strings.Cut(value, "\r")
+	return value
+}
+
 // Sentinel is a master, a replica and a Sentinel that watches them.
 type Sentinel struct {
 	Servers  []*Redis // the master first

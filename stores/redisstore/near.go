@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/maphash"
 	"math"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,9 +17,9 @@ import (
 const recentFor = 5 * time.Second
 
 // recentWrites knows which ids this process wrote just now. The server tells about a change after it
-// has answered the writer, so without it the process would now and then not see its own write. An
-// answer to a read that began after the write comes behind the news, on the same connection: from
-// then on the cache is right again.
+// has answered the writer, so without it the process would now and then not see its own write. The
+// answer to a read that began after the write, on the connection whose news the cache goes by, comes behind
+// the news: from then on the cache is right again.
 //
 // Its size is fixed. Ids that share a place make each other bypass the cache a little longer.
 type recentWrites struct {
@@ -70,12 +71,13 @@ func (w *recentWrites) begin(id string) (end func()) {
 	}
 }
 
-// bypassed reports whether a read of id must ask the server, and what to call if that has answered.
-func (w *recentWrites) bypassed(id string) (answered func(), bypass bool) {
+// bypassed reports whether a read of id must ask the server, after which state of writes, and what to call
+// if that has answered.
+func (w *recentWrites) bypassed(id string) (answered func(), state uint64, bypass bool) {
 	p, h := w.place(id)
 	until := p.until.Load()
 	if until == 0 || until < int64(time.Since(w.start)) {
-		return nil, false
+		return nil, 0, false
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -86,7 +88,7 @@ func (w *recentWrites) bypassed(id string) (answered func(), bypass bool) {
 		if p.writing == 0 && p.seq == seq && !p.several && p.id == h {
 			p.until.Store(0)
 		}
-	}, true
+	}, seq, true
 }
 
 // wrote is to be called when a write of id begins; what it returns, when it ended.
@@ -97,22 +99,26 @@ func (s *Store) wrote(id string) func() {
 	return s.recent.begin(id)
 }
 
-// loadNear is Load through the near cache.
+// loadNear is Load through the near cache. What bypasses the cache is a question that was not asked before:
+// the argument means nothing to the script. It goes through the cache all the same, since the client
+// takes any connection for other reads.
 func (s *Store) loadNear(ctx context.Context, id string) rueidis.RedisResult {
-	answered, bypass := s.recent.bypassed(id)
-	if bypass || s.troubled() {
-		res := s.read(ctx, loadScript, s.key(id))
-		if err := res.Error(); bypass && (err == nil || rueidis.IsRedisNil(err)) {
-			answered()
-		}
-		return res
+	if s.troubled() {
+		return s.read(ctx, loadScript, s.key(id))
 	}
+	answered, state, bypass := s.recent.bypassed(id)
 	res := s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
-		cmd := s.client.B().EvalshaRo().Sha1(loadScript.sha).Numkeys(1).Key(s.key(id)).Cache()
-		return s.client.DoCache(ctx, cmd.ToStaticTTL(), s.opts.NearCache)
+		script := s.client.B().EvalshaRo().Sha1(loadScript.sha).Numkeys(1).Key(s.key(id))
+		if bypass {
+			return s.client.DoCache(ctx, script.Arg(strconv.FormatUint(state, 10)).Cache().ToStaticTTL(), time.Millisecond)
+		}
+		return s.client.DoCache(ctx, script.Cache().ToStaticTTL(), s.opts.NearCache)
 	})
 	if unknownScript(res) {
 		return s.read(ctx, loadScript, s.key(id))
+	}
+	if err := res.Error(); bypass && (err == nil || rueidis.IsRedisNil(err)) {
+		answered()
 	}
 	return res
 }

@@ -46,7 +46,7 @@ const (
 //	redis+unix://[user:password@]/path/to/socket    or unix:
 //
 // valkey: and valkeys: are as redis: and rediss:. The port is 6379 unless given; with several hosts,
-// the last one's port is that of those before it that have none. Several hosts are nodes of a Cluster, or
+// the last one's port is that of those before it that have none, so it must have one if any has. Several hosts are nodes of a Cluster, or
 // Sentinels. Parameters:
 //
 //   - cluster=true: it must be a Cluster; false: it is none; auto, the default: the server says.
@@ -156,7 +156,7 @@ func parse(u *url.URL) (*clientOption, Options, error) {
 	unix := u.Scheme == "unix" || u.Scheme == "redis+unix"
 	secure := u.Scheme == "rediss" || u.Scheme == "valkeys"
 	opts := Options{
-		NearCache:    q.duration("near_cache", 0, time.Hour, 0),
+		NearCache:    q.duration("near_cache", time.Millisecond, time.Hour, 0),
 		Prefix:       q.String("prefix", defaultPrefix),
 		WaitReplicas: int(min(q.Int64("wait_replicas", 0, 0), math.MaxInt32)),
 		WaitTimeout:  q.duration("wait_timeout", time.Millisecond, 20*time.Second, defaultWaitTimeout),

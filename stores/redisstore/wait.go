@@ -13,12 +13,27 @@ import (
 
 type builder = func(rueidis.Builder) rueidis.Completed
 
+// mayBeRefused is the size of a command that a server may refuse before it has read all of it:
+// proto-max-bulk-len is at least 1 MB. The client would use the command's memory again while it still sends it.
+const mayBeRefused = 1 << 19
+
+func large(cmd rueidis.Completed) rueidis.Completed {
+	n := 0
+	for _, arg := range cmd.Commands() {
+		n += len(arg)
+	}
+	if n < mayBeRefused {
+		return cmd
+	}
+	return cmd.Pin()
+}
+
 // write makes a write of key, and waits for replicas if it is told to. waited says whether they have it, and
 // matters only if something was written.
 func (s *Store) write(ctx context.Context, key string, build builder) (res rueidis.RedisResult, waited error) {
 	if s.unheld == nil {
 		return s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
-			return s.client.Do(ctx, build(s.client.B()))
+			return s.client.Do(ctx, large(build(s.client.B())))
 		}), nil
 	}
 	got := make(chan error, 1)
@@ -46,7 +61,7 @@ func (s *Store) writeAndWait(ctx context.Context, build builder) (rueidis.RedisR
 	conn, release := s.client.Dedicate()
 	defer release()
 	wait := conn.B().Wait().Numreplicas(int64(s.opts.WaitReplicas)).Timeout(s.opts.WaitTimeout.Milliseconds()).Build()
-	results := conn.DoMulti(ctx, build(conn.B()), wait)
+	results := conn.DoMulti(ctx, large(build(conn.B())), wait)
 	if results[0].NonRedisError() != nil || results[1].NonRedisError() != nil {
 		conn.Close() // what is still on its way must not meet the next user
 	}
