@@ -1,0 +1,74 @@
+package linear
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/cloakroom-go/cloakroom/integration/servers"
+	"github.com/cloakroom-go/cloakroom/stores/memcachedstore"
+)
+
+// TestLinearizableMemcached is TestLinearizable on three memcached servers, or on one whose connections are cut and
+// which is paused meanwhile. Nobody can revoke there, so nobody does.
+func TestLinearizableMemcached(t *testing.T) {
+	all := kinds
+	kinds = slices.DeleteFunc(slices.Clone(kinds), func(k kind) bool { return k == revoke })
+	t.Cleanup(func() { kinds = all })
+	open := func(t *testing.T, addresses ...string) *memcachedstore.Store {
+		t.Helper()
+		s, err := memcachedstore.New(memcachedstore.Options{Servers: addresses})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		return s
+	}
+	for _, oneIn := range []int{0, 20} {
+		t.Run(fmt.Sprintf("three servers/faults one in %d", oneIn), func(t *testing.T) {
+			var addresses []string
+			for range 3 {
+				addresses = append(addresses, servers.StartMemcached(t).Addr)
+			}
+			for range *runsFlag {
+				p := newPlan(t)
+				p.faults = oneIn > 0
+				check(t, p, []node{
+					manager(t, faulty(open(t, addresses...), p.seed, oneIn)),
+					manager(t, faulty(open(t, addresses...), p.seed+1, oneIn)),
+				})
+			}
+		})
+	}
+	t.Run("cut and paused", func(t *testing.T) {
+		m := servers.StartMemcached(t)
+		proxy := servers.StartProxy(t, m.Addr)
+		for range *runsFlag {
+			p := newPlan(t)
+			p.faults = true
+			stop, stopped := make(chan struct{}), make(chan struct{})
+			go func() {
+				defer close(stopped)
+				for i := 0; ; i++ {
+					select {
+					case <-stop:
+						return
+					case <-time.After(60 * time.Millisecond):
+					}
+					if i%4 == 3 {
+						m.Pause(t)
+						time.Sleep(20 * time.Millisecond)
+						m.Resume(t)
+						continue
+					}
+					proxy.Cut()
+					proxy.Mend()
+				}
+			}()
+			check(t, p, []node{manager(t, open(t, proxy.Addr)), manager(t, open(t, m.Addr))})
+			close(stop)
+			<-stopped
+		}
+	})
+}
