@@ -118,7 +118,9 @@ func (f *fake) get(ctx context.Context) (Reply, error) {
 }
 
 func (f *fake) set(ctx context.Context, data string) (Reply, error) {
-	return f.Do(ctx, false, func(Info) (Command, error) { return Command{Verb: "ms", Key: "k", Data: []byte(data), Flags: " c"}, nil })
+	return f.Do(ctx, false, func(Info) (Command, error) {
+		return Command{Verb: "ms", Key: "k", Data: []byte(data), Flags: " c"}, nil
+	})
 }
 
 // says answers every line alike.
