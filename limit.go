@@ -2,7 +2,6 @@ package cloakroom
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -11,19 +10,28 @@ import (
 // Done: a store in this process never does, and a timer would cost more than its work.
 type limit struct {
 	parent   context.Context
-	end      atomic.Int64 // nanoseconds on the monotonic clock
-	detached bool         // from the parent's cancellation, not from its values
+	end      atomic.Int64          // nanoseconds on the monotonic clock
+	timed    atomic.Pointer[timed] // once somebody asked for Done
+	detached bool                  // from the parent's cancellation, not from its values
+}
 
-	timed  atomic.Pointer[context.Context] // once somebody asked for Done
-	mu     sync.Mutex                      // held while timed is made
+// timed is what a limit stands for once it has a timer.
+type timed struct {
+	context.Context
 	cancel context.CancelFunc
 }
 
 // newLimit returns a context that ends after d, or, when it is not detached, with its parent.
 func newLimit(parent context.Context, d time.Duration, detached bool) *limit {
-	l := &limit{parent: parent, detached: detached}
-	l.end.Store(monotonic() + int64(d))
+	l := new(limit)
+	l.init(parent, monotonic()+int64(d), detached)
 	return l
+}
+
+// init is newLimit for a limit that is part of something else; end is by monotonic. It may be called once.
+func (l *limit) init(parent context.Context, end int64, detached bool) {
+	l.parent, l.detached = parent, detached
+	l.end.Store(end)
 }
 
 var epoch = time.Now()
@@ -33,46 +41,31 @@ func monotonic() int64 { return int64(time.Since(epoch)) }
 
 // release frees the timer, if there is one.
 func (l *limit) release() {
-	if l.timed.Load() != nil {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.cancel()
+	if t := l.timed.Load(); t != nil {
+		t.cancel()
 	}
 }
 
 // extend makes a limit end d from now. Only a limit whose timer has not begun can be extended.
 func (l *limit) extend(d time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.timed.Load() == nil {
-		l.end.Store(monotonic() + int64(d))
-	}
+	l.end.Store(monotonic() + int64(d))
 }
 
-func (l *limit) begin() context.Context {
-	if timed := l.begun(); timed != nil {
-		return timed
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if timed := l.begun(); timed != nil {
-		return timed
+// begin returns the context with a timer, which it starts unless that was done already.
+func (l *limit) begin() *timed {
+	if t := l.timed.Load(); t != nil {
+		return t
 	}
 	parent := l.parent
 	if l.detached {
 		parent = context.WithoutCancel(parent)
 	}
-	timed, cancel := context.WithDeadline(parent, l.deadline())
-	l.cancel = cancel
-	l.timed.Store(&timed)
-	return timed
-}
-
-func (l *limit) begun() context.Context {
-	if timed := l.timed.Load(); timed != nil {
-		return *timed
+	ctx, cancel := context.WithDeadline(parent, l.deadline())
+	if t := (&timed{ctx, cancel}); l.timed.CompareAndSwap(nil, t) {
+		return t
 	}
-	return nil
+	cancel() // somebody else was first
+	return l.timed.Load()
 }
 
 func (l *limit) deadline() time.Time {
@@ -80,8 +73,8 @@ func (l *limit) deadline() time.Time {
 }
 
 func (l *limit) Deadline() (time.Time, bool) {
-	if timed := l.begun(); timed != nil {
-		return timed.Deadline()
+	if t := l.timed.Load(); t != nil {
+		return t.Deadline()
 	}
 	own := l.deadline()
 	if !l.detached {
@@ -95,8 +88,8 @@ func (l *limit) Deadline() (time.Time, bool) {
 func (l *limit) Done() <-chan struct{} { return l.begin().Done() }
 
 func (l *limit) Err() error {
-	if timed := l.begun(); timed != nil {
-		return timed.Err()
+	if t := l.timed.Load(); t != nil {
+		return t.Err()
 	}
 	if !l.detached {
 		if err := l.parent.Err(); err != nil {
@@ -112,8 +105,8 @@ func (l *limit) Err() error {
 // Value answers for the timed context once there is one, so that package context recognises it
 // and derives from it without a goroutine.
 func (l *limit) Value(key any) any {
-	if timed := l.begun(); timed != nil {
-		return timed.Value(key)
+	if t := l.timed.Load(); t != nil {
+		return t.Value(key)
 	}
 	if l.detached {
 		return context.WithoutCancel(l.parent).Value(key)
