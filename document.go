@@ -121,27 +121,40 @@ func sameFields(a, b []field) bool {
 	return true
 }
 
-// size bounds the length of the encoded document from above.
-func (d *document) size() int {
-	n := 16 + d.meta.size()
-	for i := range d.fields {
-		n += len(d.fields[i].name) + len(d.fields[i].value) + 8
-	}
-	return n
-}
-
 // encode returns the document as one record's data.
 func (d *document) encode() []byte {
 	if d.format == JSON {
 		return d.encodeJSON()
 	}
-	out := msgpack.AppendMapHeader(make([]byte, 0, d.size()), len(d.fields)+1)
+	return d.encodeMessagePack(d.meta.commits, nil)
+}
+
+// encodeWith is encode after it has added a commit to those that the document notes.
+func (d *document) encodeWith(id commitID) []byte {
+	if d.format == JSON {
+		d.meta.commits = d.meta.withCommit(id)
+		return d.encodeJSON()
+	}
+	kept := d.meta.keptCommits()
+	data := d.encodeMessagePack(kept, id[:])
+	d.meta.commits = data[len(data)-len(kept)-len(id):] // they come last
+	return data
+}
+
+// encodeMessagePack writes two lists of commit ids as one, in place of those in d.meta.
+func (d *document) encodeMessagePack(commits, more []byte) []byte {
+	size := 5 + 1 + len(nameReserved) + d.meta.size() + len(commits) + len(more)
 	for i := range d.fields {
-		out = msgpack.AppendString(out, string(d.fields[i].name))
-		out = append(out, d.fields[i].value...)
+		size += 3 + len(d.fields[i].name) + len(d.fields[i].value)
+	}
+	out := msgpack.AppendMapHeader(make([]byte, 0, size), len(d.fields)+1)
+	for i := range d.fields {
+		f := &d.fields[i]
+		out = append(msgpack.AppendStringHeader(out, len(f.name)), f.name...)
+		out = append(out, f.value...)
 	}
 	out = msgpack.AppendString(out, nameReserved)
-	return d.meta.appendMessagePack(out)
+	return d.meta.appendMessagePack(out, commits, more)
 }
 
 var (
@@ -150,102 +163,152 @@ var (
 	errTwice         = errors.New("a name stands twice")
 	errForeign       = errors.New("not written by Cloakroom")
 	errNewer         = errors.New("written by a newer version")
+	errTrailing      = errors.New("trailing bytes")
 	errNoDocument    = errors.New("neither a MessagePack map nor a JSON object")
 )
 
-// bounds are the limits on one document, checked before it is stored and when it is loaded.
+// bounds are the limits on one document, which its values count towards; what stands under the
+// reserved name has a bound of its own. They are checked before it is stored.
 type bounds struct {
 	bytes, values int
 }
 
+const (
+	// reservedBytes is how long what stands under the reserved name may be beyond the bounds.
+	reservedBytes = 64 << 10
+
+	// A record within these is read also where the bounds are lower: what was stored when they were
+	// higher stays readable.
+	readableBytes  = 64 << 20
+	readableValues = 1024
+)
+
 // check reports a document that is over the bounds; what it returns is ErrTooLarge.
 func (b bounds) check(data []byte, values int) error {
-	if len(data) > b.bytes {
-		return fmt.Errorf("%w: %d bytes, and Options.MaxBytes is %d", ErrTooLarge, len(data), b.bytes)
-	}
 	if values > b.values {
 		return fmt.Errorf("%w: %d values, and Options.MaxValues is %d", ErrTooLarge, values, b.values)
+	}
+	if len(data) <= b.bytes {
+		return nil // without a look at how much of it is reserved
+	}
+	var d document
+	reserved, err := bounds{values: values}.slice(data, &d)
+	if err != nil {
+		return err
+	}
+	if size := len(data) - min(reserved, reservedBytes); size > b.bytes {
+		return fmt.Errorf("%w: %d bytes, and Options.MaxBytes is %d", ErrTooLarge, size, b.bytes)
 	}
 	return nil
 }
 
-// decode slices a record into its values and decodes none of them.
-func (b bounds) decode(data []byte) (document, error) {
-	if len(data) > b.bytes {
-		return document{}, errTooBig
+// decode slices a record into its values and decodes none of them. After an error d is empty.
+func (b bounds) decode(data []byte, d *document) error {
+	b.bytes, b.values = max(b.bytes, readableBytes), max(b.values, readableValues)
+	if len(data) > b.bytes+reservedBytes {
+		*d = document{}
+		return errTooBig
 	}
-	var (
-		d       document
-		reserve []byte
-		err     error
-	)
+	reserved, err := b.slice(data, d)
+	if err == nil && len(data)-min(reserved, reservedBytes) > b.bytes {
+		err = errTooBig
+	}
+	if err != nil {
+		*d = document{}
+	}
+	return err
+}
+
+// slice is decode without the limit in bytes. It returns the length of what stands under the
+// reserved name.
+func (b bounds) slice(data []byte, d *document) (reserved int, err error) {
 	switch {
 	case len(data) > 0 && (data[0]&0xf0 == 0x80 || data[0] == 0xde || data[0] == 0xdf):
-		d.fields, reserve, err = b.sliceMessagePack(data)
+		d.format = MessagePack
+		return b.sliceMessagePack(data, d)
 	case len(data) > 0 && (data[0] == '{' || data[0] == ' ' || data[0] == '\n' || data[0] == '\t' || data[0] == '\r'):
 		d.format = JSON
-		d.fields, reserve, err = b.sliceJSON(data)
-	default:
-		err = errNoDocument
-	}
-	if err != nil {
-		return document{}, err
-	}
-	if reserve == nil {
-		return document{}, errForeign
-	}
-	if d.format == JSON {
+		fields, reserve, err := b.sliceJSON(data)
+		switch {
+		case err != nil:
+			return 0, err
+		case reserve == nil:
+			return 0, errForeign
+		}
+		d.fields = fields
 		d.meta, err = readMetaJSON(reserve)
-	} else {
-		d.meta, err = readMetaMessagePack(reserve)
+		return len(reserve), err
 	}
-	if err != nil {
-		return document{}, err
-	}
-	return d, nil
+	return 0, errNoDocument
 }
 
-func (b bounds) sliceMessagePack(data []byte) (fields []field, reserve []byte, err error) {
+func (b bounds) sliceMessagePack(data []byte, d *document) (reserved int, err error) {
 	count, rest, err := msgpack.ReadMapHeader(data)
-	if err != nil {
-		return nil, nil, err
+	switch {
+	case err != nil:
+		return 0, err
+	case count == 0:
+		return 0, errForeign
+	case count > b.values+1:
+		return 0, errTooManyValues
 	}
-	if count > b.values+1 {
-		return nil, nil, errTooManyValues
+	var fields []field
+	if count > 1 {
+		fields = make([]field, 0, count-1)
 	}
-	fields = make([]field, 0, count)
+	at := len(data) - len(rest)
 	for range count {
-		var name []byte
-		if name, rest, err = msgpack.ReadString(rest); err != nil {
-			return nil, nil, err
-		}
-		n, err := msgpack.Next(rest, msgpack.Limits{Depth: maxDepth - 1})
+		begin, end, err := msgpack.NextString(data, at)
 		if err != nil {
-			return nil, nil, err
+			return 0, err
 		}
-		if fields, reserve, err = addField(fields, reserve, name, rest[:n:n]); err != nil {
-			return nil, nil, err
+		name := data[begin:end:end]
+		at = end
+		if string(name) == nameReserved {
+			if reserved != 0 {
+				return 0, errTwice
+			}
+			if reserved, err = d.meta.readMessagePack(data[at:]); err != nil {
+				return 0, err
+			}
+			at += reserved
+			continue
 		}
-		rest = rest[n:]
+		n, err := msgpack.Next(data[at:], msgpack.Limits{Depth: maxDepth - 1})
+		if err != nil {
+			return 0, err
+		}
+		at += n
+		fields = append(fields, field{name, data[end:at:at]})
 	}
-	if len(rest) != 0 {
-		return nil, nil, errors.New("trailing bytes")
+	switch {
+	case at != len(data):
+		return 0, errTrailing
+	case reserved == 0:
+		return 0, errForeign
+	case twice(fields):
+		return 0, errTwice
 	}
-	return fields, reserve, nil
+	d.fields = fields
+	return reserved, nil
 }
 
-// addField sorts one entry of a document into the values and the reserved one.
-func addField(fields []field, reserve, name, value []byte) ([]field, []byte, error) {
-	if string(name) == nameReserved {
-		if reserve != nil {
-			return nil, nil, errTwice
+// twice reports whether two fields have the same name.
+func twice(fields []field) bool {
+	if len(fields) > 32 {
+		names := make(map[string]struct{}, len(fields))
+		for i := range fields {
+			names[string(fields[i].name)] = struct{}{}
 		}
-		return fields, value, nil
+		return len(names) < len(fields)
 	}
-	for i := range fields {
-		if bytes.Equal(fields[i].name, name) {
-			return nil, nil, errTwice
+	for i := 1; i < len(fields); i++ {
+		name := fields[i].name
+		for j := range fields[:i] {
+			if string(fields[j].name) == string(name) { // compares lengths first
+				return true
+			}
 		}
 	}
-	return append(fields, field{name, value}), reserve, nil
+	return false
 }

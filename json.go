@@ -9,7 +9,12 @@ import (
 
 // encodeJSON returns the document as a JSON object. Values are JSON already.
 func (d *document) encodeJSON() []byte {
-	out := append(make([]byte, 0, d.size()), '{')
+	reserved := d.meta.appendJSON(nil)
+	size := len(`{"":}`) + len(nameReserved) + len(reserved)
+	for i := range d.fields {
+		size += len(d.fields[i].name) + len(d.fields[i].value) + len(`"":,`) // more where a name needs escapes
+	}
+	out := append(make([]byte, 0, size), '{')
 	for i := range d.fields {
 		out = appendJSONString(out, string(d.fields[i].name))
 		out = append(out, ':')
@@ -17,8 +22,7 @@ func (d *document) encodeJSON() []byte {
 		out = append(out, ',')
 	}
 	out = append(out, `"`+nameReserved+`":`...)
-	out = d.meta.appendJSON(out)
-	return append(out, '}')
+	return append(append(out, reserved...), '}')
 }
 
 // appendJSONString appends s, which is valid UTF-8.
@@ -58,10 +62,18 @@ func (b bounds) sliceJSON(data []byte) (fields []field, reserve []byte, err erro
 		if s.deep {
 			return nil, nil, errTooDeep
 		}
-		if fields, reserve, err = addField(fields, reserve, name, value); err != nil {
-			return nil, nil, err
+		switch {
+		case string(name) != nameReserved:
+			fields = append(fields, field{name, value})
+		case reserve != nil:
+			return nil, nil, errTwice
+		default:
+			reserve = value
 		}
 		s.skip(',')
+	}
+	if twice(fields) {
+		return nil, nil, errTwice
 	}
 	return fields, reserve, nil
 }

@@ -85,18 +85,17 @@ func (m *Manager) load(ctx context.Context, id string, st *state) error {
 
 // decode slices a record, and fills in what a store may leave out.
 func (m *Manager) decode(ctx context.Context, id string, rec Record, st *state) error {
-	doc, err := m.bounds.decode(rec.Data)
-	if err != nil {
+	if err := m.bounds.decode(rec.Data, &st.doc); err != nil {
 		if m.reported.first(id) {
 			m.log(ctx, slog.LevelError, "stored record reads as no session", publicID(id), &DecodeError{Err: err})
 		}
 		return err
 	}
-	st.id, st.rec, st.doc, st.due = id, rec, doc, false
-	if doc.meta.owner != nil && rec.Owner == "" {
-		st.rec.Owner = hexDigest(string(doc.meta.owner))
+	st.id, st.rec, st.due = id, rec, false
+	if st.doc.meta.owner != nil && rec.Owner == "" {
+		st.rec.Owner = hexDigest(string(st.doc.meta.owner))
 	}
-	st.rec.Deadline = timeOf(doc.meta.deadline)
+	st.rec.Deadline = timeOf(st.doc.meta.deadline)
 	return nil
 }
 

@@ -65,17 +65,25 @@ func AppendFloat64(dst []byte, f float64) []byte {
 
 // AppendString appends a str. Any bytes are kept as they are.
 func AppendString(dst []byte, s string) []byte {
-	if len(s) < 32 {
-		dst = append(dst, fixStr|byte(len(s)))
-	} else {
-		dst = appendLength(dst, len(s), str8, str16, str32)
+	return append(AppendStringHeader(dst, len(s)), s...)
+}
+
+// AppendStringHeader appends the header of a str; its n bytes must follow.
+func AppendStringHeader(dst []byte, n int) []byte {
+	if uint(n) < 32 {
+		return append(dst, fixStr|byte(n))
 	}
-	return append(dst, s...)
+	return appendLength(dst, n, str8, str16, str32)
 }
 
 // AppendBytes appends a bin; a nil slice is an empty bin.
 func AppendBytes(dst, b []byte) []byte {
-	return append(appendLength(dst, len(b), bin8, bin16, bin32), b...)
+	return append(AppendBytesHeader(dst, len(b)), b...)
+}
+
+// AppendBytesHeader appends the header of a bin; its n bytes must follow.
+func AppendBytesHeader(dst []byte, n int) []byte {
+	return appendLength(dst, n, bin8, bin16, bin32)
 }
 
 // AppendArrayHeader appends the header of an array; its n elements must follow.

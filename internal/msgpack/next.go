@@ -36,51 +36,87 @@ func (l Limits) depth() int {
 // Next checks structure only: a str may hold any bytes, map keys may repeat,
 // and an extension may hold anything.
 func Next(b []byte, lim Limits) (n int, err error) {
+	if len(b) > 0 {
+		if n := int(fixedSize[b[0]]); n != 0 && n <= len(b) {
+			return n, nil
+		}
+	}
+	return next(b, lim) // apart, so that what stands here is inlined
+}
+
+func next(b []byte, lim Limits) (int, error) {
 	if len(b) == 0 {
 		return 0, errTruncated(0)
 	}
-	if n := int(fixedSize[b[0]]); n != 0 {
-		if n > len(b) {
-			return 0, errTruncated(len(b))
-		}
-		return n, nil
+	if h, n, ok := sizedHeader(b); ok && n <= uint64(len(b)-h) {
+		return h + int(n), nil
 	}
-	return walk(b, lim.depth())
+	// Clearing the counts of a deep value takes longer than walking over a shallow one.
+	var few [8]int
+	n, deep, err := walk(b, few[:0], lim.depth())
+	if deep {
+		return walkDeep(b, lim.depth())
+	}
+	return n, err
 }
 
-// walk is Next for any value. Apart from Next so that a scalar does not pay
-// for clearing the stack of counts.
-func walk(b []byte, maxDepth int) (int, error) {
+func walkDeep(b []byte, maxDepth int) (int, error) {
 	var fixed [DefaultDepth]int
-	open := fixed[:0] // values still owed to each container around the innermost
-	owed := 1         // values still owed to the innermost
-	all := 1          // values owed in total, each at least one byte
+	n, _, err := walk(b, fixed[:0], maxDepth)
+	return n, err
+}
+
+// NextString returns where the one str that starts at b[start] begins and ends. Positions, because a
+// caller in a loop wants these.
+func NextString(b []byte, start int) (begin, end int, err error) {
+	if start < len(b) && b[start]&0xe0 == fixStr {
+		if end := start + 1 + int(b[start]&0x1f); end <= len(b) {
+			return start + 1, end, nil
+		}
+	}
+	return nextString(b, start)
+}
+
+func nextString(b []byte, start int) (begin, end int, err error) {
+	s, rest, err := ReadString(b[start:])
+	end = len(b) - len(rest)
+	return end - len(s), end, err
+}
+
+// walk is Next for any value. open is empty and has room for what is owed to the containers around the
+// innermost; when that was too little, though DefaultDepth would do, the value is deep.
+func walk(b []byte, open []int, maxDepth int) (n int, deep bool, err error) {
+	owed := 1 // values still owed to the innermost
+	all := 1  // values owed in total, each at least one byte
 	i := 0
 	for {
 		if i >= len(b) {
-			return 0, errTruncated(len(b))
+			return 0, false, errTruncated(len(b))
 		}
 		c := b[i]
 		if n := int(fixedSize[c]); n != 0 {
 			if n > len(b)-i {
-				return 0, errTruncated(len(b))
+				return 0, false, errTruncated(len(b))
 			}
 			i += n
 		} else if c < fixStr || c >= array16 {
 			h, n, ok := containerHeader(b[i:])
 			if !ok {
-				return 0, errTruncated(len(b))
+				return 0, false, errTruncated(len(b))
 			}
 			if len(open) >= maxDepth {
-				return 0, fmt.Errorf("%w (at byte %d)", ErrDepth, i)
+				return 0, false, fmt.Errorf("%w (at byte %d)", ErrDepth, i)
 			}
 			i += h
 			// The sum over all open containers must be there, not just this
 			// container's own count.
 			if n > uint64(len(b)-i) || int(n) > len(b)-i-(all-1) {
-				return 0, fmt.Errorf("%w (count at byte %d)", ErrCorrupt, i-h)
+				return 0, false, fmt.Errorf("%w (count at byte %d)", ErrCorrupt, i-h)
 			}
 			if n > 0 {
+				if len(open) == cap(open) && len(open) < DefaultDepth {
+					return 0, true, nil
+				}
 				open = append(open, owed-1)
 				owed = int(n)
 				all += int(n) - 1
@@ -88,15 +124,15 @@ func walk(b []byte, maxDepth int) (int, error) {
 			}
 		} else {
 			if c == codeNever {
-				return 0, fmt.Errorf("%w (byte 0xc1, at byte %d)", ErrCorrupt, i)
+				return 0, false, fmt.Errorf("%w (byte 0xc1, at byte %d)", ErrCorrupt, i)
 			}
 			h, n, ok := sizedHeader(b[i:])
 			if !ok {
-				return 0, errTruncated(len(b))
+				return 0, false, errTruncated(len(b))
 			}
 			i += h
 			if n > uint64(len(b)-i) {
-				return 0, fmt.Errorf("%w (length at byte %d)", ErrCorrupt, i-h)
+				return 0, false, fmt.Errorf("%w (length at byte %d)", ErrCorrupt, i-h)
 			}
 			i += int(n)
 		}
@@ -104,7 +140,7 @@ func walk(b []byte, maxDepth int) (int, error) {
 		all--
 		for owed == 0 {
 			if len(open) == 0 {
-				return i, nil
+				return i, false, nil
 			}
 			owed = open[len(open)-1]
 			open = open[:len(open)-1]

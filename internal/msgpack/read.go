@@ -12,6 +12,9 @@ import (
 // ReadMapHeader reads the header of a map and returns its number of entries.
 // The keys and values follow in rest, which is long enough to hold them.
 func ReadMapHeader(b []byte) (count int, rest []byte, err error) {
+	if len(b) > 0 && b[0]&0xf0 == fixMap && 2*int(b[0]&0x0f) < len(b) {
+		return int(b[0] & 0x0f), b[1:], nil
+	}
 	count, rest, err = readHeader(b, kindMap)
 	return count / 2, rest, err
 }
@@ -74,6 +77,9 @@ func readSized(b []byte, want kind) (s, rest []byte, err error) {
 // ReadInt reads an integer in any of its encodings. One above math.MaxInt64
 // is ErrOverflow.
 func ReadInt(b []byte) (i int64, rest []byte, err error) {
+	if len(b) >= 9 && b[0] == uint64_ && b[1] < 0x80 { // as the times that every session has
+		return int64(binary.BigEndian.Uint64(b[1:])), b[9:], nil
+	}
 	u, neg, rest, err := readInteger(b)
 	if err == nil && !neg && u > math.MaxInt64 {
 		return 0, nil, fmt.Errorf("%w: int above int64", ErrOverflow)
