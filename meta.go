@@ -203,7 +203,7 @@ func (m *meta) readMessagePack(data []byte) (int, error) {
 		at      = len(data) - len(rest)
 		texts   = -1 // where they begin, while they have come in a row
 	)
-	// The times, as appendMessagePack writes them, in a third of the time that entries take one by one.
+	// The times, as appendMessagePack writes them: entries one by one nearly double the time of a small record.
 	if count >= 4 && readTime(&m.created, data, &at, "\xa1"+metaVersion+"\x01\xa7"+metaCreated+"\xcf") {
 		version, count = 1, count-2
 		if readTime(&m.authenticated, data, &at, "\xad"+metaAuthenticated+"\xcf") {
