@@ -94,9 +94,9 @@ func (c *commit) build(base *document, ops []operation) (state, bool, error) {
 		}
 	}
 	changed := !d.unchanged(base) || hasKind(ops, opSet) || !c.fresh && must(ops)
-	d.meta.commits = base.meta.withCommit(c.commit)
+	d.meta.commits = base.meta.commits
 	st := state{doc: d.document}
-	st.rec.Data = st.doc.encode()
+	st.rec.Data = st.doc.encodeWith(c.commit)
 	st.rec.Expires = c.m.now().Add(c.m.options.Idle)
 	st.rec.Deadline = timeOf(d.meta.deadline)
 	switch {

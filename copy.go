@@ -83,7 +83,8 @@ func (m *Manager) copyEntry(ctx context.Context, to Store, e Entry) (Copied, boo
 		return Copied{}, false
 	}
 	c := Copied{ID: publicID(e.ID)}
-	doc, err := m.bounds.decode(e.Record.Data)
+	var doc document
+	err := m.bounds.decode(e.Record.Data, &doc)
 	if err != nil {
 		c.Err = fmt.Errorf("%w: %w", errNoRecord, err)
 		return c, true
@@ -126,8 +127,8 @@ func (m *Manager) copyRecord(ctx *limit, to Store, id string, rec Record, source
 				return doubt, nil
 			}
 		case loading == nil:
-			target, unreadable := m.bounds.decode(present.Data)
-			if unreadable != nil {
+			var target document
+			if m.bounds.decode(present.Data, &target) != nil {
 				return false, errDiverged
 			}
 			if update, err := source.supersedes(&target.meta); err != nil || !update {
@@ -169,13 +170,10 @@ func (m *meta) supersedes(target *meta) (bool, error) {
 
 // indexOwner is the owner in whose index a record belongs. A seal belongs into that of whoever goes on behind it.
 func (m *meta) indexOwner() string {
-	switch {
-	case m.owner != nil:
+	if m.owner != nil {
 		return hexDigest(string(m.owner))
-	case m.nextOwner != nil:
-		return string(m.nextOwner)
 	}
-	return ""
+	return string(m.text(metaNextOwner))
 }
 
 // withoutID is an error whose text leaves out the store's id, which a store may name as a file or a key.

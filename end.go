@@ -40,10 +40,10 @@ func (m *Manager) end(ctx *limit, id string, known *state, nextOwner string) (en
 			}
 		}
 		if known.doc.meta.sealed {
-			if nextOwner != "" && string(known.doc.meta.nextOwner) != nextOwner {
+			if nextOwner != "" && string(known.doc.meta.text(metaNextOwner)) != nextOwner {
 				return endedNothing, nil
 			}
-			return m.endNext(ctx, string(known.doc.meta.next))
+			return m.endNext(ctx, string(known.doc.meta.text(metaNext)))
 		}
 		err := m.store.Delete(ctx, id, known.rec)
 		switch {
@@ -81,7 +81,7 @@ func (m *Manager) endNext(ctx *limit, id string) (ending, error) {
 				st = state{id: id, rec: rec, doc: m.newDocument()}
 			}
 			if st.doc.meta.sealed {
-				id = string(st.doc.meta.next)
+				id = string(st.doc.meta.text(metaNext))
 				continue
 			}
 			_, err = m.store.Replace(ctx, id, st.rec, m.seal(&st, "", ""))

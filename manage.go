@@ -87,8 +87,8 @@ func (m *Manager) info(st *state) Info {
 		LastSeenAt:      st.rec.Expires.Add(-m.options.Idle),
 		ExpiresAt:       earlier(st.rec.Expires, st.rec.Deadline),
 		Deadline:        st.rec.Deadline,
-		UserAgent:       string(meta.userAgent),
-		IP:              string(meta.ip),
+		UserAgent:       string(meta.text(metaUserAgent)),
+		IP:              string(meta.text(metaIP)),
 	}
 }
 
@@ -145,12 +145,12 @@ func (m *Manager) follow(ctx context.Context, ids []string) ([]string, error) {
 		var st state
 		err := m.load(ctx, ids[len(ids)-1], &st)
 		switch {
-		case errors.Is(err, ErrNotFound) || err == nil && (!st.doc.meta.sealed || st.doc.meta.next == nil):
+		case errors.Is(err, ErrNotFound) || err == nil && (!st.doc.meta.sealed || st.doc.meta.text(metaNext) == nil):
 			return ids, nil
 		case err != nil:
 			return nil, err
 		}
-		ids = append(ids, string(st.doc.meta.next))
+		ids = append(ids, string(st.doc.meta.text(metaNext)))
 	}
 	return nil, ErrConflict
 }
@@ -214,8 +214,8 @@ func (m *Manager) revoke(ctx context.Context, owner string, e Entry, keep []stri
 	case m.decode(ctx, e.ID, e.Record, &st) != nil: // another process may be able to read it
 		return m.endCommitting(limit, e.ID, &state{id: e.ID, rec: e.Record}, hash)
 	case st.doc.meta.sealed:
-		next := string(st.doc.meta.next)
-		if slices.Contains(keep, next) || string(st.doc.meta.nextOwner) != hash {
+		next := string(st.doc.meta.text(metaNext))
+		if slices.Contains(keep, next) || string(st.doc.meta.text(metaNextOwner)) != hash {
 			return endedNothing, nil
 		}
 		return m.endNext(limit, next)

@@ -107,7 +107,7 @@ func (c *commit) reloadSealed(try int, failure error) (bool, error) {
 		return false, err
 	}
 	switch {
-	case present.doc.meta.sealed && string(present.doc.meta.next) == c.newID:
+	case present.doc.meta.sealed && string(present.doc.meta.text(metaNext)) == c.newID:
 		return true, nil
 	case present.doc.meta.sealed:
 		return false, errGone
@@ -125,12 +125,12 @@ func (c *commit) reloadSealed(try int, failure error) (bool, error) {
 func (m *Manager) seal(old *state, next, nextOwner string) Record {
 	end := m.now().Add(IndexGrace)
 	d := document{format: old.doc.format, meta: meta{
-		created:   old.doc.meta.created,
-		deadline:  micros(end),
-		sealed:    true,
-		next:      optionalBytes(next),
-		nextOwner: optionalBytes(nextOwner),
+		created:  old.doc.meta.created,
+		deadline: micros(end),
+		sealed:   true,
 	}}
+	d.meta.setText(metaNext, next)
+	d.meta.setText(metaNextOwner, nextOwner)
 	r := Record{Data: d.encode(), Expires: end, Deadline: end}
 	if next != "" {
 		r.Owner = old.rec.Owner // so that who lists the owner's sessions finds the way to the new one

@@ -59,8 +59,8 @@ func (op *operation) apply(d *draft) error {
 			d.meta.created = op.login.at
 		}
 		d.meta.owner = []byte(op.login.owner)
-		d.meta.userAgent = optionalBytes(op.login.userAgent)
-		d.meta.ip = optionalBytes(op.login.ip)
+		d.meta.setText(metaUserAgent, op.login.userAgent)
+		d.meta.setText(metaIP, op.login.ip)
 		d.meta.authenticated = op.login.at
 		d.meta.deadline = op.login.deadline
 	case opRenew:
@@ -87,13 +87,6 @@ func (op *operation) valueIn(f Format) ([]byte, error) {
 		return nil, fmt.Errorf("cloakroom: value %q cannot be encoded: %w", op.name, err)
 	}
 	return value, nil
-}
-
-func optionalBytes(s string) []byte {
-	if s == "" {
-		return nil
-	}
-	return []byte(s)
 }
 
 // applyAll performs operations on a copy of the document.
