@@ -3,6 +3,7 @@ package cloakroom_test
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -192,3 +193,30 @@ type addr struct{ s string }
 func (x *addr) UnmarshalText(p []byte) error { return errors.New("bad addr " + string(p)) }
 
 func (x addr) MarshalText() ([]byte, error) { return []byte(x.s), nil }
+
+// TestGrow: what we note ourselves does not count against the limit.
+func TestGrow(t *testing.T) {
+	s := newSite(t, cloakroom.Options{MaxBytes: 1024})
+	tab := s.browser()
+	n := 0
+	for n = 1000; ; n-- {
+		if w := tab.do(setting(a, strings.Repeat("x", n))); w.Code == 200 {
+			break
+		}
+	}
+	for i := range 16 {
+		if w := tab.do(setting(a, strings.Repeat("y", n-1))); w.Code != 200 {
+			t.Fatalf("a smaller value refused at commit %d", i+2)
+		}
+	}
+}
+
+// TestLifetime100: every Lifetime that New accepts works.
+func TestLifetime100(t *testing.T) {
+	s := newSite(t, cloakroom.Options{Lifetime: 100 * 365 * 24 * time.Hour})
+	tab := s.browser()
+	tab.set(a, "1")
+	if v := tab.value(a); v != "1" {
+		t.Errorf("%q %s", v, s.log)
+	}
+}

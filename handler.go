@@ -186,7 +186,12 @@ func (x *exchange) setCookie(s *Session) {
 			}
 		}
 	}
-	h["Vary"] = append(h["Vary"], "Cookie")
+	if len(h["Vary"]) == 0 {
+		s.vary[0] = "Cookie"
+		h["Vary"] = s.vary[:]
+		return
+	}
+	h.Add("Vary", "Cookie")
 }
 
 // finish ends the exchange when the handler has returned, or has panicked.

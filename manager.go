@@ -19,6 +19,7 @@ type Manager struct {
 	bounds   bounds
 	reported reported
 	now      func() time.Time
+	realTime bool // now is time.Now
 }
 
 // New returns a manager of the sessions in store. It fails when options are inconsistent, and
@@ -27,15 +28,17 @@ func New(store Store, options Options) (*Manager, error) {
 	if store == nil {
 		return nil, errors.New("cloakroom: New: the store is nil")
 	}
+	realTime := options.Now == nil
 	options, err := options.withDefaults()
 	if err != nil {
 		return nil, err
 	}
 	m := &Manager{
-		store:   Complete(store),
-		options: options,
-		bounds:  bounds{bytes: options.MaxBytes, values: options.MaxValues},
-		now:     options.Now,
+		store:    Complete(store),
+		options:  options,
+		bounds:   bounds{bytes: options.MaxBytes, values: options.MaxValues},
+		now:      options.Now,
+		realTime: realTime,
 	}
 	m.gates.init()
 	return m, nil
@@ -60,12 +63,27 @@ func (m *Manager) FromContext(ctx context.Context) *Session {
 	return s
 }
 
+// clocks returns the time by both clocks: that of the timeouts, and the monotonic one. Reading one
+// clock costs as much as a small allocation, so it is read once if that will do.
+func (m *Manager) clocks() (now time.Time, ticks int64) {
+	now = m.now()
+	if m.realTime {
+		return now, int64(now.Sub(epoch))
+	}
+	return now, monotonic()
+}
+
 // errUnreadable is the ErrNotFound of a record that is there.
 var errUnreadable = fmt.Errorf("%w that can be read", ErrNotFound)
 
 // load fills st with the live session stored under id, or returns ErrNotFound. A record that cannot be
 // read is reported, once, and is errUnreadable; one whose absolute deadline has passed is none.
 func (m *Manager) load(ctx context.Context, id string, st *state) error {
+	return m.loadAt(ctx, id, st, m.now())
+}
+
+// loadAt is load for a caller that knows what time it is.
+func (m *Manager) loadAt(ctx context.Context, id string, st *state, now time.Time) error {
 	rec, err := m.store.Load(ctx, id)
 	if err != nil {
 		return err
@@ -74,7 +92,6 @@ func (m *Manager) load(ctx context.Context, id string, st *state) error {
 		*st = state{}
 		return errUnreadable
 	}
-	now := m.now()
 	if !now.Before(st.rec.Deadline) || !now.Before(rec.Expires) {
 		*st = state{}
 		return ErrNotFound

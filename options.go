@@ -54,10 +54,14 @@ type Options struct {
 	// and failed commits. Sessions appear by their public ID. The default is [slog.Default].
 	Logger *slog.Logger
 
-	// MaxBytes is the greatest size of an encoded record in bytes. The default is 1 MiB.
+	// MaxBytes is the greatest size of a session's encoded values in bytes. What Cloakroom notes itself, such as
+	// times and the owner's name, comes on top: mostly 100 to 400 bytes, at most 64 KiB. The default is
+	// 1 MiB. Keep it below what the store takes: a sign-in whose record a store refuses has ended the
+	// old session by then. A stored record over the limit, from before it was lowered, can be read, and
+	// changed if that does not make it larger.
 	MaxBytes int
 
-	// MaxValues is the greatest number of values in a session. The default is 256.
+	// MaxValues is the greatest number of values in a session, lowered likewise. The default is 256.
 	MaxValues int
 
 	// Now is the clock of both timeouts. The default is [time.Now].

@@ -41,7 +41,9 @@ type Session struct {
 	ticket      string
 	state       // as loaded or as committed last; no version means that there is no record
 	err         error
-	w           *changes // nil before the first change
+	w           *changes  // nil before the first change
+	loading     limit     // of the first load, which has no other allocation of its own
+	vary        [1]string // the header's, likewise
 }
 
 // changes is what a Session needs once something is changed.
@@ -184,9 +186,10 @@ func (s *Session) ensureFor(detached bool) error {
 	}
 	id := storeID(s.ticket)
 	s.tick = s.m.gates.tick()
-	limit := newLimit(s.ctx, s.m.options.Timeout, detached)
-	defer limit.release()
-	err := s.m.load(limit, id, &s.state)
+	now, ticks := s.m.clocks()
+	s.loading.init(s.ctx, ticks+int64(s.m.options.Timeout), detached)
+	defer s.loading.release()
+	err := s.m.loadAt(&s.loading, id, &s.state, now)
 	switch {
 	case err == nil && s.doc.meta.sealed:
 		s.begin()
