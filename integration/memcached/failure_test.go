@@ -16,7 +16,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/integration/servers"
 )
 
-// answerLimit is how soon every request is answered while a server is away.
+// answerLimit is how soon every request is answered while a server is away, on a machine that has time for it:
+// what plain timers are late by meanwhile comes on top.
 const answerLimit = 2 * time.Second
 
 const name = cloakroom.Key[string]("name")
@@ -45,8 +46,9 @@ func site(t *testing.T, store cloakroom.Store) *httptest.Server {
 
 // person is a browser with a session, asking for its name over and over.
 type person struct {
-	name   string
-	client *http.Client
+	name    string
+	client  *http.Client
+	slowest time.Duration // of the answers
 }
 
 func newPerson(t *testing.T, number int) *person {
@@ -82,9 +84,7 @@ func (p *person) ask(site string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if d := time.Since(start); d > answerLimit {
-		return "", fmt.Errorf("%s took %v", resp.Status, d)
-	}
+	p.slowest = max(p.slowest, time.Since(start))
 	if c := resp.Header["Set-Cookie"]; len(c) > 0 {
 		return "", fmt.Errorf("%s with a cookie: %s", resp.Status, strings.SplitN(c[0], "=", 2)[0])
 	}
@@ -127,9 +127,28 @@ func crowd(t *testing.T, site string, people []*person, during func()) map[strin
 			}
 		})
 	}
+	var late time.Duration
+	wg.Go(func() {
+		const nap = 20 * time.Millisecond
+		for {
+			start := time.Now()
+			select {
+			case <-stop:
+				return
+			case <-time.After(nap):
+				late = max(late, time.Since(start)-nap)
+			}
+		}
+	})
 	during()
 	close(stop)
 	wg.Wait()
+	for _, p := range people {
+		if limit := answerLimit + 2*late; p.slowest > limit {
+			t.Errorf("%s waited %v for an answer; the limit is %v", p.name, p.slowest, limit)
+		}
+		p.slowest = 0
+	}
 	t.Logf("answers: %v", counts)
 	return counts
 }
@@ -181,13 +200,12 @@ func TestServerKilled(t *testing.T) {
 func TestServerPaused(t *testing.T) {
 	for _, count := range []int{1, 3} {
 		t.Run(fmt.Sprintf("OneOf%d", count), func(t *testing.T) {
-			t.Parallel()
 			var all []*servers.Memcached
 			for range count {
 				all = append(all, servers.StartMemcached(t))
 			}
 			site := site(t, open(t, all[0].URL(all[1:]...))).URL
-			people := crowdOf(t, site, 32)
+			people := crowdOf(t, site, 16)
 			crowd(t, site, people, func() { time.Sleep(100 * time.Millisecond) })
 			counts := crowd(t, site, people, func() {
 				all[0].Pause(t)
@@ -198,7 +216,7 @@ func TestServerPaused(t *testing.T) {
 			if counts["none"] > 0 || counts["503"] == 0 || counts["own"] == 0 {
 				t.Errorf("answers: %v, want 503 and then everybody's own, and nobody signed out", counts)
 			}
-			if count > 1 && counts["own"] < 1000 {
+			if count > 1 && counts["own"] < 300 {
 				t.Errorf("answers: %v: the servers that are there did not go on", counts)
 			}
 			for _, p := range people {
