@@ -40,7 +40,9 @@ func open(t testing.TB, rawURL string, parameters ...string) *redisstore.Store {
 func conforms(t *testing.T, abilities []storetest.Ability, rawURL string, parameters ...string) {
 	t.Helper()
 	opener := func(t testing.TB) cloakroom.Store { return open(t, rawURL, parameters...) }
-	storetest.Run(t, storetest.Config{Abilities: abilities, Open: opener, Peer: opener})
+	t.Run("contract", func(t *testing.T) { // returns when the parallel cases have ended
+		storetest.Run(t, storetest.Config{Abilities: abilities, Open: opener, Peer: opener})
+	})
 }
 
 // nearConforms runs storetest through a near cache, which promises what a process reads of its own writes.

@@ -45,6 +45,9 @@ func StartCluster(t testing.TB, o RedisOptions) *Cluster {
 		})
 	}
 	c.Settle(t)
+	for i := range 3 {
+		follows(t, c.Nodes[i], c.Nodes[i+3])
+	}
 	return c
 }
 

@@ -157,12 +157,7 @@ func StartSentinel(t testing.TB, o RedisOptions) *Sentinel {
 	replica := o
 	replica.Args = append(append([]string{}, o.Args...), "--replicaof", host+" "+port)
 	s.Servers = []*Redis{master, StartRedis(t, replica)}
-	Until(t, "the replica follows", func() error {
-		if got := s.Servers[1].Info("master_link_status"); got != "up" {
-			return fmt.Errorf("its link is %q", got)
-		}
-		return nil
-	})
+	follows(t, master, s.Servers[1])
 	s.Sentinel = startRedis(t, RedisOptions{Program: o.Program, Args: []string{"--sentinel"}, Config: fmt.Sprintf(
 		"sentinel monitor %[1]s %[2]s %[3]s 1\nsentinel down-after-milliseconds %[1]s 1000\nsentinel failover-timeout %[1]s 5000\n", s.Name, host, port)})
 	Until(t, "Sentinel knows the replica", func() error {
@@ -173,6 +168,42 @@ func StartSentinel(t testing.TB, o RedisOptions) *Sentinel {
 		return err
 	})
 	return s
+}
+
+// follows waits until what the master writes reaches the replica. That its link is up is not enough: the
+// master sends nothing before the replica's first acknowledgement, up to a second later.
+func follows(t testing.TB, master, replica *Redis) {
+	t.Helper()
+	linked := func() error {
+		if got := replica.Info("master_link_status"); got != "up" {
+			return fmt.Errorf("its link is %q", got)
+		}
+		return nil
+	}
+	Until(t, "the replica is linked", linked)
+	for i := 0; ; i++ { // in a Cluster, some key that is the master's
+		_, err := master.command("SET", "probe-"+strconv.Itoa(i), "", "PX", "1")
+		if err == nil {
+			break
+		}
+		if !strings.HasPrefix(err.Error(), "MOVED") {
+			t.Fatal(err)
+		}
+	}
+	want, err := strconv.Atoi(master.Info("master_repl_offset"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	Until(t, "the replica follows", func() error {
+		got, err := strconv.Atoi(replica.Info("slave_repl_offset"))
+		if err == nil && got < want {
+			err = fmt.Errorf("it has %d of %d", got, want)
+		}
+		if err != nil {
+			return err
+		}
+		return linked()
+	})
 }
 
 // URL is where Sentinel is.

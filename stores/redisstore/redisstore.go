@@ -35,8 +35,8 @@ import (
 )
 
 // MaxRecord is the largest data of one record, in bytes: 512 MB, the largest string of Redis. More
-// is [cloakroom.ErrTooLarge], and so is what exceeds the server's proto-max-bulk-len; the server then closes
-// the connection too, so cloakroom.Options.MaxBytes should be less.
+// is [cloakroom.ErrTooLarge]. What exceeds the server's proto-max-bulk-len is too, if the answer arrives: the server
+// closes the connection at once, which other commands were using, so set cloakroom.Options.MaxBytes to less.
 const MaxRecord = 512 << 20
 
 // Options configure a [Store]. The zero value is ready to use.
