@@ -19,12 +19,13 @@ func randomDuration(most time.Duration) time.Duration {
 // commit is one commit on its way: the operations of a request, and the state that they are
 // applied to, which moves on when others commit first.
 type commit struct {
-	m      *Manager
-	ctx    *limit
-	ops    []operation
-	commit commitID
-	base   state
-	tick   int64 // see gates
+	m       *Manager
+	ctx     *limit
+	ops     []operation
+	commit  commitID
+	base    state
+	tick    int64 // when the base had been loaded, see gates
+	writing int64 // when the latest write began
 
 	// view is what the first seen operations make of the base; no longer once that has moved on.
 	view draft
@@ -67,7 +68,7 @@ func (c *commit) run() (result, error) {
 		return result{}, errorAt("commit: waiting for other requests of the session", err)
 	}
 	defer c.m.gates.leave(gate, id)
-	if gate.tick > c.tick {
+	if gate.tick > c.tick { // written after the base was loaded, so it is newer
 		c.rebase(gate.latest, false)
 	}
 	var res result
@@ -77,7 +78,7 @@ func (c *commit) run() (result, error) {
 		res, err = c.replace()
 	}
 	if err == nil && res.written && res.id == id {
-		c.m.gates.committed(gate, id, res.state)
+		c.m.gates.committed(gate, id, res.state, c.writing)
 	}
 	return res, err
 }
@@ -132,6 +133,7 @@ func (c *commit) replace() (result, error) {
 			return result{state: c.base}, nil
 		}
 		next.id = c.base.id
+		c.writing = c.m.gates.tick()
 		next.rec.Version, err = c.m.store.Replace(c.ctx, c.base.id, c.base.rec, next.rec)
 		switch {
 		case err == nil:
@@ -260,7 +262,7 @@ func (c *commit) reloadRecord(try int, failure error) (state, error) {
 		case errors.Is(err, ErrNotFound):
 			return state{}, errGone
 		case try+1 >= maxTries || c.ctx.Err() != nil:
-			return state{}, c.giveUp(err)
+			return state{}, c.giveUp(errors.Join(failure, err))
 		}
 		try++
 	}

@@ -223,7 +223,7 @@ func TestMetaInAnyOrder(t *testing.T) {
 		text(metaIP, "::1"), number("other", 7), text(metaUserAgent, "browser"), number(metaDeadline, 2), number(metaVersion, 1),
 		text(metaOwner, "ann"), number(metaCreated, 1), msgpack.AppendBytes(msgpack.AppendString(nil, metaCommits), make([]byte, 16)),
 	}
-	for range len(entries) {
+	for range entries {
 		data := msgpack.AppendMapHeader(msgpack.AppendString(msgpack.AppendMapHeader(nil, 1), nameReserved), len(entries))
 		data = append(data, bytes.Join(entries, nil)...)
 		var d document

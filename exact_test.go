@@ -198,8 +198,8 @@ func (x addr) MarshalText() ([]byte, error) { return []byte(x.s), nil }
 func TestGrow(t *testing.T) {
 	s := newSite(t, cloakroom.Options{MaxBytes: 1024})
 	tab := s.browser()
-	n := 0
-	for n = 1000; ; n-- {
+	n := 1000
+	for ; ; n-- {
 		if w := tab.do(setting(a, strings.Repeat("x", n))); w.Code == 200 {
 			break
 		}

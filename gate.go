@@ -130,9 +130,10 @@ func (g *gates) leave(at *gate, id string) {
 	gatePool.Put(at)
 }
 
-// committed records what a commit left in the store, for the next in line.
-func (g *gates) committed(at *gate, id string, s state) {
-	at.latest, at.tick = s, g.tick()
+// committed records what a commit left in the store, for the next in line, and when its write began:
+// whoever had loaded the record before that has an older one.
+func (g *gates) committed(at *gate, id string, s state, began int64) {
+	at.latest, at.tick = s, began
 	shard := g.shard(id)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()

@@ -69,7 +69,7 @@ func TestGateTimeout(t *testing.T) {
 		}()
 		synctest.Wait()
 		time.Sleep(900 * time.Millisecond)
-		g.committed(holder, "id", state{}) // something went forward
+		g.committed(holder, "id", state{}, g.tick()) // something went forward
 		if err := <-done; !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 1900*time.Millisecond {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
@@ -90,7 +90,7 @@ func TestGateHandsOver(t *testing.T) {
 		}
 		go func() {
 			time.Sleep(900 * time.Millisecond)
-			g.committed(holder, "id", state{id: "committed"})
+			g.committed(holder, "id", state{id: "committed"}, g.tick())
 			g.leave(holder, "id")
 		}()
 		time.Sleep(time.Millisecond)

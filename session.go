@@ -36,7 +36,7 @@ type Session struct {
 	finished    bool
 	cookieTaken bool // Cookie returned it
 	cookie      cookieChange
-	tick        int64  // when loading began, see gates
+	tick        int64  // when loading or committing had ended, see gates
 	goneID      string // the store's id of what is gone
 	ticket      string
 	state       // as loaded or as committed last; no version means that there is no record
@@ -185,11 +185,11 @@ func (s *Session) ensureFor(detached bool) error {
 		return nil
 	}
 	id := storeID(s.ticket)
-	s.tick = s.m.gates.tick()
 	now, ticks := s.m.clocks()
 	s.loading.init(s.ctx, ticks+int64(s.m.options.Timeout), detached)
 	defer s.loading.release()
 	err := s.m.loadAt(&s.loading, id, &s.state, now)
+	s.tick = s.m.gates.tick()
 	switch {
 	case err == nil && s.doc.meta.sealed:
 		s.begin()

@@ -313,9 +313,9 @@ func (s *Session) Reload() error {
 	return s.renewed(func() error {
 		limit := newLimit(s.ctx, s.m.options.Timeout, false)
 		defer limit.release()
-		tick := s.m.gates.tick()
 		var present state
 		err := s.m.load(limit, s.id, &present)
+		tick := s.m.gates.tick()
 		switch {
 		case err == nil && !present.doc.meta.sealed:
 			s.setState(present, s.w.ops)
