@@ -108,14 +108,14 @@ func (s *Store) loadNear(ctx context.Context, id string) rueidis.RedisResult {
 	}
 	answered, state, bypass := s.recent.bypassed(id)
 	res := s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
-		script := s.client.B().EvalshaRo().Sha1(loadScript.sha).Numkeys(1).Key(s.key(id))
+		script := s.client.B().EvalshaRo().Sha1(nearScript.sha).Numkeys(1).Key(s.key(id))
 		if bypass {
 			return s.client.DoCache(ctx, script.Arg(strconv.FormatUint(state, 10)).Cache().ToStaticTTL(), time.Millisecond)
 		}
 		return s.client.DoCache(ctx, script.Cache().ToStaticTTL(), s.opts.NearCache)
 	})
 	if unknownScript(res) {
-		return s.read(ctx, loadScript, s.key(id))
+		return s.read(ctx, nearScript, s.key(id))
 	}
 	if err := res.Error(); bypass && (err == nil || rueidis.IsRedisNil(err)) {
 		answered()

@@ -35,7 +35,7 @@ func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 	return r, err
 }
 
-// record reads what loadScript returned.
+// record reads what loadScript or nearScript returned.
 func record(res rueidis.RedisResult) (cloakroom.Record, error) {
 	pair, err := res.ToArray()
 	if rueidis.IsRedisNil(err) {
@@ -44,7 +44,7 @@ func record(res rueidis.RedisResult) (cloakroom.Record, error) {
 	if err != nil {
 		return cloakroom.Record{}, err
 	}
-	if len(pair) != 2 {
+	if len(pair) != 2 && len(pair) != 3 {
 		return cloakroom.Record{}, fmt.Errorf("the script returned %d values", len(pair))
 	}
 	data, err := pair[0].AsBytes()
@@ -55,7 +55,14 @@ func record(res rueidis.RedisResult) (cloakroom.Record, error) {
 	if err != nil {
 		return cloakroom.Record{}, err
 	}
-	return cloakroom.Record{Data: data, Expires: expiry(ms), Version: version(data)}, nil
+	r := cloakroom.Record{Data: data, Expires: expiry(ms)}
+	if len(pair) == 2 {
+		r.Version = version(data)
+		return r, nil
+	}
+	digest, err := pair[2].ToString()
+	r.Version = cloakroom.Version(digest)
+	return r, err
 }
 
 // Create implements [cloakroom.Store].

@@ -31,6 +31,11 @@ var (
 if not v then return false end
 return {v, redis.call('PEXPIRETIME', KEYS[1])}`)
 
+	// nearScript is loadScript that returns the version too, so that a cached read need not compute it.
+	nearScript = newScript(`local v = redis.call('GET', KEYS[1])
+if not v then return false end
+return {v, redis.call('PEXPIRETIME', KEYS[1]), redis.sha1hex(v)}`)
+
 	// replaceScript: ARGV is the digest of old, the new data and its expiry.
 	replaceScript = newScript(`local v = redis.call('GET', KEYS[1])
 if not v then return 0 end
