@@ -255,11 +255,19 @@ func (v *valText) UnmarshalText(text []byte) error {
 	return nil
 }
 func (b both) MarshalText() ([]byte, error)        { return []byte{'t', b.n}, nil }
-func (b *both) UnmarshalText(text []byte) error    { b.n = text[1]; return nil }
+func (b *both) UnmarshalText(text []byte) error    { return b.second(text) }
 func (b both) MarshalBinary() ([]byte, error)      { return []byte{'b', b.n}, nil }
-func (b *both) UnmarshalBinary(data []byte) error  { b.n = data[1]; return nil }
+func (b *both) UnmarshalBinary(data []byte) error  { return b.second(data) }
 func (k textKey) MarshalText() ([]byte, error)     { return []byte("k"), nil }
 func (k *textKey) UnmarshalText(text []byte) error { k.v = []int{1}; return nil }
+
+func (b *both) second(data []byte) error {
+	if len(data) != 2 {
+		return errors.New("two bytes are needed")
+	}
+	b.n = data[1]
+	return nil
+}
 
 func TestMarshalers(t *testing.T) {
 	big1, _ := new(big.Int).SetString("123456789012345678901234567890", 10)
