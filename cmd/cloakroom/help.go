@@ -28,6 +28,9 @@ Stores are named by URL:
     memory:              the memory of one process; its sessions end with it
     file:./folder        files, in a folder below the working directory
     file:///var/folder   files, in a folder by its full path
+    redis://HOST:PORT/DB rediss://HOST:PORT/DB
+                         Redis or Valkey; with ?cluster=true a Cluster, with
+                         ?sentinel_master=NAME what a Sentinel watches
     memcached://HOST:PORT,HOST:PORT
                          memcached, on one server or several; it can neither list nor revoke
 
