@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 )
 
@@ -370,57 +369,4 @@ func (s *Session) SetPersistent(persistent bool) {
 		d.set(namePermanent, value)
 		return err
 	}})
-}
-
-// maxOwnerBytes is how long the name of an owner may be.
-const maxOwnerBytes = 16 << 10
-
-// Login makes owner, a name of your choice such as a user's primary key, the owner of the session, under a new
-// ticket: the old one is dead before the new one is handed out (ASVS 5.0 7.2.4). It happens at the commit;
-// if it fails, the response is not sent. The absolute deadline is counted anew. Values stay, unless the
-// session belonged to another owner: then it keeps only what is set after Login.
-//
-// Where the session ended meanwhile, an anonymous one is replaced by a new one with only what is set
-// after Login, and one that had an owner fails with [ErrEnded].
-//
-// The returned error says that owner is empty or longer than 16 KiB, that the session could not be loaded, or that the
-// response has begun; it is sticky.
-func (s *Session) Login(owner string) error {
-	if owner == "" || len(owner) > maxOwnerBytes {
-		err := fmt.Errorf("cloakroom: Login: the owner's name has %d bytes: it must have 1 to %d", len(owner), maxOwnerBytes)
-		s.fail(err)
-		return err
-	}
-	now := s.m.now()
-	l := &login{owner: owner, at: micros(now), deadline: micros(now.Add(s.m.options.Lifetime))}
-	if s.x != nil {
-		l.userAgent = clip(s.x.r.UserAgent(), 512)
-		l.ip = clip(s.m.options.ClientIP(s.x.r), 64)
-	}
-	s.write(operation{kind: opLogin, login: l})
-	return s.Load()
-}
-
-// Renew gives the session a new ticket, as Login does, and changes nothing else. Call it whenever
-// the privileges of its owner change. It happens at the commit; a session without a record needs no new ticket.
-func (s *Session) Renew() error {
-	s.mu.Lock()
-	err, isNew := s.ensure(), s.rec.Version == ""
-	if err == nil && s.gone && firstLogin(s.ops()) < 0 {
-		err = ErrEnded
-	}
-	s.mu.Unlock()
-	if err != nil || isNew {
-		return err
-	}
-	s.write(operation{kind: opRenew})
-	return s.Load()
-}
-
-// clip makes text from outside fit to be kept: valid UTF-8, of at most n bytes.
-func clip(s string, n int) string {
-	if len(s) > n {
-		s = s[:n]
-	}
-	return strings.ToValidUTF8(s, "")
 }

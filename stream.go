@@ -1,0 +1,66 @@
+package cloakroom
+
+import "errors"
+
+// KeepAlive slides the idle timeout, if that is due: for streams and sockets that outlive it. It
+// returns [ErrEnded] when the session is no more.
+func (s *Session) KeepAlive() error {
+	return s.renewed(func() error {
+		if now := s.m.now(); !now.Before(timeOf(s.doc.meta.deadline)) {
+			return ErrEnded
+		} else if !s.m.due(s.rec.Expires, now) {
+			return nil
+		}
+		return s.m.touch(s.ctx, &s.state)
+	})
+}
+
+// Reload loads the session again, so that a stream or a socket sees what others committed. What is
+// pending stays pending, on top. It returns [ErrEnded] when the session is no more: then there is nothing
+// to read, either.
+func (s *Session) Reload() error {
+	return s.renewed(func() error {
+		limit := newLimit(s.ctx, s.m.options.Timeout, false)
+		defer limit.release()
+		var present state
+		err := s.m.load(limit, s.id, &present)
+		tick := s.m.gates.tick()
+		switch {
+		case err == nil && !present.doc.meta.sealed:
+			s.setState(present, s.w.ops)
+			s.tick = tick
+			s.wasOwned = present.doc.meta.owner != nil
+			s.see()
+			return s.err
+		case err == nil || errors.Is(err, ErrNotFound):
+			return ErrEnded
+		}
+		return errorAt("reload session", err)
+	})
+}
+
+// renewed calls f for a session that has a record, between commits, and takes in when it says that the
+// session has ended.
+func (s *Session) renewed(f func() error) error {
+	if err := s.lockTurn(); err != nil {
+		return err
+	}
+	defer s.unlockTurn()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.ensure(); err != nil {
+		return err
+	}
+	if s.gone {
+		return ErrEnded
+	}
+	if s.rec.Version == "" {
+		return nil
+	}
+	err := f()
+	if errors.Is(err, ErrEnded) {
+		s.dropped = len(s.w.ops) > 0
+		s.end(nil)
+	}
+	return err
+}
