@@ -60,7 +60,7 @@ type result struct {
 func (c *commit) run() (result, error) {
 	binary.NativeEndian.PutUint64(c.commit[:], rand.Uint64())
 	if c.base.rec.Version == "" {
-		return c.create(c.ops)
+		return c.create()
 	}
 	id, limit := c.base.id, c.m.options.Timeout
 	gate, err := c.m.gates.enter(c.ctx, id, limit)
@@ -84,17 +84,18 @@ func (c *commit) run() (result, error) {
 }
 
 // build applies the operations to the base and returns the record to be stored.
-func (c *commit) build(base *document, ops []operation) (state, bool, error) {
-	d, todo := draftOf(base), ops
+func (c *commit) build() (state, bool, error) {
+	base := &c.base.doc
+	d, todo := draftOf(base), c.ops
 	if c.seen > 0 {
-		d, todo = c.view, ops[c.seen:]
+		d, todo = c.view, c.ops[c.seen:]
 	}
 	for i := range todo {
 		if err := todo[i].apply(&d); err != nil {
 			return state{}, false, err
 		}
 	}
-	changed := !d.unchanged(base) || hasKind(ops, opSet) || !c.fresh && must(ops)
+	changed := !d.unchanged(base) || hasKind(c.ops, opSet) || !c.fresh && must(c.ops)
 	d.meta.commits = base.meta.commits
 	st := state{doc: d.document}
 	st.rec.Data = st.doc.encodeWith(c.commit)
@@ -102,7 +103,7 @@ func (c *commit) build(base *document, ops []operation) (state, bool, error) {
 	st.rec.Deadline = timeOf(d.meta.deadline)
 	switch {
 	case d.meta.owner == nil:
-	case bytes.Equal(d.meta.owner, c.base.doc.meta.owner) && c.base.rec.Owner != "":
+	case bytes.Equal(d.meta.owner, base.meta.owner) && c.base.rec.Owner != "":
 		st.rec.Owner = c.base.rec.Owner
 	default:
 		st.rec.Owner = hexDigest(string(d.meta.owner))
@@ -120,7 +121,7 @@ func (c *commit) replace() (result, error) {
 		if c.overdue() {
 			return result{}, c.over()
 		}
-		next, changed, err := c.build(&c.base.doc, c.ops)
+		next, changed, err := c.build()
 		if err != nil {
 			if refreshed, loadErr := c.refresh(try); loadErr != nil {
 				return result{}, loadErr
@@ -160,7 +161,7 @@ func (c *commit) overdue() bool {
 // part of it before is not known if it is in doubt.
 func (c *commit) over() error {
 	if c.doubt {
-		return errorAt("commit", errors.Join(ErrUnknownOutcome, c.doubtErr))
+		return c.giveUp(nil)
 	}
 	return errGone
 }
@@ -209,6 +210,8 @@ func (c *commit) noteFailure(try int, failure error) error {
 	return nil
 }
 
+// giveUp returns the error of a commit that could not be brought to an end: the first failure that left
+// its outcome open, if there was one, or else the latest.
 func (c *commit) giveUp(failure error) error {
 	if c.doubt {
 		return errorAt("commit", errors.Join(ErrUnknownOutcome, c.doubtErr))
@@ -276,8 +279,8 @@ func (c *commit) canTell(present *state) bool {
 }
 
 // create stores a session that has no record yet, under a new ticket.
-func (c *commit) create(ops []operation) (result, error) {
-	next, changed, err := c.build(&c.base.doc, ops)
+func (c *commit) create() (result, error) {
+	next, changed, err := c.build()
 	if err != nil {
 		return result{}, err
 	}

@@ -22,7 +22,7 @@ type Copied struct {
 	Written bool
 }
 
-// copyPage is how many records are held at once; each has at most Options.MaxBytes.
+// copyPage is how many records are held at once.
 const copyPage = 32
 
 // copySlack is by how much an expiry may differ from the one copied before it is set again: stores keep whole
@@ -49,8 +49,7 @@ var (
 // a session leaves at its former ticket is copied like a session, but yielded only if that fails: the former ticket is
 // dead in the target too.
 //
-// Options.Timeout of m bounds each session, and a record over its Options.MaxBytes cannot be read. At most 32 records
-// are in memory at once.
+// Options.Timeout of m bounds each session. At most 32 records are in memory at once.
 func (m *Manager) CopyTo(ctx context.Context, to Store) iter.Seq2[Copied, error] {
 	return func(yield func(Copied, error) bool) {
 		for cursor := ""; ; {

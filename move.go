@@ -16,7 +16,7 @@ func (c *commit) move() (result, error) {
 		if c.overdue() {
 			return result{}, errGone
 		}
-		next, _, err := c.build(&c.base.doc, c.ops)
+		next, _, err := c.build()
 		if err != nil {
 			return result{}, c.final(err)
 		}
@@ -56,7 +56,7 @@ func (c *commit) sealThenCreate() (result, error) {
 		if c.overdue() {
 			return result{}, errGone
 		}
-		next, _, err := c.build(&c.base.doc, c.ops)
+		next, _, err := c.build()
 		if err != nil {
 			return result{}, c.final(err)
 		}
