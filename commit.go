@@ -23,7 +23,9 @@ type commit struct {
 	ctx     *limit
 	ops     []operation
 	commit  commitID
+	now     time.Time // zero when the clock must be read again
 	base    state
+	next    state // what takes the place of the base: in the end, what the session is
 	tick    int64 // when the base had been loaded, see gates
 	writing int64 // when the latest write began
 
@@ -50,14 +52,13 @@ var errGone = errors.New("gone")
 
 // result is what came of a commit.
 type result struct {
-	state
 	ticket  string // new, or empty
 	written bool   // false when there was nothing to write
 }
 
 // run performs the commit. It returns errGone when the session is no more and nothing was written. The
 // gate of the session is held while the store is at work.
-func (c *commit) run() (result, error) {
+func (c *commit) run() (res result, err error) {
 	binary.NativeEndian.PutUint64(c.commit[:], rand.Uint64())
 	if c.base.rec.Version == "" {
 		return c.create()
@@ -67,24 +68,28 @@ func (c *commit) run() (result, error) {
 	if err != nil {
 		return result{}, errorAt("commit: waiting for other requests of the session", err)
 	}
-	defer c.m.gates.leave(gate, id)
-	if gate.tick > c.tick { // written after the base was loaded, so it is newer
-		c.rebase(gate.latest, false)
+	var committed *state
+	defer func() { gate.leave(committed, c.writing) }()
+	if gate.handed {
+		c.now = time.Time{}
 	}
-	var res result
+	if gate.tick > c.tick { // written after the base was loaded, so it is newer
+		c.rebase(*gate.latest, false)
+	}
 	if movesTicket(c.ops) {
 		res, err = c.move()
 	} else {
 		res, err = c.replace()
 	}
-	if err == nil && res.written && res.id == id {
-		c.m.gates.committed(gate, id, res.state, c.writing)
+	if err == nil && res.written && c.next.id == id {
+		committed = &c.next
 	}
 	return res, err
 }
 
-// build applies the operations to the base and returns the record to be stored.
-func (c *commit) build() (state, bool, error) {
+// build applies the operations to the base, makes the record to be stored the next one, and reports whether it
+// says anything new.
+func (c *commit) build() (bool, error) {
 	base := &c.base.doc
 	d, todo := draftOf(base), c.ops
 	if c.seen > 0 {
@@ -92,14 +97,15 @@ func (c *commit) build() (state, bool, error) {
 	}
 	for i := range todo {
 		if err := todo[i].apply(&d); err != nil {
-			return state{}, false, err
+			return false, err
 		}
 	}
 	changed := !d.unchanged(base) || hasKind(c.ops, opSet) || !c.fresh && must(c.ops)
 	d.meta.commits = base.meta.commits
-	st := state{doc: d.document}
+	st := &c.next
+	*st = state{id: c.base.id, doc: d.document}
 	st.rec.Data = st.doc.encodeWith(c.commit)
-	st.rec.Expires = c.m.now().Add(c.m.options.Idle)
+	st.rec.Expires = c.clock().Add(c.m.options.Idle)
 	st.rec.Deadline = timeOf(d.meta.deadline)
 	switch {
 	case d.meta.owner == nil:
@@ -112,7 +118,7 @@ func (c *commit) build() (state, bool, error) {
 	if err != nil && len(d.fields) <= len(c.base.doc.fields) && len(st.rec.Data) <= len(c.base.rec.Data)+commitIDBytes {
 		err = nil // the limits were higher when it was stored: what shrinks is let through
 	}
-	return st, changed, err
+	return changed, err
 }
 
 // replace stores the changed session under the ticket that it has.
@@ -121,7 +127,7 @@ func (c *commit) replace() (result, error) {
 		if c.overdue() {
 			return result{}, c.over()
 		}
-		next, changed, err := c.build()
+		changed, err := c.build()
 		if err != nil {
 			if refreshed, loadErr := c.refresh(try); loadErr != nil {
 				return result{}, loadErr
@@ -131,14 +137,14 @@ func (c *commit) replace() (result, error) {
 			return result{}, c.final(err)
 		}
 		if !changed && !c.doubt {
-			return result{state: c.base}, nil
+			c.next = c.base
+			return result{}, nil
 		}
-		next.id = c.base.id
 		c.writing = c.m.gates.tick()
-		next.rec.Version, err = c.m.store.Replace(c.ctx, c.base.id, c.base.rec, next.rec)
+		c.next.rec.Version, err = c.m.store.Replace(c.ctx, c.base.id, c.base.rec, c.next.rec)
 		switch {
 		case err == nil:
-			return result{state: next, written: true}, nil
+			return result{written: true}, nil
 		case errors.Is(err, ErrNotFound):
 			return result{}, errGone
 		case isRefusal(err):
@@ -147,14 +153,23 @@ func (c *commit) replace() (result, error) {
 		if applied, err := c.reload(try, err); err != nil {
 			return result{}, err
 		} else if applied {
-			return result{state: c.base, written: true}, nil
+			c.next = c.base
+			return result{written: true}, nil
 		}
 	}
 }
 
 // overdue reports whether the absolute deadline of the base has passed since it was loaded.
 func (c *commit) overdue() bool {
-	return !c.m.now().Before(timeOf(c.base.doc.meta.deadline))
+	return !c.clock().Before(timeOf(c.base.doc.meta.deadline))
+}
+
+// clock returns what time it was when the commit began, or began to wait for something.
+func (c *commit) clock() time.Time {
+	if c.now.IsZero() {
+		c.now = c.m.now()
+	}
+	return c.now
 }
 
 // over is what to return for a session that is no more, or is another by now: whether this commit was a
@@ -243,6 +258,7 @@ func (c *commit) reload(try int, failure error) (applied bool, err error) {
 func (c *commit) rebase(st state, fresh bool) {
 	c.base, c.fresh = st, fresh
 	c.view, c.seen = draft{}, 0
+	c.now = time.Time{}
 }
 
 // reloadRecord loads the record of the base until that succeeds or time is up. A record that is gone or
@@ -280,12 +296,14 @@ func (c *commit) canTell(present *state) bool {
 
 // create stores a session that has no record yet, under a new ticket.
 func (c *commit) create() (result, error) {
-	next, changed, err := c.build()
+	changed, err := c.build()
 	if err != nil {
 		return result{}, err
 	}
+	next := &c.next
 	if !changed || next.doc.meta.owner == nil && sameFields(next.doc.fields, c.base.doc.fields) {
-		return result{state: c.base}, nil
+		c.next = c.base
+		return result{}, nil
 	}
 	for try := 0; ; try++ {
 		// Each try has a ticket of its own: an earlier one may be applied later, even after the session
@@ -294,7 +312,7 @@ func (c *commit) create() (result, error) {
 		next.id = storeID(ticket)
 		next.rec.Version, err = c.m.store.Create(c.ctx, next.id, next.rec)
 		if err == nil {
-			return result{state: next, ticket: ticket, written: true}, nil
+			return result{ticket: ticket, written: true}, nil
 		}
 		if isRefusal(err) {
 			return result{}, c.final(errorAt("commit: create record", err))
@@ -302,7 +320,8 @@ func (c *commit) create() (result, error) {
 		found, err := c.findCreated(try, next.id, err)
 		switch {
 		case err == nil:
-			return result{state: found, ticket: ticket, written: true}, nil
+			*next = found
+			return result{ticket: ticket, written: true}, nil
 		case !errors.Is(err, ErrNotFound):
 			return result{}, err
 		}
@@ -333,10 +352,11 @@ func (c *commit) findCreated(try int, id string, failure error) (state, error) {
 	return state{}, c.giveUp(failure)
 }
 
-// due reports whether the use of a session should be noted: about once per tenth of the idle timeout. An
-// expiry further away than it can be is from before Options.Idle was lowered, or a clock was set right.
-func (m *Manager) due(expires, now time.Time) bool {
-	left, idle := expires.Sub(now), m.options.Idle
+// due reports whether the use of a session should be noted that has so much left until it expires: about once per
+// tenth of the idle timeout. An expiry further away than it can be is from before Options.Idle was lowered, or
+// a clock was set right.
+func (m *Manager) due(left time.Duration) bool {
+	idle := m.options.Idle
 	return left <= idle-idle/10 || left >= idle+idle/10
 }
 

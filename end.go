@@ -34,10 +34,8 @@ func (m *Manager) end(ctx *limit, id string, known *state, nextOwner string) (en
 				}
 				continue
 			}
-			known = new(state)
-			if m.decode(ctx, id, rec, known) != nil {
-				*known = state{id: id, rec: rec}
-			}
+			known = &state{id: id, rec: rec}
+			_ = m.decode(ctx, known) // one that cannot be read is ended too
 		}
 		if known.doc.meta.sealed {
 			if nextOwner != "" && string(known.doc.meta.text(metaNextOwner)) != nextOwner {
@@ -76,9 +74,9 @@ func (m *Manager) endNext(ctx *limit, id string) (ending, error) {
 				return endedBefore, nil
 			}
 		case err == nil:
-			var st state
-			if m.decode(ctx, id, rec, &st) != nil {
-				st = state{id: id, rec: rec, doc: m.newDocument()}
+			st := state{id: id, rec: rec}
+			if m.decode(ctx, &st) != nil {
+				st.doc = m.newDocument()
 			}
 			if st.doc.meta.sealed {
 				id = string(st.doc.meta.text(metaNext))
@@ -124,7 +122,7 @@ func (m *Manager) endCommitting(ctx *limit, id string, known *state, nextOwner s
 	if err != nil {
 		return endedNothing, errorAt("waiting for other requests of the session", err)
 	}
-	defer m.gates.leave(gate, id)
+	defer gate.leave(nil, 0)
 	if gate.tick > 0 {
 		known = nil // it has moved on since
 	}

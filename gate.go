@@ -13,100 +13,100 @@ import (
 // from one to the next, so that they need not conflict in the store and load again. Other
 // processes are kept apart by the store's compare-and-swap alone.
 type gates struct {
-	seed   maphash.Seed
-	ticks  atomic.Int64
-	shards [32]gateShard
+	seed    maphash.Seed
+	ticks   atomic.Int64
+	buckets [512]gateBucket
 }
 
-type gateShard struct {
-	mu   sync.Mutex
-	open map[string]*gate
+// gateBucket holds the gates whose ids share a hash, in a list: there are few, since a gate exists only while
+// a commit of its session is under way.
+type gateBucket struct {
+	mu    sync.Mutex
+	first *gate
 }
 
-// gate is where commits of one session wait. It exists while there are any.
+// gate is where commits of one session wait. It exists while there are any, and so for as long as
+// somebody has the turn.
 type gate struct {
-	// Guarded by the shard.
-	busy    bool            // somebody has the turn
+	id     string
+	bucket *gateBucket
+
+	// Guarded by the bucket.
+	next    *gate
 	waiting []chan struct{} // closed, the first first, to give the turn
 	moved   time.Time       // when the latest commit here succeeded
 
-	// What the latest commit left in the store; guarded by the turn.
-	latest state
+	handed bool // whoever has the turn waited for it; guarded by the turn, as the rest is
+
+	// What the latest commit left in the store, nil before the first, and when its write began: whoever had
+	// loaded the record before that has an older one.
+	latest *state
 	tick   int64
 }
 
-func (g *gates) init() {
-	g.seed = maphash.MakeSeed()
-	for i := range g.shards {
-		g.shards[i].open = make(map[string]*gate)
-	}
-}
+func (g *gates) init() { g.seed = maphash.MakeSeed() }
 
 // tick returns a number that orders loads and commits within this process.
 func (g *gates) tick() int64 { return g.ticks.Add(1) }
 
 var gatePool = sync.Pool{New: func() any { return new(gate) }}
 
-func (g *gates) shard(id string) *gateShard {
-	return &g.shards[maphash.String(g.seed, id)%uint64(len(g.shards))]
-}
-
 // enter waits for the turn at the gate of id. A waiter gives up when for a time d nothing went
 // forward at this gate, neither its own entry nor anybody's successful commit: a long queue that
 // moves is no failure, while a store that is down fails everyone in time. The limit of the
 // commit itself is counted from the same moment.
 func (g *gates) enter(ctx *limit, id string, d time.Duration) (*gate, error) {
-	shard := g.shard(id)
-	shard.mu.Lock()
-	at := shard.open[id]
-	if at == nil {
-		at = gatePool.Get().(*gate)
-		shard.open[id] = at
+	b := &g.buckets[maphash.String(g.seed, id)%uint64(len(g.buckets))]
+	b.mu.Lock()
+	for at := b.first; at != nil; at = at.next {
+		if at.id == id {
+			turn := make(chan struct{})
+			at.waiting = append(at.waiting, turn)
+			b.mu.Unlock()
+			return at, at.wait(ctx, turn, d)
+		}
 	}
-	if !at.busy {
-		at.busy = true
-		shard.mu.Unlock()
-		return at, nil
-	}
-	turn := make(chan struct{})
-	at.waiting = append(at.waiting, turn)
-	shard.mu.Unlock()
+	at := gatePool.Get().(*gate)
+	at.id, at.bucket, at.next = id, b, b.first
+	b.first = at
+	b.mu.Unlock()
+	return at, nil
+}
 
+func (at *gate) wait(ctx *limit, turn chan struct{}, d time.Duration) error {
 	entered := time.Now()
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	for {
 		select {
 		case <-turn:
-			if moved := g.moved(at, id); moved.After(entered) {
+			if moved := at.lastMoved(); moved.After(entered) {
 				ctx.extend(time.Until(moved.Add(d)))
 			}
-			return at, nil
+			return nil
 		case <-timer.C:
-			if left := time.Until(g.moved(at, id).Add(d)); left > 0 {
+			if left := time.Until(at.lastMoved().Add(d)); left > 0 {
 				timer.Reset(left)
 				continue
 			}
-			if g.cancel(at, id, turn) {
-				return nil, context.DeadlineExceeded
+			if at.cancel(turn) {
+				return context.DeadlineExceeded
 			}
-			return at, nil // the turn came just now
+			return nil // the turn came just now
 		}
 	}
 }
 
-func (g *gates) moved(at *gate, id string) time.Time {
-	shard := g.shard(id)
-	shard.mu.Lock()
-	defer shard.mu.Unlock()
+func (at *gate) lastMoved() time.Time {
+	at.bucket.mu.Lock()
+	defer at.bucket.mu.Unlock()
 	return at.moved
 }
 
 // cancel takes a waiter out of the queue, unless it has the turn already.
-func (g *gates) cancel(at *gate, id string, turn chan struct{}) bool {
-	shard := g.shard(id)
-	shard.mu.Lock()
-	defer shard.mu.Unlock()
+func (at *gate) cancel(turn chan struct{}) bool {
+	at.bucket.mu.Lock()
+	defer at.bucket.mu.Unlock()
 	i := slices.Index(at.waiting, turn)
 	if i < 0 {
 		return false
@@ -115,29 +115,27 @@ func (g *gates) cancel(at *gate, id string, turn chan struct{}) bool {
 	return true
 }
 
-// leave gives the turn to the next in line.
-func (g *gates) leave(at *gate, id string) {
-	shard := g.shard(id)
-	shard.mu.Lock()
-	defer shard.mu.Unlock()
+// leave gives the turn to the next in line, with what was committed, if anything was, and the tick of
+// when its write began.
+func (at *gate) leave(committed *state, began int64) {
+	b := at.bucket
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if len(at.waiting) > 0 {
+		if committed != nil {
+			latest := *committed
+			at.latest, at.tick, at.moved = &latest, began, time.Now()
+		}
+		at.handed = true
 		close(at.waiting[0])
 		at.waiting = slices.Delete(at.waiting, 0, 1)
 		return
 	}
-	delete(shard.open, id)
+	link := &b.first
+	for *link != at {
+		link = &(*link).next
+	}
+	*link = at.next
 	*at = gate{waiting: at.waiting[:0]}
 	gatePool.Put(at)
-}
-
-// committed records what a commit left in the store, for the next in line, and when its write began:
-// whoever had loaded the record before that has an older one.
-func (g *gates) committed(at *gate, id string, s state, began int64) {
-	at.latest, at.tick = s, began
-	shard := g.shard(id)
-	shard.mu.Lock()
-	defer shard.mu.Unlock()
-	if len(at.waiting) > 0 {
-		at.moved = time.Now()
-	}
 }

@@ -34,19 +34,19 @@ func TestGateOrder(t *testing.T) {
 					return
 				}
 				order = append(order, i) // the turn guards it
-				g.leave(at, "id")
+				at.leave(nil, 0)
 			})
 			synctest.Wait()
 		}
-		g.leave(first, "id")
+		first.leave(nil, 0)
 		wg.Wait()
 		for i, got := range order {
 			if got != i {
 				t.Fatalf("order %v", order)
 			}
 		}
-		for i := range g.shards {
-			if len(g.shards[i].open) > 0 {
+		for i := range g.buckets {
+			if g.buckets[i].first != nil {
 				t.Error("a gate is left")
 			}
 		}
@@ -63,17 +63,26 @@ func TestGateTimeout(t *testing.T) {
 		}
 		start := time.Now()
 		done := make(chan error)
-		go func() {
-			_, err := g.enter(newLimit(t.Context(), time.Second, true), "id", time.Second)
-			done <- err
-		}()
-		synctest.Wait()
+		var next *gate
+		for i := range 2 {
+			go func() {
+				at, err := g.enter(newLimit(t.Context(), time.Second, true), "id", time.Second)
+				if i == 0 {
+					next = at // and keep the turn
+				}
+				done <- err
+			}()
+			synctest.Wait()
+		}
 		time.Sleep(900 * time.Millisecond)
-		g.committed(holder, "id", state{}, g.tick()) // something went forward
+		holder.leave(&state{}, g.tick()) // something went forward
+		if err := <-done; err != nil || time.Since(start) != 900*time.Millisecond {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
 		if err := <-done; !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 1900*time.Millisecond {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
-		g.leave(holder, "id")
+		next.leave(nil, 0)
 		if _, err := g.enter(newLimit(t.Context(), time.Second, true), "id", time.Second); err != nil {
 			t.Errorf("the gate is stuck: %v", err)
 		}
@@ -90,19 +99,18 @@ func TestGateHandsOver(t *testing.T) {
 		}
 		go func() {
 			time.Sleep(900 * time.Millisecond)
-			g.committed(holder, "id", state{id: "committed"}, g.tick())
-			g.leave(holder, "id")
+			holder.leave(&state{id: "committed"}, g.tick())
 		}()
 		time.Sleep(time.Millisecond)
 		l := newLimit(t.Context(), time.Second, true)
 		at, err := g.enter(l, "id", time.Second)
-		if err != nil || at.latest.id != "committed" || at.tick == 0 {
-			t.Fatalf("%v, got %q", err, at.latest.id)
+		if err != nil || at.latest == nil || at.latest.id != "committed" || at.tick == 0 {
+			t.Fatalf("%v, got %v", err, at.latest)
 		}
 		if d, ok := l.Deadline(); !ok || time.Until(d) < 990*time.Millisecond {
 			t.Errorf("%v are left for the commit", time.Until(d))
 		}
-		g.leave(at, "id")
+		at.leave(nil, 0)
 	})
 }
 

@@ -179,26 +179,28 @@ func (x *exchange) setCookie(s *Session) {
 			h.Set("Cache-Control", "private")
 		}
 	}
-	for _, line := range h["Vary"] {
+	vary := h["Vary"]
+	if len(vary) == 0 {
+		s.vary[0] = "Cookie"
+		h["Vary"] = s.vary[:]
+		return
+	}
+	for _, line := range vary {
 		for name := range strings.SplitSeq(line, ",") {
 			if name = strings.TrimSpace(name); name == "*" || strings.EqualFold(name, "Cookie") {
 				return
 			}
 		}
 	}
-	if len(h["Vary"]) == 0 {
-		s.vary[0] = "Cookie"
-		h["Vary"] = s.vary[:]
-		return
-	}
 	h.Add("Vary", "Cookie")
 }
 
 // finish ends the exchange when the handler has returned, or has panicked.
 func (x *exchange) finish(returned bool) {
+	closed := false
 	defer func() { // also when a commit panics
 		x.finished.Store(true)
-		if s := x.session.Load(); s != nil {
+		if s := x.session.Load(); s != nil && !closed {
 			s.Close()
 		}
 	}()
@@ -215,6 +217,9 @@ func (x *exchange) finish(returned bool) {
 	case x.failed && !x.answered: // a handler recovered from a panic of the commit
 		x.fail(s, errNotSent)
 	case late && !x.failed:
+		if closed = s.closeIdle(); closed {
+			return
+		}
 		err := s.commit(nil)
 		if errors.Is(err, ErrEnded) && s.Err() == nil {
 			s.reportDropped()

@@ -71,8 +71,8 @@ func (m *Manager) listed(ctx context.Context, e Entry) (state, bool) {
 	if e.Record.Version == "" {
 		return state{}, false
 	}
-	var st state
-	err := m.decode(ctx, e.ID, e.Record, &st)
+	st := state{id: e.ID, rec: e.Record}
+	err := m.decode(ctx, &st)
 	now := m.now()
 	return st, err == nil && now.Before(e.Record.Expires) && now.Before(st.rec.Deadline)
 }
@@ -209,9 +209,9 @@ func (m *Manager) revoke(ctx context.Context, owner string, e Entry, keep []stri
 		return m.endNext(limit, e.ID)
 	}
 	hash := hexDigest(owner)
-	var st state
+	st := state{id: e.ID, rec: e.Record}
 	switch {
-	case m.decode(ctx, e.ID, e.Record, &st) != nil: // another process may be able to read it
+	case m.decode(ctx, &st) != nil: // another process may be able to read it
 		return m.endCommitting(limit, e.ID, &state{id: e.ID, rec: e.Record}, hash)
 	case st.doc.meta.sealed:
 		next := string(st.doc.meta.text(metaNext))

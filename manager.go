@@ -84,32 +84,34 @@ func (m *Manager) load(ctx context.Context, id string, st *state) error {
 
 // loadAt is load for a caller that knows what time it is.
 func (m *Manager) loadAt(ctx context.Context, id string, st *state, now time.Time) error {
-	rec, err := m.store.Load(ctx, id)
-	if err != nil {
+	var err error
+	if st.rec, err = m.store.Load(ctx, id); err != nil {
+		st.rec = Record{}
 		return err
 	}
-	if m.decode(ctx, id, rec, st) != nil {
+	st.id = id
+	if m.decode(ctx, st) != nil {
 		*st = state{}
 		return errUnreadable
 	}
-	if !now.Before(st.rec.Deadline) || !now.Before(rec.Expires) {
+	left := st.rec.Expires.Sub(now)
+	if left <= 0 || now.UnixMicro() >= st.doc.meta.deadline {
 		*st = state{}
 		return ErrNotFound
 	}
-	st.due = m.due(rec.Expires, now)
+	st.due = m.due(left)
 	return nil
 }
 
-// decode slices a record, and fills in what a store may leave out.
-func (m *Manager) decode(ctx context.Context, id string, rec Record, st *state) error {
-	if err := m.bounds.decode(rec.Data, &st.doc); err != nil {
-		if m.reported.first(id) {
-			m.log(ctx, slog.LevelError, "stored record reads as no session", publicID(id), &DecodeError{Err: err})
+// decode slices the record of st, and fills in what a store may leave out.
+func (m *Manager) decode(ctx context.Context, st *state) error {
+	if err := m.bounds.decode(st.rec.Data, &st.doc); err != nil {
+		if m.reported.first(st.id) {
+			m.log(ctx, slog.LevelError, "stored record reads as no session", publicID(st.id), &DecodeError{Err: err})
 		}
 		return err
 	}
-	st.id, st.rec, st.due = id, rec, false
-	if st.doc.meta.owner != nil && rec.Owner == "" {
+	if st.doc.meta.owner != nil && st.rec.Owner == "" {
 		st.rec.Owner = hexDigest(string(st.doc.meta.owner))
 	}
 	st.rec.Deadline = timeOf(st.doc.meta.deadline)

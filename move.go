@@ -16,19 +16,20 @@ func (c *commit) move() (result, error) {
 		if c.overdue() {
 			return result{}, errGone
 		}
-		next, _, err := c.build()
-		if err != nil {
+		if _, err := c.build(); err != nil {
 			return result{}, c.final(err)
 		}
+		next := &c.next
 		next.id = c.newID
 		seal := c.m.seal(&c.base, c.newID, next.rec.Owner)
-		next.rec.Version, err = c.m.store.Move(c.ctx, c.base.id, c.base.rec, seal, c.newID, next.rec)
+		version, err := c.m.store.Move(c.ctx, c.base.id, c.base.rec, seal, c.newID, next.rec)
 		if errors.Is(err, errors.ErrUnsupported) {
 			return c.sealThenCreate()
 		}
 		switch {
 		case err == nil:
-			return result{state: next, ticket: c.ticket, written: true}, nil
+			next.rec.Version = version
+			return result{ticket: c.ticket, written: true}, nil
 		case errors.Is(err, ErrNotFound):
 			return result{}, errGone
 		case isRefusal(err):
@@ -44,7 +45,8 @@ func (c *commit) move() (result, error) {
 			if errors.Is(err, ErrNotFound) {
 				err = errGone // it was there, since both were written together
 			}
-			return result{state: found, ticket: c.ticket, written: true}, err
+			*next = found
+			return result{ticket: c.ticket, written: true}, err
 		}
 	}
 }
@@ -56,15 +58,14 @@ func (c *commit) sealThenCreate() (result, error) {
 		if c.overdue() {
 			return result{}, errGone
 		}
-		next, _, err := c.build()
-		if err != nil {
+		if _, err := c.build(); err != nil {
 			return result{}, c.final(err)
 		}
-		next.id = c.newID
-		_, err = c.m.store.Replace(c.ctx, c.base.id, c.base.rec, c.m.seal(&c.base, c.newID, next.rec.Owner))
+		c.next.id = c.newID
+		_, err := c.m.store.Replace(c.ctx, c.base.id, c.base.rec, c.m.seal(&c.base, c.newID, c.next.rec.Owner))
 		switch {
 		case err == nil:
-			return c.createSealed(next)
+			return c.createSealed()
 		case errors.Is(err, ErrNotFound):
 			return result{}, errGone
 		case isRefusal(err):
@@ -73,7 +74,7 @@ func (c *commit) sealThenCreate() (result, error) {
 		if sealed, err := c.reloadSealed(try, err); err != nil {
 			return result{}, err
 		} else if sealed {
-			return c.createSealed(next)
+			return c.createSealed()
 		}
 	}
 }
@@ -81,12 +82,13 @@ func (c *commit) sealThenCreate() (result, error) {
 // createSealed creates the new record of a session whose old one is sealed. After a failure it is
 // not tried again unless the record can be seen: somebody may have found the new one and ended it, and
 // it must not come back.
-func (c *commit) createSealed(next state) (result, error) {
+func (c *commit) createSealed() (result, error) {
 	var err error
+	next := &c.next
 	c.sealed = true
 	next.rec.Version, err = c.m.store.Create(c.ctx, next.id, next.rec)
 	if err == nil {
-		return result{state: next, ticket: c.ticket, written: true}, nil
+		return result{ticket: c.ticket, written: true}, nil
 	}
 	failure := errorAt("commit: create record under the new ticket; the old one is dead", err)
 	if isRefusal(err) {
@@ -96,7 +98,8 @@ func (c *commit) createSealed(next state) (result, error) {
 	if errors.Is(err, ErrNotFound) {
 		return result{}, fmt.Errorf("%w: %w", ErrUnknownOutcome, failure)
 	}
-	return result{state: found, ticket: c.ticket, written: true}, err
+	*next = found
+	return result{ticket: c.ticket, written: true}, err
 }
 
 // reloadSealed gets the present record after moving it failed, and reports whether the seal of this

@@ -12,13 +12,13 @@ import (
 // record that it started from, and again to a newer one after a conflict.
 type operation struct {
 	kind   operationKind
+	format Format // of value
+	must   bool   // the commit must write, or know for certain that it would change nothing
 	name   string
-	value  []byte       // opSet: encoded, in format
-	format Format       // of value
+	value  []byte       // opSet: encoded
 	typ    reflect.Type // opSet: what value was encoded from
 	change func(*draft) error
 	login  *login
-	must   bool // the commit must write, or know for certain that it would change nothing
 }
 
 type operationKind uint8
@@ -52,7 +52,11 @@ func (op *operation) apply(d *draft) error {
 	case opClear:
 		d.clear()
 	case opChange:
-		return op.change(d)
+		changed := *d // so that the draft of a commit without such a change need not escape
+		if err := op.change(&changed); err != nil {
+			return err
+		}
+		*d = changed
 	case opLogin:
 		if before := d.meta.owner; before != nil && string(before) != op.login.owner {
 			d.clear() // what one owner left is none of the next one's business

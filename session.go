@@ -48,15 +48,17 @@ type Session struct {
 // changes is what a Session needs once something is changed.
 type changes struct {
 	ops  []operation
-	view draft // the document with the operations performed
-	gen  int   // counts the changes of view
+	view *draft // the document with the operations performed; nil until somebody looks at it
+	gen  int    // counts the changes of ops and of what they are based on
 
 	// Commits and sign-outs of this Session take turns.
 	busy    bool
 	waiting []chan struct{} // closed, the first first, to give the turn
 	past    int             // how many turns are over
 
-	first [1]operation // room for what is mostly all
+	first      [1]operation // room for what is mostly all
+	committing limit        // of the first commit
+	committed  bool         // committing is used
 }
 
 // changes returns the changes, which there are from now on. s.mu is held.
@@ -64,17 +66,30 @@ func (s *Session) changes() *changes {
 	if s.w == nil {
 		s.w = new(changes)
 		s.w.ops = s.w.first[:0]
-		s.w.view = draftOf(&s.doc)
 	}
 	return s.w
 }
 
 // view returns the document as this request sees it. s.mu is held.
 func (s *Session) view() *document {
-	if s.w != nil {
-		return &s.w.view.document
+	if s.w == nil || s.w.view == nil && len(s.w.ops) == 0 {
+		return &s.doc
 	}
-	return &s.doc
+	return &s.draft().document
+}
+
+// draft is view for whoever is about to change it. Where there is no view yet, what is pending is neither
+// code of the caller's nor can fail: whatever may be is performed when it is recorded, or by see. s.mu is held.
+func (s *Session) draft() *draft {
+	w := s.w
+	if w.view == nil {
+		d, err := applyAll(&s.doc, w.ops)
+		if err != nil {
+			s.failLocked(err)
+		}
+		w.view = &d
+	}
+	return w.view
 }
 
 func (s *Session) ops() []operation {
@@ -86,10 +101,14 @@ func (s *Session) ops() []operation {
 
 // setState makes st what this session builds on, and ops what is pending. The view follows at the
 // next call of see.
-func (s *Session) setState(st state, ops []operation) {
-	s.state = st
+func (s *Session) setState(st *state, ops []operation) {
+	s.state = *st
 	if s.w != nil {
-		s.w.ops, s.w.view = ops, draftOf(&s.doc)
+		s.w.ops, s.w.view = ops, nil
+		if len(ops) > 0 { // see runs code of the caller's, which may look at the session meanwhile
+			base := draftOf(&s.doc)
+			s.w.view = &base
+		}
 		s.w.gen++
 	}
 }
@@ -109,7 +128,7 @@ func (s *Session) see() {
 				s.failLocked(err)
 				return
 			}
-			s.w.view = d
+			s.w.view = &d
 			s.w.gen++
 			return
 		}
@@ -197,7 +216,7 @@ func (s *Session) ensureFor(detached bool) error {
 		s.wasOwned = s.doc.meta.owner != nil
 		s.loaded = true
 		if s.w != nil {
-			s.w.view = draftOf(&s.doc)
+			s.w.view = nil
 		}
 	case errors.Is(err, ErrNotFound):
 		s.begin()
@@ -213,7 +232,8 @@ func (s *Session) ensureFor(detached bool) error {
 
 // begin starts a session that has no record yet.
 func (s *Session) begin() {
-	s.setState(s.m.freshState(), nil)
+	fresh := s.m.freshState()
+	s.setState(&fresh, nil)
 	s.ticket = ""
 	s.loaded = true
 	s.gone, s.goneFirst, s.goneID, s.wasOwned = false, false, "", false
@@ -233,7 +253,8 @@ func (m *Manager) freshState() state {
 // pending operations that are given stay, for a session that a sign-in among them begins.
 func (s *Session) end(ops []operation) {
 	s.goneID = s.id
-	s.setState(s.m.freshState(), ops)
+	fresh := s.m.freshState()
+	s.setState(&fresh, ops)
 	s.gone, s.goneFirst, s.ticket, s.cookie = true, false, "", cookieKeep
 }
 
@@ -289,9 +310,11 @@ func (s *Session) write(op operation) {
 		}
 		w := s.changes()
 		if op.kind != opChange {
-			if err := op.apply(&w.view); err != nil {
-				s.failLocked(err)
-				return
+			if w.view != nil || op.kind == opSet && op.format != s.doc.format {
+				if err := op.apply(s.draft()); err != nil {
+					s.failLocked(err)
+					return
+				}
 			}
 			w.ops = append(w.ops, op)
 			w.gen++
@@ -299,7 +322,7 @@ func (s *Session) write(op operation) {
 		}
 		// Code of the caller's runs without s.mu, on a copy, and again if another goroutine came in
 		// between.
-		gen, d := w.gen, w.view
+		gen, d := w.gen, *s.draft()
 		d.fields, d.owned = slices.Clone(d.fields), true
 		err := s.unlocked(func() error { return op.apply(&d) })
 		if gen != w.gen || s.finished || s.gone {
@@ -312,7 +335,7 @@ func (s *Session) write(op operation) {
 			s.failLocked(err)
 			return
 		}
-		w.view = d
+		w.view = &d
 		w.ops = append(w.ops, op)
 		w.gen++
 		return

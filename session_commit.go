@@ -37,7 +37,6 @@ func (s *Session) commitPending(extra *operation) error {
 	if err != nil || !todo {
 		return err
 	}
-	c.ctx = newLimit(s.ctx, s.m.options.Timeout, true)
 	defer c.ctx.release()
 	res, err := c.run()
 	return s.conclude(&c, n, res, err, extra != nil)
@@ -160,11 +159,23 @@ func (s *Session) prepare(c *commit, extra *operation) (n int, todo bool, err er
 		ops = append(ops, *extra)
 	}
 	c.m, c.ops, c.base, c.tick = s.m, ops, s.state, s.tick
-	if !s.gone {
-		c.view, c.seen = s.w.view, n
-		c.view.owned = false // others go on with it
+	now, ticks := s.m.clocks()
+	c.now, c.ctx = now, s.commitLimit(ticks)
+	if s.w.view != nil && !s.gone {
+		s.w.view.owned = false // it goes on without this commit
+		c.view, c.seen = *s.w.view, n
 	}
 	return n, true, nil
+}
+
+// commitLimit returns the time limit of a commit that begins now, by the monotonic clock. s.mu is held.
+func (s *Session) commitLimit(now int64) *limit {
+	if w := s.w; !w.committed { // the first has no allocation of its own
+		w.committed = true
+		w.committing.init(s.ctx, now+int64(s.m.options.Timeout), true)
+		return &w.committing
+	}
+	return newLimit(s.ctx, s.m.options.Timeout, true)
 }
 
 // touch slides the idle timeout, if that is due, once. Its failure is to be reported and is no
@@ -200,7 +211,7 @@ func (s *Session) conclude(c *commit, n int, res result, err error, extra bool) 
 		return err
 	}
 	wasPersistent := s.doc.persistent() && s.rec.Version != ""
-	s.setState(res.state, s.w.ops[min(n, len(s.w.ops)):])
+	s.setState(&c.next, s.w.ops[min(n, len(s.w.ops)):])
 	s.wasOwned = s.doc.meta.owner != nil
 	if res.written {
 		s.tick = s.m.gates.tick()
@@ -321,6 +332,17 @@ func (s *Session) Close() {
 	if s.w != nil {
 		s.w.ops = nil
 	}
+}
+
+// closeIdle is Close if there is nothing to commit, and nothing to report either.
+func (s *Session) closeIdle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.w != nil || s.err != nil || s.dropped || s.due {
+		return false
+	}
+	s.finished = true
+	return true
 }
 
 // reportDropped logs that changes went nowhere because the session had ended.

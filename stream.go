@@ -8,7 +8,7 @@ func (s *Session) KeepAlive() error {
 	return s.renewed(func() error {
 		if now := s.m.now(); !now.Before(timeOf(s.doc.meta.deadline)) {
 			return ErrEnded
-		} else if !s.m.due(s.rec.Expires, now) {
+		} else if !s.m.due(s.rec.Expires.Sub(now)) {
 			return nil
 		}
 		return s.m.touch(s.ctx, &s.state)
@@ -27,7 +27,7 @@ func (s *Session) Reload() error {
 		tick := s.m.gates.tick()
 		switch {
 		case err == nil && !present.doc.meta.sealed:
-			s.setState(present, s.w.ops)
+			s.setState(&present, s.w.ops)
 			s.tick = tick
 			s.wasOwned = present.doc.meta.owner != nil
 			s.see()
