@@ -28,6 +28,8 @@ Stores are named by URL:
     memory:              the memory of one process; its sessions end with it
     file:./folder        files, in a folder below the working directory
     file:///var/folder   files, in a folder by its full path
+    cachelib:///folder   the files of Flask-Session's types filesystem and cachelib; it can be
+                         swept, and neither list nor revoke
     redis://HOST:PORT/DB rediss://HOST:PORT/DB
                          Redis or Valkey; with ?cluster=true a Cluster, with
                          ?sentinel_master=NAME what a Sentinel watches

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/stores/cachelibstore"
 	"github.com/cloakroom-go/cloakroom/stores/filestore"
 	"github.com/cloakroom-go/cloakroom/stores/memcachedstore"
 	"github.com/cloakroom-go/cloakroom/stores/memstore"
@@ -25,6 +26,7 @@ const defaultStore = "file:./cloakroom-data"
 func openers() []storeurl.Opener {
 	return []storeurl.Opener{
 		memstore.Opener(),
+		cachelibstore.Opener(),
 		filestore.Opener(),
 		memcachedstore.Opener(),
 		redisstore.Opener(),
@@ -62,11 +64,11 @@ func mustExist(rawURL string) error {
 	return nil // opening says what else may be wrong
 }
 
-// folderOf returns the folder of a file URL, or "" for any other or a malformed one.
+// folderOf returns the folder of a file or cachelib URL, or "" for any other or a malformed one.
 func folderOf(rawURL string) string {
 	u, err := url.Parse(rawURL)
 	switch {
-	case err != nil || u.Scheme != "file":
+	case err != nil || u.Scheme != "file" && u.Scheme != "cachelib":
 		return ""
 	case u.Opaque == "":
 		return u.Path
