@@ -14,6 +14,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/stores/filestore"
 	"github.com/cloakroom-go/cloakroom/stores/memcachedstore"
 	"github.com/cloakroom-go/cloakroom/stores/memstore"
+	"github.com/cloakroom-go/cloakroom/stores/mongostore"
 	"github.com/cloakroom-go/cloakroom/stores/redisstore"
 	"github.com/cloakroom-go/cloakroom/storeurl"
 )
@@ -27,6 +28,7 @@ func openers() []storeurl.Opener {
 		memstore.Opener(),
 		filestore.Opener(),
 		memcachedstore.Opener(),
+		mongostore.Opener(),
 		redisstore.Opener(),
 	}
 }
