@@ -3,6 +3,7 @@
 package mongo
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"flag"
@@ -10,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,12 +59,28 @@ func place(t testing.TB, rawURL string) string {
 	return with(t, rawURL, "collection", fmt.Sprintf("cloakroom_test_%s_%x", run, sum[:8]))
 }
 
+// parts returns what a URL says to the driver, and to the store.
+func parts(t testing.TB, rawURL string) (server, database, collection string) {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	database, collection = cmp.Or(strings.Trim(u.Path, "/"), "flask_session"), cmp.Or(q.Get("collection"), "sessions")
+	q.Del("collection")
+	q.Del("prefix")
+	u.RawQuery = q.Encode()
+	return u.String(), database, collection
+}
+
 // run tells the runs of these tests on a given server apart.
 var run = strconv.FormatInt(time.Now().UnixNano(), 36)
 
-// patient has a client that waits for a server as slow as FerretDB with a proxy before it.
+// patient has a client that waits for a server as slow as FerretDB with a proxy before it. When it does not get through to
+// look at the server in time, it also breaks off what is under way.
 func patient(t testing.TB, rawURL string) string {
-	return with(t, rawURL, "serverSelectionTimeoutMS", strconv.FormatInt(servers.Patience.Milliseconds(), 10))
+	ms := strconv.FormatInt(servers.Patience.Milliseconds(), 10)
+	return with(t, with(t, rawURL, "serverSelectionTimeoutMS", ms), "connectTimeoutMS", ms)
 }
 
 // open opens a store by URL, until the test ends.

@@ -10,12 +10,13 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 )
 
-// Codes of the server's refusals that wrote nothing.
+// Codes of the server's answers.
 const (
-	codeTooLarge  = 10334 // BSONObjectTooLarge
-	codeDiskFull  = 14031 // OutOfDiskSpace
+	codeTooLarge  = 10334 // BSONObjectTooLarge: nothing was written
+	codeDiskFull  = 14031 // OutOfDiskSpace: nothing was written
 	codeDuplicate = 11000 // DuplicateKey
 
+	codeInternal            = 1 // InternalError, as FerretDB answers to many things
 	codeCommandNotSupported = 115
 	codeNotImplemented      = 238 // as FerretDB answers to what it does not know
 	codeIndexOptions        = 85  // IndexOptionsConflict: the same index is there otherwise

@@ -58,7 +58,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	byExpiry := bson.D{{Key: fieldExpires, Value: 1}}
 	err := s.index(ctx, byID, options.Index().SetUnique(true))
 	switch {
-	case hasCode(err, codeDuplicate):
+	case s.refusedDuplicates(ctx, err):
 		return fmt.Errorf("the index on %s: %w: see Store.RemoveDuplicates", fieldID, ErrDuplicates)
 	case hasCode(err, codeIndexOptions), hasCode(err, codeIndexKeySpecs):
 		return fmt.Errorf("there is an index on %s that is not unique, or otherwise: drop it first", fieldID)
@@ -76,6 +76,18 @@ func (s *Store) migrate(ctx context.Context) error {
 		return described("the index on "+fieldOwner, err)
 	}
 	return nil
+}
+
+// refusedDuplicates reports whether a unique index was refused for duplicates, also by a server that says so otherwise.
+func (s *Store) refusedDuplicates(ctx context.Context, err error) bool {
+	if hasCode(err, codeDuplicate) {
+		return true
+	}
+	if !hasCode(err, codeInternal) {
+		return false
+	}
+	ids, err := s.duplicates(ctx)
+	return err == nil && len(ids) > 0
 }
 
 func (s *Store) index(ctx context.Context, keys bson.D, opts *options.IndexOptionsBuilder) error {
