@@ -65,7 +65,7 @@ func TestLayout(t *testing.T) {
 		t.Errorf("a record has the fields %q", got)
 	}
 	for _, e := range d {
-		ok := true
+		var ok bool
 		switch v := e.Value.(type) {
 		case bson.ObjectID:
 			ok = e.Key == "_id"
@@ -75,8 +75,6 @@ func TestLayout(t *testing.T) {
 			ok = e.Key == "val" && v.Subtype == 0 && string(v.Data) == "first"
 		case bson.DateTime:
 			ok = e.Key == "expiration" && int64(v) == r.Expires.UnixMilli()
-		default:
-			ok = false
 		}
 		if !ok {
 			t.Errorf("%s is %T %v", e.Key, e.Value, e.Value)
