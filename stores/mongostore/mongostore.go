@@ -63,8 +63,9 @@ type Options struct {
 	// Prefix begins all ids in the collection. The default is "session:", as that of Flask-Session.
 	Prefix string
 
-	// ReadConcern is how well confirmed what is read must be. The default is majority. With less, a record
-	// may be read that a failover then takes back.
+	// ReadConcern is how well confirmed what is read must be. The default is majority with a WriteConcern of the
+	// majority, and local with any other: majority reads would not see the store's own writes, and are an
+	// error then. With less than majority, a record may be read that a failover then takes back.
 	ReadConcern *readconcern.ReadConcern
 
 	// WriteConcern is how many servers must have a write before it is acknowledged. The default is the
@@ -132,11 +133,15 @@ func (o *Options) fill() error {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.ReadConcern == nil {
-		o.ReadConcern = readconcern.Majority()
-	}
 	if o.WriteConcern == nil {
 		o.WriteConcern = writeconcern.Majority()
+	}
+	confirmed := o.WriteConcern.W == writeconcern.WCMajority
+	switch {
+	case o.ReadConcern == nil && confirmed:
+		o.ReadConcern = readconcern.Majority()
+	case o.ReadConcern == nil:
+		o.ReadConcern = readconcern.Local()
 	}
 	switch {
 	case len(o.Database) > 63 || strings.ContainsAny(o.Database, "/\\. \"$*<>:|?\x00"):
@@ -149,6 +154,8 @@ func (o *Options) fill() error {
 		return fmt.Errorf("mongostore: Options.Prefix is %q, want printable ASCII", o.Prefix)
 	case !o.WriteConcern.Acknowledged():
 		return errors.New("mongostore: Options.WriteConcern is unacknowledged: nobody would know whether a session was stored")
+	case !confirmed && (o.ReadConcern.Level == "majority" || o.ReadConcern.Level == "snapshot"):
+		return fmt.Errorf("mongostore: Options.ReadConcern is %s, which does not see what Options.WriteConcern acknowledges: it is not the majority", o.ReadConcern.Level)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/cloakroom-go/cloakroom"
@@ -50,7 +51,9 @@ func TestNewErrors(t *testing.T) {
 		{Options{Prefix: strings.Repeat("p", 201)}, "Options.Prefix has 201 bytes"},
 		{Options{Prefix: "a\nb"}, "Options.Prefix"},
 		{Options{Prefix: "\xff"}, "Options.Prefix"},
-		{Options{WriteConcern: writeconcern.Unacknowledged()}, "Options.WriteConcern"},
+		{Options{WriteConcern: writeconcern.Unacknowledged()}, "Options.WriteConcern is unacknowledged"},
+		{Options{WriteConcern: writeconcern.W1(), ReadConcern: readconcern.Majority()}, "Options.ReadConcern is majority"},
+		{Options{WriteConcern: writeconcern.Journaled(), ReadConcern: readconcern.Snapshot()}, "Options.ReadConcern is snapshot"},
 	} {
 		if s, err := New(c, tt.opts); err == nil || s != nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%+v: %v, want an error with %q", tt.opts, err, tt.want)
@@ -70,6 +73,10 @@ func TestDefaults(t *testing.T) {
 	o := Options{}
 	if err := o.fill(); err != nil || o.ReadConcern.Level != "majority" || o.WriteConcern.W != "majority" || o.Now == nil {
 		t.Errorf("the defaults are %+v, %v", o, err)
+	}
+	o = Options{WriteConcern: writeconcern.W1()}
+	if err := o.fill(); err != nil || o.ReadConcern.Level != "local" {
+		t.Errorf("with w=1 the read concern is %+v, %v", o.ReadConcern, err)
 	}
 }
 

@@ -77,6 +77,7 @@ func TestParseErrors(t *testing.T) {
 		{"mongodb://h/a/b", `database is "a/b"`},
 		{"mongodb://h/a.b", "Options.Database"},
 		{"mongodb://h/?w=0", "Options.WriteConcern"},
+		{"mongodb://h/?w=1&readConcernLevel=majority", "Options.ReadConcern"},
 		{"mongodb://h/?readPreference=secondary", "readPreference is secondary"},
 		{"mongodb://h/?readPreference=no", "read preference"},
 		{"mongodb://h/?maxPoolSize=x", "maxpoolsize"},
