@@ -12,17 +12,27 @@ require (
 
 require (
 	github.com/cloakroom-go/cloakroom/stores/memcachedstore v0.0.0-00010101000000-000000000000
+	github.com/cloakroom-go/cloakroom/stores/mongostore v0.0.0-00010101000000-000000000000
 	github.com/cloakroom-go/cloakroom/stores/redisstore v0.0.0-00010101000000-000000000000
+	go.mongodb.org/mongo-driver/v2 v2.10.0
 )
 
 require (
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
+	github.com/klauspost/compress v1.20.3 // indirect
 	github.com/redis/rueidis v1.0.79 // indirect
+	github.com/xdg-go/scram v1.4.0 // indirect
+	github.com/xdg-go/stringprep v1.0.4 // indirect
+	github.com/youmark/pkcs8 v0.0.0-20240726163527-a2c0da244d78 // indirect
+	golang.org/x/crypto v0.54.0 // indirect
+	golang.org/x/sync v0.22.0 // indirect
 	golang.org/x/sys v0.47.0 // indirect
+	golang.org/x/text v0.41.0 // indirect
 )
 
 replace (
 	github.com/cloakroom-go/cloakroom => ../
 	github.com/cloakroom-go/cloakroom/stores/memcachedstore => ../stores/memcachedstore
+	github.com/cloakroom-go/cloakroom/stores/mongostore => ../stores/mongostore
 	github.com/cloakroom-go/cloakroom/stores/redisstore => ../stores/redisstore
 )

@@ -35,6 +35,8 @@ Stores are named by URL:
                          ?sentinel_master=NAME what a Sentinel watches
     memcached://HOST:PORT,HOST:PORT
                          memcached, on one server or several; it can neither list nor revoke
+    mongodb://HOST:PORT/DB mongodb+srv://NAME/DB
+                         MongoDB; with ?collection=NAME another collection than sessions
 
 Exit codes: 0 all went well, 1 something failed, 2 the command was called wrongly.
 `

@@ -15,6 +15,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/stores/filestore"
 	"github.com/cloakroom-go/cloakroom/stores/memcachedstore"
 	"github.com/cloakroom-go/cloakroom/stores/memstore"
+	"github.com/cloakroom-go/cloakroom/stores/mongostore"
 	"github.com/cloakroom-go/cloakroom/stores/redisstore"
 	"github.com/cloakroom-go/cloakroom/storeurl"
 )
@@ -29,6 +30,7 @@ func openers() []storeurl.Opener {
 		cachelibstore.Opener(),
 		filestore.Opener(),
 		memcachedstore.Opener(),
+		mongostore.Opener(),
 		redisstore.Opener(),
 	}
 }
