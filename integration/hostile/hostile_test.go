@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -160,14 +159,14 @@ func send(d *demotest.Demo, raw []byte) (status int, header http.Header, err err
 	if _, err := conn.Write(raw); err != nil {
 		return 0, http.Header{}, nil // it did not want to read on
 	}
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	method, _, _ := strings.Cut(string(raw), " ")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
 	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
 		return 0, nil, err
 	}
 	if err != nil {
 		return 0, http.Header{}, nil
 	}
-	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, resp.Body)
+	_ = resp.Body.Close()
 	return resp.StatusCode, resp.Header, nil
 }
