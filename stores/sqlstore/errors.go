@@ -18,6 +18,11 @@ const (
 	maxTries = 12
 	minPause = 2 * time.Millisecond
 	maxPause = 100 * time.Millisecond
+
+	// A database with one writer at a time keeps nobody's place in a queue, so whoever waits asks often, and until the
+	// context ends or about ten seconds have passed.
+	oneWriterTries = 4000
+	oneWriterPause = 3 * time.Millisecond
 )
 
 // retry calls write until it does not fail with an error after which nothing was written and which may pass. The last
@@ -33,18 +38,21 @@ func (s *Store) retry(ctx context.Context, write func() error) error {
 	}
 	for try := 1; ; try++ {
 		err := write()
-		if err == nil || !s.transient(err) || !pause(ctx, try) {
+		if err == nil || !s.transient(err) || !s.pause(ctx, try) {
 			return err
 		}
 	}
 }
 
 // pause waits after a try, longer after each, and reports whether there may be another.
-func pause(ctx context.Context, try int) bool {
-	if try >= maxTries {
+func (s *Store) pause(ctx context.Context, try int) bool {
+	d, most := min(minPause<<min(try-1, 16), maxPause), maxTries
+	if s.d.oneWriter() {
+		d, most = oneWriterPause, oneWriterTries
+	}
+	if try >= most {
 		return false
 	}
-	d := min(minPause<<(try-1), maxPause)
 	select {
 	case <-time.After(d/2 + rand.N(d)):
 		return true

@@ -162,9 +162,9 @@ func makeFile(name string) error {
 	return f.Close()
 }
 
-// busyTimeout is how long SQLite waits for a lock by itself, in milliseconds. It does not look at the context then, so
-// that is short; the store tries again.
-const busyTimeout = "250"
+// busyTimeout is how long SQLite waits for a lock by itself, in milliseconds. It does not look at the context then,
+// and sleeps longer and longer, so that is short: the store tries again.
+const busyTimeout = "10"
 
 func (sqlite) dsn(driver string, u *url.URL, q *storeurl.Query) (source, error) {
 	journal := q.OneOf("journal", "wal", "delete", "truncate", "persist")

@@ -250,7 +250,7 @@ func (s *Store) query(ctx context.Context, st *statement, a *args, each func(sca
 		if err == nil || begun || ctx.Err() != nil {
 			return err
 		}
-		if transient := s.transient(err); !transient && try > 1 || transient && !pause(ctx, try) {
+		if transient := s.transient(err); !transient && try > 1 || transient && !s.pause(ctx, try) {
 			return err
 		}
 	}
