@@ -112,4 +112,3 @@ func TestOutside(t *testing.T) {
 		})
 	}
 }
-

@@ -45,7 +45,7 @@ func child(rawURL, cookie string) error {
 	if err != nil {
 		return err
 	}
-	return add(s, cookie, 5, 50)
+	return add(s, cookie, 2, 125)
 }
 
 // add makes requests from so many goroutines, so many each.

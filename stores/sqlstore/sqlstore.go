@@ -266,6 +266,16 @@ func (s *Store) queries(ctx context.Context, owner bool) (*queries, error) {
 	return s.look(ctx)
 }
 
+// inspect asks the dialect what the table has.
+func (s *Store) inspect(ctx context.Context) (shape, error) {
+	for try := 1; ; try++ {
+		sh, err := s.d.inspect(ctx, s)
+		if err == nil || !s.transient(err) || !s.pause(ctx, try) {
+			return sh, err
+		}
+	}
+}
+
 // look looks at the table.
 func (s *Store) look(ctx context.Context) (*queries, error) {
 	s.mu.Lock()
@@ -274,7 +284,7 @@ func (s *Store) look(ctx context.Context) (*queries, error) {
 	if closed {
 		return nil, ErrClosed
 	}
-	shape, err := s.d.inspect(ctx, s)
+	shape, err := s.inspect(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("look at the table: %w", err)
 	}

@@ -20,7 +20,7 @@ func (s *Store) CreateTable(ctx context.Context) error {
 // while, in which PostgreSQL lets nobody write.
 func (s *Store) Migrate(ctx context.Context) error {
 	err := func() error {
-		shape, err := s.d.inspect(ctx, s)
+		shape, err := s.inspect(ctx)
 		if err != nil {
 			return err
 		}
