@@ -30,7 +30,8 @@ type source struct {
 // [MySQL], "sqlite" (modernc.org/sqlite) or "sqlite3" (mattn/go-sqlite3) for [SQLite].
 //
 //   - sqlite:///var/lib/app/sessions.db, sqlite:sessions.db relative to the working folder, sqlite::memory:. The file is
-//     made for its user alone. journal=wal is the default, or delete, truncate, persist; synchronous=full, or normal.
+//     made for its user alone. journal=wal is the default, or delete, truncate, persist; synchronous=full, or normal or
+//     off, which lose the latest writes in a power failure.
 //   - postgres://user:password@host:5432/database, also postgresql:. What pgx and lib/pq know may follow: sslmode,
 //     sslrootcert, sslcert, sslkey, host, port, user, connect_timeout (2 seconds unless given), application_name,
 //     target_session_attrs, timezone, search_path, options, default_query_exec_mode.
@@ -163,12 +164,18 @@ func makeFile(name string) error {
 }
 
 // busyTimeout is how long SQLite waits for a lock by itself, in milliseconds. It does not look at the context then,
-// and sleeps longer and longer, so that is short: the store tries again.
-const busyTimeout = "10"
+// and sleeps longer and longer, so that is short: the store tries again. Without a write-ahead log it is longer, for
+// committing waits for those who read, and has to be done all over when it does not get there.
+func busyTimeout(journal string) string {
+	if journal == "wal" {
+		return "10"
+	}
+	return "60"
+}
 
 func (sqlite) dsn(driver string, u *url.URL, q *storeurl.Query) (source, error) {
 	journal := q.OneOf("journal", "wal", "delete", "truncate", "persist")
-	synchronous := q.OneOf("synchronous", "full", "normal")
+	synchronous := q.OneOf("synchronous", "full", "normal", "off")
 	name := u.Path
 	if u.Opaque != "" {
 		var err error
@@ -191,9 +198,9 @@ func (sqlite) dsn(driver string, u *url.URL, q *storeurl.Query) (source, error) 
 	}
 	switch driver {
 	case "sqlite":
-		src.dsn = where + "?_pragma=busy_timeout(" + busyTimeout + ")&_pragma=journal_mode(" + journal + ")&_pragma=synchronous(" + synchronous + ")"
+		src.dsn = where + "?_pragma=busy_timeout(" + busyTimeout(journal) + ")&_pragma=journal_mode(" + journal + ")&_pragma=synchronous(" + synchronous + ")"
 	case "sqlite3":
-		src.dsn = where + "?_busy_timeout=" + busyTimeout + "&_journal_mode=" + journal + "&_synchronous=" + synchronous
+		src.dsn = where + "?_busy_timeout=" + busyTimeout(journal) + "&_journal_mode=" + journal + "&_synchronous=" + synchronous
 	default:
 		return source{}, unknownDriver(driver, "sqlite or sqlite3")
 	}
