@@ -127,7 +127,7 @@ var (
 // onAll runs a test on every database that several connections can use.
 func onAll(t *testing.T, test func(t *testing.T, rawURL string)) {
 	t.Run("SQLite", func(t *testing.T) { test(t, sqliteFile(t)) })
-	t.Run("SQLite without WAL", func(t *testing.T) { test(t, sqliteFile(t)+"?journal=delete") })
+	t.Run("SQLite without WAL", func(t *testing.T) { test(t, sqliteFile(t)+"?journal=delete&synchronous=off") })
 	for name, start := range databases {
 		t.Run(name, func(t *testing.T) { test(t, start(t, servers.SQLOptions{}).URL(t)) })
 	}

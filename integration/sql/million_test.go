@@ -95,7 +95,6 @@ func TestMillion(t *testing.T) {
 			if err := sweeping.Close(); err != nil {
 				t.Error(err)
 			}
-			after := sweepable(t, db)
 			longest := sent{}
 			for _, s := range r.sent {
 				if strings.HasPrefix(s.text, "DELETE") && s.rows > 1 {
@@ -109,8 +108,8 @@ func TestMillion(t *testing.T) {
 			}
 			t.Logf("the longest statement of a sweep took %v for %d rows", longest.took, longest.rows)
 			var left int
-			if err := db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM sessions").Scan(&left); err != nil || left-after != million/2+1 {
-				t.Errorf("%d live sessions are left, want %d; %v", left-after, million/2+1, err)
+			if err := db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM sessions WHERE expiry > '"+time.Now().UTC().Format("2006-01-02 15:04:05")+"'").Scan(&left); err != nil || left != million/2+1 {
+				t.Errorf("%d live sessions are left, want %d; %v", left, million/2+1, err)
 			}
 		})
 	}

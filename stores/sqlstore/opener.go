@@ -42,7 +42,7 @@ type source struct {
 //
 //   - create=auto, the default, makes the table if it is missing; never does not.
 //   - layout=flask_postgres, zone=NAME, prefix=TEXT, schema=NAME, table=NAME: the options of these names.
-//   - max_conns=N: how many connections there may be; 25, and 8 for SQLite, unless given.
+//   - max_conns=N: how many connections there may be; 10, and 8 for SQLite, unless given.
 //   - migrate=true calls [Store.Migrate].
 //   - prepare=off is [Options.NoPrepare].
 //   - sweep_every=N, sweep_interval=DURATION: the options of these names.
@@ -215,7 +215,12 @@ func unknownDriver(driver, want string) error {
 var postgresParameters = []string{"sslmode", "sslrootcert", "sslcert", "sslkey", "host", "port", "user", "connect_timeout",
 	"application_name", "target_session_attrs", "timezone", "search_path", "options", "default_query_exec_mode"}
 
-const connectSeconds = 2
+// serverConns is few, since a server answers many requests on each, and connections cost more than what they would save: when
+// fifty requests come at once to a busy machine, opening a connection for each takes longer than they may.
+const (
+	connectSeconds = 2
+	serverConns    = 10
+)
 
 func (postgres) dsn(driver string, u *url.URL, q *storeurl.Query) (source, error) {
 	values := url.Values{}
@@ -235,7 +240,7 @@ func (postgres) dsn(driver string, u *url.URL, q *storeurl.Query) (source, error
 	}
 	dsn := *u
 	dsn.Scheme, dsn.RawQuery = "postgres", strings.ReplaceAll(values.Encode(), "+", "%20") // where a plus is a plus
-	return source{dsn: dsn.String(), maxConns: 25}, nil
+	return source{dsn: dsn.String(), maxConns: serverConns}, nil
 }
 
 func (mysql) dsn(driver string, u *url.URL, q *storeurl.Query) (source, error) {
@@ -277,5 +282,5 @@ func (mysql) dsn(driver string, u *url.URL, q *storeurl.Query) (source, error) {
 	if password != "" {
 		user += ":" + password
 	}
-	return source{dsn: user + "@" + address + "/" + url.PathEscape(database) + "?" + values.Encode(), maxConns: 25}, nil
+	return source{dsn: user + "@" + address + "/" + url.PathEscape(database) + "?" + values.Encode(), maxConns: serverConns}, nil
 }
