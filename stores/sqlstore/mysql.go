@@ -123,9 +123,6 @@ func (mysql) inspect(ctx context.Context, s *Store) (shape, error) {
 	if err := rows.Err(); err != nil {
 		return shape{}, err
 	}
-	if len(columns) == 0 {
-		return shape{}, errors.New("there is no such table, or no right to use it")
-	}
 	return sh, missing(columns, "id")
 }
 
@@ -145,19 +142,10 @@ func (d mysql) create(s *Store) []string {
 }
 
 func (d mysql) migrate(ctx context.Context, s *Store, shape shape) ([]string, error) {
-	rows, err := s.db.QueryContext(ctx, "SELECT LOWER(COLUMN_NAME) FROM information_schema.STATISTICS"+
+	indexed, err := s.columnsBy(ctx, "SELECT COLUMN_NAME FROM information_schema.STATISTICS"+
 		" WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? AND SEQ_IN_INDEX = 1", nullable(s.opts.Schema), s.opts.Table)
 	if err != nil {
 		return nil, err
-	}
-	defer rows.Close() //nolint:errcheck // Err says what went wrong
-	indexed := map[string]bool{}
-	for rows.Next() {
-		var column string
-		if err := rows.Scan(&column); err != nil {
-			return nil, err
-		}
-		indexed[column] = true
 	}
 	var list []string
 	if !shape.owner {
@@ -169,5 +157,5 @@ func (d mysql) migrate(ctx context.Context, s *Store, shape shape) ([]string, er
 	if !indexed["owner"] {
 		list = append(list, "ALTER TABLE "+s.table()+" ADD INDEX "+d.quote(s.indexName("owner"))+" (owner, id)")
 	}
-	return list, rows.Err()
+	return list, nil
 }

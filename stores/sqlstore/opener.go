@@ -134,7 +134,7 @@ func openURL(ctx context.Context, d Dialect, driver string, u *url.URL) (*Store,
 // ready sees to it that the table is there. It defines nothing where that is so already: the right to may be missing.
 func (s *Store) ready(ctx context.Context, create, migrate bool) error {
 	_, err := s.look(ctx)
-	if err != nil && create && ctx.Err() == nil {
+	if errors.Is(err, errNoTable) && create {
 		if creating := s.CreateTable(ctx); creating != nil {
 			return creating
 		}

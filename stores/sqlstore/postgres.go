@@ -82,11 +82,12 @@ func (postgres) refusal(err error) error {
 }
 
 func (postgres) inspect(ctx context.Context, s *Store) (shape, error) {
-	columns, err := s.columns(ctx)
+	// Not by selecting from it: what a connection has prepared fails when a column was added.
+	columns, err := s.columnsBy(ctx, "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(CAST($1 AS TEXT)) AND attnum > 0 AND NOT attisdropped", s.table())
 	if err != nil {
 		return shape{}, err
 	}
-	return shape{owner: columns["owner"], exactID: true, idMax: math.MaxInt, dataMax: MaxRecord, step: time.Microsecond}, nil
+	return shape{owner: columns["owner"], exactID: true, idMax: math.MaxInt, dataMax: MaxRecord, step: time.Microsecond}, missing(columns, s.key())
 }
 
 func (d postgres) create(s *Store) []string {

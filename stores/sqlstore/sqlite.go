@@ -72,39 +72,15 @@ func (sqlite) exists(err error) bool {
 }
 
 func (sqlite) inspect(ctx context.Context, s *Store) (shape, error) {
-	columns, err := s.columns(ctx)
+	schema := s.opts.Schema
+	if schema == "" {
+		schema = "main"
+	}
+	columns, err := s.columnsBy(ctx, "SELECT name FROM pragma_table_info(?, ?)", s.opts.Table, schema)
 	if err != nil {
 		return shape{}, err
 	}
-	return shape{owner: columns["owner"], exactID: true, idMax: math.MaxInt, dataMax: MaxRecord, step: time.Microsecond}, nil
-}
-
-// columns returns the names of the table's columns.
-func (s *Store) columns(ctx context.Context) (map[string]bool, error) {
-	rows, err := s.db.QueryContext(ctx, "SELECT * FROM "+s.table()+" WHERE 1 = 0")
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close() //nolint:errcheck // it has no rows
-	names, err := rows.Columns()
-	if err != nil {
-		return nil, err
-	}
-	columns := map[string]bool{}
-	for _, name := range names {
-		columns[strings.ToLower(name)] = true
-	}
-	return columns, errors.Join(missing(columns, s.key()), rows.Err())
-}
-
-// missing says which column a table lacks that it must have.
-func missing(columns map[string]bool, key string) error {
-	for _, name := range []string{key, "session_id", "data", "expiry"} {
-		if !columns[name] {
-			return errors.New("it has no column " + name)
-		}
-	}
-	return nil
+	return shape{owner: columns["owner"], exactID: true, idMax: math.MaxInt, dataMax: MaxRecord, step: time.Microsecond}, missing(columns, s.key())
 }
 
 func (d sqlite) create(s *Store) []string {

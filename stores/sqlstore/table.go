@@ -2,6 +2,8 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
+	"strings"
 )
 
 // CreateTable makes the table and its indexes, and in PostgreSQL the schema, unless they are there. Several processes
@@ -46,4 +48,38 @@ func (s *Store) define(ctx context.Context, list []string) error {
 	}
 	_, err := s.look(ctx)
 	return err
+}
+
+// columnsBy returns the names of the table's columns, in lower case, by a statement that selects them.
+func (s *Store) columnsBy(ctx context.Context, text string, args ...any) (map[string]bool, error) {
+	rows, err := s.db.QueryContext(ctx, text, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close() //nolint:errcheck // Err says what went wrong
+	columns := map[string]bool{}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		columns[strings.ToLower(name)] = true
+	}
+	return columns, rows.Err()
+}
+
+// errNoTable means that the table is not there.
+var errNoTable = errors.New("there is no such table, or no right to use it")
+
+// missing says what a table lacks that it must have.
+func missing(columns map[string]bool, key string) error {
+	if len(columns) == 0 {
+		return errNoTable
+	}
+	for _, name := range []string{key, "session_id", "data", "expiry"} {
+		if !columns[name] {
+			return errors.New("it has no column " + name)
+		}
+	}
+	return nil
 }
