@@ -74,10 +74,7 @@ func (s *Store) failed(ctx context.Context, op string, err error) error {
 	if err == nil || err == ErrClosed || isSentinel(err) && !errors.As(err, new(*storeError)) { //nolint:errorlint // our own, unwrapped
 		return err
 	}
-	s.mu.Lock()
-	closed := s.closed
-	s.mu.Unlock()
-	if closed {
+	if s.closed.Load() {
 		return ErrClosed
 	}
 	e := &storeError{op: op, place: s.place, d: s.d, cause: err, sentinel: s.d.refusal(err)}

@@ -202,9 +202,9 @@ func (s *Store) prepare(ctx context.Context, st *statement) (*sql.Stmt, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || !st.stmt.CompareAndSwap(nil, stmt) {
+	if s.closed.Load() || !st.stmt.CompareAndSwap(nil, stmt) {
 		_ = stmt.Close()
-		if s.closed {
+		if s.closed.Load() {
 			return nil, ErrClosed
 		}
 		return st.stmt.Load(), nil

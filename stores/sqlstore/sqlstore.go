@@ -124,8 +124,8 @@ type Store struct {
 	looked  atomic.Int64 // when the table was looked at last, in nanoseconds since started
 	started time.Time
 
-	mu       sync.Mutex
-	closed   bool
+	closed   atomic.Bool
+	mu       sync.Mutex // for what follows
 	prepared []*sql.Stmt
 	sweeper  sweeper
 }
@@ -227,12 +227,11 @@ func plain(text string) bool {
 	return true
 }
 
-// Close stops sweeping in the background, waits until what is under way has ended, and closes the prepared
+// Close stops sweeping in the background, waits until a sweep under way has ended, and closes the prepared
 // statements. The database stays open. Operations return [ErrClosed] from then on. Close may be called again.
 func (s *Store) Close() error {
 	s.mu.Lock()
-	closed := s.closed
-	s.closed = true
+	closed := s.closed.Swap(true)
 	prepared := s.prepared
 	s.prepared = nil
 	s.mu.Unlock()
@@ -244,7 +243,10 @@ func (s *Store) Close() error {
 	for _, stmt := range prepared {
 		errs = append(errs, stmt.Close())
 	}
-	return s.failed(context.Background(), "close", errors.Join(errs...))
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("sqlstore: close: %w", err)
+	}
+	return nil
 }
 
 // version is the digest of a record's data.
@@ -259,6 +261,9 @@ const recheck = 10 * time.Second
 // queries returns the statements for the table as it is. owner says whether the caller has use for an owner
 // column: when there was none, it may have come since.
 func (s *Store) queries(ctx context.Context, owner bool) (*queries, error) {
+	if s.closed.Load() {
+		return nil, ErrClosed
+	}
 	q := s.known.Load()
 	if q != nil && (q.shape.owner || !owner || time.Since(s.started)-time.Duration(s.looked.Load()) < recheck) {
 		return q, nil
@@ -278,10 +283,7 @@ func (s *Store) inspect(ctx context.Context) (shape, error) {
 
 // look looks at the table.
 func (s *Store) look(ctx context.Context) (*queries, error) {
-	s.mu.Lock()
-	closed := s.closed
-	s.mu.Unlock()
-	if closed {
+	if s.closed.Load() {
 		return nil, ErrClosed
 	}
 	shape, err := s.inspect(ctx)
