@@ -105,7 +105,7 @@ func (s *SQLServer) Open(t testing.TB, parameters string) *sql.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { db.Close() })
+	t.Cleanup(func() { _ = db.Close() })
 	return db
 }
 
@@ -113,7 +113,7 @@ func (s *SQLServer) Open(t testing.TB, parameters string) *sql.DB {
 func (s *SQLServer) Do(t testing.TB, statement string, args ...any) {
 	t.Helper()
 	db := s.Open(t, "")
-	defer db.Close()
+	defer db.Close() //nolint:errcheck // it served its purpose
 	if _, err := db.ExecContext(context.Background(), statement, args...); err != nil {
 		t.Fatalf("%.60s: %v", statement, err)
 	}
@@ -129,7 +129,7 @@ func (s *SQLServer) Restart(t testing.TB) {
 			}
 		}
 		db := s.Open(t, "")
-		defer db.Close()
+		defer db.Close() //nolint:errcheck // it served its purpose
 		return db.PingContext(context.Background())
 	})
 }

@@ -60,9 +60,9 @@ func TestMillion(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes minutes")
 	}
-	for name, make := range bigs(t) {
+	for name, begin := range bigs(t) {
 		t.Run(name, func(t *testing.T) {
-			b := make()
+			b := begin()
 			db, r := record(t, b.driver, b.dsn)
 			opts := sqlstore.Options{Dialect: b.dialect, SweepBatch: batch}
 			atRest := newStore(t, db, opts)
@@ -230,6 +230,9 @@ func explain(t *testing.T, db *sql.DB, text string, args []any) string {
 			fmt.Fprintf(&plan, "%s=%s ", strings.ToLower(columns[i]), v.String)
 		}
 		plan.WriteByte('\n')
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
 	}
 	return plan.String()
 }

@@ -184,13 +184,13 @@ func (sqlite) dsn(driver string, u *url.URL, q *storeurl.Query) (source, error) 
 		}
 	}
 	if u.Host != "" && u.Host != "localhost" || u.User != nil || u.Fragment != "" {
-		return source{}, errors.New("want sqlite:///path/to/file, sqlite:file or sqlite::memory:")
+		return source{}, errors.New("want sqlite::memory:, sqlite:file or sqlite:///path/to/file")
 	}
 	src := source{file: name, maxConns: 8}
 	where := "file:" + (&url.URL{Path: name}).EscapedPath()
 	switch {
 	case name == "":
-		return source{}, errors.New("the file's name is missing: want sqlite:///path/to/file, sqlite:file or sqlite::memory:")
+		return source{}, errors.New("the file's name is missing: want sqlite::memory:, sqlite:file or sqlite:///path/to/file")
 	case name == ":memory:":
 		where, src = "file::memory:", source{maxConns: 1, forever: true}
 	case strings.Contains(name, ":memory:"):

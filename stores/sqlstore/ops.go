@@ -187,13 +187,11 @@ func (s *Store) withData(ctx context.Context, q *queries, id string, old cloakro
 // the byte; then nothing is wrong.
 func (s *Store) why(ctx context.Context, q *queries, id string, old, new cloakroom.Record) error {
 	r, err := s.load(ctx, q, id)
-	switch {
-	case err != nil:
-		return err
-	case bytes.Equal(r.Data, new.Data) && bytes.Equal(old.Data, new.Data) && r.Expires.Equal(q.expiry(new.Expires)):
-		return nil
+	unchanged := bytes.Equal(r.Data, new.Data) && bytes.Equal(old.Data, new.Data) && r.Expires.Equal(q.expiry(new.Expires))
+	if err == nil && !unchanged {
+		err = cloakroom.ErrConflict
 	}
-	return cloakroom.ErrConflict
+	return err
 }
 
 // Touch implements [cloakroom.Store]. A record of r.Owner that was stored before the table had a column for it gets

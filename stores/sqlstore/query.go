@@ -203,7 +203,7 @@ func (s *Store) prepare(ctx context.Context, st *statement) (*sql.Stmt, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed.Load() || !st.stmt.CompareAndSwap(nil, stmt) {
-		_ = stmt.Close()
+		_ = stmt.Close() //nolint:sqlclosecheck // the other one is kept
 		if s.closed.Load() {
 			return nil, ErrClosed
 		}
@@ -228,7 +228,7 @@ func (s *Store) exec(ctx context.Context, on *sql.Conn, st *statement, a *args) 
 		res, err = s.db.ExecContext(ctx, st.text, st.values(a)...)
 	default:
 		var stmt *sql.Stmt
-		if stmt, err = s.prepare(ctx, st); err == nil {
+		if stmt, err = s.prepare(ctx, st); err == nil { //nolint:sqlclosecheck // Store.Close does
 			res, err = stmt.ExecContext(ctx, st.values(a)...)
 		}
 	}
@@ -266,7 +266,7 @@ func (s *Store) queryOnce(ctx context.Context, st *statement, a *args, each func
 		rows, err = s.db.QueryContext(ctx, st.text, st.values(a)...)
 	} else {
 		var stmt *sql.Stmt
-		if stmt, err = s.prepare(ctx, st); err == nil {
+		if stmt, err = s.prepare(ctx, st); err == nil { //nolint:sqlclosecheck // Store.Close does
 			rows, err = stmt.QueryContext(ctx, st.values(a)...)
 		}
 	}
