@@ -3,7 +3,7 @@
 SHELL      := /bin/bash
 GOLANGCI   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # Modules in go.work, and the two that are not, so that their dependencies are nobody else's.
-WORKSPACE  := . cmd/cloakroom stores/memcachedstore stores/redisstore
+WORKSPACE  := . cmd/cloakroom stores/memcachedstore stores/redisstore stores/dynamodbstore
 APART      := integration bench
 MODULES    := $(WORKSPACE) $(APART)
 # The race detector needs a C compiler.

@@ -33,6 +33,9 @@ Stores are named by URL:
                          ?sentinel_master=NAME what a Sentinel watches
     memcached://HOST:PORT,HOST:PORT
                          memcached, on one server or several; it can neither list nor revoke
+    dynamodb://TABLE?region=NAME
+                         DynamoDB, with the credentials of the environment; with create=true the
+                         table is made, endpoint=URL is another place than Amazon's
 
 Exit codes: 0 all went well, 1 something failed, 2 the command was called wrongly.
 `

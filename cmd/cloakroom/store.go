@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/stores/dynamodbstore"
 	"github.com/cloakroom-go/cloakroom/stores/filestore"
 	"github.com/cloakroom-go/cloakroom/stores/memcachedstore"
 	"github.com/cloakroom-go/cloakroom/stores/memstore"
@@ -28,6 +29,7 @@ func openers() []storeurl.Opener {
 		filestore.Opener(),
 		memcachedstore.Opener(),
 		redisstore.Opener(),
+		dynamodbstore.Opener(),
 	}
 }
 
