@@ -22,9 +22,9 @@ const (
 // loadAll loads the live records among ids, by id.
 func (s *Store) loadAll(ctx context.Context, ids []string) (map[string]cloakroom.Record, error) {
 	records := make(map[string]cloakroom.Record, len(ids))
-	keys := make([]item, len(ids))
-	for i, id := range ids {
-		keys[i] = key(s.recordKey(id))
+	keys := make([]item, 0, len(ids))
+	for _, id := range ids {
+		keys = append(keys, key(s.recordKey(id)))
 	}
 	for idle := 0; len(keys) > 0; {
 		n := min(len(keys), maxBatch)
