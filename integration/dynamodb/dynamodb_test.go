@@ -47,7 +47,7 @@ func table(t testing.TB) string {
 	if rawURL := os.Getenv(variable); rawURL != "" {
 		return rawURL
 	}
-	return servers.StartDynamoDB(t).URL("Sessions")
+	return servers.StartDynamoDB(t, servers.DynamoDBOptions{}).URL("Sessions")
 }
 
 // TestConformance runs storetest with two clients, as of two processes.
@@ -70,7 +70,7 @@ func TestConformance(t *testing.T) {
 func TestDemo(t *testing.T) {
 	var d *servers.DynamoDB
 	if os.Getenv(variable) == "" {
-		d = servers.StartDynamoDB(t)
+		d = servers.StartDynamoDB(t, servers.DynamoDBOptions{})
 	}
 	var tables atomic.Int64
 	demotest.Check(t, demotest.Store{

@@ -20,13 +20,13 @@ func TestLinearizableDynamoDB(t *testing.T) {
 		t.Cleanup(func() { closer.Close() })
 		return s
 	}
-	d := servers.StartDynamoDB(t)
+	d := servers.StartDynamoDB(t, servers.DynamoDBOptions{})
 	rawURL := d.URL("Sessions")
 	for _, oneIn := range []int{0, 20} {
 		t.Run(fmt.Sprintf("faults one in %d", oneIn), func(t *testing.T) {
 			for range *runsFlag {
 				p := newPlan(t)
-				p.faults = oneIn > 0
+				p.atomicMoves, p.faults = true, oneIn > 0
 				check(t, p, []node{
 					manager(t, faulty(open(t, rawURL), p.seed, oneIn)),
 					manager(t, faulty(open(t, rawURL), p.seed+1, oneIn)),
@@ -39,7 +39,7 @@ func TestLinearizableDynamoDB(t *testing.T) {
 		through := servers.DynamoDB{Addr: proxy.Addr}
 		for range *runsFlag {
 			p := newPlan(t)
-			p.faults = true
+			p.atomicMoves, p.faults = true, true
 			one, other := open(t, through.URL("Sessions")), open(t, rawURL)
 			stop, stopped := make(chan struct{}), make(chan struct{})
 			go func() {

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// DynamoDB is DynamoDB Local, Amazon's own emulator, with its data on disk.
+// DynamoDB is DynamoDB Local, Amazon's own emulator.
 type DynamoDB struct {
 	*Process
 	Addr string // 127.0.0.1:PORT
@@ -26,9 +26,14 @@ const dynamoDBVersion = "2.6.1"
 // credentials are any: DynamoDB Local wants requests signed, and does not look by whom.
 var credentials sync.Once
 
+// DynamoDBOptions configure a server. The zero value keeps its data in memory.
+type DynamoDBOptions struct {
+	Durable bool // its data is on disk, and is there again after a restart
+}
+
 // StartDynamoDB starts a server, and waits until it answers. The environment then has credentials for it and no others, also
 // for the processes that the test starts.
-func StartDynamoDB(t testing.TB) *DynamoDB {
+func StartDynamoDB(t testing.TB, opts DynamoDBOptions) *DynamoDB {
 	t.Helper()
 	java := Need(t, "java")
 	lib := filepath.Join(root(t), ".cache", "dynamodb-local", dynamoDBVersion, "lib")
@@ -46,12 +51,18 @@ func StartDynamoDB(t testing.TB) *DynamoDB {
 		}
 	})
 	for try := 0; ; try++ {
+		data := []string{"-inMemory"}
+		if opts.Durable {
+			data = []string{"-dbPath", "."}
+		}
 		port := strconv.Itoa(FreePort(t))
 		d := &DynamoDB{Addr: "127.0.0.1:" + port}
-		d.Process = Start(t, "", java, "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-			"-Djava.library.path="+lib, "-cp", filepath.Join(lib, "*"),
+		d.Process = Start(t, "", java, append([]string{
+			"-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+			"-Djava.library.path=" + lib, "-cp", filepath.Join(lib, "*"),
 			"com.amazonaws.services.dynamodbv2.local.main.ServerRunner",
-			"-port", port, "-dbPath", ".", "-sharedDb", "-disableTelemetry")
+			"-port", port, "-sharedDb", "-disableTelemetry",
+		}, data...)...)
 		Until(t, "the server answers", func() error {
 			if !d.Running() {
 				return nil
