@@ -42,10 +42,15 @@ func StartDynamoDB(t testing.TB, opts DynamoDBOptions) *DynamoDB {
 	}
 	credentials.Do(func() {
 		for name, value := range map[string]string{
-			"AWS_ACCESS_KEY_ID": "cloakroom", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "", "AWS_PROFILE": "",
+			"AWS_ACCESS_KEY_ID": "cloakroom", "AWS_SECRET_ACCESS_KEY": "secret",
 			"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
 		} {
 			if err := os.Setenv(name, value); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, name := range []string{"AWS_PROFILE", "AWS_SESSION_TOKEN"} { // empty, Python takes the first for a name
+			if err := os.Unsetenv(name); err != nil {
 				t.Fatal(err)
 			}
 		}
