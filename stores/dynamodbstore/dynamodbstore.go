@@ -16,7 +16,7 @@
 // An owner's index is one item of the same table: under prefix, "owner→" and the hashed owner, a key that no id makes, since
 // ids are ASCII. Its map "ids" leads from ids to when the entry was written and when it may be forgotten. There is no
 // secondary index, since those are eventually consistent, and would miss sessions that begin while they are
-// revoked. An item has room for the entries of about 4,000 sessions of one owner, see [MaxItem].
+// revoked. An item has room for the entries of about 4,700 sessions of one owner, see [MaxItem].
 //
 // docs/stores/dynamodb.md tells what each call costs and which rights it needs.
 package dynamodbstore

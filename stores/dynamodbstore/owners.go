@@ -22,8 +22,8 @@ import (
 const forgetAfter = 2 * cloakroom.IndexGrace
 
 const (
-	indexTries = 8  // of writing an entry while others write the same item
-	pruneMost  = 50 // entries removed by one call: an expression may have 4 KB
+	indexTries = 8   // of writing an entry while others write the same item
+	pruneMost  = 140 // entries removed by one call: an expression may have 300 operators and 4 KB
 )
 
 // indexed is an entry of an owner's index: when it was written, and when its session ends in any case, both in
