@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// DynamoDB is DynamoDB Local, Amazon's own emulator.
+// DynamoDB is DynamoDB Local, Amazon's own emulator. It has no option to listen on loopback alone.
 type DynamoDB struct {
 	*Process
 	Addr string // 127.0.0.1:PORT
