@@ -16,7 +16,7 @@ import (
 const (
 	maxBatch   = 100 // keys in one BatchGetItem
 	batchTries = 10  // without progress
-	sweepers   = 8   // deletions at once
+	sweepers   = 2   // deletions at once, few enough for requests to get through
 )
 
 // loadAll loads the live records among ids, by id.
