@@ -3,7 +3,7 @@
 SHELL      := /bin/bash
 GOLANGCI   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # Modules in go.work, and those that are not, so that their dependencies are nobody else's.
-WORKSPACE  := . cmd/cloakroom stores/memcachedstore stores/mongostore stores/redisstore
+WORKSPACE  := . cmd/cloakroom stores/dynamodbstore stores/memcachedstore stores/mongostore stores/redisstore
 APART      := integration integration/ferretdb bench
 MODULES    := $(WORKSPACE) $(APART)
 # The race detector needs a C compiler.
@@ -26,7 +26,6 @@ test-core: ## run the tests that need nothing but Go
 
 test-integration: ## run the tests that need servers or a browser
 	scripts/install-test-servers
-	scripts/install-flask-session
 	cd integration && GOWORK=off go test $(RACE) -count=1 -timeout 20m ./...
 
 check: fmt vet tidy alone lint ## check formatting, vet, go.mod files and lint of every module
