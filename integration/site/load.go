@@ -2,6 +2,7 @@ package site
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -26,13 +27,12 @@ type visitor struct {
 func (v *visitor) ask(t testing.TB, s *Site) {
 	begin := time.Now()
 	resp := s.Ask("/add", v.cookie)
+	body := bodyOf(resp)
 	v.slowest.Store(max(v.slowest.Load(), int64(time.Since(begin)))) // one of two at once may be missed
 	if c := resp.Header["Set-Cookie"]; c != nil {
 		t.Errorf("%s: with a cookie", resp.Status)
 	}
-	body := make([]byte, 100)
-	n, _ := resp.Body.Read(body)
-	who, number, _ := strings.Cut(strings.TrimSpace(string(body[:n])), " ")
+	who, number, _ := strings.Cut(body, " ")
 	switch resp.StatusCode {
 	case http.StatusServiceUnavailable:
 		v.refused.Add(1)
@@ -42,14 +42,21 @@ func (v *visitor) ask(t testing.TB, s *Site) {
 		}
 		got, err := strconv.ParseInt(number, 10, 64)
 		if err != nil {
-			t.Errorf("%s got %q", v.name, body[:n])
+			t.Errorf("%s got %q", v.name, body)
 		}
 		v.stored.Add(1)
 		for h := v.highest.Load(); got > h && !v.highest.CompareAndSwap(h, got); h = v.highest.Load() {
 		}
 	default:
-		t.Errorf("%s: %q", resp.Status, body[:n])
+		t.Errorf("%s: %q", resp.Status, body)
 	}
+}
+
+// bodyOf returns the text of an answer, without the newline at its end.
+func bodyOf(resp *http.Response) string {
+	defer resp.Body.Close() //nolint:errcheck // it is in memory
+	text, _ := io.ReadAll(resp.Body)
+	return strings.TrimSpace(string(text))
 }
 
 // Load is visitors at work.
@@ -157,12 +164,11 @@ func (l *Load) Check() int64 {
 			l.t.Errorf("an answer to %s took %v, the limit is %v", v.name, took, limit)
 		}
 		resp := l.site.Ask("/get", v.cookie)
-		body := make([]byte, 100)
-		n, _ := resp.Body.Read(body)
-		who, number, _ := strings.Cut(strings.TrimSpace(string(body[:n])), " ")
+		body := bodyOf(resp)
+		who, number, _ := strings.Cut(body, " ")
 		got, err := strconv.ParseInt(number, 10, 64)
 		if who != v.name || err != nil || resp.StatusCode != http.StatusOK {
-			l.t.Errorf("%s has %s %q", v.name, resp.Status, body[:n])
+			l.t.Errorf("%s has %s %q", v.name, resp.Status, body)
 			continue
 		}
 		stored, maybe := v.stored.Load(), v.refused.Load()

@@ -54,11 +54,11 @@ func Make(store cloakroom.Store) (*Site, error) {
 			http.Error(w, "not stored", http.StatusServiceUnavailable)
 			return
 		}
-		fmt.Fprintln(w, Name.Get(session), n)
+		fmt.Fprintf(w, "%s %d\n", Name.Get(session), n)
 	})
 	mux.HandleFunc("/get", func(w http.ResponseWriter, r *http.Request) {
 		session := s.Sessions.Get(r)
-		fmt.Fprintln(w, Name.Get(session), Count.Get(session))
+		fmt.Fprintf(w, "%s %d\n", Name.Get(session), Count.Get(session))
 	})
 	s.handler = s.Sessions.Handler(mux)
 	return s, nil
@@ -79,6 +79,7 @@ func (s *Site) Ask(path, cookie string) *http.Response {
 func (s *Site) Start(t testing.TB, who string) string {
 	t.Helper()
 	resp := s.Ask("/start?name="+who, "")
+	defer resp.Body.Close() //nolint:errcheck // it is in memory
 	if resp.StatusCode != http.StatusOK || len(resp.Cookies()) != 1 {
 		t.Fatalf("starting a session: %s, %v", resp.Status, resp.Header)
 	}
