@@ -10,7 +10,7 @@ MODULES    := $(WORKSPACE) $(APART)
 RACE       := $(shell command -v cc >/dev/null 2>&1 && echo -race)
 FUZZTIME   ?= 5m
 
-.PHONY: help demo test test-core test-integration check fmt vet lint tidy alone fuzz bench
+.PHONY: help demo test test-core test-integration prove check fmt vet lint tidy alone fuzz bench
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -27,6 +27,10 @@ test-core: ## run the tests that need nothing but Go
 test-integration: ## run the tests that need servers or a browser
 	scripts/install-test-servers
 	cd integration && GOWORK=off go test $(RACE) -count=1 -timeout 20m ./...
+
+prove: ## prove the promises under faults, at length: see docs/promises.md
+	scripts/install-test-servers
+	cd integration && GOWORK=off go test -count=1 -timeout 3h -run TestProve ./linear -prove.full
 
 check: fmt vet tidy alone lint ## check formatting, vet, go.mod files and lint of every module
 
