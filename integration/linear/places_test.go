@@ -161,10 +161,10 @@ var places = []place{
 		return &backend{local: store}
 	}},
 	{name: "PostgreSQL", ops: 40_000, moves: true, listing: true, start: func(t testing.TB) *backend {
-		return database(t, servers.StartPostgres(t, servers.SQLOptions{}))
+		return database(t, servers.StartPostgres(t, servers.SQLOptions{Durable: true}))
 	}},
 	{name: "MariaDB", ops: 30_000, moves: true, listing: true, start: func(t testing.TB) *backend {
-		return database(t, servers.StartMariaDB(t, servers.SQLOptions{}))
+		return database(t, servers.StartMariaDB(t, servers.SQLOptions{Durable: true}))
 	}},
 	{name: "FerretDB, one request at a time", ops: 20_000, listing: true, start: func(t testing.TB) *backend {
 		f := servers.StartFerretDB(t)
