@@ -13,6 +13,7 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/integration/servers"
 )
 
 var (
@@ -147,7 +148,8 @@ func (pl *place) nodes(t *testing.T, b *backend, p plan) ([]node, []fault) {
 		{"process killed and restarted", func(_ *run, lots *rand.Rand) error {
 			victim := []*process{one, two}[lots.IntN(2)]
 			victim.kill()
-			return victim.start()
+			servers.Until(t, "the process begins again", victim.start) // its store may be slow to open
+			return nil
 		}},
 		{"process paused", func(_ *run, lots *rand.Rand) error { return two.pause(short(lots)) }},
 	}, b.faults...)
