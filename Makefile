@@ -27,6 +27,7 @@ test-core: ## run the tests that need nothing but Go
 test-integration: ## run the tests that need servers or a browser
 	scripts/install-test-servers
 	cd integration && GOWORK=off go test $(RACE) -count=1 -timeout 20m ./...
+	cd integration && GOWORK=off go test -count=1 -timeout 20m ./sql/million # it measures
 
 prove: ## prove the promises under faults, at length: see docs/promises.md
 	scripts/install-test-servers

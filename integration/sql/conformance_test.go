@@ -3,6 +3,7 @@ package sql
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -151,4 +152,15 @@ func TestOutside(t *testing.T) {
 			conforms(t, rawURL, "prefix=cloakroom-test:")
 		})
 	}
+}
+
+// newStore returns a store on a database that is open.
+func newStore(t testing.TB, db *sql.DB, opts sqlstore.Options) *sqlstore.Store {
+	t.Helper()
+	s, err := sqlstore.New(db, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
 }
