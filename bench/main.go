@@ -1,68 +1,56 @@
-// Command bench measures what sessions cost a request: Cloakroom's, a do-nothing middleware's and
-// those of scs, with the same trivial handler in one process, one request at a time, in processor time,
-// garbage collection included. Times differ from machine to machine and from minute to minute, so the cells are measured in turn, round after round, and what counts is the
-// ratio of two cells in one round: each printed ratio is the median over all rounds.
+// Command bench measures what sessions cost a request: Cloakroom's and those of its peers, on the same
+// requests, payloads and servers, interleaved in one run. What counts is the ratio of two cells in one
+// round: each printed ratio is the median over all rounds.
 //
-//	GOWORK=off go run . -rounds 7 -time 200ms
+//	GOWORK=off go run .          # in memory, one client alone
+//	GOWORK=off go run . -quick   # the core of it, on files and servers too, within two minutes
+//	GOWORK=off go run . -full    # everything, with docs/performance.md, in about half an hour
 //
 // The lines `ratio NAME VALUE` come in two kinds. untouched/middleware divides the cost of a Cloakroom
-// request by that of the do-nothing middleware. `read memory scs` divides the cost of the peer by ours,
+// request by that of a middleware that does nothing. `read memory scs` divides the cost of the peer by ours,
 // both less what the bare handler takes.
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"runtime"
-	"strings"
-	"text/tabwriter"
+	"os/signal"
 	"time"
+
+	"github.com/cloakroom-go/cloakroom/bench/internal/sections"
 )
 
 func main() {
+	quick := flag.Bool("quick", false, "measure what the ratios need, on files and servers too")
 	rounds := flag.Int("rounds", 7, "how often each cell is measured; at least 5 make a fair median")
-	each := flag.Duration("time", 200*time.Millisecond, "how long each cell is measured in one round")
+	each := flag.Duration("time", 100*time.Millisecond, "how long each cell is measured in one round")
 	flag.Parse()
 	if *rounds < 1 || *each <= 0 || flag.NArg() > 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(os.Stdout, *rounds, *each); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	x := newRun(os.Stdout, *rounds, *each)
+	do := func(ctx context.Context) error { return x.memory(ctx, sections.Tasks(100)) }
+	if *quick {
+		do = x.quick
+	}
+	if err := report(ctx, os.Stdout, x, do); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(out io.Writer, rounds int, each time.Duration) error {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // or idle processors would collect garbage at a cell's cost
-	cells, err := newCells()
-	if err != nil {
+func report(ctx context.Context, out io.Writer, x *run, do func(context.Context) error) error {
+	if err := do(ctx); err != nil {
 		return err
 	}
-	defer cells.close()
-	measured, err := measure(cells.list, rounds, each)
-	if err != nil {
+	if err := x.table(); err != nil {
 		return err
 	}
-	var text strings.Builder
-	fmt.Fprint(&text, "cell\tns/op\tB/op\tallocs/op\t\n")
-	for _, c := range cells.list {
-		m := measured[c.name]
-		fmt.Fprintf(&text, "%s\t%.0f\t%.0f\t%.0f\t\n", c.name, median(m.nanos), median(m.bytes), median(m.allocs))
-	}
-	fmt.Fprintf(&text, "\n%d rounds of %v; the value has %d bytes; medians.\n\n", rounds, each, valueBytes)
-	for _, r := range ratios() {
-		got := r.of(measured)
-		fmt.Fprintf(&text, "ratio %s %.2f\n", r.name, got)
-		if r.limit > 0 && got > r.limit {
-			fmt.Fprintf(&text, "      over its limit of %v\n", r.limit)
-		}
-	}
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	if _, err := io.WriteString(table, text.String()); err != nil {
-		return err
-	}
-	return table.Flush()
+	return printRatios(out, x)
 }
