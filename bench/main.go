@@ -20,10 +20,15 @@ import (
 	"os/signal"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/bench/internal/overhttp"
 	"github.com/cloakroom-go/cloakroom/bench/internal/sections"
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == overhttp.Command {
+		fmt.Fprintln(os.Stderr, "bench:", overhttp.Serve(os.Args[2:]))
+		os.Exit(1)
+	}
 	quick := flag.Bool("quick", false, "measure what the ratios need, on files and servers too")
 	rounds := flag.Int("rounds", 7, "how often each cell is measured; at least 5 make a fair median")
 	each := flag.Duration("time", 100*time.Millisecond, "how long each cell is measured in one round")

@@ -5,12 +5,13 @@ import (
 	"testing"
 
 	"github.com/cloakroom-go/cloakroom/bench/internal/measure"
+	"github.com/cloakroom-go/cloakroom/bench/internal/overhttp"
 	"github.com/cloakroom-go/cloakroom/bench/internal/sections"
 )
 
 // quick measures what the ratios need, and no more.
 func (x *run) quick(ctx context.Context) error {
-	for _, part := range []func(context.Context) error{x.quickMemory, x.quickFiles, x.quickRedis} {
+	for _, part := range []func(context.Context) error{x.quickMemory, x.quickFiles, x.quickRedis, x.quickHTTP} {
 		if err := part(ctx); err != nil {
 			return err
 		}
@@ -51,4 +52,27 @@ func (x *run) redisRatios(ctx context.Context, o *sections.Opened) error {
 		}
 	}
 	return x.increments(ctx, "redis", o)
+}
+
+// quickHTTP compares with servers of their own.
+func (x *run) quickHTTP(ctx context.Context) error {
+	return x.part(ctx, "redis over HTTP", func(t testing.TB) error {
+		return x.overHTTP(t, "redis", smallRecord, []int{manyClients}, "bare", "cloakroom", "fiber bare", "fiber", "flask bare", "flask")
+	})
+}
+
+// overHTTP measures servers that are processes of their own. Their cells need longer than others, to have enough requests
+// of the slow ones.
+func (x *run) overHTTP(t testing.TB, store string, payload int, clients []int, libraries ...string) error {
+	o, err := overhttp.Open(t, store, payload, libraries...)
+	if err != nil {
+		return err
+	}
+	for _, n := range clients {
+		cells := o.Cells(n, measure.Untouched, measure.Read, measure.Write)
+		if err := x.results.Rounds(cells, x.rounds, 3*x.each); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/cloakroom-go/cloakroom/bench/internal/measure"
+	"github.com/cloakroom-go/cloakroom/bench/internal/overhttp"
 	"github.com/cloakroom-go/cloakroom/bench/internal/sections"
 )
 
@@ -135,6 +136,19 @@ func serverRatios() []ratio {
 				ratio{name: string(act) + " redis " + peer + " default-client", over: ours(peer, act), per: ours(sections.DefaultClient, act), limit: byDefault})
 		}
 		list = append(list, ratio{name: "near redis " + peer, over: ours(peer, measure.Read), per: ours(sections.Near, measure.Read), limit: near})
+	}
+	for _, peer := range []string{"flask", "fiber"} {
+		for _, act := range []measure.Act{measure.Untouched, measure.Read, measure.Write} {
+			r := ratio{
+				name: "throughput redis " + peer + " " + string(act), gross: true,
+				over: crowd(overhttp.Store("redis"), peer, act, smallRecord),
+				per:  crowd(overhttp.Store("redis"), sections.Cloakroom, act, smallRecord),
+			}
+			if peer == "flask" && act != measure.Untouched {
+				r.limit = 15
+			}
+			list = append(list, r)
+		}
 	}
 	for _, store := range []string{"memory", "redis"} {
 		list = append(list, ratio{name: "increments " + store, value: "increments " + store, limit: 2.1, atMost: true})
