@@ -15,6 +15,8 @@ type Key struct {
 	Act     Act    `json:"act"`
 	Payload int    `json:"payload"` // bytes of the value
 	Clients int    `json:"clients"` // at once; 0 is one alone, in processor time
+
+	Sessions int `json:"sessions,omitempty"` // in the store, where that is what is varied
 }
 
 func (k Key) String() string {
@@ -53,6 +55,9 @@ type Sample struct {
 	latency *histogram
 }
 
+// Latency returns how long the requests took, where they were measured by the clock.
+func (s Sample) Latency() Latency { return s.latency.latency() }
+
 // Crowd is the visitors that cells of one site, act and payload have in common.
 type Crowd struct {
 	site     *Site
@@ -60,11 +65,22 @@ type Crowd struct {
 	payload  int
 	visitors []*Visitor
 	handlers []http.Handler
+
+	cookies  []string // if set, each request has one of them
+	sessions int
 }
 
 // NewCrowd returns the visitors of a site that does act.
 func NewCrowd(s *Site, act Act, payload int) *Crowd {
 	return &Crowd{site: s, act: act, payload: payload}
+}
+
+// NewPopulation returns visitors that make each request as one of the sessions whose cookies are given, drawn by lot. What
+// they write is not checked.
+func NewPopulation(s *Site, act Act, payload int, cookies []string) *Crowd {
+	c := NewCrowd(s, act, payload)
+	c.cookies, c.sessions = cookies, len(cookies)
+	return c
 }
 
 // grow sees to it that there are n visitors, each with a session.
@@ -74,7 +90,11 @@ func (c *Crowd) grow(n int) error {
 		if err != nil {
 			return err
 		}
-		if c.site.Does(Read) {
+		switch {
+		case c.cookies != nil:
+			v.cookies, v.state = c.cookies, uint64(len(c.visitors))+1
+			v.request.Header["Cookie"] = []string{c.cookies[0]}
+		case c.site.Does(Read):
 			if err := v.start(c.site); err != nil {
 				return err
 			}
@@ -86,17 +106,17 @@ func (c *Crowd) grow(n int) error {
 }
 
 func (c *Crowd) key(clients int) Key {
-	return Key{Store: c.site.Store, Library: c.site.Library, Act: c.act, Payload: c.payload, Clients: clients}
+	return Key{Store: c.site.Store, Library: c.site.Library, Act: c.act, Payload: c.payload, Clients: clients, Sessions: c.sessions}
 }
 
 func (c *Crowd) bareKey(clients int) Key {
-	return Key{Store: c.site.Store, Library: c.site.bare(), Act: Untouched, Clients: clients}
+	return Key{Store: c.site.Store, Library: c.site.bare(), Act: Untouched, Clients: clients, Sessions: c.sessions}
 }
 
 // verify checks the answers to the requests that v made, n since its writer was reset, and what they stored.
 func (c *Crowd) verify(v *Visitor, n int) error {
 	err := v.writer.check(n)
-	if err == nil && c.act == Write {
+	if err == nil && c.act == Write && c.cookies == nil {
 		err = v.once(c.site, Check)
 	}
 	if err == nil && c.act == SignIn {

@@ -56,3 +56,10 @@ func (h *histogram) quantile(q float64) float64 {
 	}
 	return 0
 }
+
+func (h *histogram) latency() Latency {
+	if h == nil {
+		return Latency{}
+	}
+	return Latency{P50: h.quantile(0.5), P90: h.quantile(0.9), P99: h.quantile(0.99)}
+}

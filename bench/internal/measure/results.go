@@ -75,7 +75,8 @@ func (r *Results) Rounds(cells []Cell, rounds int, each time.Duration) error {
 	}
 	for i := range latencies {
 		if h := &latencies[i]; h.n > 0 {
-			results[i].Latency = &Latency{P50: h.quantile(0.5), P90: h.quantile(0.9), P99: h.quantile(0.99)}
+			l := h.latency()
+			results[i].Latency = &l
 		}
 	}
 	r.Append(results...)

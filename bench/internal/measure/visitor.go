@@ -15,6 +15,9 @@ type Visitor struct {
 	served  int // requests so far
 	request *http.Request
 	writer  writer
+
+	cookies []string // if set, each request has one of them
+	state   uint64   // of the lots
 }
 
 func newVisitor(payload int) (*Visitor, error) {
@@ -47,6 +50,15 @@ func (v *Visitor) serve(h http.Handler) {
 
 // next returns what makes one request.
 func (v *Visitor) next(h http.Handler, act Act) func() {
+	if v.cookies != nil {
+		return func() {
+			v.state ^= v.state << 13
+			v.state ^= v.state >> 7
+			v.state ^= v.state << 17
+			v.request.Header["Cookie"][0] = v.cookies[v.state%uint64(len(v.cookies))]
+			v.serve(h)
+		}
+	}
 	if act != SignIn {
 		return func() { v.serve(h) }
 	}
