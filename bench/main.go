@@ -20,6 +20,7 @@ import (
 	"os/signal"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/bench/internal/measure"
 	"github.com/cloakroom-go/cloakroom/bench/internal/overhttp"
 	"github.com/cloakroom-go/cloakroom/bench/internal/sections"
 )
@@ -30,7 +31,11 @@ func main() {
 		os.Exit(1)
 	}
 	quick := flag.Bool("quick", false, "measure what the ratios need, on files and servers too")
-	rounds := flag.Int("rounds", 7, "how often each cell is measured; at least 5 make a fair median")
+	full := flag.Bool("full", false, "measure everything, and write docs/performance.md")
+	huge := flag.Bool("huge", false, "with -full: also ten million sessions in memory, which takes some 10 GB")
+	tiny := flag.Bool("tiny", false, "with -full: few sessions, to see that everything works; give -rounds 1 -time 5ms -out DIR with it")
+	dir := flag.String("out", "", "with -full: the folder to write to, instead of docs")
+	rounds := flag.Int("rounds", 5, "how often each cell is measured; at least 5 make a fair median")
 	each := flag.Duration("time", 100*time.Millisecond, "how long each cell is measured in one round")
 	flag.Parse()
 	if *rounds < 1 || *each <= 0 || flag.NArg() > 0 {
@@ -40,17 +45,34 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	x := newRun(os.Stdout, *rounds, *each)
-	do := func(ctx context.Context) error { return x.memory(ctx, sections.Tasks(100)) }
-	if *quick {
+	do := func(ctx context.Context) error {
+		return x.memory(ctx, sections.Tasks(100), measure.Bare, "middleware", sections.Cloakroom, "scs", "scs-json")
+	}
+	switch {
+	case *full:
+		size := fullScale
+		if *tiny {
+			size = tinyScale
+		}
+		if *huge {
+			size.huge = 10 * size.sizes[len(size.sizes)-1]
+		}
+		do = func(ctx context.Context) error {
+			if err := x.full(ctx, size); err != nil {
+				return err
+			}
+			return x.write(ctx, *dir)
+		}
+	case *quick:
 		do = x.quick
 	}
-	if err := report(ctx, os.Stdout, x, do); err != nil {
+	if err := present(ctx, os.Stdout, x, do); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func report(ctx context.Context, out io.Writer, x *run, do func(context.Context) error) error {
+func present(ctx context.Context, out io.Writer, x *run, do func(context.Context) error) error {
 	if err := do(ctx); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/cloakroom-go/cloakroom/bench/internal/growth"
 	"github.com/cloakroom-go/cloakroom/bench/internal/measure"
 	"github.com/cloakroom-go/cloakroom/bench/internal/overhttp"
 	"github.com/cloakroom-go/cloakroom/bench/internal/sections"
@@ -137,12 +138,16 @@ func serverRatios() []ratio {
 		}
 		list = append(list, ratio{name: "near redis " + peer, over: ours(peer, measure.Read), per: ours(sections.Near, measure.Read), limit: near})
 	}
+	for _, act := range []measure.Act{measure.Read, measure.Write} {
+		ours := crowd("postgres", sections.Cloakroom, act, smallRecord)
+		list = append(list, ratio{name: string(act) + " postgres scs", over: crowd("postgres", "scs", act, smallRecord), per: ours, limit: 1.5})
+	}
 	for _, peer := range []string{"flask", "fiber"} {
 		for _, act := range []measure.Act{measure.Untouched, measure.Read, measure.Write} {
 			r := ratio{
 				name: "throughput redis " + peer + " " + string(act), gross: true,
-				over: crowd(overhttp.Store("redis"), peer, act, smallRecord),
-				per:  crowd(overhttp.Store("redis"), sections.Cloakroom, act, smallRecord),
+				over: crowd(overhttp.Store("redis"), peer, act, usualPayload),
+				per:  crowd(overhttp.Store("redis"), sections.Cloakroom, act, usualPayload),
 			}
 			if peer == "flask" && act != measure.Untouched {
 				r.limit = 15
@@ -158,7 +163,24 @@ func serverRatios() []ratio {
 
 func ratios() []ratio {
 	list := append(middlewareRatios(), memoryRatios()...)
-	return append(list, serverRatios()...)
+	list = append(list, serverRatios()...)
+	return append(list, growthRatios()...)
+}
+
+// growthRatios compare many sessions with few.
+func growthRatios() []ratio {
+	var list []ratio
+	for _, store := range growth.Stores() {
+		for _, act := range []measure.Act{measure.Read, measure.Write} {
+			name := "growth " + store + " " + string(act)
+			r := ratio{name: name, value: name, atMost: true}
+			if act == measure.Read && (store == "memory" || store == "file" || store == "sqlite") {
+				r.limit = 1.5
+			}
+			list = append(list, r)
+		}
+	}
+	return append(list, ratio{name: "bytes memory", value: "bytes memory", limit: 250, atMost: true})
 }
 
 // printRatios prints a line for each ratio of what was measured, and a table of those that have a limit.

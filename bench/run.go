@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/bench/internal/growth"
 	"github.com/cloakroom-go/cloakroom/bench/internal/host"
 	"github.com/cloakroom-go/cloakroom/bench/internal/measure"
 	"github.com/cloakroom-go/cloakroom/bench/internal/sections"
@@ -25,11 +28,12 @@ type run struct {
 
 	results measure.Results
 	values  map[string]float64 // what is not the cost of a cell
+	grown   map[string]*growth.Grown
 	skipped []string
 }
 
 func newRun(out io.Writer, rounds int, each time.Duration) *run {
-	return &run{out: out, rounds: rounds, each: each, counts: 100, values: make(map[string]float64)}
+	return &run{out: out, rounds: rounds, each: each, counts: 100, values: make(map[string]float64), grown: make(map[string]*growth.Grown)}
 }
 
 // part does one part of the run. What is not installed here is left out, visibly, or fails where the environment has CI=true.
@@ -40,15 +44,23 @@ func (x *run) part(ctx context.Context, name string, do func(t testing.TB) error
 	case err != nil:
 		return fmt.Errorf("%s: %w", name, err)
 	case skipped != "":
-		if os.Getenv("CI") == "true" {
-			return fmt.Errorf("%s: %s", name, skipped)
+		if err := x.skip(name + ": " + skipped); err != nil {
+			return err
 		}
-		x.skipped = append(x.skipped, name+": "+skipped)
-		fmt.Fprintf(os.Stderr, "%s: skipped: %s\n", name, skipped)
 	default:
 		fmt.Fprintf(os.Stderr, "%s: %.0f s\n", name, time.Since(begun).Seconds())
 	}
 	return ctx.Err()
+}
+
+// skip leaves something out.
+func (x *run) skip(what string) error {
+	if os.Getenv("CI") == "true" {
+		return errors.New(what)
+	}
+	x.skipped = append(x.skipped, what)
+	fmt.Fprintf(os.Stderr, "skipped: %s\n", what)
+	return nil
 }
 
 // section opens a section and does something with it.
@@ -83,16 +95,20 @@ func (x *run) increments(ctx context.Context, name string, o *sections.Opened) e
 }
 
 // memory measures one client alone on stores in memory.
-func (x *run) memory(ctx context.Context, tasks []sections.Task) error {
+func (x *run) memory(ctx context.Context, tasks []sections.Task, libraries ...string) error {
 	return x.section(ctx, "memory", func(_ testing.TB, o *sections.Opened) error {
-		if err := x.alone(sections.Crowds(o.Sites, tasks)); err != nil {
+		if err := x.alone(sections.Crowds(o.Select(libraries...), tasks)); err != nil {
 			return err
 		}
-		if r := x.results.Find(cell("memory", sections.Cloakroom, measure.Untouched, 100)); r != nil {
-			x.values["allocations untouched memory"] = r.Allocs()
-		}
+		x.allocations()
 		return x.increments(ctx, "memory", o)
 	})
+}
+
+func (x *run) allocations() {
+	if r := x.results.Find(cell("memory", sections.Cloakroom, measure.Untouched, 100)); r != nil {
+		x.values["allocations untouched memory"] = math.Round(r.Allocs()) // the runtime allocates something now and then
+	}
 }
 
 // table prints the medians of the cells.

@@ -105,7 +105,8 @@ func (c *Crowd) grow(n int) error {
 	return nil
 }
 
-func (c *Crowd) key(clients int) Key {
+// Key is the key of the cell of so many of the visitors at once.
+func (c *Crowd) Key(clients int) Key {
 	return Key{Store: c.site.Store, Library: c.site.Library, Act: c.act, Payload: c.payload, Clients: clients, Sessions: c.sessions}
 }
 
@@ -126,7 +127,7 @@ func (c *Crowd) verify(v *Visitor, n int) error {
 		v.served = served
 	}
 	if err != nil {
-		return fmt.Errorf("%v: %w", c.key(0), err)
+		return fmt.Errorf("%v: %w", c.Key(0), err)
 	}
 	return nil
 }

@@ -37,9 +37,11 @@ func (r *Results) Append(list ...*Result) {
 		r.index = make(map[Key]*Result)
 	}
 	for _, one := range list {
-		if r.index[one.Key] == nil {
-			r.List = append(r.List, one)
+		if old := r.index[one.Key]; old != nil { // measured again
+			*old = *one
+			continue
 		}
+		r.List = append(r.List, one)
 		r.index[one.Key] = one
 	}
 }

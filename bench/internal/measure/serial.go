@@ -18,7 +18,7 @@ type Serial struct {
 func NewSerial(c *Crowd) *Serial { return &Serial{c, make(map[time.Duration]int)} }
 
 // Key implements [Cell].
-func (s *Serial) Key() Key { return s.key(0) }
+func (s *Serial) Key() Key { return s.Crowd.Key(0) }
 
 // Bare implements [Cell].
 func (s *Serial) Bare() Key { return s.bareKey(0) }

@@ -17,7 +17,7 @@ type Together struct {
 func NewTogether(c *Crowd, clients int) *Together { return &Together{c, clients} }
 
 // Key implements [Cell].
-func (t *Together) Key() Key { return t.key(t.clients) }
+func (t *Together) Key() Key { return t.Crowd.Key(t.clients) }
 
 // Bare implements [Cell].
 func (t *Together) Bare() Key { return t.bareKey(t.clients) }

@@ -61,7 +61,7 @@ func Open(t testing.TB, store string, payload int, libraries ...string) (*Opened
 			s.bare = fiberBare
 		case flaskLibrary, flaskBare:
 			s.bare = flaskBare
-			if program, args, err = gunicorn(t, library, url, payload, s.addr); err != nil {
+			if program, args, err = gunicorn(library, url, payload, s.addr); err != nil {
 				return nil, err
 			}
 		}
@@ -81,17 +81,25 @@ func Open(t testing.TB, store string, payload int, libraries ...string) (*Opened
 	return o, nil
 }
 
+const inVenv = ".venv/flask/bin/gunicorn"
+
+// HasFlask reports whether Flask-Session and gunicorn are installed, by scripts/install-flask-session.
+func HasFlask() bool {
+	root, err := Root()
+	if err == nil {
+		_, err = os.Stat(filepath.Join(root, inVenv))
+	}
+	return err == nil
+}
+
 // gunicorn is Flask's server as its manual advises: one worker a core. Its workers of threads keep connections, which the others
 // do not.
-func gunicorn(t testing.TB, library, url string, payload int, addr string) (program string, args []string, err error) {
+func gunicorn(library, url string, payload int, addr string) (program string, args []string, err error) {
 	root, err := Root()
 	if err != nil {
 		return "", nil, err
 	}
-	program = filepath.Join(root, ".venv", "flask", "bin", "gunicorn")
-	if _, err := os.Stat(program); err != nil {
-		t.Skip("Flask-Session and gunicorn are not installed: scripts/install-flask-session installs them")
-	}
+	program = filepath.Join(root, inVenv)
 	app := "bench_site:bare()"
 	if library == flaskLibrary {
 		app = fmt.Sprintf("bench_site:sessions('%s', %d)", url, payload)
