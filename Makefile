@@ -2,9 +2,9 @@
 
 SHELL      := /bin/bash
 GOLANGCI   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-# Modules in go.work, and the two that are not, so that their dependencies are nobody else's.
-WORKSPACE  := . cmd/cloakroom stores/memcachedstore stores/redisstore
-APART      := integration bench
+# Modules in go.work, and those that are not, so that their dependencies are nobody else's.
+WORKSPACE  := . cmd/cloakroom stores/memcachedstore stores/mongostore stores/redisstore
+APART      := integration integration/ferretdb bench
 MODULES    := $(WORKSPACE) $(APART)
 # The race detector needs a C compiler.
 RACE       := $(shell command -v cc >/dev/null 2>&1 && echo -race)
@@ -25,6 +25,7 @@ test-core: ## run the tests that need nothing but Go
 
 test-integration: ## run the tests that need servers or a browser
 	scripts/install-test-servers
+	scripts/install-flask-session
 	cd integration && GOWORK=off go test $(RACE) -count=1 -timeout 20m ./...
 	cd bench && GOWORK=off go test -timeout 10m ./...
 

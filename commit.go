@@ -54,6 +54,7 @@ var errGone = errors.New("gone")
 type result struct {
 	ticket  string // new, or empty
 	written bool   // false when there was nothing to write
+	emptied bool   // the record was deleted, since nothing was left in it
 }
 
 // run performs the commit. It returns errGone when the session is no more and nothing was written. The
@@ -104,11 +105,19 @@ func (c *commit) build() (bool, error) {
 	d.meta.commits = base.meta.commits
 	st := &c.next
 	*st = state{id: c.base.id, doc: d.document}
-	st.rec.Data = st.doc.encodeWith(c.commit)
+	if p := c.m.options.Profile; p == nil {
+		st.rec.Data = st.doc.encodeWith(c.commit)
+	} else {
+		data, err := p.encode(&st.doc, base, c.commit)
+		if err != nil {
+			return false, err
+		}
+		st.rec.Data = data
+	}
 	st.rec.Expires = c.clock().Add(c.m.options.Idle)
 	st.rec.Deadline = timeOf(d.meta.deadline)
 	switch {
-	case d.meta.owner == nil:
+	case d.meta.owner == nil || c.m.options.Profile != nil:
 	case bytes.Equal(d.meta.owner, base.meta.owner) && c.base.rec.Owner != "":
 		st.rec.Owner = c.base.rec.Owner
 	default:
@@ -141,8 +150,16 @@ func (c *commit) replace() (result, error) {
 			return result{}, nil
 		}
 		c.writing = c.m.gates.tick()
-		c.next.rec.Version, err = c.m.store.Replace(c.ctx, c.base.id, c.base.rec, c.next.rec)
+		emptied := c.m.options.Profile != nil && c.next.doc.empty()
+		if emptied {
+			err = c.m.store.Delete(c.ctx, c.base.id, c.base.rec)
+		} else {
+			c.next.rec.Version, err = c.m.store.Replace(c.ctx, c.base.id, c.base.rec, c.next.rec)
+		}
 		switch {
+		case err == nil && emptied:
+			c.next = c.m.freshState()
+			return result{written: true, emptied: true}, nil
 		case err == nil:
 			return result{written: true}, nil
 		case errors.Is(err, ErrNotFound):
@@ -301,15 +318,16 @@ func (c *commit) create() (result, error) {
 		return result{}, err
 	}
 	next := &c.next
-	if !changed || next.doc.meta.owner == nil && sameFields(next.doc.fields, c.base.doc.fields) {
+	if !changed || next.doc.meta.owner == nil && sameFields(next.doc.fields, c.base.doc.fields) ||
+		c.m.options.Profile != nil && next.doc.empty() {
 		c.next = c.base
 		return result{}, nil
 	}
 	for try := 0; ; try++ {
 		// Each try has a ticket of its own: an earlier one may be applied later, even after the session
 		// was ended, and then must be nobody's.
-		ticket := newTicket()
-		next.id = storeID(ticket)
+		var ticket string
+		ticket, next.id = c.m.newTicket()
 		next.rec.Version, err = c.m.store.Create(c.ctx, next.id, next.rec)
 		if err == nil {
 			return result{ticket: ticket, written: true}, nil

@@ -12,7 +12,7 @@ func (m *Manager) cookie(ticket string, persistent bool, deadline time.Time) *ht
 	o := &m.options
 	c := &http.Cookie{
 		Name: o.CookieName, Value: ticket, Path: o.Path, Domain: o.Domain,
-		Secure: !o.InsecureCookie, HttpOnly: true, SameSite: o.SameSite, Partitioned: o.Partitioned,
+		Secure: !o.InsecureCookie, HttpOnly: o.Profile == nil || !o.Profile.ScriptCookie, SameSite: o.SameSite, Partitioned: o.Partitioned,
 	}
 	if ticket == "" {
 		c.MaxAge = -1
@@ -35,7 +35,7 @@ func (m *Manager) ticketIn(header http.Header) (ticket string, presented bool) {
 				continue
 			}
 			presented = true
-			if value := part[len(name)+1:]; isTicket(value) {
+			if value := part[len(name)+1:]; m.isTicket(value) {
 				return value, true
 			}
 		}

@@ -82,26 +82,27 @@ func (m *Manager) copyEntry(ctx context.Context, to Store, e Entry) (Copied, boo
 		return Copied{}, false
 	}
 	c := Copied{ID: publicID(e.ID)}
-	var doc document
-	err := m.bounds.decode(e.Record.Data, &doc)
+	st := state{id: e.ID, rec: e.Record}
+	err := m.slice(&st)
 	if err != nil {
 		c.Err = fmt.Errorf("%w: %w", errNoRecord, err)
 		return c, true
 	}
-	rec := Record{Data: e.Record.Data, Expires: e.Record.Expires, Owner: e.Record.Owner, Deadline: timeOf(doc.meta.deadline)}
+	meta := &st.doc.meta
+	rec := Record{Data: st.rec.Data, Expires: st.rec.Expires, Owner: st.rec.Owner, Deadline: st.rec.Deadline}
 	if !now.Before(rec.Deadline) {
 		return Copied{}, false
 	}
 	if rec.Owner == "" {
-		rec.Owner = doc.meta.indexOwner()
+		rec.Owner = m.indexOwner(meta)
 	}
 	limit := newLimit(ctx, m.options.Timeout, false)
 	defer limit.release()
-	c.Written, err = m.copyRecord(limit, to, e.ID, rec, &doc.meta)
+	c.Written, err = m.copyRecord(limit, to, e.ID, rec, meta)
 	if err != nil {
 		c.Written, c.Err = false, withoutID{err, e.ID}
 	}
-	return c, err != nil || !doc.meta.sealed
+	return c, err != nil || !meta.sealed
 }
 
 // copyRecord stores rec under id unless it is there. After a failure that leaves open what happened it looks, and tries
@@ -126,17 +127,17 @@ func (m *Manager) copyRecord(ctx *limit, to Store, id string, rec Record, source
 				return doubt, nil
 			}
 		case loading == nil:
-			var target document
-			if m.bounds.decode(present.Data, &target) != nil {
+			target := state{id: id, rec: present}
+			if m.slice(&target) != nil {
 				return false, errDiverged
 			}
-			if update, err := source.supersedes(&target.meta); err != nil || !update {
+			if update, err := source.supersedes(&target.doc.meta); err != nil || !update {
 				return false, err
 			}
 			if present.Owner == "" {
-				present.Owner = target.meta.indexOwner()
+				present.Owner = m.indexOwner(&target.doc.meta)
 			}
-			present.Deadline = timeOf(target.meta.deadline)
+			present.Deadline = target.rec.Deadline
 			if _, err = to.Replace(ctx, id, present, rec); err == nil || isRefusal(err) {
 				return true, err
 			}
@@ -167,12 +168,16 @@ func (m *meta) supersedes(target *meta) (bool, error) {
 	return false, errDiverged
 }
 
-// indexOwner is the owner in whose index a record belongs. A seal belongs into that of whoever goes on behind it.
-func (m *meta) indexOwner() string {
-	if m.owner != nil {
-		return hexDigest(string(m.owner))
+// indexOwner is the owner in whose index a record belongs, if there is one. A seal belongs into that of whoever goes on
+// behind it.
+func (m *Manager) indexOwner(meta *meta) string {
+	switch {
+	case m.options.Profile != nil:
+		return ""
+	case meta.owner != nil:
+		return hexDigest(string(meta.owner))
 	}
-	return string(m.text(metaNextOwner))
+	return string(meta.text(metaNextOwner))
 }
 
 // withoutID is an error whose text leaves out the store's id, which a store may name as a file or a key.

@@ -42,6 +42,9 @@ func (s *Session) Owner() string {
 	if s.ensure() != nil {
 		return ""
 	}
+	if p := s.m.options.Profile; p != nil {
+		return string(p.ownerIn(s.view()))
+	}
 	return string(s.view().meta.owner)
 }
 

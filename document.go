@@ -24,7 +24,8 @@ type document struct {
 	meta   meta
 }
 
-// field is a name and its encoded value. Both may point into the record that they came from.
+// field is a name and its encoded value. Both may point into the record that they came from. Where another library
+// used a key that is no string, the name is nil, and the value is the encoded key with the value behind it.
 type field struct {
 	name, value []byte
 }
@@ -150,7 +151,9 @@ func (d *document) encodeMessagePack(commits, more []byte) []byte {
 	out := msgpack.AppendMapHeader(make([]byte, 0, size), len(d.fields)+1)
 	for i := range d.fields {
 		f := &d.fields[i]
-		out = append(msgpack.AppendStringHeader(out, len(f.name)), f.name...)
+		if f.name != nil {
+			out = append(msgpack.AppendStringHeader(out, len(f.name)), f.name...)
+		}
 		out = append(out, f.value...)
 	}
 	out = msgpack.AppendString(out, nameReserved)
@@ -171,6 +174,7 @@ var (
 // reserved name has a bound of its own. They are checked before it is stored.
 type bounds struct {
 	bytes, values int
+	foreign       bool // a document may be another library's
 }
 
 const (
@@ -192,7 +196,7 @@ func (b bounds) check(data []byte, values int) error {
 		return nil // without a look at how much of it is reserved
 	}
 	var d document
-	reserved, err := bounds{values: values}.slice(data, &d)
+	reserved, err := bounds{values: values, foreign: b.foreign}.slice(data, &d)
 	if err != nil {
 		return err
 	}
@@ -232,10 +236,13 @@ func (b bounds) slice(data []byte, d *document) (reserved int, err error) {
 		switch {
 		case err != nil:
 			return 0, err
-		case reserve == nil:
+		case reserve == nil && !b.foreign:
 			return 0, errForeign
 		}
-		d.fields = fields
+		d.fields, d.meta = fields, meta{}
+		if reserve == nil {
+			return 0, nil
+		}
 		d.meta, err = readMetaJSON(reserve)
 		return len(reserve), err
 	}
@@ -247,7 +254,7 @@ func (b bounds) sliceMessagePack(data []byte, d *document) (reserved int, err er
 	switch {
 	case err != nil:
 		return 0, err
-	case count == 0:
+	case count == 0 && !b.foreign:
 		return 0, errForeign
 	case count > b.values+1:
 		return 0, errTooManyValues
@@ -259,10 +266,19 @@ func (b bounds) sliceMessagePack(data []byte, d *document) (reserved int, err er
 	at := len(data) - len(rest)
 	for range count {
 		begin, end, err := msgpack.NextString(data, at)
-		if err != nil {
+		var name []byte
+		switch {
+		case err == nil:
+			name = data[begin:end:end]
+		case b.foreign: // the name is no string: it is kept as a part of the value
+			n, err := msgpack.Next(data[at:], msgpack.Limits{Depth: maxDepth - 1})
+			if err != nil {
+				return 0, err
+			}
+			begin, end = at, at+n
+		default:
 			return 0, err
 		}
-		name := data[begin:end:end]
 		at = end
 		if string(name) == nameReserved {
 			if reserved != 0 {
@@ -279,12 +295,15 @@ func (b bounds) sliceMessagePack(data []byte, d *document) (reserved int, err er
 			return 0, err
 		}
 		at += n
+		if name == nil {
+			end = begin
+		}
 		fields = append(fields, field{name, data[end:at:at]})
 	}
 	switch {
 	case at != len(data):
 		return 0, errTrailing
-	case reserved == 0:
+	case reserved == 0 && !b.foreign:
 		return 0, errForeign
 	case twice(fields):
 		return 0, errTwice
@@ -296,16 +315,21 @@ func (b bounds) sliceMessagePack(data []byte, d *document) (reserved int, err er
 // twice reports whether two fields have the same name.
 func twice(fields []field) bool {
 	if len(fields) > 32 {
-		names := make(map[string]struct{}, len(fields))
+		named := len(fields)
+		names := make(map[string]struct{}, named)
 		for i := range fields {
-			names[string(fields[i].name)] = struct{}{}
+			if name := fields[i].name; name == nil {
+				named--
+			} else {
+				names[string(name)] = struct{}{}
+			}
 		}
-		return len(names) < len(fields)
+		return len(names) < named
 	}
 	for i := 1; i < len(fields); i++ {
 		name := fields[i].name
 		for j := range fields[:i] {
-			if string(fields[j].name) == string(name) { // compares lengths first
+			if string(fields[j].name) == string(name) && name != nil { // compares lengths first
 				return true
 			}
 		}

@@ -32,26 +32,32 @@ func FuzzDecodeRecord(f *testing.F) {
 	f.Add([]byte("\xdf\xff\xff\xff\xff"))
 	f.Add([]byte("\x81\xa1a" + strings.Repeat("\x91", 100) + "\xc0"))
 	f.Add([]byte(` {"a" : [{}, "\"]"] , "_cloakroom":{"v":1,"created":1,"deadline":2,"commits":null} } `))
-	limits := bounds{bytes: 1 << 16, values: 32}
+	f.Add([]byte("\x82\xa1a\x01\x07\xa5seven"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var d, again document
-		if limits.decode(data, &d) != nil {
-			return
-		}
-		if len(d.fields) > readableValues {
-			t.Fatalf("%d values", len(d.fields))
-		}
-		encoded := d.encode()
-		if err := limits.decode(encoded, &again); err != nil {
-			t.Fatalf("%q became %q: %v", data, encoded, err)
-		}
-		if !sameFields(d.fields, again.fields) || again.format != d.format || !bytes.Equal(again.encode(), encoded) {
-			t.Fatalf("%q became %q, which is another document", data, encoded)
-		}
-		for _, f := range d.fields {
-			var v any
-			_ = d.format.decode(f.value, &v)
-			d.format.truth(f.value)
+		for _, foreign := range []bool{false, true} {
+			limits := bounds{bytes: 1 << 16, values: 32, foreign: foreign}
+			var d, again document
+			if limits.decode(data, &d) != nil {
+				continue
+			}
+			if len(d.fields) > readableValues {
+				t.Fatalf("%d values", len(d.fields))
+			}
+			if d.meta.deadline == 0 && foreign {
+				d.meta.deadline = 1
+			}
+			encoded := d.encode()
+			if err := limits.decode(encoded, &again); err != nil {
+				t.Fatalf("%q became %q: %v", data, encoded, err)
+			}
+			if !sameFields(d.fields, again.fields) || again.format != d.format || !bytes.Equal(again.encode(), encoded) {
+				t.Fatalf("%q became %q, which is another document", data, encoded)
+			}
+			for _, f := range d.fields {
+				var v any
+				_ = d.format.decode(f.value, &v)
+				d.format.truth(f.value)
+			}
 		}
 	})
 }

@@ -124,6 +124,9 @@ func (x *exchange) begin() bool {
 	}
 	x.began.Store(true)
 	s := x.session.Load()
+	if p := x.m.options.Profile; p != nil && p.RefreshEachRequest {
+		s = x.refresh()
+	}
 	if s == nil {
 		return true
 	}
@@ -140,6 +143,20 @@ func (x *exchange) begin() bool {
 	x.failed = false
 	x.setCookie(s)
 	return true
+}
+
+// refresh slides the idle timeout of the session that the request has, if it has one, and returns it.
+func (x *exchange) refresh() *Session {
+	if x.session.Load() == nil {
+		if ticket, _ := x.m.ticketIn(x.r.Header); ticket == "" {
+			return nil
+		}
+	}
+	s := x.get()
+	if err := s.refresh(); err != nil {
+		x.m.log(x.r.Context(), slog.LevelWarn, "session not refreshed: it may end early", "", err)
+	}
+	return s
 }
 
 func (x *exchange) fail(s *Session, err error) {

@@ -26,6 +26,9 @@ func (s *Session) Login(owner string) error {
 	}
 	now := s.m.now()
 	l := &login{owner: owner, at: micros(now), deadline: micros(now.Add(s.m.options.Lifetime))}
+	if p := s.m.options.Profile; p != nil {
+		l.valueName = p.OwnerName
+	}
 	if s.x != nil {
 		l.userAgent = clip(s.x.r.UserAgent(), 512)
 		l.ip = clip(s.m.options.ClientIP(s.x.r), 64)

@@ -33,10 +33,14 @@ func New(store Store, options Options) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	full := Complete(store)
+	if options.Profile != nil {
+		full = withoutOwners{full}
+	}
 	m := &Manager{
-		store:    Complete(store),
+		store:    full,
 		options:  options,
-		bounds:   bounds{bytes: options.MaxBytes, values: options.MaxValues},
+		bounds:   bounds{bytes: options.MaxBytes, values: options.MaxValues, foreign: options.Profile != nil},
 		now:      options.Now,
 		realTime: realTime,
 	}
@@ -103,19 +107,13 @@ func (m *Manager) loadAt(ctx context.Context, id string, st *state, now time.Tim
 	return nil
 }
 
-// decode slices the record of st, and fills in what a store may leave out.
+// decode is slice that reports a record that cannot be read.
 func (m *Manager) decode(ctx context.Context, st *state) error {
-	if err := m.bounds.decode(st.rec.Data, &st.doc); err != nil {
-		if m.reported.first(st.id) {
-			m.log(ctx, slog.LevelError, "stored record reads as no session", publicID(st.id), &DecodeError{Err: err})
-		}
-		return err
+	err := m.slice(st)
+	if err != nil && m.reported.first(st.id) {
+		m.log(ctx, slog.LevelError, "stored record reads as no session", publicID(st.id), &DecodeError{Err: err})
 	}
-	if st.doc.meta.owner != nil && st.rec.Owner == "" {
-		st.rec.Owner = hexDigest(string(st.doc.meta.owner))
-	}
-	st.rec.Deadline = timeOf(st.doc.meta.deadline)
-	return nil
+	return err
 }
 
 // log reports what nobody is told otherwise.

@@ -3,6 +3,7 @@ package cloakroom
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 )
 
 // move stores the changed session under a new ticket and leaves a seal at the old id: a record
@@ -10,8 +11,7 @@ import (
 // is dead before the new one is alive, and whoever ends the session by its old id, now or within the
 // next minute, ends the new one.
 func (c *commit) move() (result, error) {
-	c.ticket = newTicket()
-	c.newID = storeID(c.ticket)
+	c.ticket, c.newID = c.m.newTicket()
 	for try := 0; ; try++ {
 		if c.overdue() {
 			return result{}, errGone
@@ -29,6 +29,7 @@ func (c *commit) move() (result, error) {
 		switch {
 		case err == nil:
 			next.rec.Version = version
+			c.dropSeal()
 			return result{ticket: c.ticket, written: true}, nil
 		case errors.Is(err, ErrNotFound):
 			return result{}, errGone
@@ -88,6 +89,7 @@ func (c *commit) createSealed() (result, error) {
 	c.sealed = true
 	next.rec.Version, err = c.m.store.Create(c.ctx, next.id, next.rec)
 	if err == nil {
+		c.dropSeal()
 		return result{ticket: c.ticket, written: true}, nil
 	}
 	failure := errorAt("commit: create record under the new ticket; the old one is dead", err)
@@ -100,6 +102,17 @@ func (c *commit) createSealed() (result, error) {
 	}
 	*next = found
 	return result{ticket: c.ticket, written: true}, err
+}
+
+// dropSeal deletes the seal of a move that is done, where another library would take it for a session. It expires
+// by itself if that fails.
+func (c *commit) dropSeal() {
+	if c.m.options.Profile == nil {
+		return
+	}
+	if err := c.m.store.Delete(c.ctx, c.base.id, Record{}); err != nil && !errors.Is(err, ErrNotFound) {
+		c.m.log(c.ctx, slog.LevelWarn, "seal not deleted", publicID(c.base.id), withoutID{err, c.base.id})
+	}
 }
 
 // reloadSealed gets the present record after moving it failed, and reports whether the seal of this

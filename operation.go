@@ -36,6 +36,7 @@ const (
 type login struct {
 	owner, userAgent, ip string
 	at, deadline         int64
+	valueName            string // of the value that holds the owner too, if any
 }
 
 // apply performs the operation on a draft.
@@ -67,6 +68,13 @@ func (op *operation) apply(d *draft) error {
 		d.meta.setText(metaIP, op.login.ip)
 		d.meta.authenticated = op.login.at
 		d.meta.deadline = op.login.deadline
+		if name := op.login.valueName; name != "" {
+			value, err := d.format.encode(&op.login.owner)
+			if err != nil {
+				return err
+			}
+			d.set(name, value)
+		}
 	case opRenew:
 	}
 	return nil

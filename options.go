@@ -78,8 +78,11 @@ type Options struct {
 	// deadline; see also [Session.SetPersistent]. The default is false: they end with the browser.
 	Persistent bool
 
+	// Profile shares the sessions with another library. The default is none.
+	Profile *Profile
+
 	// SameSite is the cookie's SameSite attribute. The default is [http.SameSiteLaxMode].
-	// [http.SameSiteNoneMode] needs Secure.
+	// [http.SameSiteNoneMode] needs Secure. With a Profile the default is not to have the attribute.
 	SameSite http.SameSite
 
 	// Timeout bounds each load and each commit, retries included, from 10 milliseconds to 20 seconds. The
@@ -117,7 +120,10 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Path == "" {
 		o.Path = "/"
 	}
-	if o.SameSite == 0 || o.SameSite == http.SameSiteDefaultMode {
+	if o.SameSite == 0 {
+		o.SameSite = http.SameSiteDefaultMode
+	}
+	if o.SameSite == http.SameSiteDefaultMode && o.Profile == nil {
 		o.SameSite = http.SameSiteLaxMode
 	}
 	if o.Timeout == 0 {
@@ -129,7 +135,7 @@ func (o Options) withDefaults() (Options, error) {
 			o.CookieName = "__Host-session"
 		}
 	}
-	return o, errors.Join(o.checkLimits(), o.checkCookie())
+	return o, errors.Join(o.checkLimits(), o.checkCookie(), o.Profile.check())
 }
 
 func (o *Options) checkLimits() error {
@@ -159,7 +165,7 @@ func (o *Options) checkCookie() error {
 	}
 	lower := strings.ToLower(o.CookieName)
 	switch err := probe.Valid(); {
-	case o.SameSite < http.SameSiteLaxMode || o.SameSite > http.SameSiteNoneMode:
+	case o.SameSite < http.SameSiteDefaultMode || o.SameSite > http.SameSiteNoneMode:
 		return fmt.Errorf("cloakroom: Options.SameSite is %d: it must be a mode of net/http", o.SameSite)
 	case o.SameSite == http.SameSiteNoneMode && o.InsecureCookie:
 		return errors.New("cloakroom: Options.SameSite is None, which browsers accept only with Secure, and Options.InsecureCookie is set")

@@ -162,7 +162,7 @@ func (m *Manager) Open(ctx context.Context, ticket string) *Session {
 
 func (m *Manager) open(ctx context.Context, x *exchange, ticket string, presented bool) *Session {
 	s := &Session{m: m, ctx: ctx, x: x, presented: presented}
-	if isTicket(ticket) {
+	if m.isTicket(ticket) {
 		s.ticket = ticket
 	}
 	return s
@@ -202,7 +202,7 @@ func (s *Session) ensureFor(detached bool) error {
 		s.begin()
 		return nil
 	}
-	id := storeID(s.ticket)
+	id := s.m.storeID(s.ticket)
 	now, ticks := s.m.clocks()
 	s.loading.init(s.ctx, ticks+int64(s.m.options.Timeout), detached)
 	defer s.loading.release()
@@ -213,6 +213,9 @@ func (s *Session) ensureFor(detached bool) error {
 		s.begin()
 		s.gone, s.goneFirst, s.goneID = true, true, id
 	case err == nil:
+		if p := s.m.options.Profile; p != nil {
+			s.ticket = p.Ticket(id) // a signature by a former key is made anew
+		}
 		s.wasOwned = s.doc.meta.owner != nil
 		s.loaded = true
 		if s.w != nil {

@@ -222,8 +222,13 @@ func (s *Session) conclude(c *commit, n int, res result, err error, extra bool) 
 		s.ticket = res.ticket
 		s.cookie, s.cookieTaken = cookieSet, false
 		s.gone, s.goneFirst, s.goneID = false, false, ""
-	} else if s.rec.Version != "" && s.doc.persistent() != wasPersistent {
+	} else if s.rec.Version != "" && (s.doc.persistent() != wasPersistent || res.written && s.m.options.Profile != nil) {
 		s.cookie, s.cookieTaken = cookieSet, false
+	} else if res.emptied {
+		s.begin()
+		if s.presented {
+			s.cookie = cookieClear
+		}
 	}
 	s.see()
 	return nil
@@ -317,7 +322,7 @@ func (s *Session) Cookie() *http.Cookie {
 func (s *Session) cookieLocked() *http.Cookie {
 	switch s.cookie {
 	case cookieSet:
-		return s.m.cookie(s.ticket, s.doc.persistent(), timeOf(s.doc.meta.deadline))
+		return s.m.cookie(s.ticket, s.doc.persistent(), s.m.cookieEnd(s.doc.meta.deadline))
 	case cookieClear:
 		return s.m.cookie("", false, timeOf(0))
 	}

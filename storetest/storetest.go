@@ -61,6 +61,10 @@ type Config struct {
 	// cases run one after the other. By default the suite waits, in parallel.
 	Advance func(time.Duration)
 
+	// Fresh calls Open, and Peer, for every rule, with the rule's own subtest. It is for a backend that slows down as it
+	// fills: they then return a place of that subtest's own.
+	Fresh bool
+
 	// MaxData is the largest record data in bytes that the store must accept. The default is 900 KB,
 	// and at least 1 is needed.
 	MaxData int
@@ -68,7 +72,7 @@ type Config struct {
 	// Now is the store's clock. The default is time.Now.
 	Now func() time.Time
 
-	// Open returns a handle on the store. It is called once, and cleans up through t.
+	// Open returns a handle on the store. It is called once, unless Fresh is set, and cleans up through t.
 	Open func(t testing.TB) cloakroom.Store
 
 	// Peer returns another handle on the same data, such as a second client or process. By default
@@ -92,10 +96,9 @@ func Run(t *testing.T, cfg Config) {
 	if cfg.Advance != nil && cfg.Now == nil {
 		t.Fatal("storetest: Config.Advance needs Config.Now")
 	}
-	s := cfg.Open(t)
-	peer := s
-	if cfg.Peer != nil {
-		peer = cfg.Peer(t)
+	var s, peer cloakroom.Store
+	if !cfg.Fresh {
+		s, peer = cfg.open(t)
 	}
 	for _, r := range rules {
 		t.Run(r.name, func(t *testing.T) {
@@ -105,11 +108,23 @@ func Run(t *testing.T, cfg Config) {
 			if r.needs != "" && !slices.Contains(cfg.Abilities, r.needs) {
 				t.Skipf("%s is not among the abilities expected", r.needs)
 			}
+			s, peer := s, peer
+			if cfg.Fresh {
+				s, peer = cfg.open(t)
+			}
 			if err := check(t.Context(), r, cfg, s, peer); err != nil {
 				t.Errorf("%v\nthe rule: %s", err, r.rule)
 			}
 		})
 	}
+}
+
+func (c *Config) open(t testing.TB) (s, peer cloakroom.Store) {
+	s = c.Open(t)
+	if c.Peer == nil {
+		return s, s
+	}
+	return s, c.Peer(t)
 }
 
 // rule is one case.

@@ -5,16 +5,48 @@ go 1.25.0
 require (
 	github.com/cloakroom-go/cloakroom v0.0.0
 	github.com/cloakroom-go/cloakroom/stores/memcachedstore v0.0.0
+	github.com/cloakroom-go/cloakroom/stores/mongostore v0.0.0
 	github.com/cloakroom-go/cloakroom/stores/redisstore v0.0.0
 )
 
+// Drivers for sqlstore, each the one that its database's users mostly take, released within the last months: pgx, with the
+// fewest dependencies of its own for PostgreSQL; the one for MySQL and MariaDB that has been kept up since 2012; and SQLite
+// without cgo, so that the command builds anywhere. Later releases of the last need Go 1.26.
 require (
+	github.com/go-sql-driver/mysql v1.10.1
+	github.com/jackc/pgx/v5 v5.12.0
+	github.com/klauspost/compress v1.20.3 // indirect
 	github.com/redis/rueidis v1.0.79 // indirect
+	github.com/xdg-go/scram v1.4.0 // indirect
+	github.com/xdg-go/stringprep v1.0.4 // indirect
+	github.com/youmark/pkcs8 v0.0.0-20240726163527-a2c0da244d78 // indirect
+	go.mongodb.org/mongo-driver/v2 v2.10.0 // indirect
+	golang.org/x/crypto v0.54.0 // indirect
+	golang.org/x/sync v0.22.0 // indirect
 	golang.org/x/sys v0.47.0 // indirect
+	golang.org/x/text v0.41.0 // indirect
+	modernc.org/sqlite v1.59.0
+)
+
+require (
+	filippo.io/edwards25519 v1.2.0 // indirect
+	github.com/dustin/go-humanize v1.0.1 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+	github.com/jackc/pgpassfile v1.0.0 // indirect
+	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
+	github.com/jackc/puddle/v2 v2.2.3 // indirect
+	github.com/mattn/go-isatty v0.0.24 // indirect
+	github.com/ncruces/go-strftime v1.0.0 // indirect
+	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
+	modernc.org/libc v1.75.7 // indirect
+	modernc.org/mathutil v1.7.1 // indirect
+	modernc.org/memory v1.12.1 // indirect
 )
 
 replace github.com/cloakroom-go/cloakroom => ../../
 
 replace github.com/cloakroom-go/cloakroom/stores/memcachedstore => ../../stores/memcachedstore
+
+replace github.com/cloakroom-go/cloakroom/stores/mongostore => ../../stores/mongostore
 
 replace github.com/cloakroom-go/cloakroom/stores/redisstore => ../../stores/redisstore

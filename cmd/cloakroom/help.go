@@ -28,11 +28,21 @@ Stores are named by URL:
     memory:              the memory of one process; its sessions end with it
     file:./folder        files, in a folder below the working directory
     file:///var/folder   files, in a folder by its full path
+    cachelib:///folder   the files of Flask-Session's types filesystem and cachelib; it can be
+                         swept, and neither list nor revoke
+    sqlite:file.db  sqlite:///var/file.db
+                         SQLite, in a file below the working directory or by its full path
+    postgres://USER:PASSWORD@HOST/DB
+                         PostgreSQL; the table is made if it is missing
+    mysql://USER:PASSWORD@HOST/DB
+                         MySQL or MariaDB, likewise
     redis://HOST:PORT/DB rediss://HOST:PORT/DB
                          Redis or Valkey; with ?cluster=true a Cluster, with
                          ?sentinel_master=NAME what a Sentinel watches
     memcached://HOST:PORT,HOST:PORT
                          memcached, on one server or several; it can neither list nor revoke
+    mongodb://HOST:PORT/DB mongodb+srv://NAME/DB
+                         MongoDB; with ?collection=NAME another collection than sessions
 
 Exit codes: 0 all went well, 1 something failed, 2 the command was called wrongly.
 `

@@ -99,7 +99,7 @@ func TestFailures(t *testing.T) {
 	}{
 		{[]string{"sweep", "nope:x"}, `unknown scheme "nope"`},
 		{[]string{"sweep", "folder"}, "begins with a scheme"},
-		{[]string{"list", "mongodb://u:hunter2@host/"}, "unknown scheme"},
+		{[]string{"list", "couchdb://u:hunter2@host/"}, "unknown scheme"},
 		{[]string{"list", "redis://u:hunter2@host:x y/"}, "not a valid URL"},
 		{[]string{"list", "file://" + missing}, "there is no folder"},
 		{[]string{"sweep", "file://" + file}, file},

@@ -10,11 +10,18 @@ import (
 	"os"
 	"time"
 
+	_ "github.com/go-sql-driver/mysql" // the driver "mysql"
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	_ "modernc.org/sqlite"             // the driver "sqlite"
+
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/stores/cachelibstore"
 	"github.com/cloakroom-go/cloakroom/stores/filestore"
 	"github.com/cloakroom-go/cloakroom/stores/memcachedstore"
 	"github.com/cloakroom-go/cloakroom/stores/memstore"
+	"github.com/cloakroom-go/cloakroom/stores/mongostore"
 	"github.com/cloakroom-go/cloakroom/stores/redisstore"
+	"github.com/cloakroom-go/cloakroom/stores/sqlstore"
 	"github.com/cloakroom-go/cloakroom/storeurl"
 )
 
@@ -25,9 +32,14 @@ const defaultStore = "file:./cloakroom-data"
 func openers() []storeurl.Opener {
 	return []storeurl.Opener{
 		memstore.Opener(),
+		cachelibstore.Opener(),
 		filestore.Opener(),
 		memcachedstore.Opener(),
+		mongostore.Opener(),
 		redisstore.Opener(),
+		sqlstore.Opener(sqlstore.SQLite, "sqlite"),
+		sqlstore.Opener(sqlstore.Postgres, "pgx"),
+		sqlstore.Opener(sqlstore.MySQL, "mysql"),
 	}
 }
 
@@ -49,30 +61,37 @@ func schemeOf(rawURL string) string {
 	return ""
 }
 
-// mustExist returns an error for a folder of files that is not there: opening it would make it, which
-// is for an application to do, and not for whoever misspelled its name.
+// mustExist returns an error for a folder of files, or a file of SQLite, that is not there: opening it would make
+// it, which is for an application to do, and not for whoever misspelled its name.
 func mustExist(rawURL string) error {
-	dir := folderOf(rawURL)
-	if dir == "" {
+	what, path := pathOf(rawURL)
+	if path == "" || path == ":memory:" {
 		return nil
 	}
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no folder %q", dir)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no %s %q", what, path)
 	}
 	return nil // opening says what else may be wrong
 }
 
-// folderOf returns the folder of a file URL, or "" for any other or a malformed one.
-func folderOf(rawURL string) string {
+// pathOf returns the folder or the file of a URL that is of one, or "" for any other or a malformed one.
+func pathOf(rawURL string) (what, path string) {
 	u, err := url.Parse(rawURL)
 	switch {
-	case err != nil || u.Scheme != "file":
-		return ""
-	case u.Opaque == "":
-		return u.Path
+	case err != nil:
+		return "", ""
+	case u.Scheme == "file" || u.Scheme == "cachelib":
+		what = "folder"
+	case u.Scheme == "sqlite":
+		what = "file"
+	default:
+		return "", ""
 	}
-	dir, _ := url.PathUnescape(u.Opaque) // empty when it fails
-	return dir
+	if u.Opaque == "" {
+		return what, u.Path
+	}
+	path, _ = url.PathUnescape(u.Opaque) // empty when it fails
+	return what, path
 }
 
 // withStore calls do with a manager of the sessions in a store.

@@ -1,26 +1,18 @@
 package linear
 
 import (
-	"bufio"
 	"cmp"
 	"flag"
 	"fmt"
 	"math"
-	"net"
-	"net/http"
-	"net/http/httptest"
-	"net/url"
 	"os"
-	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/anishathalye/porcupine"
 
-	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/stores/filestore"
 	"github.com/cloakroom-go/cloakroom/stores/memstore"
 )
@@ -37,110 +29,7 @@ const (
 	checkTime = 5 * time.Second // for one session; beyond it the checker gives up
 )
 
-// The variables by which a test starts itself as a server, see process.
-const (
-	serveDir  = "CLOAKROOM_LINEAR_DIR"
-	serveSeed = "CLOAKROOM_LINEAR_SEED"
-	serveOdds = "CLOAKROOM_LINEAR_ODDS"
-)
-
-func TestMain(m *testing.M) {
-	if dir := os.Getenv(serveDir); dir != "" {
-		if err := serveProcess(dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
-	os.Exit(m.Run())
-}
-
-// serveProcess serves a site on the files in dir until its standard input ends.
-func serveProcess(dir string) error {
-	store, err := filestore.NewWith(dir, filestore.Options{NoSync: true})
-	if err != nil {
-		return err
-	}
-	seed, err := strconv.ParseInt(os.Getenv(serveSeed), 10, 64)
-	if err != nil {
-		return err
-	}
-	oneIn, err := strconv.Atoi(os.Getenv(serveOdds))
-	if err != nil {
-		return err
-	}
-	site, err := newSite(faulty(store, seed, oneIn))
-	if err != nil {
-		return err
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	fmt.Println(listener.Addr())
-	go func() {
-		_, _ = bufio.NewReader(os.Stdin).ReadByte()
-		listener.Close()
-	}()
-	_ = http.Serve(listener, site) // ends when the listener is closed
-	return nil
-}
-
-// process starts a server process on dir.
-func process(t *testing.T, dir string, seed int64, oneIn int) node {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), serveDir+"="+dir, fmt.Sprintf("%s=%d", serveSeed, seed), fmt.Sprintf("%s=%d", serveOdds, oneIn))
-	cmd.Stderr = os.Stderr
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		stdin.Close()
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("server process: %v", err)
-		}
-	})
-	addr, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		t.Fatal("the server process did not begin: ", err)
-	}
-	transport := &http.Transport{MaxIdleConnsPerHost: clients}
-	t.Cleanup(transport.CloseIdleConnections)
-	client := &http.Client{Transport: transport, Timeout: 10 * time.Second}
-	return func(r *http.Request) (*http.Response, error) {
-		r.URL = &url.URL{Scheme: "http", Host: strings.TrimSpace(addr), Path: "/", RawQuery: r.URL.RawQuery}
-		return client.Do(r)
-	}
-}
-
-// manager returns a node that is a manager of its own in this process.
-func manager(t *testing.T, store cloakroom.Store) node {
-	t.Helper()
-	site, err := newSite(store)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func(r *http.Request) (*http.Response, error) {
-		w := httptest.NewRecorder()
-		site.ServeHTTP(w, r)
-		return w.Result(), nil
-	}
-}
-
-func memory(t *testing.T) *memstore.Store {
+func memory(t testing.TB) *memstore.Store {
 	s := memstore.New(memstore.Options{})
 	t.Cleanup(func() { s.Close() })
 	return s
@@ -167,8 +56,8 @@ var setups = map[string]func(t *testing.T, seed int64, oneIn int) []node{
 		return []node{manager(t, store), manager(t, store)}
 	},
 	"files, two processes": func(t *testing.T, seed int64, oneIn int) []node {
-		dir := t.TempDir()
-		return []node{process(t, dir, seed, oneIn), process(t, dir, seed+1, oneIn)}
+		rawURL := "file://" + t.TempDir() + "?sync=off"
+		return []node{startProcess(t, rawURL, seed, oneIn, 0).do, startProcess(t, rawURL, seed+1, oneIn, 0).do}
 	},
 }
 
@@ -190,7 +79,7 @@ func TestLinearizable(t *testing.T) {
 	}
 }
 
-func newPlan(t *testing.T) plan {
+func newPlan(t testing.TB) plan {
 	seed := *seedFlag
 	if seed == 0 {
 		seed = time.Now().UnixNano()
@@ -200,43 +89,59 @@ func newPlan(t *testing.T) plan {
 	if testing.Short() {
 		ops = min(ops, 80)
 	}
-	return plan{seed: seed, clients: clients, browsers: browsers, ops: ops}
+	return plan{seed: seed, clients: clients, browsers: browsers, ops: ops, revokes: true}
 }
 
 // check runs the plan and fails the test for every session whose history is not linearizable.
-func check(t *testing.T, p plan, nodes []node) {
+func check(t testing.TB, p plan, nodes []node) {
 	t.Helper()
 	histories, err := p.histories(nodes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ops, unknown, undecided := 0, 0, 0
+	judge(t, histories).enough(t, p)
+}
+
+// verdict is what came of histories.
+type verdict struct{ sessions, ops, unknown, undecided, violations int }
+
+// judge fails the test for every session whose history is not linearizable.
+func judge(t testing.TB, histories []*history) verdict {
+	t.Helper()
+	v := verdict{sessions: len(histories)}
 	for _, h := range histories {
-		ops += len(h.ops)
+		v.ops += len(h.ops)
 		for _, op := range h.ops {
 			if op.Output.(output).unknown {
-				unknown++
+				v.unknown++
 			}
 		}
 		switch result, info := porcupine.CheckOperationsVerbose(model, h.ops, checkTime); result {
 		case porcupine.Illegal:
 			t.Errorf("session %d is not linearizable: %s\n%s", h.number, draw(t, info), stuck(h.ops, info))
+			v.violations++
 		case porcupine.Unknown:
 			t.Logf("session %d: not decided within %v (%d operations)", h.number, checkTime, len(h.ops))
-			undecided++
+			v.undecided++
 		}
 	}
-	t.Logf("%d sessions, %d operations, %d of unknown outcome", len(histories), ops, unknown)
-	if undecided*20 > len(histories) {
-		t.Errorf("%d of %d sessions were not decided", undecided, len(histories))
+	return v
+}
+
+// enough fails the test when too little was seen for a verdict.
+func (v verdict) enough(t testing.TB, p plan) {
+	t.Helper()
+	t.Logf("%d sessions, %d operations, %d of unknown outcome", v.sessions, v.ops, v.unknown)
+	if v.undecided*20 > v.sessions {
+		t.Errorf("%d of %d sessions were not decided", v.undecided, v.sessions)
 	}
-	if ops < p.clients*p.ops/2 {
-		t.Errorf("only %d of %d operations were recorded", ops, p.clients*p.ops)
+	if v.ops < p.clients*p.ops/2 {
+		t.Errorf("only %d of %d operations were recorded", v.ops, p.clients*p.ops)
 	}
 }
 
 // draw writes the history to a file for a browser, which outlives the test.
-func draw(t *testing.T, info porcupine.LinearizationInfo) string {
+func draw(t testing.TB, info porcupine.LinearizationInfo) string {
 	f, err := os.CreateTemp("", "cloakroom-linear-*.html")
 	if err != nil {
 		t.Fatal(err)
@@ -332,36 +237,6 @@ func TestModel(t *testing.T) {
 			if got := porcupine.CheckOperations(model, ops); got != tt.want {
 				t.Errorf("linearizable: %v, want %v", got, tt.want)
 			}
-		})
-	}
-}
-
-// TestFindsBugs: each of these stores breaks a promise, and clients would see it.
-func TestFindsBugs(t *testing.T) {
-	for name, broken := range map[string]func(cloakroom.FullStore) cloakroom.Store{
-		"Replace always wins":               func(s cloakroom.FullStore) cloakroom.Store { return lastWins{s} },
-		"Replace recreates what is deleted": func(s cloakroom.FullStore) cloakroom.Store { return resurrecting{s} },
-		"Move leaves the old ticket alive":  func(s cloakroom.FullStore) cloakroom.Store { return copying{s} },
-		"Owned lists nothing":               func(s cloakroom.FullStore) cloakroom.Store { return unlisted{s} },
-		"Delete does nothing":               func(s cloakroom.FullStore) cloakroom.Store { return undeleting{s} },
-	} {
-		t.Run(name, func(t *testing.T) {
-			for try := range 10 {
-				p := newPlan(t)
-				p.atomicMoves = true
-				store := broken(memory(t))
-				histories, err := p.histories([]node{manager(t, store), manager(t, store)})
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, h := range histories {
-					if porcupine.CheckOperationsTimeout(model, h.ops, checkTime) == porcupine.Illegal {
-						t.Logf("found in run %d", try+1)
-						return
-					}
-				}
-			}
-			t.Error("the checker did not find it in ten runs")
 		})
 	}
 }

@@ -2,7 +2,6 @@ package linear
 
 import (
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -13,9 +12,6 @@ import (
 // TestLinearizableMemcached is TestLinearizable on three memcached servers, or on one whose connections are cut and
 // which is paused meanwhile. Nobody can revoke there, so nobody does.
 func TestLinearizableMemcached(t *testing.T) {
-	all := kinds
-	kinds = slices.DeleteFunc(slices.Clone(kinds), func(k kind) bool { return k == revoke })
-	t.Cleanup(func() { kinds = all })
 	open := func(t *testing.T, addresses ...string) *memcachedstore.Store {
 		t.Helper()
 		s, err := memcachedstore.New(memcachedstore.Options{Servers: addresses})
@@ -33,7 +29,7 @@ func TestLinearizableMemcached(t *testing.T) {
 			}
 			for range *runsFlag {
 				p := newPlan(t)
-				p.faults = oneIn > 0
+				p.faults, p.revokes = oneIn > 0, false
 				check(t, p, []node{
 					manager(t, faulty(open(t, addresses...), p.seed, oneIn)),
 					manager(t, faulty(open(t, addresses...), p.seed+1, oneIn)),
@@ -46,7 +42,7 @@ func TestLinearizableMemcached(t *testing.T) {
 		proxy := servers.StartProxy(t, m.Addr)
 		for range *runsFlag {
 			p := newPlan(t)
-			p.faults = true
+			p.faults, p.revokes = true, false
 			stop, stopped := make(chan struct{}), make(chan struct{})
 			go func() {
 				defer close(stopped)

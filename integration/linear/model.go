@@ -10,7 +10,8 @@
 //   - A ticket that was replaced at a sign-in reads as no session from the moment of the sign-in on.
 //     Where the store cannot move a record in one step, the new ticket may come to life later, but before
 //     the sign-in is acknowledged; an owner's first sign-in of a session may escape a revocation until then.
-//   - After a sign-out or a revocation no ticket reads or writes anything: deletion wins.
+//   - After a sign-out, a revocation or an expiry no ticket reads or writes anything: deletion wins.
+//   - What a store is known to lose, and only that, may be lost: all sessions when it starts without its data.
 package linear
 
 import (
@@ -37,6 +38,9 @@ const (
 	enter  kind = "enter"  // its second: the new one lives, and the owner has the session
 	logout kind = "logout"
 	revoke kind = "revoke" // all sessions of the owner, from outside
+	expire kind = "expire" // nobody used the session for longer than the idle timeout
+	wipe   kind = "wipe"   // the store lost all that it had
+	rewind kind = "rewind" // the store lost what it acknowledged last: see losing
 	create kind = "create" // not in a history: a history begins when it was acknowledged
 )
 
@@ -118,8 +122,11 @@ func step(s session, in input, out output) (bool, session) {
 	case revoke: // finds the sessions that were signed in
 		s.ended = s.ended || s.owned
 		return true, s
-	case logout: // ends the session by a former ticket too
+	case logout, expire: // a sign-out ends the session by a former ticket too
 		s.ended = true
+		return true, s
+	case wipe: // of a sign-in between its two steps there is nothing to lose
+		s.ended = s.ended || s.ticket >= 0
 		return true, s
 	}
 	if in.kind == enter {

@@ -2,13 +2,17 @@ package linear
 
 import (
 	"context"
+	crand "crypto/rand"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -23,8 +27,12 @@ type plan struct {
 	browsers int
 	ops      int // of each client
 
-	atomicMoves bool // the store has them, so a sign-in happens in one step
-	faults      bool // the store has them
+	atomicMoves bool          // the store has them, so a sign-in happens in one step
+	faults      bool          // the store has them
+	revokes     bool          // the store can list by owner
+	idle        time.Duration // the sites' idle timeout, if sessions are to expire
+	naps        int           // how often a browser rests until its session has expired
+	without     []kind        // what is not done
 }
 
 // node answers a request, as one process of a site. An error means that the outcome is unknown.
@@ -46,8 +54,11 @@ func (h *history) length() int {
 
 // browser is a cookie jar with a session, that several clients use at once: tabs.
 type browser struct {
+	resting sync.RWMutex // held by whoever uses the session, and alone by who leaves it to expire
 	mu      sync.Mutex
 	h       *history
+	used    int64    // when the session was seen last
+	unsure  bool     // an answer did not come, so the session may be used later
 	tickets []ticket // that it was handed out, the newest last
 	misses  int      // how often the session was not there
 	doubts  int      // how many outcomes were not learnt
@@ -75,21 +86,32 @@ type run struct {
 	mu        sync.Mutex
 	histories []*history
 	numbers   int // of tickets and arguments
+	napsLeft  int
+	wiped     []interval
 	failure   error
 }
 
+// interval is when something happened, at some moment.
+type interval struct{ begin, end int64 }
+
 // histories has clients do at random what they do, and returns what they saw. What each client does is
 // drawn from the seed; how their requests interleave is not.
-func (p plan) histories(nodes []node) ([]*history, error) {
-	r := &run{plan: p, nodes: nodes, start: time.Now()}
+func (p plan) histories(nodes []node) ([]*history, error) { return p.begin(nodes).work() }
+
+func (p plan) begin(nodes []node) *run {
+	r := &run{plan: p, nodes: nodes, start: time.Now(), napsLeft: p.naps}
 	for range p.browsers {
 		r.browsers = append(r.browsers, &browser{})
 	}
+	return r
+}
+
+func (r *run) work() ([]*history, error) {
 	var clients sync.WaitGroup
-	for id := range p.clients {
+	for id := range r.clients {
 		clients.Go(func() {
-			lots := rand.New(rand.NewPCG(uint64(p.seed), uint64(id)+2))
-			for range p.ops {
+			lots := rand.New(rand.NewPCG(uint64(r.seed), uint64(id)+2))
+			for range r.ops {
 				if err := r.one(id, lots); err != nil {
 					r.mu.Lock()
 					r.failure = err
@@ -122,6 +144,19 @@ var kinds = []kind{
 func (r *run) one(client int, lots *rand.Rand) error {
 	b := r.browsers[lots.IntN(len(r.browsers))]
 	in := input{kind: kinds[lots.IntN(len(kinds))]}
+	if in.kind == revoke && !r.revokes || slices.Contains(r.without, in.kind) {
+		in.kind = incr
+	}
+	if lots.IntN(20) == 0 {
+		if err := r.forge(r.nodes[lots.IntN(len(r.nodes))]); err != nil {
+			return err
+		}
+	}
+	if r.naps > 0 && lots.IntN(20) == 0 {
+		r.nap(b)
+	}
+	b.resting.RLock()
+	defer b.resting.RUnlock()
 	to := r.nodes[lots.IntN(len(r.nodes))]
 	pause := lots.IntN(2) * lots.IntN(1500)
 	stale := lots.IntN(8) == 0
@@ -141,16 +176,131 @@ func (r *run) one(client int, lots *rand.Rand) error {
 	}
 	returned := r.now()
 	if out.unknown {
+		b.noteUnsure(h)
 		if in.kind == get {
 			return nil // nobody learnt anything, and nothing can have happened
 		}
 		returned = math.MaxInt64
 	}
-	h.mu.Lock()
-	h.ops = append(h.ops, r.steps(porcupine.Operation{ClientId: client, Input: in, Output: out, Call: call, Return: returned})...)
-	h.mu.Unlock()
+	h.add(r.steps(porcupine.Operation{ClientId: client, Input: in, Output: out, Call: call, Return: returned})...)
 	b.learn(h, in, out, secret)
+	if r.idle > 0 {
+		r.mayHaveExpired(b, h, out, call)
+	}
 	return nil
+}
+
+func (h *history) add(ops ...porcupine.Operation) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ops = append(h.ops, ops...)
+}
+
+// perhaps is an operation without a client that happened at some moment since, or not.
+func perhaps(k kind, since int64) porcupine.Operation {
+	return porcupine.Operation{ClientId: noClient, Input: input{kind: k}, Output: output{unknown: true}, Call: since, Return: math.MaxInt64}
+}
+
+// surely is one that did.
+func surely(k kind, when interval) porcupine.Operation {
+	return porcupine.Operation{ClientId: noClient, Input: input{kind: k}, Output: output{}, Call: when.begin, Return: when.end}
+}
+
+// noClient is the number of whoever did what no client asked for.
+const noClient = 1000
+
+// nap leaves the session of a browser alone until it has expired, unless somebody may use it late.
+func (r *run) nap(b *browser) {
+	r.mu.Lock()
+	ok := r.napsLeft > 0
+	if ok {
+		r.napsLeft--
+	}
+	r.mu.Unlock()
+	if !ok {
+		return
+	}
+	b.resting.Lock()
+	defer b.resting.Unlock()
+	b.mu.Lock()
+	h, unsure := b.h, b.unsure
+	b.mu.Unlock()
+	if h == nil || unsure {
+		return
+	}
+	begin := r.now()
+	time.Sleep(r.idle + 2*time.Second) // stores keep whole seconds
+	h.add(surely(expire, interval{begin, r.now()}))
+}
+
+// mayHaveExpired notes that a session was not seen for so long that it may have expired: a machine or a
+// server stood still.
+func (r *run) mayHaveExpired(b *browser, h *history, out output, call int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.h != h {
+		return
+	}
+	if call-b.used > int64(r.idle)/2 {
+		h.add(perhaps(expire, b.used))
+	}
+	if !out.gone && !out.unknown {
+		b.used = max(b.used, call)
+	}
+}
+
+// forge sends a ticket that nobody was handed out. It must read as no session, and must not become one.
+func (r *run) forge(to node) error {
+	var secret [32]byte
+	_, _ = crand.Read(secret[:])
+	out, handed, err := r.send(to, input{kind: set, arg: "forged"}, &history{number: -1}, base64.RawURLEncoding.EncodeToString(secret[:]), 0)
+	if err == nil && !out.unknown && (!out.gone || handed != "") {
+		err = errors.New("a ticket that was never handed out was taken for one")
+	}
+	return err
+}
+
+// jump has do change the time, so that sessions may expire or not.
+func (r *run) jump(do func()) {
+	begin := r.now()
+	do()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, h := range r.histories {
+		h.add(perhaps(expire, begin))
+	}
+}
+
+// rewind has do lose what was acknowledged last, of any session.
+func (r *run) rewind(do func()) {
+	begin := r.now()
+	do()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, h := range r.histories {
+		h.add(perhaps(rewind, begin))
+	}
+}
+
+// wipe has do remove all that the store has, and notes for every session that it is gone.
+func (r *run) wipe(do func()) {
+	r.mu.Lock()
+	before := slices.Clone(r.histories)
+	when := interval{begin: r.now()}
+	r.wiped = append(r.wiped, interval{when.begin, math.MaxInt64})
+	r.mu.Unlock()
+	do()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	when.end = r.now()
+	r.wiped[len(r.wiped)-1] = when
+	for i, h := range r.histories {
+		if i < len(before) {
+			h.add(surely(wipe, when))
+		} else {
+			h.add(perhaps(wipe, when.begin))
+		}
+	}
 }
 
 func (r *run) now() int64 { return int64(time.Since(r.start)) }
@@ -162,6 +312,7 @@ func (r *run) session(b *browser, to node, stale bool, lots *rand.Rand) (*histor
 	defer b.mu.Unlock()
 	if b.h == nil || b.misses > patience || b.doubts > maxDoubts || b.h.length() > maxOps {
 		h := &history{number: r.number()}
+		began := r.now()
 		out, secret, err := r.send(to, input{kind: create}, h, "", 0)
 		if err != nil || out.unknown {
 			return nil, ticket{}, err
@@ -169,8 +320,13 @@ func (r *run) session(b *browser, to node, stale bool, lots *rand.Rand) (*histor
 		if secret == "" {
 			return nil, ticket{}, fmt.Errorf("a new session was acknowledged without a cookie")
 		}
-		b.h, b.tickets, b.misses, b.doubts = h, []ticket{{0, secret}}, 0, 0
+		b.h, b.tickets, b.misses, b.doubts, b.unsure, b.used = h, []ticket{{0, secret}}, 0, 0, false, began
 		r.mu.Lock()
+		for _, w := range r.wiped {
+			if began < w.end { // and the end of one that goes on is far off, so it may stand there twice
+				h.add(perhaps(wipe, began))
+			}
+		}
 		r.histories = append(r.histories, h)
 		r.mu.Unlock()
 	}
@@ -178,6 +334,13 @@ func (r *run) session(b *browser, to node, stale bool, lots *rand.Rand) (*histor
 		return b.h, b.tickets[lots.IntN(len(b.tickets))], nil
 	}
 	return b.h, b.tickets[len(b.tickets)-1], nil
+}
+
+// noteUnsure notes that a request may use the session when nobody waits for it any more.
+func (b *browser) noteUnsure(h *history) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.unsure = b.unsure || b.h == h
 }
 
 // learn takes the outcome over into the browser.
@@ -234,6 +397,9 @@ func (r *run) send(to node, in input, h *history, secret string, pause int) (out
 	handed := ""
 	for _, c := range response.Cookies() {
 		handed = c.Value
+		if c.MaxAge < 0 && in.kind != logout {
+			return output{}, "", fmt.Errorf("%s: the response clears the cookie, which may be a newer one by now", in.kind)
+		}
 	}
 	if in.kind == login && !a.Gone && !a.Dropped && handed == "" {
 		return output{}, "", fmt.Errorf("a sign-in was acknowledged without a new ticket")

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
@@ -31,11 +32,10 @@ type answer struct {
 }
 
 // newSite returns a web site on a store: what clients do to their session, they do there.
-func newSite(store cloakroom.Store) (http.Handler, error) {
-	m, err := cloakroom.New(store, cloakroom.Options{
-		InsecureCookie: true,
-		Logger:         slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
+func newSite(store cloakroom.Store, options cloakroom.Options) (http.Handler, error) {
+	options.InsecureCookie = true
+	options.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	m, err := cloakroom.New(store, options)
 	if err != nil {
 		return nil, err
 	}
@@ -127,6 +127,9 @@ func read(s *cloakroom.Session) values {
 	return values{A: keyA.Get(s), N: keyN.Get(s), M: keyM.Get(s), Log: keyLog.Get(s)}
 }
 
+// injected counts the store calls that were disturbed in this process.
+var injected atomic.Int64
+
 // faulty disturbs one call of a store in so many, by lot: its answer is lost, the call itself is lost, or
 // it is held up until others have come first.
 func faulty(store cloakroom.Store, seed int64, oneIn int) cloakroom.Store {
@@ -142,6 +145,7 @@ func faulty(store cloakroom.Store, seed int64, oneIn int) cloakroom.Store {
 		if lots.IntN(oneIn) > 0 {
 			return storetest.Fault{}
 		}
+		injected.Add(1)
 		switch lots.IntN(4) {
 		case 0:
 			return storetest.Failed()

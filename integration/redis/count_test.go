@@ -12,6 +12,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom/integration/demotest"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
+	"github.com/cloakroom-go/cloakroom/integration/site"
 	"github.com/cloakroom-go/cloakroom/stores/redisstore"
 )
 
@@ -39,7 +40,7 @@ func child(rawURL, cookie string) error {
 		return err
 	}
 	defer closer.Close()
-	s, err := makeSite(store)
+	s, err := site.Make(store)
 	if err != nil {
 		return err
 	}
@@ -47,13 +48,13 @@ func child(rawURL, cookie string) error {
 }
 
 // add makes requests from so many goroutines, so many each.
-func add(s *site, cookie string, goroutines, each int) error {
+func add(s *site.Site, cookie string, goroutines, each int) error {
 	errs := make(chan error, goroutines)
 	var wg sync.WaitGroup
 	for range goroutines {
 		wg.Go(func() {
 			for range each {
-				if resp := s.ask("/add", cookie); resp.StatusCode != http.StatusOK {
+				if resp := s.Ask("/add", cookie); resp.StatusCode != http.StatusOK {
 					errs <- fmt.Errorf("a request got %s", resp.Status)
 					return
 				}
@@ -66,10 +67,10 @@ func add(s *site, cookie string, goroutines, each int) error {
 }
 
 // counted fails unless the session counts to n.
-func counted(t *testing.T, s *site, cookie, want string) {
+func counted(t *testing.T, s *site.Site, cookie, want string) {
 	t.Helper()
 	body := make([]byte, 100)
-	n, _ := s.ask("/get", cookie).Body.Read(body)
+	n, _ := s.Ask("/get", cookie).Body.Read(body)
 	if got := strings.TrimSpace(string(body[:n])); got != want {
 		t.Errorf("counted %q, want %q", got, want)
 	}
@@ -78,13 +79,13 @@ func counted(t *testing.T, s *site, cookie, want string) {
 // TestCountOneProcess: 1,000 increments of one value by 100 goroutines cost at most 2.2 store calls each.
 func TestCountOneProcess(t *testing.T) {
 	onAll(t, func(t *testing.T, rawURL string) {
-		s := newSite(t, open(t, rawURL))
-		cookie := s.start(t, "counter")
-		before := s.calls.Stats()
+		s := site.New(t, open(t, rawURL))
+		cookie := s.Start(t, "counter")
+		before := s.Calls.Stats()
 		if err := add(s, cookie, 100, 10); err != nil {
 			t.Error(err)
 		}
-		after := s.calls.Stats()
+		after := s.Calls.Stats()
 		calls := float64(after.Loads-before.Loads+after.Replaces-before.Replaces+after.Touches-before.Touches+after.Creates-before.Creates) / 1000
 		t.Logf("%.3f calls each; %+v", calls, after)
 		if calls > 2.2 {
@@ -97,8 +98,8 @@ func TestCountOneProcess(t *testing.T) {
 // TestCountFourProcesses: the same in four processes, without a failure.
 func TestCountFourProcesses(t *testing.T) {
 	onAll(t, func(t *testing.T, rawURL string) {
-		s := newSite(t, open(t, rawURL))
-		cookie := s.start(t, "counter")
+		s := site.New(t, open(t, rawURL))
+		cookie := s.Start(t, "counter")
 		exe, err := os.Executable()
 		if err != nil {
 			t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom/integration/servers"
+	"github.com/cloakroom-go/cloakroom/integration/site"
 )
 
 // durable is a server that has a write on disk before it acknowledges it.
@@ -17,15 +18,15 @@ func durable(t *testing.T) *servers.Redis {
 // TestKill kills a server under load and starts it again, three times.
 func TestKill(t *testing.T) {
 	r := durable(t)
-	l := startLoad(t, newSite(t, open(t, r.URL())), 8)
+	l := site.StartLoad(t, site.New(t, open(t, r.URL())), 8)
 	for range 3 {
-		l.served(20)
+		l.Served(20)
 		r.Kill()
-		l.refused(true)
+		l.Refused(true)
 		r.Restart(t)
-		l.served(20)
+		l.Served(20)
 	}
-	if lost := l.check(); lost > 0 {
+	if lost := l.Check(); lost > 0 {
 		t.Errorf("%d acknowledged changes were lost", lost)
 	}
 }
@@ -34,20 +35,16 @@ func TestKill(t *testing.T) {
 // nothing.
 func TestPause(t *testing.T) {
 	r := durable(t)
-	l := startLoad(t, newSite(t, open(t, r.URL())), 8)
-	l.served(20)
+	l := site.StartLoad(t, site.New(t, open(t, r.URL())), 8)
+	l.Served(20)
 	r.Pause(t)
 	time.Sleep(5 * time.Second)
 	r.Resume(t)
-	l.served(20)
-	if lost := l.check(); lost > 0 {
+	l.Served(20)
+	if lost := l.Check(); lost > 0 {
 		t.Errorf("%d acknowledged changes were lost", lost)
 	}
-	refused := int64(0)
-	for _, v := range l.visitors {
-		refused += v.refused.Load()
-	}
-	if refused == 0 {
+	if l.Refusals() == 0 {
 		t.Error("nobody was refused in five seconds")
 	}
 }
@@ -56,18 +53,18 @@ func TestPause(t *testing.T) {
 func TestNetwork(t *testing.T) {
 	r := durable(t)
 	p := servers.StartProxy(t, r.Addr)
-	l := startLoad(t, newSite(t, open(t, "redis://"+p.Addr)), 8)
+	l := site.StartLoad(t, site.New(t, open(t, "redis://"+p.Addr)), 8)
 	for _, fault := range []func(){p.Cut, p.Stall, func() { p.StallAfter(1000) }} {
-		l.served(20)
+		l.Served(20)
 		fault()
-		l.refused(true)
+		l.Refused(true)
 		p.Mend()
-		l.served(20)
+		l.Served(20)
 	}
 	p.Delay(5 * time.Millisecond)
-	l.served(5)
+	l.Served(5)
 	p.Delay(0)
-	if lost := l.check(); lost > 0 {
+	if lost := l.Check(); lost > 0 {
 		t.Errorf("%d acknowledged changes were lost", lost)
 	}
 }
@@ -79,11 +76,11 @@ func TestClusterFailover(t *testing.T) {
 	for _, wait := range []string{"wait_replicas=0", "wait_replicas=1"} {
 		t.Run(wait, func(t *testing.T) {
 			c := servers.StartCluster(t, servers.RedisOptions{})
-			s := newSite(t, open(t, c.URL(), wait))
-			l := startLoad(t, s, 12)
-			l.served(20)
+			s := site.New(t, open(t, c.URL(), wait))
+			l := site.StartLoad(t, s, 12)
+			l.Served(20)
 			c.Nodes[0].Kill()
-			l.refused(false)
+			l.Refused(false)
 			if wait != "wait_replicas=0" {
 				servers.Until(t, "the replica takes over", func() error {
 					if role := c.Nodes[3].Info("role"); role != "master" {
@@ -93,8 +90,8 @@ func TestClusterFailover(t *testing.T) {
 				})
 				c.Nodes[0].Restart(t)
 			}
-			l.served(20)
-			if lost := l.check(); lost > 0 && wait != "wait_replicas=0" {
+			l.Served(20)
+			if lost := l.Check(); lost > 0 && wait != "wait_replicas=0" {
 				t.Errorf("%d acknowledged changes were lost", lost)
 			}
 		})
@@ -104,10 +101,10 @@ func TestClusterFailover(t *testing.T) {
 // TestSentinelFailover kills the master under load.
 func TestSentinelFailover(t *testing.T) {
 	s := servers.StartSentinel(t, servers.RedisOptions{})
-	l := startLoad(t, newSite(t, open(t, s.URL())), 8)
-	l.served(20)
+	l := site.StartLoad(t, site.New(t, open(t, s.URL())), 8)
+	l.Served(20)
 	s.Servers[0].Kill()
-	l.refused(true)
-	l.served(20)
-	l.check()
+	l.Refused(true)
+	l.Served(20)
+	l.Check()
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
+	"github.com/cloakroom-go/cloakroom/integration/site"
 	"github.com/cloakroom-go/cloakroom/stores/redisstore"
 )
 
@@ -214,7 +215,7 @@ func TestIndex(t *testing.T) {
 func TestLimits(t *testing.T) {
 	r := servers.StartRedis(t, servers.RedisOptions{Args: []string{"--maxmemory", "30mb", "--proto-max-bulk-len", "1mb"}})
 	store := open(t, r.URL())
-	s := newSite(t, store)
+	s := site.New(t, store)
 	ctx := t.Context()
 
 	owner := strings.Repeat("an owner\nof several lines\n", 400)
@@ -223,21 +224,21 @@ func TestLimits(t *testing.T) {
 		every[i] = byte(i)
 	}
 	text := strings.Repeat(string(every), 3500) // 896,000 bytes
-	session := s.sessions.Open(ctx, "")
+	session := s.Sessions.Open(ctx, "")
 	defer session.Close()
-	name.Set(session, text)
+	site.Name.Set(session, text)
 	session.Login(owner)
 	if err := session.Save(); err != nil {
 		t.Fatal(err)
 	}
 	found := 0
-	for info, err := range s.sessions.Owned(ctx, owner) {
+	for info, err := range s.Sessions.Owned(ctx, owner) {
 		if err != nil || info.Owner != owner {
 			t.Fatal(err)
 		}
 		found++
 	}
-	if n, err := s.sessions.RevokeOwned(ctx, owner); found != 1 || n != 1 || err != nil {
+	if n, err := s.Sessions.RevokeOwned(ctx, owner); found != 1 || n != 1 || err != nil {
 		t.Errorf("%d listed, %d revoked, %v; want 1 of each", found, n, err)
 	}
 

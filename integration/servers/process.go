@@ -54,6 +54,7 @@ type Process struct {
 	path string
 	args []string
 	log  string
+	as   *account // whom it runs as, if not the test's user
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd
@@ -64,10 +65,15 @@ type Process struct {
 // ends. The caller waits until it is ready, see [Until].
 func Start(t testing.TB, dir, path string, args ...string) *Process {
 	t.Helper()
+	return startAs(t, nil, dir, path, args...)
+}
+
+func startAs(t testing.TB, as *account, dir, path string, args ...string) *Process {
+	t.Helper()
 	if dir == "" {
 		dir = TempDir(t)
 	}
-	p := &Process{Dir: dir, path: path, args: args, log: filepath.Join(dir, "log")}
+	p := &Process{Dir: dir, path: path, args: args, log: filepath.Join(dir, "log"), as: as}
 	t.Cleanup(func() {
 		p.Kill()
 		if t.Failed() {
@@ -105,7 +111,7 @@ func (p *Process) Start() error {
 	}
 	cmd := exec.CommandContext(context.Background(), p.path, p.args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = p.Dir, out, out
-	cmd.SysProcAttr = attributes()
+	cmd.SysProcAttr = attributes(p.as)
 	started, done := make(chan error), make(chan struct{})
 	go func() {
 		// Where the process is told to die with its parent, that means the parent's thread, so this one must stay.

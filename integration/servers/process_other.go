@@ -13,6 +13,6 @@ const (
 	continueSignal = syscall.SIGTERM
 )
 
-func attributes() *syscall.SysProcAttr { return nil }
+func attributes(*account) *syscall.SysProcAttr { return nil }
 
 func kill(p *os.Process) { _ = p.Kill() }

@@ -38,6 +38,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/internal/filelock"
 )
 
 // MaxRecord is the largest data of one record, in bytes: 64 MiB. More is [cloakroom.ErrTooLarge].
@@ -58,7 +59,7 @@ type Options struct {
 }
 
 const (
-	shardCount  = 256
+	shardCount  = filelock.Count
 	tempPrefix  = ".tmp-"
 	tempAge     = 15 * time.Minute // a temporary file that is older was left behind by a crash
 	defaultPage = 100
@@ -71,7 +72,7 @@ type Store struct {
 	dir  string
 	opts Options
 
-	gates [shardCount]chan struct{} // of the goroutines of this process, see lock
+	locks *filelock.Set // one a shard
 
 	mu       sync.Mutex
 	reported map[string]bool // damaged files that were reported
@@ -101,10 +102,7 @@ func NewWith(dir string, opts Options) (*Store, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	s := &Store{dir: abs, opts: opts, reported: map[string]bool{}}
-	for i := range s.gates {
-		s.gates[i] = make(chan struct{}, 1)
-	}
+	s := &Store{dir: abs, opts: opts, locks: filelock.NewSet(filepath.Join(abs, "locks")), reported: map[string]bool{}}
 	if err := s.makeFolders(); err != nil {
 		return nil, fmt.Errorf("filestore: open: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/internal/filelock"
 )
 
 // damaged is the error of a file that cannot be read as a record.
@@ -209,7 +210,7 @@ func (s *Store) syncDir(path string) error {
 	if s.opts.NoSync {
 		return nil
 	}
-	return syncFolder(path)
+	return filelock.SyncFolder(path)
 }
 
 // Touch implements [cloakroom.Store]. It is not synced.

@@ -1,4 +1,4 @@
-package filestore
+package filelock
 
 import (
 	"os"
@@ -33,5 +33,5 @@ func lockFile(f *os.File, flags uintptr) error {
 	return err
 }
 
-// syncFolder does nothing: Windows cannot sync a folder, and its file systems journal names.
-func syncFolder(string) error { return nil }
+// SyncFolder does nothing: Windows cannot sync a folder, and its file systems journal names.
+func SyncFolder(string) error { return nil }

@@ -1,6 +1,6 @@
 //go:build !(darwin || dragonfly || freebsd || linux || netbsd || openbsd || windows)
 
-package filestore
+package filelock
 
 import (
 	"errors"
@@ -11,4 +11,5 @@ func tryLock(*os.File) (bool, error) { return false, errors.ErrUnsupported }
 
 func waitLock(*os.File) error { return errors.ErrUnsupported }
 
-func syncFolder(string) error { return nil }
+// SyncFolder does nothing: how this system syncs a folder is not known.
+func SyncFolder(string) error { return nil }

@@ -1,0 +1,104 @@
+package flask
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/internal/msgpack"
+	"github.com/cloakroom-go/cloakroom/internal/msgspec"
+	"github.com/cloakroom-go/cloakroom/internal/pickle"
+)
+
+// What a session that cannot be converted is refused with. What is returned wraps one of them, and never
+// quotes stored data.
+var (
+	// ErrUnreadable: the data is no dict in MessagePack, JSON or a pickle, or is too large.
+	ErrUnreadable = errors.New("flask: the stored session cannot be read")
+	// ErrObject: the data is a pickle with objects in it, other than dates, times, Decimals and UUIDs.
+	ErrObject = errors.New("flask: the stored session holds a Python object")
+	// ErrHold: the session holds a value that the format has no place for, such as an int beyond 64 bits in
+	// MessagePack.
+	ErrHold = errors.New("flask: the stored session holds what the format cannot")
+)
+
+// Convert returns a stored session in the format given, as Flask-Session would write it after reading it:
+// from MessagePack, from JSON, or from a pickle of any protocol, which versions before 0.7 wrote. Data that is
+// in that format already is returned as it is, byte for byte.
+//
+// A pickle is a program, and Python executes what it says. This executes nothing: it reads plain data, and refuses
+// anything else with [ErrObject].
+func Convert(data []byte, to cloakroom.Format) ([]byte, error) {
+	from := formatOf(data)
+	if from == to.String() {
+		return data, nil
+	}
+	v, err := read(data, from)
+	if err != nil {
+		return nil, err
+	}
+	var out []byte
+	switch to {
+	case cloakroom.MessagePack:
+		out, err = msgspec.AppendMessagePack(nil, v)
+	case cloakroom.JSON:
+		out, err = msgspec.AppendJSON(nil, v)
+	default:
+		return nil, fmt.Errorf("flask: unknown format %v", to)
+	}
+	return out, refusal(err)
+}
+
+const pickled = "pickle"
+
+// formatOf returns the name of the format of data; what is neither MessagePack nor JSON may be a pickle. None
+// can be taken for another: a pickle may begin like an empty MessagePack map, but goes on.
+func formatOf(data []byte) string {
+	switch {
+	case len(data) == 0:
+	case data[0]&0xf0 == 0x80 || data[0] == 0xde || data[0] == 0xdf:
+		if n, err := msgpack.Next(data, msgpack.Limits{Depth: msgpack.MaxDepth}); err == nil && n == len(data) {
+			return cloakroom.MessagePack.String()
+		}
+	case bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) && json.Valid(data):
+		return cloakroom.JSON.String()
+	}
+	return pickled
+}
+
+// read returns the dict that data holds.
+func read(data []byte, format string) (*pickle.Dict, error) {
+	var v pickle.Value
+	var err error
+	switch format {
+	case cloakroom.MessagePack.String():
+		v, err = msgspec.ReadMessagePack(data)
+	case cloakroom.JSON.String():
+		v, err = msgspec.ReadJSON(data)
+	default:
+		v, err = pickle.Decode(data)
+	}
+	if err != nil {
+		return nil, refusal(err)
+	}
+	d, ok := v.(*pickle.Dict)
+	if !ok {
+		return nil, fmt.Errorf("%w: it is no dict", ErrUnreadable)
+	}
+	return d, nil
+}
+
+// refusal turns an error of the formats into one of this package.
+func refusal(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, pickle.ErrObject):
+		return fmt.Errorf("%w: %w", ErrObject, err)
+	case errors.Is(err, msgspec.ErrHold):
+		return fmt.Errorf("%w: %w", ErrHold, err)
+	}
+	return fmt.Errorf("%w: %w", ErrUnreadable, err)
+}

@@ -1,0 +1,183 @@
+package site
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cloakroom-go/cloakroom/integration/servers"
+)
+
+// visitor is somebody who asks again and again.
+type visitor struct {
+	name, cookie string
+	stored       atomic.Int64 // requests that were answered with success
+	refused      atomic.Int64 // requests that were answered with 503
+	highest      atomic.Int64 // the highest count that was answered
+	slowest      atomic.Int64 // the longest time that an answer took, in nanoseconds
+}
+
+// ask adds one, and checks that the answer is the visitor's own or a clean 503.
+func (v *visitor) ask(t testing.TB, s *Site) {
+	begin := time.Now()
+	resp := s.Ask("/add", v.cookie)
+	body := bodyOf(resp)
+	v.slowest.Store(max(v.slowest.Load(), int64(time.Since(begin)))) // one of two at once may be missed
+	if c := resp.Header["Set-Cookie"]; c != nil {
+		t.Errorf("%s: with a cookie", resp.Status)
+	}
+	who, number, _ := strings.Cut(body, " ")
+	switch resp.StatusCode {
+	case http.StatusServiceUnavailable:
+		v.refused.Add(1)
+	case http.StatusOK:
+		if who != v.name {
+			t.Errorf("%s got the session of %q", v.name, who)
+		}
+		got, err := strconv.ParseInt(number, 10, 64)
+		if err != nil {
+			t.Errorf("%s got %q", v.name, body)
+		}
+		v.stored.Add(1)
+		for h := v.highest.Load(); got > h && !v.highest.CompareAndSwap(h, got); h = v.highest.Load() {
+		}
+	default:
+		t.Errorf("%s: %q", resp.Status, body)
+	}
+}
+
+// bodyOf returns the text of an answer, without the newline at its end.
+func bodyOf(resp *http.Response) string {
+	defer resp.Body.Close() //nolint:errcheck // it is in memory
+	text, _ := io.ReadAll(resp.Body)
+	return strings.TrimSpace(string(text))
+}
+
+// Load is visitors at work.
+type Load struct {
+	t        testing.TB
+	site     *Site
+	visitors []*visitor
+	late     atomic.Int64 // the most that a plain timer was late by, in nanoseconds
+	stopped  atomic.Bool
+	wg       sync.WaitGroup
+}
+
+// AnswerLimit is how soon every request is answered, with 503 at worst, on a machine that has time for it: twice what plain
+// timers are late by meanwhile comes on top.
+const AnswerLimit = 2 * time.Second
+
+// StartLoad starts n visitors, each asking from two goroutines.
+func StartLoad(t testing.TB, s *Site, n int) *Load {
+	t.Helper()
+	l := &Load{t: t, site: s}
+	for i := range n {
+		who := "visitor-" + strconv.Itoa(i)
+		l.visitors = append(l.visitors, &visitor{name: who, cookie: s.Start(t, who)})
+	}
+	for _, v := range l.visitors {
+		for range 2 {
+			l.wg.Go(func() {
+				for !l.stopped.Load() {
+					v.ask(t, s)
+					time.Sleep(time.Millisecond)
+				}
+			})
+		}
+	}
+	l.wg.Go(func() {
+		const nap = 20 * time.Millisecond
+		for !l.stopped.Load() {
+			begin := time.Now()
+			time.Sleep(nap)
+			l.late.Store(max(l.late.Load(), int64(time.Since(begin)-nap)))
+		}
+	})
+	t.Cleanup(l.stop)
+	return l
+}
+
+func (l *Load) stop() {
+	l.stopped.Store(true)
+	l.wg.Wait()
+}
+
+// Served waits until every visitor was answered with success so many times more.
+func (l *Load) Served(more int64) {
+	l.t.Helper()
+	for _, v := range l.visitors {
+		from := v.stored.Load()
+		servers.Until(l.t, v.name+" is served", func() error {
+			if got := v.stored.Load() - from; got < more {
+				return fmt.Errorf("%d times of %d", got, more)
+			}
+			return nil
+		})
+	}
+}
+
+// Refused waits until at least one visitor got a 503 more, or all of them did.
+func (l *Load) Refused(all bool) {
+	l.t.Helper()
+	before := make([]int64, len(l.visitors))
+	for i, v := range l.visitors {
+		before[i] = v.refused.Load()
+	}
+	servers.Until(l.t, "requests are refused", func() error {
+		n := 0
+		for i, v := range l.visitors {
+			if v.refused.Load() > before[i] {
+				n++
+			}
+		}
+		if n == 0 || all && n < len(l.visitors) {
+			return fmt.Errorf("%d of %d", n, len(l.visitors))
+		}
+		return nil
+	})
+}
+
+// Refusals is how many requests were answered with 503 so far.
+func (l *Load) Refusals() int64 {
+	var n int64
+	for _, v := range l.visitors {
+		n += v.refused.Load()
+	}
+	return n
+}
+
+// Check stops the visitors, checks that all were answered in time, and returns how many acknowledged changes are
+// not there. A change that was refused may be there.
+func (l *Load) Check() int64 {
+	l.t.Helper()
+	l.stop()
+	var lost, sum, refused int64
+	limit := AnswerLimit + 2*time.Duration(l.late.Load())
+	for _, v := range l.visitors {
+		if took := time.Duration(v.slowest.Load()); took > limit {
+			l.t.Errorf("an answer to %s took %v, the limit is %v", v.name, took, limit)
+		}
+		resp := l.site.Ask("/get", v.cookie)
+		body := bodyOf(resp)
+		who, number, _ := strings.Cut(body, " ")
+		got, err := strconv.ParseInt(number, 10, 64)
+		if who != v.name || err != nil || resp.StatusCode != http.StatusOK {
+			l.t.Errorf("%s has %s %q", v.name, resp.Status, body)
+			continue
+		}
+		stored, maybe := v.stored.Load(), v.refused.Load()
+		if got > stored+maybe {
+			l.t.Errorf("%s has %d, more than the %d stored and the %d refused", v.name, got, stored, maybe)
+		}
+		lost += max(0, stored-got, v.highest.Load()-got)
+		sum, refused = sum+stored, refused+maybe
+	}
+	l.t.Logf("%d changes were acknowledged, %d refused, %d lost", sum, refused, lost)
+	return lost
+}

@@ -1,0 +1,88 @@
+// Package site is an application whose sessions count, in the process of a test, and the load of people who visit it
+// while the test disturbs what is behind.
+package site
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/stores/countstore"
+)
+
+// What its sessions hold.
+const (
+	Name  = cloakroom.Key[string]("name")
+	Count = cloakroom.Key[int]("count")
+)
+
+// Site is an application of one process.
+type Site struct {
+	Calls    *countstore.Store // to the store
+	Sessions *cloakroom.Manager
+	handler  http.Handler
+}
+
+// New makes one: /start begins a session of that name, /add adds to its count and answers with
+// both, /get answers with both.
+func New(t testing.TB, store cloakroom.Store) *Site {
+	t.Helper()
+	s, err := Make(store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Make is [New] where there is no test.
+func Make(store cloakroom.Store) (*Site, error) {
+	s := &Site{Calls: countstore.New(store)}
+	var err error
+	if s.Sessions, err = cloakroom.New(s.Calls, cloakroom.Options{InsecureCookie: true, Logger: slog.New(slog.DiscardHandler)}); err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/start", func(_ http.ResponseWriter, r *http.Request) { Name.Set(s.Sessions.Get(r), r.FormValue("name")) })
+	mux.HandleFunc("/add", func(w http.ResponseWriter, r *http.Request) {
+		session := s.Sessions.Get(r)
+		n, err := Count.Apply(session, func(n int) int { return n + 1 })
+		if err != nil {
+			http.Error(w, "not stored", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintf(w, "%s %d\n", Name.Get(session), n)
+	})
+	mux.HandleFunc("/get", func(w http.ResponseWriter, r *http.Request) {
+		session := s.Sessions.Get(r)
+		fmt.Fprintf(w, "%s %d\n", Name.Get(session), Count.Get(session))
+	})
+	s.handler = s.Sessions.Handler(mux)
+	return s, nil
+}
+
+// Ask makes a request, with a cookie as [Site.Start] returns it or an empty one.
+func (s *Site) Ask(path, cookie string) *http.Response {
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, path, nil)
+	if cookie != "" {
+		r.Header.Set("Cookie", cookie)
+	}
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, r)
+	return w.Result()
+}
+
+// Start begins a session and returns its cookie.
+func (s *Site) Start(t testing.TB, who string) string {
+	t.Helper()
+	resp := s.Ask("/start?name="+who, "")
+	defer resp.Body.Close() //nolint:errcheck // it is in memory
+	if resp.StatusCode != http.StatusOK || len(resp.Cookies()) != 1 {
+		t.Fatalf("starting a session: %s, %v", resp.Status, resp.Header)
+	}
+	c := resp.Cookies()[0]
+	return c.Name + "=" + c.Value
+}

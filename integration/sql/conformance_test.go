@@ -1,0 +1,114 @@
+// Package sql tests sqlstore on real databases: SQLite, PostgreSQL and MariaDB.
+package sql
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/integration/servers"
+	"github.com/cloakroom-go/cloakroom/stores/sqlstore"
+	"github.com/cloakroom-go/cloakroom/storetest"
+)
+
+var all = []storetest.Ability{storetest.Moves, storetest.Owners, storetest.Lists, storetest.Sweeps}
+
+// open opens a store by URL, with parameters added.
+func open(t testing.TB, rawURL string, parameters ...string) *sqlstore.Store {
+	t.Helper()
+	store, err := tryOpen(t, rawURL, parameters...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+func tryOpen(t testing.TB, rawURL string, parameters ...string) (*sqlstore.Store, error) {
+	for _, p := range parameters {
+		rawURL += separator(rawURL) + p
+	}
+	d, driver := kind(rawURL)
+	store, closer, err := sqlstore.Open(t.Context(), d, driver, rawURL)
+	if err == nil {
+		t.Cleanup(func() { closer.Close() })
+	}
+	return store, err
+}
+
+func separator(rawURL string) string {
+	if strings.Contains(rawURL, "?") {
+		return "&"
+	}
+	return "?"
+}
+
+// kind returns what to open a URL with.
+func kind(rawURL string) (sqlstore.Dialect, string) {
+	switch scheme, _, _ := strings.Cut(rawURL, ":"); scheme {
+	case "postgres":
+		return sqlstore.Postgres, "pgx"
+	case "mysql":
+		return sqlstore.MySQL, "mysql"
+	default:
+		return sqlstore.SQLite, "sqlite"
+	}
+}
+
+// conforms runs storetest with two stores, as of two processes.
+func conforms(t *testing.T, rawURL string, parameters ...string) {
+	t.Helper()
+	opener := func(t testing.TB) cloakroom.Store { return open(t, rawURL, parameters...) }
+	t.Run("contract", func(t *testing.T) { // returns when the parallel cases have ended
+		storetest.Run(t, storetest.Config{Abilities: all, Open: opener, Peer: opener})
+	})
+}
+
+// sqliteFile is the URL of a new file.
+func sqliteFile(t testing.TB) string { return "sqlite://" + t.TempDir() + "/sessions.db" }
+
+func TestSQLiteFile(t *testing.T) {
+	for _, parameters := range []string{"journal=wal", "journal=delete", "prepare=off"} {
+		t.Run(parameters, func(t *testing.T) { conforms(t, sqliteFile(t), parameters) })
+	}
+}
+
+func TestSQLiteMemory(t *testing.T) {
+	s := open(t, "sqlite::memory:")
+	storetest.Run(t, storetest.Config{Abilities: all, Open: func(testing.TB) cloakroom.Store { return s }})
+}
+
+func TestPostgres(t *testing.T) {
+	p := servers.StartPostgres(t, servers.SQLOptions{})
+	for _, parameters := range []string{"", "prepare=off&default_query_exec_mode=exec", "layout=flask_postgres&timezone=Asia/Kathmandu",
+		"schema=a%22b&table=T%24%20%7Bid%7D%22&prefix=a%25_b%27:"} {
+		t.Run(parameters, func(t *testing.T) { conforms(t, p.URL(t), parameters) })
+	}
+	for _, isolation := range []string{"repeatable read", "serializable"} {
+		t.Run(isolation, func(t *testing.T) {
+			conforms(t, p.URL(t), "options=-c%20default_transaction_isolation="+strings.ReplaceAll(isolation, " ", "%5C%20"))
+		})
+	}
+}
+
+func TestMariaDB(t *testing.T) {
+	m := servers.StartMariaDB(t, servers.SQLOptions{})
+	for _, parameters := range []string{"", "prepare=off", "table=T%24%20%7Bid%7D%60&prefix=a%25_b%27:"} {
+		t.Run(parameters, func(t *testing.T) { conforms(t, m.URL(t), parameters) })
+	}
+}
+
+// TestOutside runs the suite on servers that were started by others.
+func TestOutside(t *testing.T) {
+	for _, name := range []string{"CLOAKROOM_TEST_POSTGRES_URL", "CLOAKROOM_TEST_MYSQL_URL", "CLOAKROOM_TEST_SQLITE_URL"} {
+		t.Run(name, func(t *testing.T) {
+			rawURL := os.Getenv(name)
+			if rawURL == "" {
+				t.Skipf("%s is not set", name)
+			}
+			conforms(t, rawURL, "prefix=cloakroom-test:")
+		})
+	}
+}

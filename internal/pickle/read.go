@@ -1,0 +1,210 @@
+package pickle
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+)
+
+// Decode reads the one pickle that data holds, and nothing may follow it. What is returned may point
+// into data.
+func Decode(data []byte) (Value, error) {
+	if len(data) > MaxBytes {
+		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(data))
+	}
+	m := machine{data: data, memo: map[uint32]Value{}}
+	v, err := m.run()
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// machine executes a pickle up to its end. Each instruction takes at least one byte and makes at
+// most one value, so the work is bounded by the length of the pickle.
+type machine struct {
+	data  []byte
+	at    int
+	op    int // where the instruction began
+	stack []Value
+	marks []int // heights of the stack
+	memo  map[uint32]Value
+	made  Budget // values
+	keys  Budget // what keys and items of sets cost
+}
+
+// What is on the stack besides values, and never within one.
+type (
+	global  struct{ module, name string }
+	args    []Value              // a tuple with a global in it
+	pending struct{ uuid *UUID } // a UUID that is told its number later
+)
+
+func (m *machine) malformed(why string) error {
+	return fmt.Errorf("%w: %s (at byte %d)", ErrMalformed, why, m.op)
+}
+
+func (m *machine) run() (Value, error) {
+	for {
+		m.op = m.at
+		if m.at >= len(m.data) {
+			return nil, m.malformed("no end")
+		}
+		op := m.data[m.at]
+		m.at++
+		if op == opStop {
+			return m.result()
+		}
+		if err := m.step(op); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (m *machine) result() (Value, error) {
+	v, err := m.pop()
+	switch {
+	case err != nil:
+		return nil, err
+	case len(m.stack) != 0:
+		return nil, m.malformed("more than one value")
+	case m.at != len(m.data):
+		return nil, m.malformed("bytes after the end")
+	}
+	return m.plain(v)
+}
+
+// plain returns what v is as part of a container, where nothing but values may be.
+func (m *machine) plain(v Value) (Value, error) {
+	switch v := v.(type) {
+	case global:
+		return nil, objectError(v)
+	case args:
+		return nil, fmt.Errorf("%w (a tuple with a class in it)", ErrObject)
+	case *pending:
+		if v.uuid == nil {
+			return nil, m.malformed("a UUID without a number")
+		}
+		return *v.uuid, nil
+	}
+	return v, nil
+}
+
+func (m *machine) push(v Value) error {
+	m.stack = append(m.stack, v)
+	return m.made.charge(0)
+}
+
+// floor is the height of the stack that the innermost mark protects.
+func (m *machine) floor() int {
+	if n := len(m.marks); n > 0 {
+		return m.marks[n-1]
+	}
+	return 0
+}
+
+func (m *machine) pop() (Value, error) {
+	v, err := m.top()
+	if err == nil {
+		m.stack = m.stack[:len(m.stack)-1]
+	}
+	return v, err
+}
+
+func (m *machine) top() (Value, error) {
+	if len(m.stack) <= m.floor() {
+		return nil, m.malformed("the stack is empty")
+	}
+	return m.stack[len(m.stack)-1], nil
+}
+
+// popMark returns all above the innermost mark. It is good until the next push.
+func (m *machine) popMark() ([]Value, error) {
+	if len(m.marks) == 0 {
+		return nil, m.malformed("no mark")
+	}
+	items := m.stack[m.floor():]
+	m.stack = m.stack[:m.floor()]
+	m.marks = m.marks[:len(m.marks)-1]
+	return items, nil
+}
+
+// popN returns the topmost n values. They are good until the next push.
+func (m *machine) popN(n int) ([]Value, error) {
+	if len(m.stack)-m.floor() < n {
+		return nil, m.malformed("the stack is empty")
+	}
+	items := m.stack[len(m.stack)-n:]
+	m.stack = m.stack[:len(m.stack)-n]
+	return items, nil
+}
+
+// take returns the next n bytes, which must be there.
+func (m *machine) take(n uint64) ([]byte, error) {
+	if n > uint64(len(m.data)-m.at) {
+		return nil, m.malformed("ends early")
+	}
+	b := m.data[m.at : m.at+int(n) : m.at+int(n)]
+	m.at += int(n)
+	return b, nil
+}
+
+// number returns a little-endian number of 1 to 8 bytes.
+func (m *machine) number(width int) (uint64, error) {
+	b, err := m.take(uint64(width))
+	if err != nil {
+		return 0, err
+	}
+	var wide [8]byte
+	copy(wide[:], b)
+	return binary.LittleEndian.Uint64(wide[:]), nil
+}
+
+// sized returns as many bytes as a number of the given width before them says.
+func (m *machine) sized(width int) ([]byte, error) {
+	n, err := m.number(width)
+	if err != nil {
+		return nil, err
+	}
+	return m.take(n)
+}
+
+// line returns the bytes up to the next line feed.
+func (m *machine) line() ([]byte, error) {
+	for i, c := range m.data[m.at:] {
+		if c == '\n' {
+			b := m.data[m.at : m.at+i]
+			m.at += i + 1
+			return b, nil
+		}
+	}
+	return nil, m.malformed("ends early")
+}
+
+func (m *machine) pushFloat() error {
+	b, err := m.take(8)
+	if err != nil {
+		return err
+	}
+	return m.push(math.Float64frombits(binary.BigEndian.Uint64(b)))
+}
+
+func (m *machine) put(index uint64) error {
+	v, err := m.top()
+	if err != nil {
+		return err
+	}
+	if index > math.MaxUint32 {
+		return m.malformed("a memo index out of range")
+	}
+	m.memo[uint32(index)] = v
+	return m.made.charge(0)
+}
+
+func (m *machine) get(index uint64) error {
+	v, ok := m.memo[uint32(index)]
+	if !ok || index > math.MaxUint32 {
+		return m.malformed("nothing was memorised there")
+	}
+	return m.push(v)
+}

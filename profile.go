@@ -1,0 +1,218 @@
+package cloakroom
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Profile makes the sessions of a [Manager] those of another library too, which reads and writes the same records
+// under the same cookie. Package flask makes the one for Flask-Session; most users need none.
+//
+// With a profile, a record may have been written by the other library: one without notes of Cloakroom counts as first
+// seen when it is loaded. A session without values, but for whether it is persistent, is not stored, and a commit that
+// leaves none deletes the record and the cookie. A persistent cookie lives for Options.Idle from each response that
+// sets it, and every response after a commit does. A ticket that was replaced leaves no seal behind, so that a
+// sign-out by the old ticket no longer finds the session. Nobody but Cloakroom keeps an index, so listing and
+// revoking by owner is [errors.ErrUnsupported].
+type Profile struct {
+	// CheckValue returns an error for a value that the other library could not read. The commit that
+	// would store it fails. The default takes every value.
+	CheckValue func(format Format, value []byte) error
+
+	// Convert returns the document, a MessagePack map or a JSON object, that record data of another form stands
+	// for. The next commit stores it in that format. It must bound its work by the length of data. The default
+	// reads no other form.
+	Convert func(data []byte) ([]byte, error)
+
+	// ID returns the store's id for a ticket, the value of a cookie, and false for one that is malformed,
+	// which then never reaches the store. Required.
+	ID func(ticket string) (id string, ok bool)
+
+	// NewID returns an id for a new session, of at least 128 random bits. Required.
+	NewID func() string
+
+	// OwnerName is the name of the value that holds the owner, a string or an integer. [Session.Login]
+	// sets it. Required.
+	OwnerName string
+
+	// RefreshEachRequest makes every response to a request with a ticket slide the idle timeout, and set the
+	// cookie again if that is persistent, also where the handler did not touch the session: such a request costs a load
+	// and a touch.
+	RefreshEachRequest bool
+
+	// ScriptCookie leaves out the cookie's HttpOnly attribute, so that scripts of the page can read the ticket.
+	ScriptCookie bool
+
+	// Ticket returns what the cookie of a session holds: ID of it must be the id. Required.
+	Ticket func(id string) string
+}
+
+func (p *Profile) check() error {
+	switch {
+	case p == nil:
+		return nil
+	case p.ID == nil || p.NewID == nil || p.Ticket == nil:
+		return errors.New("cloakroom: Options.Profile: ID, NewID and Ticket are required")
+	case p.OwnerName == "" || len(p.OwnerName) > maxNameBytes:
+		return fmt.Errorf("cloakroom: Options.Profile.OwnerName is %q: it must have 1 to %d bytes", p.OwnerName, maxNameBytes)
+	}
+	return nil
+}
+
+// withoutOwners is a store whose owner indexes are not to be relied on.
+type withoutOwners struct{ FullStore }
+
+// Owned implements [OwnerLister].
+func (withoutOwners) Owned(context.Context, string, string, int) ([]Entry, string, error) {
+	return nil, "", errors.ErrUnsupported
+}
+
+// isTicket reports whether a cookie's value is spelled as a ticket.
+func (m *Manager) isTicket(value string) bool {
+	if p := m.options.Profile; p != nil {
+		_, ok := p.ID(value)
+		return ok
+	}
+	return isTicket(value)
+}
+
+// storeID is the store's id for a well-formed ticket.
+func (m *Manager) storeID(ticket string) string {
+	if p := m.options.Profile; p != nil {
+		id, _ := p.ID(ticket)
+		return id
+	}
+	return storeID(ticket)
+}
+
+// newTicket returns a ticket that nobody has, and the store's id for it.
+func (m *Manager) newTicket() (ticket, id string) {
+	if p := m.options.Profile; p != nil {
+		id = p.NewID()
+		return p.Ticket(id), id
+	}
+	ticket = newTicket()
+	return ticket, storeID(ticket)
+}
+
+// slice fills in st.doc from the record's data, and in the record what a store may leave out.
+func (m *Manager) slice(st *state) error {
+	err := m.bounds.decode(st.rec.Data, &st.doc)
+	if m.options.Profile != nil {
+		return m.options.Profile.slice(m, st, err)
+	}
+	if err != nil {
+		return err
+	}
+	if st.doc.meta.owner != nil && st.rec.Owner == "" {
+		st.rec.Owner = hexDigest(string(st.doc.meta.owner))
+	}
+	st.rec.Deadline = timeOf(st.doc.meta.deadline)
+	return nil
+}
+
+// slice takes in a record that another library may have written, after decoding it as one of ours failed or not.
+func (p *Profile) slice(m *Manager, st *state, err error) error {
+	if err != nil && p.Convert != nil {
+		converted, convertErr := p.Convert(st.rec.Data)
+		if convertErr != nil {
+			return convertErr
+		}
+		err = m.bounds.decode(converted, &st.doc)
+	}
+	if err != nil {
+		return err
+	}
+	if meta := &st.doc.meta; meta.deadline == 0 {
+		now := m.now()
+		meta.created, meta.deadline = micros(now), micros(now.Add(m.options.Lifetime))
+	}
+	st.doc.meta.owner = p.ownerIn(&st.doc)
+	st.rec.Owner = ""
+	st.rec.Deadline = timeOf(st.doc.meta.deadline)
+	return nil
+}
+
+// ownerIn returns the owner that a document names, or nil.
+func (p *Profile) ownerIn(d *document) []byte {
+	value := d.value(p.OwnerName)
+	if value == nil {
+		return nil
+	}
+	if name, err := decodeAs[string](d.format, p.OwnerName, value); err == nil && name != "" {
+		return []byte(name)
+	}
+	if n, err := decodeAs[int64](d.format, p.OwnerName, value); err == nil {
+		return strconv.AppendInt(nil, n, 10)
+	}
+	return nil
+}
+
+// encode is document.encodeWith for a document whose owner stands among its values, after a look at the values
+// that are new in it.
+func (p *Profile) encode(d, base *document, id commitID) ([]byte, error) {
+	d.meta.owner = p.ownerIn(d)
+	if p.CheckValue != nil {
+		for i := range d.fields {
+			f := &d.fields[i]
+			if f.name == nil || bytes.Equal(base.value(string(f.name)), f.value) {
+				continue
+			}
+			if err := p.CheckValue(d.format, f.value); err != nil {
+				return nil, fmt.Errorf("cloakroom: value %q cannot be shared: %w", f.name, err)
+			}
+		}
+	}
+	stored := *d
+	stored.meta.owner = nil
+	data := stored.encodeWith(id)
+	d.meta.commits = stored.meta.commits
+	return data, nil
+}
+
+// empty reports whether a document holds nothing that its user put there.
+func (d *document) empty() bool {
+	for i := range d.fields {
+		if string(d.fields[i].name) != namePermanent {
+			return false
+		}
+	}
+	return true
+}
+
+// refresh slides the idle timeout of a session that the browser has, and hands its cookie out again if that is
+// persistent. Where nobody looked at the session, its failure to load fails no response, and is returned.
+func (s *Session) refresh() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	looked := s.looked
+	err := s.ensure()
+	s.looked = looked
+	if err != nil {
+		if !looked && !s.finished {
+			s.err = nil
+			return err
+		}
+		return nil
+	}
+	if s.rec.Version == "" {
+		return nil
+	}
+	s.due = true
+	if s.cookie == cookieKeep && s.doc.persistent() {
+		s.cookie, s.cookieTaken, s.looked = cookieSet, false, true
+	}
+	return nil
+}
+
+// cookieEnd returns when a persistent cookie expires.
+func (m *Manager) cookieEnd(deadline int64) time.Time {
+	if m.options.Profile != nil {
+		return m.now().Add(m.options.Idle)
+	}
+	return timeOf(deadline)
+}

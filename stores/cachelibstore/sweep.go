@@ -1,0 +1,186 @@
+package cachelibstore
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cloakroom-go/cloakroom/internal/pickle"
+)
+
+const (
+	defaultBatch = 100
+	maxBatch     = 10_000
+	perCall      = 10_000           // files that a call to Sweep looks at
+	tempPrefix   = "tmp"            // as Python's tempfile has it
+	tempAge      = 15 * time.Minute // a temporary file that is older was left behind by a crash
+)
+
+// Sweep implements [cloakroom.Sweeper]. A call removes at most limit files, or 10,000; zero means 100. It reads the
+// names of the whole folder, keeps 10,000 of them at most, and looks at the expiries of these. Besides expired
+// sessions it removes temporary files older than 15 minutes, Python's too, which do not count. Files that cannot be
+// read are removed when they have expired.
+func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, string, error) {
+	if limit <= 0 {
+		limit = defaultBatch
+	}
+	limit = min(limit, maxBatch)
+	names, more, err := s.namesAfter(ctx, cursor)
+	if err != nil {
+		return 0, "", failed("sweep", err)
+	}
+	removed, last := 0, ""
+	defer func() { s.count(context.WithoutCancel(ctx), -removed) }()
+	for _, name := range names {
+		if removed == limit {
+			return removed, last, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return removed, "", failed("sweep", err)
+		}
+		gone, err := s.sweepFile(ctx, filepath.Join(s.dir, name))
+		if err != nil {
+			return removed, "", failed("sweep", err)
+		}
+		if gone {
+			removed++
+		}
+		last = name
+	}
+	if !more {
+		last = ""
+	}
+	return removed, last, nil
+}
+
+// namesAfter returns the first perCall names of sessions that sort after the one given, sorted, and
+// whether there are more. It removes old temporary files on the way when the listing begins.
+func (s *Store) namesAfter(ctx context.Context, after string) (names []string, more bool, err error) {
+	f, err := os.Open(s.dir)
+	if err != nil {
+		return nil, false, err
+	}
+	defer f.Close()
+	for {
+		page, err := f.Readdirnames(1000)
+		for _, name := range page {
+			if after == "" && strings.HasPrefix(name, tempPrefix) && strings.HasSuffix(name, tempSuffix) {
+				s.sweepTemp(filepath.Join(s.dir, name))
+			}
+			if name > after && s.opts.Hash.isName(name) {
+				names = append(names, name)
+			}
+		}
+		if len(names) > 2*perCall || err != nil {
+			slices.Sort(names)
+			if len(names) > perCall {
+				names, more = names[:perCall], true
+			}
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+		if errors.Is(err, io.EOF) {
+			return names, more, nil
+		}
+		if err != nil {
+			return nil, false, err
+		}
+	}
+}
+
+func (s *Store) sweepTemp(path string) {
+	if info, err := os.Lstat(path); err == nil && s.opts.Now().Sub(info.ModTime()) > tempAge {
+		os.Remove(path)
+	}
+}
+
+// sweepFile removes a file that has expired.
+func (s *Store) sweepFile(ctx context.Context, path string) (removed bool, err error) {
+	if !s.expiredAt(path) { // before the lock is taken
+		return false, nil
+	}
+	unlock, err := s.lock(ctx, path)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	if !s.expiredAt(path) {
+		return false, nil
+	}
+	switch err := os.Remove(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	s.repaired(path)
+	return true, nil
+}
+
+// expiredAt reads no more of a file than its expiry.
+func (s *Store) expiredAt(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var b [expirySize]byte
+	if _, err := io.ReadFull(f, b[:]); err != nil {
+		return false
+	}
+	return (&file{expires: binary.NativeEndian.Uint32(b[:])}).expired(s.opts.Now())
+}
+
+// count adds to the counter by which cachelib knows when it has more files than its threshold. There is none
+// where the threshold is 0. Nothing here depends on it, so a failure is only reported.
+func (s *Store) count(ctx context.Context, delta int) {
+	path := filepath.Join(s.dir, s.opts.Hash.name(counterName))
+	if _, err := os.Lstat(path); err != nil || delta == 0 {
+		return
+	}
+	if err := s.addCount(ctx, path, delta); err != nil {
+		s.report(ctx, path, err)
+	}
+}
+
+func (s *Store) addCount(ctx context.Context, path string, delta int) error {
+	unlock, err := s.lock(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	f, err := read(path)
+	if err != nil {
+		return err
+	}
+	v, err := pickle.Decode(f.pickled)
+	if err != nil {
+		return err
+	}
+	n, ok := v.(int64)
+	if !ok {
+		return fmt.Errorf("the counter is a %T", v)
+	}
+	pickled, err := pickle.Append(nil, n+int64(delta))
+	if err != nil {
+		return err
+	}
+	temp, err := s.writeTemp(never, pickled)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(temp, path); err != nil {
+		os.Remove(temp)
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+package mongostore
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/cloakroom-go/cloakroom"
+)
+
+// Codes of the server's answers.
+const (
+	codeTooLarge  = 10334 // BSONObjectTooLarge: nothing was written
+	codeDiskFull  = 14031 // OutOfDiskSpace: nothing was written
+	codeDuplicate = 11000 // DuplicateKey
+
+	codeInternal            = 1 // InternalError, as FerretDB answers to many things
+	codeCommandNotSupported = 115
+	codeNotImplemented      = 238 // as FerretDB answers to what it does not know
+	codeIndexOptions        = 85  // IndexOptionsConflict: the same index is there otherwise
+	codeIndexKeySpecs       = 86  // IndexKeySpecsConflict
+)
+
+// failed describes err at the package's boundary. Of what the server says it keeps the first line of the message and no
+// details, which may hold a document.
+func failed(op string, err error) error {
+	text, answered := said(err)
+	switch {
+	case !answered:
+		return fmt.Errorf("mongostore: %s: %w", op, err)
+	case hasCode(err, codeDiskFull):
+		return fmt.Errorf("mongostore: %s: %w: %s", op, cloakroom.ErrFull, text)
+	case hasCode(err, codeTooLarge):
+		return fmt.Errorf("mongostore: %s: %w: %s", op, cloakroom.ErrTooLarge, text)
+	}
+	return fmt.Errorf("mongostore: %s: %s", op, text)
+}
+
+// said returns what the server answered, and whether it did.
+func said(err error) (string, bool) {
+	var write mongo.WriteException
+	if errors.As(err, &write) {
+		var parts []string
+		for _, w := range write.WriteErrors {
+			parts = append(parts, fmt.Sprintf("error %d: %s", w.Code, firstLine(w.Message)))
+		}
+		if w := write.WriteConcernError; w != nil {
+			parts = append(parts, fmt.Sprintf("write concern: error %d: %s", w.Code, firstLine(w.Message)))
+		}
+		return strings.Join(parts, "; "), len(parts) > 0
+	}
+	var command mongo.CommandError
+	if errors.As(err, &command) && command.Code != 0 {
+		return fmt.Sprintf("error %d (%s): %s", command.Code, command.Name, firstLine(command.Message)), true
+	}
+	return "", false
+}
+
+func hasCode(err error, code int) bool {
+	var e mongo.ServerError
+	return errors.As(err, &e) && e.HasErrorCode(code)
+}
+
+// firstLine shortens a message, which at times repeats the command.
+func firstLine(text string) string {
+	const most = 200
+	text, _, _ = strings.Cut(text, "\n")
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "..."
+	}
+	return text
+}

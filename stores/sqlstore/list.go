@@ -1,0 +1,131 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/cloakroom-go/cloakroom"
+)
+
+func pageSize(limit, otherwise, most int) int {
+	if limit <= 0 {
+		return otherwise
+	}
+	return min(limit, most)
+}
+
+// Owned implements [cloakroom.OwnerLister]. A page comes from at most limit rows, or 1,000; zero means 100. It
+// returns [errors.ErrUnsupported] while the table has no owner column.
+func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]cloakroom.Entry, string, error) {
+	q, err := s.queries(ctx, false)
+	if err == nil && !q.shape.owner {
+		q, err = s.look(ctx) // somebody may have migrated it
+	}
+	if err == nil && !q.shape.owner {
+		return nil, "", errors.ErrUnsupported
+	}
+	if err != nil || owner == "" {
+		return nil, "", s.failed(ctx, "list by owner", err)
+	}
+	page, next, err := s.list(ctx, q.owned, &args{owner: owner}, cursor, limit)
+	for i := range page {
+		page[i].Record.Owner = owner
+	}
+	return page, next, s.failed(ctx, "list by owner", err)
+}
+
+// All implements [cloakroom.Lister]. A page comes from at most limit rows, or 1,000; zero means 100. It leaves
+// [cloakroom.Record.Owner] empty.
+func (s *Store) All(ctx context.Context, cursor string, limit int) ([]cloakroom.Entry, string, error) {
+	q, err := s.queries(ctx, false)
+	if err != nil {
+		return nil, "", s.failed(ctx, "list", err)
+	}
+	page, next, err := s.list(ctx, q.all, &args{}, cursor, limit)
+	return page, next, s.failed(ctx, "list", err)
+}
+
+// list reads a page of rows in the order of their keys, live or not, so that a page costs what its limit says.
+func (s *Store) list(ctx context.Context, st *statement, a *args, cursor string, limit int) ([]cloakroom.Entry, string, error) {
+	limit = pageSize(limit, defaultPage, maxPage)
+	a.limit, a.now = limit, s.opts.Now()
+	var number int64
+	var text string
+	key := any(&number)
+	a.after = number
+	if s.opts.Layout == FlaskPostgres {
+		key, a.after = &text, strings.TrimPrefix(cursor, "/")
+	} else if cursor != "" {
+		var err error
+		if number, err = strconv.ParseInt(cursor, 10, 64); err != nil {
+			return nil, "", errors.New("bad cursor")
+		}
+		a.after = number
+	}
+	var page []cloakroom.Entry
+	rows := 0
+	err := s.query(ctx, st, a, func(scan func(...any) error) error {
+		var e cloakroom.Entry
+		var expires instant
+		if err := scan(&e.ID, &e.Record.Data, &expires, key); err != nil {
+			return err
+		}
+		rows++
+		id, ours := strings.CutPrefix(e.ID, s.opts.Prefix)
+		if !ours || !expires.valid || !expires.time.After(a.now) {
+			return nil
+		}
+		e.ID, e.Record.Expires, e.Record.Version = id, expires.time, version(e.Record.Data)
+		page = append(page, e)
+		return nil
+	})
+	switch {
+	case err != nil:
+		return nil, "", err
+	case rows < limit:
+		return page, "", nil
+	case s.opts.Layout == FlaskPostgres:
+		return page, "/" + text, nil
+	}
+	return page, strconv.FormatInt(number, 10), nil
+}
+
+// Sweep implements [cloakroom.Sweeper]. One statement removes at most limit rows, or 10,000; zero means 100. It takes
+// them by the index on expiry, if there is one, and passes over what another process is removing, or waits for
+// so short a while.
+func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, string, error) {
+	pages := 0
+	if cursor != "" {
+		var err error
+		if pages, err = strconv.Atoi(cursor); err != nil {
+			return 0, "", s.failed(ctx, "sweep", errors.New("bad cursor"))
+		}
+	}
+	q, err := s.queries(ctx, false)
+	if err != nil {
+		return 0, "", s.failed(ctx, "sweep", err)
+	}
+	limit = pageSize(limit, defaultPage, maxBatch)
+	removed := 0
+	for _, st := range []*statement{q.sweep, q.sweepNull} {
+		if removed >= limit {
+			break
+		}
+		a := &args{now: s.opts.Now(), limit: limit - removed}
+		var n int64
+		err := s.retry(ctx, func() (err error) {
+			n, err = s.exec(ctx, nil, st, a)
+			return err
+		})
+		if err != nil {
+			return removed, "", s.failed(ctx, "sweep", err)
+		}
+		removed += int(n)
+	}
+	if removed < limit {
+		return removed, "", nil
+	}
+	return removed, strconv.Itoa(pages + 1), nil
+}

@@ -1,0 +1,256 @@
+package sqlstore
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cloakroom-go/cloakroom"
+)
+
+// args begins the parameters of a statement about one record.
+func (s *Store) args(id string) *args {
+	return &args{id: s.opts.Prefix + id, now: s.opts.Now()}
+}
+
+// Load implements [cloakroom.Store].
+func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
+	s.sweeper.request()
+	q, err := s.queries(ctx, false)
+	if err != nil {
+		return cloakroom.Record{}, s.failed(ctx, "load", err)
+	}
+	r, err := s.load(ctx, q, id)
+	return r, s.failed(ctx, "load", err)
+}
+
+func (s *Store) load(ctx context.Context, q *queries, id string) (cloakroom.Record, error) {
+	var r cloakroom.Record
+	var expires instant
+	if !q.fitsID(s, id) {
+		return r, cloakroom.ErrNotFound
+	}
+	err := s.query(ctx, q.load, s.args(id), func(scan func(...any) error) error { return scan(&r.Data, &expires) })
+	if err != nil {
+		return cloakroom.Record{}, err
+	}
+	if !expires.valid {
+		return cloakroom.Record{}, cloakroom.ErrNotFound
+	}
+	r.Expires, r.Version = expires.time, version(r.Data)
+	return r, nil
+}
+
+// fitsID reports whether an id fits into its column. MySQL outside of strict mode would cut it off.
+func (q *queries) fitsID(s *Store, id string) bool {
+	return len(s.opts.Prefix)+len(id) <= q.shape.idMax
+}
+
+// fits returns ErrTooLarge for what the columns do not hold.
+func (q *queries) fits(s *Store, id string, r cloakroom.Record) error {
+	switch {
+	case len(r.Data) > q.shape.dataMax:
+		return fmt.Errorf("%w: %d bytes, and the column or the server takes %d", cloakroom.ErrTooLarge, len(r.Data), q.shape.dataMax)
+	case !q.fitsID(s, id):
+		return fmt.Errorf("%w: an id of %d bytes with its prefix, and the column takes %d", cloakroom.ErrTooLarge, len(s.opts.Prefix)+len(id), q.shape.idMax)
+	case len(r.Owner) > 64:
+		return fmt.Errorf("%w: an owner of %d bytes, and the column takes 64", cloakroom.ErrTooLarge, len(r.Owner))
+	}
+	return nil
+}
+
+// expiry returns a time as the column keeps it.
+func (q *queries) expiry(t time.Time) time.Time { return t.UTC().Truncate(q.shape.step) }
+
+// Create implements [cloakroom.Store].
+func (s *Store) Create(ctx context.Context, id string, r cloakroom.Record) (cloakroom.Version, error) {
+	s.sweeper.request()
+	q, err := s.queries(ctx, r.Owner != "")
+	if err == nil {
+		err = q.fits(s, id, r)
+	}
+	if err == nil {
+		err = s.retry(ctx, func() error { return s.insert(ctx, nil, q, id, r) })
+	}
+	if err != nil {
+		return "", s.failed(ctx, "create", err)
+	}
+	return version(r.Data), nil
+}
+
+// insert creates a record, also in an expired one's place.
+func (s *Store) insert(ctx context.Context, on conn, q *queries, id string, r cloakroom.Record) error {
+	a := s.args(id)
+	a.new, a.expires, a.owner = r.Data, q.expiry(r.Expires), r.Owner
+	if s.d.upsert() {
+		n, err := s.exec(ctx, on, q.insert, a)
+		if err == nil && n == 0 {
+			err = cloakroom.ErrExists
+		}
+		return err
+	}
+	for range 3 { // while others create it and it expires meanwhile
+		_, err := s.exec(ctx, on, q.insert, a)
+		if err == nil || !s.d.duplicate(err) {
+			return err
+		}
+		n, err := s.exec(ctx, on, q.take, a)
+		if err != nil || n > 0 {
+			return err
+		}
+		if on != nil {
+			break
+		}
+		taken, err := s.taken(ctx, q, a)
+		if err != nil || taken == a.id {
+			return errors.Join(err, exists(err))
+		}
+		if taken != "" {
+			return errors.New("the column session_id takes another id for the same: give it a binary collation")
+		}
+	}
+	return cloakroom.ErrExists
+}
+
+func exists(err error) error {
+	if err != nil {
+		return nil
+	}
+	return cloakroom.ErrExists
+}
+
+// taken returns the id of the live row that is in the way, or "".
+func (s *Store) taken(ctx context.Context, q *queries, a *args) (string, error) {
+	taken := ""
+	err := s.query(ctx, q.taken, a, func(scan func(...any) error) error { return scan(&taken) })
+	return taken, err
+}
+
+// errNoRow means that a statement changed no row, so nothing was written.
+var errNoRow = errors.New("no row was changed")
+
+// change runs a statement that changes one row.
+func (s *Store) change(ctx context.Context, on conn, st *statement, a *args) error {
+	n, err := s.exec(ctx, on, st, a)
+	if err == nil && n == 0 {
+		err = errNoRow
+	}
+	return err
+}
+
+// Replace implements [cloakroom.Store]. It recognises old by its data.
+func (s *Store) Replace(ctx context.Context, id string, old, new cloakroom.Record) (cloakroom.Version, error) {
+	q, err := s.queries(ctx, new.Owner != "")
+	if err == nil {
+		err = q.fits(s, id, new)
+	}
+	if err == nil {
+		old, err = s.withData(ctx, q, id, old)
+	}
+	if err == nil {
+		err = s.retry(ctx, func() error { return s.replace(ctx, nil, q, id, old, new) })
+	}
+	if errors.Is(err, errNoRow) {
+		err = s.why(ctx, q, id, old, new)
+	}
+	if err != nil {
+		return "", s.failed(ctx, "replace", err)
+	}
+	return version(new.Data), nil
+}
+
+func (s *Store) replace(ctx context.Context, on conn, q *queries, id string, old, new cloakroom.Record) error {
+	if !q.fitsID(s, id) {
+		return errNoRow
+	}
+	a := s.args(id)
+	a.old, a.new, a.expires, a.owner = old.Data, new.Data, q.expiry(new.Expires), new.Owner
+	return s.change(ctx, on, q.replace, a)
+}
+
+// withData returns old with the data that its version is of. Usually it has them.
+func (s *Store) withData(ctx context.Context, q *queries, id string, old cloakroom.Record) (cloakroom.Record, error) {
+	if old.Version == "" || version(old.Data) == old.Version {
+		return old, nil
+	}
+	r, err := s.load(ctx, q, id)
+	if err == nil && r.Version != old.Version {
+		err = cloakroom.ErrConflict
+	}
+	old.Data = r.Data
+	return old, err
+}
+
+// why returns why no row was old: there is none, or another. MySQL also counts no row when new is what was there, to
+// the byte; then nothing is wrong.
+func (s *Store) why(ctx context.Context, q *queries, id string, old, new cloakroom.Record) error {
+	r, err := s.load(ctx, q, id)
+	unchanged := bytes.Equal(r.Data, new.Data) && bytes.Equal(old.Data, new.Data) && r.Expires.Equal(q.expiry(new.Expires))
+	if err == nil && !unchanged {
+		err = cloakroom.ErrConflict
+	}
+	return err
+}
+
+// Touch implements [cloakroom.Store]. A record of r.Owner that was stored before the table had a column for it gets
+// its owner by this.
+func (s *Store) Touch(ctx context.Context, id string, r cloakroom.Record, expires time.Time) error {
+	q, err := s.queries(ctx, r.Owner != "")
+	if err == nil && !q.fitsID(s, id) {
+		err = cloakroom.ErrNotFound
+	}
+	if err != nil {
+		return s.failed(ctx, "touch", err)
+	}
+	for range 3 { // while others touch it meanwhile
+		err = s.retry(ctx, func() error {
+			a := s.args(id)
+			a.expires, a.owner = q.expiry(expires), r.Owner
+			return s.change(ctx, nil, q.touch, a)
+		})
+		if !errors.Is(err, errNoRow) {
+			break
+		}
+		// MySQL also counts no row when the expiry was the same: in a column of whole seconds, by a touch in the same one.
+		var present cloakroom.Record
+		present, err = s.load(ctx, q, id)
+		if err != nil || present.Expires.Equal(q.expiry(expires)) {
+			break
+		}
+	}
+	return s.failed(ctx, "touch", err)
+}
+
+// Delete implements [cloakroom.Store]. It recognises r by its data.
+func (s *Store) Delete(ctx context.Context, id string, r cloakroom.Record) error {
+	q, err := s.queries(ctx, false)
+	if err == nil && !q.fitsID(s, id) {
+		err = cloakroom.ErrNotFound
+	}
+	if err == nil {
+		r, err = s.withData(ctx, q, id, r)
+	}
+	if err != nil {
+		return s.failed(ctx, "delete", err)
+	}
+	st := q.remove
+	if r.Version != "" {
+		st = q.removeOld
+	}
+	err = s.retry(ctx, func() error {
+		a := s.args(id)
+		a.old = r.Data
+		return s.change(ctx, nil, st, a)
+	})
+	if errors.Is(err, errNoRow) {
+		err = cloakroom.ErrNotFound
+		if r.Version != "" {
+			if _, err = s.load(ctx, q, id); err == nil {
+				err = cloakroom.ErrConflict
+			}
+		}
+	}
+	return s.failed(ctx, "delete", err)
+}

@@ -1,0 +1,283 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// args are what statements may take as parameters.
+type args struct {
+	after   any // a key
+	expires time.Time
+	id      string // with its prefix
+	limit   int
+	new     []byte
+	now     time.Time
+	old     []byte
+	owner   string
+}
+
+// value returns a parameter as all drivers take it. Times are text, since drivers differ about the zone.
+func (a *args) value(name string) any {
+	switch name {
+	case "after":
+		return a.after
+	case "expires":
+		return stamp(a.expires)
+	case "id":
+		return a.id
+	case "limit":
+		return int64(a.limit)
+	case "new":
+		return filled(a.new)
+	case "now":
+		return stamp(a.now)
+	case "old":
+		return filled(a.old)
+	case "owner":
+		if a.owner == "" {
+			return nil
+		}
+		return a.owner
+	}
+	panic("sqlstore: no parameter " + name)
+}
+
+// filled returns data that drivers do not take for NULL.
+func filled(data []byte) []byte {
+	if data == nil {
+		return []byte{}
+	}
+	return data
+}
+
+// statement is one that was compiled for a dialect and a table.
+type statement struct {
+	text   string
+	params []string
+	stmt   atomic.Pointer[sql.Stmt]
+}
+
+func (st *statement) values(a *args) []any {
+	list := make([]any, len(st.params))
+	for i, name := range st.params {
+		list[i] = a.value(name)
+	}
+	return list
+}
+
+// queries are the statements for a table of one shape.
+type queries struct {
+	shape shape
+
+	load, insert, take, taken, replace, touch, remove, removeOld, owned, all, sweep, sweepNull *statement
+}
+
+const live = "expiry > {now}"
+
+func newQueries(s *Store, shape shape) *queries {
+	c := compiler{d: s.d, fragments: map[string]string{
+		"same":    "session_id = {id}",
+		"expired": "(expiry IS NULL OR expiry <= {now})",
+		"live":    live,
+		"entry":   "session_id, CASE WHEN " + live + " THEN data END, {expiry}, {key}",
+	}, literals: map[string]string{
+		"table":  s.table(),
+		"key":    s.key(),
+		"expiry": s.d.timeOut(&s.opts, "expiry"),
+		"lock":   s.d.skipLocked(),
+	}, timeIn: func(p string) string { return s.d.timeIn(&s.opts, p) }}
+	owner := map[string]string{"column": "", "value": "", "set": "", "touch": "", "excluded": ""}
+	if shape.owner {
+		owner = map[string]string{
+			"column": ", owner", "value": ", {owner}", "set": ", owner = {owner}", "excluded": ", owner = excluded.owner",
+			// A record from before the column came is listed once it is touched.
+			"touch": ", owner = COALESCE(owner, {owner})",
+		}
+	}
+	for name, text := range owner {
+		c.fragments["owner "+name] = text
+	}
+	if !shape.exactID {
+		c.fragments["same"] = "session_id = {id} AND CAST(session_id AS BINARY) = CAST({id} AS BINARY)"
+	}
+	q := &queries{
+		shape:     shape,
+		load:      c.compile("SELECT data, {expiry} FROM {table} WHERE {same} AND {live}"),
+		replace:   c.compile("UPDATE {table} SET data = {new}, expiry = {expires}{owner set} WHERE {same} AND {live} AND data = {old}"),
+		touch:     c.compile("UPDATE {table} SET expiry = {expires}{owner touch} WHERE {same} AND {live}"),
+		remove:    c.compile("DELETE FROM {table} WHERE {same} AND {live}"),
+		removeOld: c.compile("DELETE FROM {table} WHERE {same} AND {live} AND data = {old}"),
+		all:       c.compile("SELECT {entry} FROM {table} WHERE {key} > {after} ORDER BY {key} LIMIT {limit}"),
+		sweep:     c.compile(s.d.sweep("expiry <= {now}")),
+		sweepNull: c.compile(s.d.sweep("expiry IS NULL")),
+	}
+	insert := "INSERT INTO {table} (session_id, data, expiry{owner column}) VALUES ({id}, {new}, {expires}{owner value})"
+	if s.d.upsert() {
+		q.insert = c.compile(strings.Replace(insert, "{table}", "{table} AS t", 1) + " ON CONFLICT (session_id) DO UPDATE" +
+			" SET data = excluded.data, expiry = excluded.expiry{owner excluded} WHERE t.expiry IS NULL OR t.expiry <= {now}")
+	} else {
+		q.insert = c.compile(insert)
+		q.take = c.compile("UPDATE {table} SET session_id = {id}, data = {new}, expiry = {expires}{owner set} WHERE session_id = {id} AND {expired}")
+		q.taken = c.compile("SELECT session_id FROM {table} WHERE session_id = {id} AND {live}")
+	}
+	if shape.owner {
+		q.owned = c.compile("SELECT {entry} FROM {table} WHERE owner = {owner} AND {key} > {after} ORDER BY {key} LIMIT {limit}")
+	}
+	return q
+}
+
+// compiler makes statements of templates: {name} is a fragment, which may have names itself, or a literal, or a
+// parameter.
+type compiler struct {
+	d         dialect
+	fragments map[string]string
+	literals  map[string]string
+	timeIn    func(string) string
+
+	out    strings.Builder
+	params []string
+}
+
+func (c *compiler) compile(template string) *statement {
+	c.out.Reset()
+	c.params = nil
+	c.write(template)
+	return &statement{text: c.out.String(), params: c.params}
+}
+
+func (c *compiler) write(template string) {
+	for {
+		before, rest, found := strings.Cut(template, "{")
+		c.out.WriteString(before)
+		if !found {
+			return
+		}
+		var name string
+		name, template, _ = strings.Cut(rest, "}")
+		if text, ok := c.fragments[name]; ok {
+			c.write(text)
+		} else if text, ok := c.literals[name]; ok {
+			c.out.WriteString(text)
+		} else {
+			c.out.WriteString(c.param(name))
+		}
+	}
+}
+
+func (c *compiler) param(name string) string {
+	n := 0
+	if c.d.numbered() {
+		for i, known := range c.params {
+			if known == name {
+				n = i + 1
+			}
+		}
+	}
+	if n == 0 {
+		c.params = append(c.params, name)
+		n = len(c.params)
+	}
+	p := c.d.placeholder(n)
+	switch name {
+	case "now", "expires":
+		return c.timeIn(p)
+	case "id", "owner":
+		return c.d.textIn(p)
+	}
+	return p
+}
+
+// prepare returns the statement, prepared.
+func (s *Store) prepare(ctx context.Context, st *statement) (*sql.Stmt, error) {
+	if stmt := st.stmt.Load(); stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := s.db.PrepareContext(ctx, st.text)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed.Load() || !st.stmt.CompareAndSwap(nil, stmt) {
+		_ = stmt.Close() //nolint:sqlclosecheck // the other one is kept
+		if s.closed.Load() {
+			return nil, ErrClosed
+		}
+		return st.stmt.Load(), nil
+	}
+	s.prepared = append(s.prepared, stmt)
+	return stmt, nil
+}
+
+// exec runs a statement that writes, on a connection or, where that is nil, on any, and returns how many rows it
+// changed.
+func (s *Store) exec(ctx context.Context, on *sql.Conn, st *statement, a *args) (int64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	var res sql.Result
+	var err error
+	switch {
+	case on != nil:
+		res, err = on.ExecContext(ctx, st.text, st.values(a)...)
+	case s.opts.NoPrepare:
+		res, err = s.db.ExecContext(ctx, st.text, st.values(a)...)
+	default:
+		var stmt *sql.Stmt
+		if stmt, err = s.prepare(ctx, st); err == nil { //nolint:sqlclosecheck // Store.Close does
+			res, err = stmt.ExecContext(ctx, st.values(a)...)
+		}
+	}
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// query runs a statement that reads, and calls each for every row. It tries again as [Store.retry] does, and once more
+// whatever the error is, unless the context ended: a read changes nothing, and the connection may have been dead.
+func (s *Store) query(ctx context.Context, st *statement, a *args, each func(scan func(...any) error) error) error {
+	for try := 1; ; try++ {
+		begun := false
+		err := s.queryOnce(ctx, st, a, func(scan func(...any) error) error {
+			begun = true
+			return each(scan)
+		})
+		if err == nil || begun || ctx.Err() != nil {
+			return err
+		}
+		if transient := s.transient(err); !transient && try > 1 || transient && !s.pause(ctx, try) {
+			return err
+		}
+	}
+}
+
+func (s *Store) queryOnce(ctx context.Context, st *statement, a *args, each func(scan func(...any) error) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var rows *sql.Rows
+	var err error
+	if s.opts.NoPrepare {
+		rows, err = s.db.QueryContext(ctx, st.text, st.values(a)...)
+	} else {
+		var stmt *sql.Stmt
+		if stmt, err = s.prepare(ctx, st); err == nil { //nolint:sqlclosecheck // Store.Close does
+			rows, err = stmt.QueryContext(ctx, st.values(a)...)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // Err says what went wrong
+	for rows.Next() {
+		if err := each(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
