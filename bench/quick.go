@@ -14,7 +14,7 @@ import (
 
 // quick measures what the ratios need, and no more.
 func (x *run) quick(ctx context.Context) error {
-	for _, part := range []func(context.Context) error{x.quickMemory, x.quickFiles, x.quickRedis, x.quickHTTP, x.quickGrowth} {
+	for _, part := range []func(context.Context) error{x.quickMemory, x.quickFiles, x.quickRedis, x.quickPostgres, x.quickHTTP, x.quickGrowth} {
 		if err := part(ctx); err != nil {
 			return err
 		}
@@ -70,6 +70,16 @@ func (x *run) redisChecks(ctx context.Context, o *sections.Opened) error {
 		}
 	}
 	return x.increments(ctx, "redis", o)
+}
+
+func (x *run) quickPostgres(ctx context.Context) error {
+	return x.section(ctx, "postgres", func(_ testing.TB, o *sections.Opened) error {
+		cells, err := x.small("postgres", o, o.Select(sections.Cloakroom, "scs"))
+		if err != nil {
+			return err
+		}
+		return x.together(sections.Crowds(o.Select(measure.Bare), nil), manyClients, cells...)
+	})
 }
 
 // quickGrowth measures the memory store only: filling the others takes minutes.

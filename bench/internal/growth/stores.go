@@ -1,21 +1,25 @@
 package growth
 
 import (
+	"database/sql"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"testing"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/bench/internal/sections"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
 	"github.com/cloakroom-go/cloakroom/stores/filestore"
 	"github.com/cloakroom-go/cloakroom/stores/memstore"
 	"github.com/cloakroom-go/cloakroom/stores/redisstore"
+	"github.com/cloakroom-go/cloakroom/stores/sqlstore"
 )
 
 // Stores are those that can be measured.
-func Stores() []string { return []string{"memory", "file", "redis"} }
+func Stores() []string { return []string{"memory", "file", "sqlite", "postgres", "redis"} }
 
 // open opens an empty store.
 func open(t testing.TB, store string) (*Population, error) {
@@ -31,6 +35,18 @@ func open(t testing.TB, store string) (*Population, error) {
 		p.alone = true
 		p.kept, err = filestore.NewWith(dir, filestore.Options{NoSync: true})
 		p.bytes = func() (int64, error) { return folder(dir) }
+	case "sqlite":
+		p.alone = true
+		err = p.sqlite(t)
+	case "postgres":
+		server := servers.StartPostgres(t, servers.SQLOptions{})
+		var db *sql.DB
+		db, p.kept, err = sections.Postgres(t, server.URL(t), new(sections.Wire))
+		p.fillers = 16
+		p.bytes = func() (n int64, err error) {
+			err = db.QueryRowContext(t.Context(), "SELECT pg_total_relation_size('sessions')").Scan(&n)
+			return n, err
+		}
 	case "redis":
 		server := servers.StartRedis(t, servers.RedisOptions{})
 		s, closer, opening := redisstore.Open(t.Context(), server.URL())
@@ -46,6 +62,32 @@ func open(t testing.TB, store string) (*Population, error) {
 	}
 	p.manager, err = cloakroom.New(p.kept, cloakroom.Options{Idle: lifetime, Lifetime: lifetime})
 	return p, err
+}
+
+// sqlite opens a database in a file.
+func (p *Population) sqlite(t testing.TB) error {
+	path := filepath.Join(t.TempDir(), "sessions.db")
+	db, err := sections.SQLite(t, path)
+	if err != nil {
+		return err
+	}
+	store, err := sqlstore.New(db, sqlstore.Options{Dialect: sqlstore.SQLite})
+	if err != nil {
+		return err
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	p.kept = store
+	p.bytes = func() (int64, error) {
+		if _, err := db.ExecContext(t.Context(), "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+			return 0, err
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			return 0, err
+		}
+		return info.Size(), nil
+	}
+	return store.CreateTable(t.Context())
 }
 
 // heap returns what the live objects of this process take.

@@ -1,9 +1,6 @@
 package sections
 
 import (
-	"context"
-	"net"
-	"sync/atomic"
 	"testing"
 
 	"github.com/cloakroom-go/cloakroom/bench/internal/measure"
@@ -15,7 +12,7 @@ import (
 // memcached has no peer: scs has no store for it.
 func memcached(t testing.TB) (*Opened, error) {
 	server := servers.StartMemcached(t, "-m", "256")
-	var wire wireCount
+	var wire Wire
 	store, err := memcachedstore.New(memcachedstore.Options{Servers: []string{server.Addr}, Dial: wire.dial})
 	if err != nil {
 		return nil, err
@@ -27,32 +24,4 @@ func memcached(t testing.TB) (*Opened, error) {
 		s.Wire = wire.n.Load
 	}
 	return o, err
-}
-
-// wireCount counts the bytes that connections take and give.
-type wireCount struct{ n atomic.Int64 }
-
-func (w *wireCount) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	c, err := new(net.Dialer).DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	return countedConn{c, w}, nil
-}
-
-type countedConn struct {
-	net.Conn
-	wire *wireCount
-}
-
-func (c countedConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	c.wire.n.Add(int64(n))
-	return n, err
-}
-
-func (c countedConn) Write(p []byte) (int, error) {
-	n, err := c.Conn.Write(p)
-	c.wire.n.Add(int64(n))
-	return n, err
 }

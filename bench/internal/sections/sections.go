@@ -45,6 +45,8 @@ func All() []Section {
 	return []Section{
 		{Store: "memory", Alone: true, Open: memory},
 		{Store: "file", Alone: true, Open: files},
+		{Store: "sqlite", Alone: true, Open: sqlite},
+		{Store: "postgres", Open: postgres},
 		{Store: "redis", Open: redis},
 		{Store: "memcached", Open: memcached},
 	}
