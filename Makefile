@@ -10,7 +10,7 @@ MODULES    := $(WORKSPACE) $(APART)
 RACE       := $(shell command -v cc >/dev/null 2>&1 && echo -race)
 FUZZTIME   ?= 5m
 
-.PHONY: help demo test test-core test-integration check fmt vet lint tidy alone fuzz bench-quick
+.PHONY: help demo test test-core test-integration check fmt vet lint tidy alone fuzz bench bench-quick bench-peers
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -52,5 +52,12 @@ lint:
 fuzz: ## run every fuzz target for FUZZTIME, 5 minutes unless told
 	scripts/fuzz $(FUZZTIME)
 
-bench-quick: ## compare with peers, in two minutes
+bench: bench-peers ## compare with every peer and write docs/performance.md, in half an hour
+	cd bench && GOWORK=off go run . -full
+
+bench-quick: bench-peers ## print the ratios that have a limit, in two minutes
 	cd bench && GOWORK=off go run . -quick
+
+bench-peers:
+	scripts/install-test-servers
+	scripts/install-flask-session
