@@ -26,8 +26,7 @@ import (
 )
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == overhttp.Command {
-		fmt.Fprintln(os.Stderr, "bench:", overhttp.Serve(os.Args[2:]))
+	if serving() {
 		os.Exit(1)
 	}
 	quick := flag.Bool("quick", false, "measure what the ratios need, on files and servers too")
@@ -70,6 +69,15 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+// serving makes this process a server of its own, if it was started as one, and returns when that has ended.
+func serving() bool {
+	if len(os.Args) < 2 || os.Args[1] != overhttp.Command {
+		return false
+	}
+	fmt.Fprintln(os.Stderr, "bench:", overhttp.Serve(os.Args[2:]))
+	return true
 }
 
 func present(ctx context.Context, out io.Writer, x *run, do func(context.Context) error) error {
