@@ -116,7 +116,9 @@ func (x *run) growth(ctx context.Context, s scale) error {
 			sizes = append(sizes[:len(sizes):len(sizes)], s.huge)
 		}
 		err := x.part(ctx, "growth of "+store, func(t testing.TB) error {
-			g, err := growth.Measure(t, growth.Plan{Store: store, Sizes: sizes, Rounds: x.rounds, Each: x.each, Expired: s.expired}, &x.results)
+			g, err := growth.Measure(t, growth.Plan{
+				Store: store, Sizes: sizes, Acts: []measure.Act{measure.Read, measure.Write}, Rounds: x.rounds, Each: x.each, Expired: s.expired,
+			}, &x.results)
 			x.grown[store] = g
 			return err
 		})

@@ -23,7 +23,7 @@ func (x *run) quick(ctx context.Context) error {
 }
 
 func (x *run) quickMemory(ctx context.Context) error {
-	return x.memory(ctx, sections.Tasks(100, 1000, 10000))
+	return x.memory(ctx, sections.Tasks(100, 1000, 10000), measure.Bare, "middleware", sections.Cloakroom, "scs", "scs-json")
 }
 
 func (x *run) quickFiles(ctx context.Context) error {
@@ -87,7 +87,7 @@ func (x *run) quickGrowth(ctx context.Context) error {
 	s := fullScale
 	err := x.part(ctx, "growth of memory", func(t testing.TB) error {
 		sizes := []int{s.sizes[0], s.sizes[len(s.sizes)-1]}
-		_, err := growth.Measure(t, growth.Plan{Store: "memory", Sizes: sizes, Rounds: x.rounds, Each: x.each}, &x.results)
+		_, err := growth.Measure(t, growth.Plan{Store: "memory", Sizes: sizes, Acts: []measure.Act{measure.Read}, Rounds: x.rounds, Each: x.each}, &x.results)
 		return err
 	})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 type Plan struct {
 	Store   string
 	Sizes   []int // numbers of sessions, the smallest first
+	Acts    []measure.Act
 	Rounds  int
 	Each    time.Duration
 	Expired int // records that are swept while the largest population is served; 0 is none
@@ -36,7 +37,7 @@ func Measure(t testing.TB, p Plan, results *measure.Results) (*Grown, error) {
 			return nil, err
 		}
 		g.Bytes[size] = population.BytesPer
-		cells = append(cells, population.cells(measure.Read, measure.Write)...)
+		cells = append(cells, population.cells(p.Acts...)...)
 		largest = population
 	}
 	if err := results.Rounds(cells, p.Rounds, p.Each); err != nil {

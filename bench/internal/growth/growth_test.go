@@ -12,7 +12,7 @@ func TestMeasure(t *testing.T) {
 	for _, store := range Stores() {
 		t.Run(store, func(t *testing.T) {
 			var results measure.Results
-			p := Plan{Store: store, Sizes: []int{10, 300}, Rounds: 1, Each: 5 * time.Millisecond, Expired: 20}
+			p := Plan{Store: store, Sizes: []int{10, 300}, Acts: []measure.Act{measure.Read, measure.Write}, Rounds: 1, Each: 5 * time.Millisecond, Expired: 20}
 			g, err := Measure(t, p, &results)
 			if err != nil {
 				t.Fatal(err)

@@ -62,7 +62,7 @@ func Crowded(clients int, each time.Duration, begin func(client int) (next func(
 	}
 	ready.Wait()
 	var before, after runtime.MemStats
-	runtime.GC()
+	collect()
 	runtime.ReadMemStats(&before)
 	begun := time.Now()
 	end = begun.Add(each)

@@ -22,7 +22,7 @@ func serveFiber(library, storeURL, addr string, values [2]string) error {
 		app = fiber.New()
 		config := session.Config{}
 		if storeURL != memoryURL {
-			config.Storage = fiberredis.New(fiberredis.Config{URL: storeURL, PoolSize: 64})
+			config.Storage = fiberredis.New(fiberredis.Config{URL: storeURL, PoolSize: sites.GoRedisPool})
 		}
 		app.Use(session.New(config))
 		const name = string(sites.Name)

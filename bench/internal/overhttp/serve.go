@@ -83,7 +83,7 @@ func netHTTP(library, storeURL string, values [2]string) (http.Handler, error) {
 			if err != nil {
 				return nil, err
 			}
-			options.PoolSize = 64
+			options.PoolSize = sites.GoRedisPool
 			m.Store = goredisstore.New(goredis.NewClient(options))
 		}
 		const name = string(sites.Name)

@@ -69,7 +69,7 @@ func (r *Report) costs(store string) string {
 			groups = append(groups, g)
 		}
 	}
-	return plot.Bars("What sessions cost a request: "+store, "µs of processor time beside the handler, 1 KB in the session", groups)
+	return plot.Bars("What sessions cost a request: "+store, "µs of processor time beside the handler; read and write: 1 KB in the session", groups)
 }
 
 // clients shows throughput by the number of clients.

@@ -45,11 +45,11 @@ const method = `
   (PostgreSQL, Memcached), both ways.
 - Cloakroom has its defaults. Redis is opened by URL; "default-client" is a rueidis client as it comes, "near" has the near cache.
 - scs has its defaults, with encoding/gob, and once with JSON; no idle timeout, which would add a write to each request; no
-  background cleanup; 64 connections of go-redis; the same pool of pgx as ours.
+  background cleanup; 128 connections of go-redis, which were faster than fewer; as many of pgx as ours.
 - gorilla/sessions and gin-contrib/sessions sign and do not encrypt; they have no new ticket at sign-in. They keep the session in the request, so
   each of theirs is a copy, as is that of the bare handler that is subtracted. gorilla's file store never waits for the disk, so neither does ours there;
   "synced" is ours with its default, which does.
-- Fiber has its own server and go-redis with 64 connections. Flask-Session 0.8 is on gunicorn with one worker a core, of 8 threads each, which keep connections
-  open; it writes changed sessions only (SESSION_REFRESH_EACH_REQUEST is off).
+- Fiber has its own server and go-redis with 128 connections. Flask-Session 0.8 is on gunicorn with one worker a core, of 8 threads each, which keep connections
+  open and were faster than its other workers, and with hiredis; it writes changed sessions only (SESSION_REFRESH_EACH_REQUEST is off).
 - SQLite is modernc.org/sqlite for both, write-ahead log, synchronous=normal for both. PostgreSQL does not wait for the disk, for both.
 `

@@ -13,10 +13,6 @@ import (
 	"github.com/cloakroom-go/cloakroom/stores/redisstore"
 )
 
-// goRedisPool is the number of connections that scs may use, 3 for each that go-redis makes unless told: fewer were slower
-// with 64 clients, and more no faster.
-const goRedisPool = 64
-
 // redis counts bytes on the wire by the server's own counters.
 func redis(t testing.TB) (*Opened, error) {
 	server := servers.StartRedis(t, servers.RedisOptions{})
@@ -60,7 +56,7 @@ func redis(t testing.TB) (*Opened, error) {
 		return nil, err
 	}
 
-	peer := goredis.NewClient(&goredis.Options{Addr: server.Addr, PoolSize: goRedisPool})
+	peer := goredis.NewClient(&goredis.Options{Addr: server.Addr, PoolSize: sites.GoRedisPool})
 	closeLater(t, peer)
 	o.Sites = append(o.Sites, sites.SCS("redis", goredisstore.New(peer))...)
 	for _, s := range o.Sites {
