@@ -3,14 +3,14 @@
 SHELL      := /bin/bash
 GOLANGCI   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # Modules in go.work, and those that are not, so that their dependencies are nobody else's.
-WORKSPACE  := . cmd/cloakroom stores/memcachedstore stores/mongostore stores/redisstore
+WORKSPACE  := . cmd/cloakroom stores/dynamodbstore stores/memcachedstore stores/mongostore stores/redisstore
 APART      := integration integration/ferretdb bench
 MODULES    := $(WORKSPACE) $(APART)
 # The race detector needs a C compiler.
 RACE       := $(shell command -v cc >/dev/null 2>&1 && echo -race)
 FUZZTIME   ?= 5m
 
-.PHONY: help demo test test-core test-integration check fmt vet lint tidy alone fuzz bench bench-quick bench-peers
+.PHONY: help demo test test-core test-integration prove check fmt vet lint tidy alone fuzz bench bench-quick
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -25,9 +25,12 @@ test-core: ## run the tests that need nothing but Go
 
 test-integration: ## run the tests that need servers or a browser
 	scripts/install-test-servers
-	scripts/install-flask-session
 	cd integration && GOWORK=off go test $(RACE) -count=1 -timeout 20m ./...
 	cd bench && GOWORK=off go test -timeout 10m ./...
+
+prove: ## prove the promises under faults, at length: see docs/promises.md
+	scripts/install-test-servers
+	cd integration && GOWORK=off go test -count=1 -timeout 3h -run TestProve ./linear -prove.full
 
 check: fmt vet tidy alone lint ## check formatting, vet, go.mod files and lint of every module
 
@@ -52,12 +55,10 @@ lint:
 fuzz: ## run every fuzz target for FUZZTIME, 5 minutes unless told
 	scripts/fuzz $(FUZZTIME)
 
-bench: bench-peers ## compare with every peer and write docs/performance.md, in half an hour
+bench: ## compare with every peer and write docs/performance.md, in half an hour
+	scripts/install-test-servers
 	cd bench && GOWORK=off go run . -full
 
-bench-quick: bench-peers ## print the ratios that have a limit, in two minutes
-	cd bench && GOWORK=off go run . -quick
-
-bench-peers:
+bench-quick: ## print the ratios that have a limit, in two minutes
 	scripts/install-test-servers
-	scripts/install-flask-session
+	cd bench && GOWORK=off go run . -quick

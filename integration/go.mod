@@ -11,6 +11,11 @@ require (
 )
 
 require (
+	github.com/aws/aws-sdk-go-v2 v1.48.0
+	github.com/aws/aws-sdk-go-v2/config v1.33.18
+	github.com/aws/aws-sdk-go-v2/service/dynamodb v1.74.0
+	github.com/aws/smithy-go v1.28.9
+	github.com/cloakroom-go/cloakroom/stores/dynamodbstore v0.0.0-00010101000000-000000000000
 	github.com/cloakroom-go/cloakroom/stores/memcachedstore v0.0.0-00010101000000-000000000000
 	github.com/cloakroom-go/cloakroom/stores/mongostore v0.0.0-00010101000000-000000000000
 	github.com/cloakroom-go/cloakroom/stores/redisstore v0.0.0-00010101000000-000000000000
@@ -23,6 +28,18 @@ require (
 
 require (
 	filippo.io/edwards25519 v1.2.0 // indirect
+	github.com/aws/aws-sdk-go-v2/credentials v1.21.0 // indirect
+	github.com/aws/aws-sdk-go-v2/feature/ec2/imds v1.20.9 // indirect
+	github.com/aws/aws-sdk-go-v2/internal/configsources v1.5.12 // indirect
+	github.com/aws/aws-sdk-go-v2/internal/endpoints/v2 v2.8.12 // indirect
+	github.com/aws/aws-sdk-go-v2/internal/v4a v1.5.12 // indirect
+	github.com/aws/aws-sdk-go-v2/service/internal/accept-encoding v1.13.25 // indirect
+	github.com/aws/aws-sdk-go-v2/service/internal/endpoint-discovery v1.13.12 // indirect
+	github.com/aws/aws-sdk-go-v2/service/internal/presigned-url v1.14.12 // indirect
+	github.com/aws/aws-sdk-go-v2/service/signin v1.13.1 // indirect
+	github.com/aws/aws-sdk-go-v2/service/sso v1.39.5 // indirect
+	github.com/aws/aws-sdk-go-v2/service/ssooidc v1.44.5 // indirect
+	github.com/aws/aws-sdk-go-v2/service/sts v1.52.0 // indirect
 	github.com/dustin/go-humanize v1.0.1 // indirect
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/google/uuid v1.6.0 // indirect
@@ -48,6 +65,7 @@ require (
 
 replace (
 	github.com/cloakroom-go/cloakroom => ../
+	github.com/cloakroom-go/cloakroom/stores/dynamodbstore => ../stores/dynamodbstore
 	github.com/cloakroom-go/cloakroom/stores/memcachedstore => ../stores/memcachedstore
 	github.com/cloakroom-go/cloakroom/stores/mongostore => ../stores/mongostore
 	github.com/cloakroom-go/cloakroom/stores/redisstore => ../stores/redisstore

@@ -4,6 +4,7 @@ go 1.25.0
 
 require (
 	github.com/cloakroom-go/cloakroom v0.0.0
+	github.com/cloakroom-go/cloakroom/stores/dynamodbstore v0.0.0
 	github.com/cloakroom-go/cloakroom/stores/memcachedstore v0.0.0
 	github.com/cloakroom-go/cloakroom/stores/mongostore v0.0.0
 	github.com/cloakroom-go/cloakroom/stores/redisstore v0.0.0
@@ -13,6 +14,22 @@ require (
 // fewest dependencies of its own for PostgreSQL; the one for MySQL and MariaDB that has been kept up since 2012; and SQLite
 // without cgo, so that the command builds anywhere. Later releases of the last need Go 1.26.
 require (
+	github.com/aws/aws-sdk-go-v2 v1.48.0 // indirect
+	github.com/aws/aws-sdk-go-v2/config v1.33.18 // indirect
+	github.com/aws/aws-sdk-go-v2/credentials v1.21.0 // indirect
+	github.com/aws/aws-sdk-go-v2/feature/ec2/imds v1.20.9 // indirect
+	github.com/aws/aws-sdk-go-v2/internal/configsources v1.5.12 // indirect
+	github.com/aws/aws-sdk-go-v2/internal/endpoints/v2 v2.8.12 // indirect
+	github.com/aws/aws-sdk-go-v2/internal/v4a v1.5.12 // indirect
+	github.com/aws/aws-sdk-go-v2/service/dynamodb v1.74.0 // indirect
+	github.com/aws/aws-sdk-go-v2/service/internal/accept-encoding v1.13.25 // indirect
+	github.com/aws/aws-sdk-go-v2/service/internal/endpoint-discovery v1.13.12 // indirect
+	github.com/aws/aws-sdk-go-v2/service/internal/presigned-url v1.14.12 // indirect
+	github.com/aws/aws-sdk-go-v2/service/signin v1.13.1 // indirect
+	github.com/aws/aws-sdk-go-v2/service/sso v1.39.5 // indirect
+	github.com/aws/aws-sdk-go-v2/service/ssooidc v1.44.5 // indirect
+	github.com/aws/aws-sdk-go-v2/service/sts v1.52.0 // indirect
+	github.com/aws/smithy-go v1.28.9 // indirect
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/klauspost/compress v1.20.3 // indirect
@@ -44,6 +61,8 @@ require (
 )
 
 replace github.com/cloakroom-go/cloakroom => ../../
+
+replace github.com/cloakroom-go/cloakroom/stores/dynamodbstore => ../../stores/dynamodbstore
 
 replace github.com/cloakroom-go/cloakroom/stores/memcachedstore => ../../stores/memcachedstore
 

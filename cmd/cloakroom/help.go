@@ -43,6 +43,9 @@ Stores are named by URL:
                          memcached, on one server or several; it can neither list nor revoke
     mongodb://HOST:PORT/DB mongodb+srv://NAME/DB
                          MongoDB; with ?collection=NAME another collection than sessions
+    dynamodb://TABLE?region=NAME
+                         DynamoDB, with the credentials of the environment; with create=true the
+                         table is made, endpoint=URL is another place than Amazon's
 
 Exit codes: 0 all went well, 1 something failed, 2 the command was called wrongly.
 `

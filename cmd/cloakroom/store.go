@@ -16,6 +16,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/stores/cachelibstore"
+	"github.com/cloakroom-go/cloakroom/stores/dynamodbstore"
 	"github.com/cloakroom-go/cloakroom/stores/filestore"
 	"github.com/cloakroom-go/cloakroom/stores/memcachedstore"
 	"github.com/cloakroom-go/cloakroom/stores/memstore"
@@ -40,6 +41,7 @@ func openers() []storeurl.Opener {
 		sqlstore.Opener(sqlstore.SQLite, "sqlite"),
 		sqlstore.Opener(sqlstore.Postgres, "pgx"),
 		sqlstore.Opener(sqlstore.MySQL, "mysql"),
+		dynamodbstore.Opener(),
 	}
 }
 

@@ -162,11 +162,15 @@ func (r *run) disturb(t *testing.T, faults []fault) (stop func() int) {
 	go func() {
 		defer close(ended)
 		lots := rand.New(rand.NewPCG(uint64(r.seed), 0))
+		pause := 100 // between faults, in milliseconds, and up to five times that
+		if *fullFlag {
+			pause = 500
+		}
 		for len(faults) > 0 {
 			select {
 			case <-done:
 				return
-			case <-time.After(time.Duration(100+lots.IntN(400)) * time.Millisecond):
+			case <-time.After(time.Duration(pause*(1+lots.IntN(5))) * time.Millisecond):
 			}
 			f := faults[lots.IntN(len(faults))]
 			if err := f.do(r, lots); err != nil {

@@ -31,10 +31,32 @@ func Need(t testing.TB, program string) string {
 	if err == nil {
 		return path
 	}
+	missing(t, program, "scripts/install-test-servers")
+	return ""
+}
+
+// missing skips the test, or fails it when the environment has CI=true.
+func missing(t testing.TB, what, script string) {
+	t.Helper()
 	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s is not installed: scripts/install-test-servers installs it", program)
+		t.Fatalf("%s is not installed: %s installs it", what, script)
 	}
-	t.Skipf("%s is not installed: scripts/install-test-servers installs it", program)
+	t.Skipf("%s is not installed: %s installs it", what, script)
+}
+
+// root is the folder of the repository, above integration.
+func root(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
+			return dir
+		}
+	}
+	t.Fatal("this is not the repository")
 	return ""
 }
 

@@ -2,9 +2,13 @@
 package sql
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
@@ -78,6 +82,42 @@ func TestSQLiteFile(t *testing.T) {
 func TestSQLiteMemory(t *testing.T) {
 	s := open(t, "sqlite::memory:")
 	storetest.Run(t, storetest.Config{Abilities: all, Open: func(testing.TB) cloakroom.Store { return s }})
+}
+
+// TestSQLiteMemoryAndContexts: a request whose time is up must not take the connection, and the database, with it.
+func TestSQLiteMemoryAndContexts(t *testing.T) {
+	s := open(t, "sqlite::memory:")
+	r := create(t, s, "a", strings.Repeat("x", 100_000), time.Now().Add(time.Hour))
+	ended := 0
+	for i := range 600 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*2*time.Microsecond)
+		var err error
+		switch i % 4 {
+		case 0:
+			_, err = s.Load(ctx, "a")
+		case 1:
+			err = s.Touch(ctx, "a", r, r.Expires)
+		case 2:
+			_, err = s.Replace(ctx, "a", r, r)
+		case 3:
+			id := fmt.Sprint("moved", i)
+			_, err = s.Move(ctx, "a", r, r, id, r)
+		}
+		cancel()
+		if err != nil {
+			ended++
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("call %d: %v", i, err)
+			}
+		}
+	}
+	t.Logf("%d of 600 calls ended early", ended)
+	if got, err := s.Load(t.Context(), "a"); err != nil || got.Version != r.Version {
+		t.Errorf("afterwards %d bytes, %v", len(got.Data), err)
+	}
+	if err := s.Touch(t.Context(), "a", r, r.Expires.Add(time.Minute)); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestPostgres(t *testing.T) {

@@ -1,0 +1,68 @@
+package linear
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/cloakroom-go/cloakroom/integration/servers"
+	"github.com/cloakroom-go/cloakroom/stores/dynamodbstore"
+)
+
+// TestLinearizableDynamoDB is TestLinearizable on DynamoDB Local, also while its connections are cut and it is paused.
+func TestLinearizableDynamoDB(t *testing.T) {
+	open := func(t *testing.T, rawURL string) *dynamodbstore.Store {
+		t.Helper()
+		s, closer, err := dynamodbstore.Open(t.Context(), rawURL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { closer.Close() })
+		return s
+	}
+	d := servers.StartDynamoDB(t, servers.DynamoDBOptions{})
+	rawURL := d.URL("Sessions")
+	for _, oneIn := range []int{0, 20} {
+		t.Run(fmt.Sprintf("faults one in %d", oneIn), func(t *testing.T) {
+			for range *runsFlag {
+				p := newPlan(t)
+				p.atomicMoves, p.faults = true, oneIn > 0
+				check(t, p, []node{
+					manager(t, faulty(open(t, rawURL), p.seed, oneIn)),
+					manager(t, faulty(open(t, rawURL), p.seed+1, oneIn)),
+				})
+			}
+		})
+	}
+	t.Run("cut and paused", func(t *testing.T) {
+		proxy := servers.StartProxy(t, d.Addr)
+		through := servers.DynamoDB{Addr: proxy.Addr}
+		for range *runsFlag {
+			p := newPlan(t)
+			p.atomicMoves, p.faults = true, true
+			one, other := open(t, through.URL("Sessions")), open(t, rawURL)
+			stop, stopped := make(chan struct{}), make(chan struct{})
+			go func() {
+				defer close(stopped)
+				for i := 0; ; i++ {
+					select {
+					case <-stop:
+						return
+					case <-time.After(60 * time.Millisecond):
+					}
+					if i%4 == 3 {
+						d.Pause(t)
+						time.Sleep(20 * time.Millisecond)
+						d.Resume(t)
+						continue
+					}
+					proxy.Cut()
+					proxy.Mend()
+				}
+			}()
+			check(t, p, []node{manager(t, one), manager(t, other)})
+			close(stop)
+			<-stopped
+		}
+	})
+}

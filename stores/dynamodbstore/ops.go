@@ -1,0 +1,189 @@
+package dynamodbstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/cloakroom-go/cloakroom"
+)
+
+// returnOld is what a write asks DynamoDB to return when the condition is not met, so that it takes no read to tell a record
+// that is gone from one that was changed.
+const returnOld = types.ReturnValuesOnConditionCheckFailureAllOld
+
+// Load implements [cloakroom.Store]. An item without an expiration, or with a val that is not binary, is no record.
+func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
+	return s.load(ctx, "load", id)
+}
+
+func (s *Store) load(ctx context.Context, op, id string) (cloakroom.Record, error) {
+	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: s.table, Key: key(s.recordKey(id)), ConsistentRead: aws.Bool(true),
+	}, s.reading)
+	if err != nil {
+		return cloakroom.Record{}, failed(op, err)
+	}
+	r, ok := s.record(out.Item)
+	if !ok {
+		return cloakroom.Record{}, cloakroom.ErrNotFound
+	}
+	return r, nil
+}
+
+// Create implements [cloakroom.Store]. A record over the limit on items, or for which its owner's index has no room,
+// is [cloakroom.ErrTooLarge].
+func (s *Store) Create(ctx context.Context, id string, r cloakroom.Record) (cloakroom.Version, error) {
+	if err := s.fits("create", id, r); err != nil {
+		return "", err
+	}
+	if err := s.index(ctx, id, cloakroom.Record{}, r); err != nil {
+		return "", failed("create: owner index", err)
+	}
+	put := s.create(id, r)
+	_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: put.TableName, Item: put.Item, ConditionExpression: put.ConditionExpression, ExpressionAttributeValues: put.ExpressionAttributeValues,
+	}, s.writing)
+	if _, taken := unmet(err); taken {
+		return "", cloakroom.ErrExists
+	}
+	if err != nil {
+		return "", failed("create", err)
+	}
+	return version(r.Data), nil
+}
+
+// create is the write of a record where there is no live one.
+func (s *Store) create(id string, r cloakroom.Record) *types.Put {
+	it := key(s.recordKey(id))
+	it[attrVal], it[attrExpiration] = binary(r.Data), expiration(r.Expires)
+	if r.Owner != "" {
+		it[attrOwner] = text(r.Owner)
+	}
+	return &types.Put{
+		TableName:                 s.table,
+		Item:                      it,
+		ConditionExpression:       aws.String("attribute_not_exists(id) OR NOT (" + live + ")"),
+		ExpressionAttributeValues: item{":now": instant(s.now())},
+	}
+}
+
+// Replace implements [cloakroom.Store]. It compares the data that is stored. It refuses a record as Create does.
+func (s *Store) Replace(ctx context.Context, id string, old, new cloakroom.Record) (cloakroom.Version, error) {
+	if err := s.fits("replace", id, new); err != nil {
+		return "", err
+	}
+	was, err := s.content(ctx, "replace", id, old)
+	if err != nil {
+		return "", err
+	}
+	if err := s.index(ctx, id, old, new); err != nil {
+		return "", failed("replace: owner index", err)
+	}
+	up := s.replace(id, was, new)
+	_, err = s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: up.TableName, Key: up.Key, UpdateExpression: up.UpdateExpression, ConditionExpression: up.ConditionExpression,
+		ExpressionAttributeNames: up.ExpressionAttributeNames, ExpressionAttributeValues: up.ExpressionAttributeValues,
+		ReturnValuesOnConditionCheckFailure: up.ReturnValuesOnConditionCheckFailure,
+	}, s.writing)
+	if there, changed := unmet(err); changed {
+		return "", s.whyNot(there)
+	}
+	if err != nil {
+		return "", failed("replace", err)
+	}
+	if old.Owner != new.Owner {
+		s.unindex(ctx, id, old.Owner)
+	}
+	return version(new.Data), nil
+}
+
+// replace is the write of a record in place of one whose data is was.
+func (s *Store) replace(id string, was []byte, new cloakroom.Record) *types.Update {
+	values := item{":old": binary(was), ":new": binary(new.Data), ":until": expiration(new.Expires), ":now": instant(s.now())}
+	update := "SET val = :new, expiration = :until REMOVE #o"
+	if new.Owner != "" {
+		update = "SET val = :new, expiration = :until, #o = :owner"
+		values[":owner"] = text(new.Owner)
+	}
+	return &types.Update{
+		TableName:                           s.table,
+		Key:                                 key(s.recordKey(id)),
+		UpdateExpression:                    aws.String(update),
+		ConditionExpression:                 aws.String("val = :old AND expiration > :now"),
+		ExpressionAttributeNames:            map[string]string{"#o": attrOwner},
+		ExpressionAttributeValues:           values,
+		ReturnValuesOnConditionCheckFailure: returnOld,
+	}
+}
+
+// whyNot returns why a write was refused that found this item.
+func (s *Store) whyNot(there item) error {
+	if _, ok := s.record(there); !ok {
+		return cloakroom.ErrNotFound
+	}
+	return cloakroom.ErrConflict
+}
+
+// content returns the data of a record, to compare what is stored with. Where the caller has the version without the
+// data, it is read.
+func (s *Store) content(ctx context.Context, op, id string, r cloakroom.Record) ([]byte, error) {
+	if r.Version == "" || r.Version == version(r.Data) {
+		return r.Data, nil
+	}
+	there, err := s.load(ctx, op, id)
+	if err != nil {
+		return nil, err
+	}
+	if there.Version != r.Version {
+		return nil, cloakroom.ErrConflict
+	}
+	return there.Data, nil
+}
+
+// Touch implements [cloakroom.Store].
+func (s *Store) Touch(ctx context.Context, id string, _ cloakroom.Record, expires time.Time) error {
+	_, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName:                 s.table,
+		Key:                       key(s.recordKey(id)),
+		UpdateExpression:          aws.String("SET expiration = :until"),
+		ConditionExpression:       aws.String(live),
+		ExpressionAttributeValues: item{":until": expiration(expires), ":now": instant(s.now())},
+	}, s.writing)
+	if _, missing := unmet(err); missing {
+		return cloakroom.ErrNotFound
+	}
+	return failed("touch", err)
+}
+
+// Delete implements [cloakroom.Store]. That it could not clear the owner's index entry afterwards is no
+// error: an entry without a record is forgotten in time.
+func (s *Store) Delete(ctx context.Context, id string, r cloakroom.Record) error {
+	in := &dynamodb.DeleteItemInput{
+		TableName:                           s.table,
+		Key:                                 key(s.recordKey(id)),
+		ConditionExpression:                 aws.String(live),
+		ExpressionAttributeValues:           item{":now": instant(s.now())},
+		ReturnValuesOnConditionCheckFailure: returnOld,
+	}
+	if r.Version != "" {
+		was, err := s.content(ctx, "delete", id, r)
+		if err != nil {
+			return err
+		}
+		in.ConditionExpression = aws.String("val = :old AND expiration > :now")
+		in.ExpressionAttributeValues[":old"] = binary(was)
+	}
+	_, err := s.client.DeleteItem(ctx, in, s.writing)
+	if there, kept := unmet(err); kept {
+		return s.whyNot(there) // also when it was not found: a create may be on its way, whose entry must stay
+	}
+	if err != nil {
+		return failed("delete", err)
+	}
+	s.unindex(ctx, id, r.Owner)
+	return nil
+}
