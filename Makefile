@@ -51,7 +51,7 @@ alone:
 	@modules=$$(GOWORK=off go list -m all); if [ "$$modules" != github.com/cloakroom-go/cloakroom ]; then echo "the root module has dependencies:"; echo "$$modules"; exit 1; fi
 
 lint:
-	@set -e; for m in $(MODULES); do echo "lint $$m"; (cd $$m && GOWORK=off go run $(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...); done
+	@set -e; for m in $(MODULES); do echo "lint $$m"; (cd $$m && GOWORK=off go run $(GOLANGCI) run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...); done
 
 fuzz: ## run every fuzz target for FUZZTIME, 5 minutes unless told
 	scripts/fuzz $(FUZZTIME)
