@@ -26,7 +26,7 @@ test-core: ## run the tests that need nothing but Go
 test-integration: ## run the tests that need servers or a browser
 	scripts/install-test-servers
 	cd integration && GOWORK=off go test $(RACE) -count=1 -timeout 20m ./...
-	cd integration && GOWORK=off go test -count=1 -timeout 20m ./sql/million # it measures
+	cd integration && GOWORK=off go test -count=1 -p 1 -timeout 20m -run 'Million|SweepUnderLoad' ./sql/million ./dynamodb # these measure
 	cd bench && GOWORK=off go test -timeout 10m ./...
 
 prove: ## prove the promises under faults, at length: see docs/promises.md

@@ -17,7 +17,7 @@ import (
 var sweepFlag = flag.Int("dynamodb.sweep", 6000, "sessions in the table that is swept, half of them expired")
 
 // A process sweeps a table while another loads sessions from it: what has expired is removed, nothing else is, and a load takes
-// three times as long at most, in the median. The emulator serves one request at a time, so this is its hardest case.
+// three times as long at most, in the median, which is looked at without the race detector. The emulator serves one request at a time, so this is its hardest case.
 func TestSweepUnderLoad(t *testing.T) {
 	d := servers.StartDynamoDB(t, servers.DynamoDBOptions{})
 	s, ctx, client := open(t, d.URL("Sessions")+"&timeout=1m"), t.Context(), direct(t, d)
@@ -92,7 +92,7 @@ func TestSweepUnderLoad(t *testing.T) {
 	}
 	a, b := median(rest), median(sweeping)
 	t.Logf("a load took %v at rest, and %v in %d while sweeping", a, b, len(sweeping))
-	if b > 3*a {
+	if measures && b > 3*a {
 		t.Errorf("a load takes %v at rest and %v while sweeping, more than three times as long", a, b)
 	}
 	for i := range total {
