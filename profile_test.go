@@ -201,6 +201,10 @@ func TestProfileCookie(t *testing.T) {
 	if c := cookie(tab, read); c != nil {
 		t.Errorf("a read set %v", c)
 	}
+	s.clock.advance(50 * time.Minute)
+	if calls := s.store.count(func() { tab.do(read) }); calls["touch"] != 0 {
+		t.Error("a read slid the timeout:", calls)
+	}
 	if c := cookie(tab, write); c == nil || !c.Expires.Equal(s.clock.Now().Add(time.Hour).Truncate(time.Second)) {
 		t.Errorf("a write set %v", c)
 	}

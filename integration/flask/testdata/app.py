@@ -38,12 +38,25 @@ def memcached_client(app, url):
     from pymemcache.client.base import PooledClient
 
     parts = urlsplit(url)
-    return PooledClient((parts.hostname, parts.port))
+    # By default it does not wait for the answer to a write, so that a response may outrun its session.
+    return PooledClient((parts.hostname, parts.port), default_noreply=False, no_delay=True)
 
 
 def mongodb_client(app, url):
     from pymongo import MongoClient
+    from pymongo.collection import Collection
+    from pymongo.errors import OperationFailure
 
+    create_index = Collection.create_index
+
+    def create_index_if_it_can(self, *args, **kwargs):
+        try:
+            return create_index(self, *args, **kwargs)
+        except OperationFailure as e:
+            if e.code != 238:  # FerretDB has no index that expires documents
+                raise
+
+    Collection.create_index = create_index_if_it_can
     return MongoClient(url, connect=False)
 
 
