@@ -46,6 +46,7 @@ type gate struct{ waiting, goOn chan struct{} }
 func newSite(t *testing.T, settings map[string]any) http.Handler {
 	t.Helper()
 	settings = maps.Clone(settings)
+	delete(settings, "login") // it is about Flask-Login
 	settings["SECRET_KEY"] = "not secret"
 	c, err := flask.FromMap(settings)
 	if err != nil {

@@ -1,7 +1,7 @@
 """Flask applications with the real Flask-Session, one for each set of settings.
 
 The only argument is a JSON list of settings under Flask's own names; the client's setting is a store URL as Cloakroom has
-it. Application number N answers below /N. Prints the port when it is ready, and ends with its standard input. The routes
+it, and "login" being false leaves out Flask-Login, which looks at the session in every request. Application number N answers below /N. Prints the port when it is ready, and ends with its standard input. The routes
 are those of site_test.go, which answers the same.
 """
 
@@ -93,13 +93,14 @@ CLIENTS = {
 
 
 def make(settings):
+    with_login = settings.pop("login", True)
     app = Flask(__name__)
     app.config["SECRET_KEY"] = "not secret"
     for name, value in settings.items():
         app.config[name] = CLIENTS[name](app, value) if name in CLIENTS else value
     Session(app)
-    manager = LoginManager(app)
-    manager.user_loader(User)
+    if with_login:
+        LoginManager(app).user_loader(User)
 
     @app.get("/ping")
     def ping():
