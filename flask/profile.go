@@ -30,7 +30,10 @@ func New(store cloakroom.Store, c Config) (*cloakroom.Manager, error) {
 // Options returns the options with which [cloakroom.New] makes a manager that shares sessions with a Flask
 // application of this configuration. Fields that Flask has no setting for, such as Logger and ErrorHandler, may be
 // set in what it returns. Lifetime is a hundred years, since sessions of Flask have no absolute end; a shorter one
-// binds Cloakroom alone, and counts from when it first saw the session. The error is that of [Config.Validate].
+// binds Cloakroom alone, and counts from when it first saw the session.
+//
+// Without SessionUseSigner but with a SecretKey, cookies that it signed are accepted all the same, and replaced by
+// plain ones: so the signer can be turned off without signing anyone out, once Flask serves the site no more. The error is that of [Config.Validate].
 func (c Config) Options() (cloakroom.Options, error) {
 	if err := c.Validate(); err != nil {
 		return cloakroom.Options{}, err
@@ -43,15 +46,20 @@ func (c Config) Options() (cloakroom.Options, error) {
 		format = cloakroom.MessagePack // the files hold pickles, and their store turns either format into those
 	}
 	profile := c.profile(format)
-	if c.SessionUseSigner {
+	if len(c.SecretKey) > 0 {
 		signer, err := NewSigner(c.SecretKey, c.SecretKeyFallbacks...)
 		if err != nil {
 			return cloakroom.Options{}, err
 		}
-		profile.Ticket = signer.Sign
 		profile.ID = func(ticket string) (string, bool) {
+			if !c.SessionUseSigner && isID(ticket) {
+				return ticket, true
+			}
 			id, ok := signer.Unsign(ticket)
 			return id, ok && isID(id)
+		}
+		if c.SessionUseSigner {
+			profile.Ticket = signer.Sign
 		}
 	}
 	return cloakroom.Options{

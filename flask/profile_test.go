@@ -105,6 +105,35 @@ func TestSignedTickets(t *testing.T) {
 	}
 }
 
+// A signer that was turned off leaves its cookies valid, and hands out plain ones.
+func TestSignerTurnedOff(t *testing.T) {
+	signer, err := flask.NewSigner(flask.Secret("old"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, _ := newManager(t, map[string]any{"SECRET_KEY": "new", "SECRET_KEY_FALLBACKS": []string{"old"}})
+	plain, err := save(t, m, "", func(s *cloakroom.Session) { color.Set(s, "red") })
+	if err != nil || strings.Contains(plain, ".") {
+		t.Fatal(plain, err)
+	}
+	now, err := save(t, m, signer.Sign(plain), func(s *cloakroom.Session) {
+		if got := color.Get(s); got != "red" {
+			t.Errorf("%q", got)
+		}
+		color.Set(s, "blue")
+	})
+	if now != plain || err != nil {
+		t.Errorf("ticket %q, want %q, %v", now, plain, err)
+	}
+	if _, err := save(t, m, plain+"."+strings.Repeat("A", 27), func(s *cloakroom.Session) {
+		if got := color.Get(s); got != "" {
+			t.Errorf("%q", got)
+		}
+	}); err != nil {
+		t.Error(err)
+	}
+}
+
 // What Python could not read, or would round, is not stored.
 func TestUnsharedValues(t *testing.T) {
 	m, _ := newManager(t, nil)
