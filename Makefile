@@ -10,7 +10,7 @@ MODULES    := $(WORKSPACE) $(APART)
 RACE       := $(shell command -v cc >/dev/null 2>&1 && echo -race)
 FUZZTIME   ?= 5m
 
-.PHONY: help demo test test-core test-integration check fmt vet lint tidy alone fuzz bench
+.PHONY: help demo test test-core test-integration prove check fmt vet lint tidy alone fuzz bench bench-quick
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -22,11 +22,16 @@ test: test-core test-integration ## run all tests; installs the servers and the 
 
 test-core: ## run the tests that need nothing but Go
 	@set -e; for m in $(WORKSPACE); do echo "test $$m"; (cd $$m && go test $(RACE) -timeout 10m ./...); done
-	cd bench && GOWORK=off go test -timeout 10m ./...
 
 test-integration: ## run the tests that need servers or a browser
 	scripts/install-test-servers
 	cd integration && GOWORK=off go test $(RACE) -count=1 -timeout 20m ./...
+	cd integration && GOWORK=off go test -count=1 -timeout 20m ./sql/million # it measures
+	cd bench && GOWORK=off go test -timeout 10m ./...
+
+prove: ## prove the promises under faults, at length: see docs/promises.md
+	scripts/install-test-servers
+	cd integration && GOWORK=off go test -count=1 -timeout 3h -run TestProve ./linear -prove.full
 
 check: fmt vet tidy alone lint ## check formatting, vet, go.mod files and lint of every module
 
@@ -51,5 +56,10 @@ lint:
 fuzz: ## run every fuzz target for FUZZTIME, 5 minutes unless told
 	scripts/fuzz $(FUZZTIME)
 
-bench: ## compare with a bare middleware and with a peer, in one run
-	cd bench && GOWORK=off go run .
+bench: ## compare with every peer and write docs/performance.md, in half an hour
+	scripts/install-test-servers
+	cd bench && GOWORK=off go run . -full
+
+bench-quick: ## print the ratios that have a limit, in two minutes
+	scripts/install-test-servers
+	cd bench && GOWORK=off go run . -quick

@@ -329,7 +329,7 @@ func twice(fields []field) bool {
 	for i := 1; i < len(fields); i++ {
 		name := fields[i].name
 		for j := range fields[:i] {
-			if string(fields[j].name) == string(name) && name != nil { // compares lengths first
+			if string(fields[j].name) == string(name) && name != nil && fields[j].name != nil { // compares lengths first
 				return true
 			}
 		}

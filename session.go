@@ -157,15 +157,16 @@ const (
 // Nothing is loaded yet. Use the session, commit it with [Session.Save] before the response is sent, hand
 // [Session.Cookie] to the browser, and call [Session.Close]. Cancelling ctx aborts loads, but not commits.
 func (m *Manager) Open(ctx context.Context, ticket string) *Session {
-	return m.open(ctx, nil, ticket, ticket != "")
+	presented := ticket != ""
+	if !m.isTicket(ticket) {
+		ticket = ""
+	}
+	return m.open(ctx, nil, ticket, presented)
 }
 
+// open returns the session of a ticket that is well-formed or empty.
 func (m *Manager) open(ctx context.Context, x *exchange, ticket string, presented bool) *Session {
-	s := &Session{m: m, ctx: ctx, x: x, presented: presented}
-	if m.isTicket(ticket) {
-		s.ticket = ticket
-	}
-	return s
+	return &Session{m: m, ctx: ctx, x: x, ticket: ticket, presented: presented}
 }
 
 // Err returns the error that will keep the response from being sent, or nil. It does not load the

@@ -1,68 +1,91 @@
-// Command bench measures what sessions cost a request: Cloakroom's, a do-nothing middleware's and
-// those of scs, with the same trivial handler in one process, one request at a time, in processor time,
-// garbage collection included. Times differ from machine to machine and from minute to minute, so the cells are measured in turn, round after round, and what counts is the
-// ratio of two cells in one round: each printed ratio is the median over all rounds.
+// Command bench measures what sessions cost a request: Cloakroom's and those of its peers, on the same
+// requests, payloads and servers, interleaved in one run. What counts is the ratio of two cells in one
+// round: each printed ratio is the median over all rounds.
 //
-//	GOWORK=off go run . -rounds 7 -time 200ms
+//	GOWORK=off go run .          # in memory, one client alone
+//	GOWORK=off go run . -quick   # the core of it, on files and servers too, within two minutes
+//	GOWORK=off go run . -full    # everything, with docs/performance.md, in about half an hour
 //
 // The lines `ratio NAME VALUE` come in two kinds. untouched/middleware divides the cost of a Cloakroom
-// request by that of the do-nothing middleware. `read memory scs` divides the cost of the peer by ours,
+// request by that of a middleware that does nothing. `read memory scs` divides the cost of the peer by ours,
 // both less what the bare handler takes.
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"runtime"
-	"strings"
-	"text/tabwriter"
+	"os/signal"
 	"time"
+
+	"github.com/cloakroom-go/cloakroom/bench/internal/measure"
+	"github.com/cloakroom-go/cloakroom/bench/internal/overhttp"
+	"github.com/cloakroom-go/cloakroom/bench/internal/sections"
 )
 
 func main() {
-	rounds := flag.Int("rounds", 7, "how often each cell is measured; at least 5 make a fair median")
-	each := flag.Duration("time", 200*time.Millisecond, "how long each cell is measured in one round")
+	if serving() {
+		os.Exit(1)
+	}
+	quick := flag.Bool("quick", false, "measure what the ratios need, on files and servers too")
+	full := flag.Bool("full", false, "measure everything, and write docs/performance.md")
+	huge := flag.Bool("huge", false, "with -full: also ten million sessions in memory, which takes some 10 GB")
+	tiny := flag.Bool("tiny", false, "with -full: few sessions, to see that everything works; give -rounds 1 -time 5ms -out DIR with it")
+	dir := flag.String("out", "", "with -full: the folder to write to, instead of docs")
+	rounds := flag.Int("rounds", 5, "how often each cell is measured; at least 5 make a fair median")
+	each := flag.Duration("time", 100*time.Millisecond, "how long each cell is measured in one round")
 	flag.Parse()
 	if *rounds < 1 || *each <= 0 || flag.NArg() > 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(os.Stdout, *rounds, *each); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	x := newRun(os.Stdout, *rounds, *each)
+	do := func(ctx context.Context) error {
+		return x.memory(ctx, sections.Tasks(100), measure.Bare, "middleware", sections.Cloakroom, "scs", "scs-json")
+	}
+	switch {
+	case *full:
+		size := fullScale
+		if *tiny {
+			size = tinyScale
+		}
+		if *huge {
+			size.huge = 10 * size.sizes[len(size.sizes)-1]
+		}
+		do = func(ctx context.Context) error {
+			if err := x.full(ctx, size); err != nil {
+				return err
+			}
+			return x.write(ctx, *dir)
+		}
+	case *quick:
+		do = x.quick
+	}
+	if err := present(ctx, os.Stdout, x, do); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(out io.Writer, rounds int, each time.Duration) error {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // or idle processors would collect garbage at a cell's cost
-	cells, err := newCells()
-	if err != nil {
+// serving makes this process a server of its own, if it was started as one, and returns when that has ended.
+func serving() bool {
+	if len(os.Args) < 2 || os.Args[1] != overhttp.Command {
+		return false
+	}
+	fmt.Fprintln(os.Stderr, "bench:", overhttp.Serve(os.Args[2:]))
+	return true
+}
+
+func present(ctx context.Context, out io.Writer, x *run, do func(context.Context) error) error {
+	if err := do(ctx); err != nil {
 		return err
 	}
-	defer cells.close()
-	measured, err := measure(cells.list, rounds, each)
-	if err != nil {
+	if err := x.table(); err != nil {
 		return err
 	}
-	var text strings.Builder
-	fmt.Fprint(&text, "cell\tns/op\tB/op\tallocs/op\t\n")
-	for _, c := range cells.list {
-		m := measured[c.name]
-		fmt.Fprintf(&text, "%s\t%.0f\t%.0f\t%.0f\t\n", c.name, median(m.nanos), median(m.bytes), median(m.allocs))
-	}
-	fmt.Fprintf(&text, "\n%d rounds of %v; the value has %d bytes; medians.\n\n", rounds, each, valueBytes)
-	for _, r := range ratios() {
-		got := r.of(measured)
-		fmt.Fprintf(&text, "ratio %s %.2f\n", r.name, got)
-		if r.limit > 0 && got > r.limit {
-			fmt.Fprintf(&text, "      over its limit of %v\n", r.limit)
-		}
-	}
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	if _, err := io.WriteString(table, text.String()); err != nil {
-		return err
-	}
-	return table.Flush()
+	return printRatios(out, x)
 }

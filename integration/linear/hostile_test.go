@@ -51,13 +51,7 @@ func TestHostileRecords(t *testing.T) {
 	for _, pl := range places {
 		t.Run(pl.name, func(t *testing.T) {
 			b := pl.start(t)
-			store := b.local
-			if store == nil {
-				var err error
-				if store, err = openStore(t.Context(), b.url); err != nil {
-					t.Fatal(err)
-				}
-			}
+			store := b.open(t)
 			site := managerOf(t, store, cloakroom.Options{Now: b.clock})
 			run := (&plan{}).begin(nil)
 			for name, data := range hostile {

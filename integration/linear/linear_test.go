@@ -20,7 +20,7 @@ import (
 var (
 	seedFlag = flag.Int64("linear.seed", 0, "draw from this `seed`, as a failed run printed it; zero draws one")
 	opsFlag  = flag.Int("linear.ops", 150, "operations of each client in a run")
-	runsFlag = flag.Int("linear.runs", 3, "runs of each test, each with new sessions")
+	runsFlag = flag.Int("linear.runs", 1, "runs of each test, each with new sessions")
 )
 
 const (

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -149,6 +150,41 @@ var places = []place{
 				m.Restart(t)
 			}))}
 	}},
+	{name: "SQLite", ops: 40_000, moves: true, listing: true, start: func(t testing.TB) *backend {
+		return &backend{url: "sqlite://" + t.TempDir() + "/sessions.db?synchronous=off"}
+	}},
+	{name: "SQLite in memory", ops: 40_000, moves: true, listing: true, start: func(t testing.TB) *backend {
+		store, err := openStore(t.Context(), "sqlite::memory:")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &backend{local: store}
+	}},
+	{name: "PostgreSQL", ops: 40_000, moves: true, listing: true, start: func(t testing.TB) *backend {
+		return database(t, servers.StartPostgres(t, servers.SQLOptions{Durable: true}))
+	}},
+	{name: "MariaDB", ops: 30_000, moves: true, listing: true, start: func(t testing.TB) *backend {
+		return database(t, servers.StartMariaDB(t, servers.SQLOptions{Durable: true}))
+	}},
+	{name: "FerretDB, one request at a time", ops: 20_000, listing: true, start: func(t testing.TB) *backend {
+		f := servers.StartFerretDB(t)
+		return &backend{url: f.URL(), faults: append(network(f.Proxy), machine(t, f.Process, f.Restart)...)}
+	}},
+	{name: "DynamoDB Local", ops: 20_000, moves: true, listing: true, start: func(t testing.TB) *backend {
+		d := servers.StartDynamoDB(t, servers.DynamoDBOptions{Durable: true})
+		p := servers.StartProxy(t, d.Addr)
+		through := servers.DynamoDB{Addr: p.Addr}
+		return &backend{url: through.URL("Sessions"), faults: append(network(p), machine(t, d.Process, d.Restart)...)}
+	}},
+}
+
+// database is a server of SQL with a proxy before it.
+func database(t testing.TB, s *servers.SQLServer) *backend {
+	p := servers.StartProxy(t, s.Addr)
+	return &backend{
+		url:    strings.Replace(s.URL(t), s.Addr, p.Addr, 1),
+		faults: append(network(p), machine(t, s.Process, s.Restart)...),
+	}
 }
 
 // failover kills a master, and starts it again when its replica has taken over.

@@ -19,9 +19,12 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/stores/dynamodbstore"
 	"github.com/cloakroom-go/cloakroom/stores/filestore"
 	"github.com/cloakroom-go/cloakroom/stores/memcachedstore"
+	"github.com/cloakroom-go/cloakroom/stores/mongostore"
 	"github.com/cloakroom-go/cloakroom/stores/redisstore"
+	"github.com/cloakroom-go/cloakroom/stores/sqlstore"
 	"github.com/cloakroom-go/cloakroom/storeurl"
 )
 
@@ -46,7 +49,9 @@ func TestMain(m *testing.M) {
 
 // openStore opens a store by URL.
 func openStore(ctx context.Context, rawURL string) (cloakroom.Store, error) {
-	store, _, err := storeurl.Open(ctx, rawURL, filestore.Opener(), redisstore.Opener(), memcachedstore.Opener()) // open for as long as the process runs
+	store, _, err := storeurl.Open(ctx, rawURL, filestore.Opener(), redisstore.Opener(), memcachedstore.Opener(),
+		mongostore.Opener(), dynamodbstore.Opener(), sqlstore.Opener(sqlstore.SQLite, "sqlite"), sqlstore.Opener(sqlstore.Postgres, "pgx"),
+		sqlstore.Opener(sqlstore.MySQL, "mysql")) // open for as long as the process runs
 	return store, err
 }
 

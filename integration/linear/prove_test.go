@@ -13,6 +13,7 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/integration/servers"
 )
 
 var (
@@ -147,7 +148,8 @@ func (pl *place) nodes(t *testing.T, b *backend, p plan) ([]node, []fault) {
 		{"process killed and restarted", func(_ *run, lots *rand.Rand) error {
 			victim := []*process{one, two}[lots.IntN(2)]
 			victim.kill()
-			return victim.start()
+			servers.Until(t, "the process begins again", victim.start) // its store may be slow to open
+			return nil
 		}},
 		{"process paused", func(_ *run, lots *rand.Rand) error { return two.pause(short(lots)) }},
 	}, b.faults...)
@@ -162,11 +164,15 @@ func (r *run) disturb(t *testing.T, faults []fault) (stop func() int) {
 	go func() {
 		defer close(ended)
 		lots := rand.New(rand.NewPCG(uint64(r.seed), 0))
+		pause := 100 // between faults, in milliseconds, and up to five times that
+		if *fullFlag {
+			pause = 500
+		}
 		for len(faults) > 0 {
 			select {
 			case <-done:
 				return
-			case <-time.After(time.Duration(100+lots.IntN(400)) * time.Millisecond):
+			case <-time.After(time.Duration(pause*(1+lots.IntN(5))) * time.Millisecond):
 			}
 			f := faults[lots.IntN(len(faults))]
 			if err := f.do(r, lots); err != nil {

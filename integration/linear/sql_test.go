@@ -43,7 +43,7 @@ func TestLinearizableSQL(t *testing.T) {
 				t.Run(fmt.Sprintf("faults one in %d", oneIn), func(t *testing.T) {
 					for range *runsFlag {
 						p := newPlan(t)
-						p.faults = oneIn > 0
+						p.atomicMoves, p.faults = true, oneIn > 0
 						check(t, p, []node{
 							manager(t, faulty(a, p.seed, oneIn)),
 							manager(t, faulty(b, p.seed+1, oneIn)),

@@ -2,9 +2,14 @@
 package sql
 
 import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
@@ -80,6 +85,42 @@ func TestSQLiteMemory(t *testing.T) {
 	storetest.Run(t, storetest.Config{Abilities: all, Open: func(testing.TB) cloakroom.Store { return s }})
 }
 
+// TestSQLiteMemoryAndContexts: a request whose time is up must not take the connection, and the database, with it.
+func TestSQLiteMemoryAndContexts(t *testing.T) {
+	s := open(t, "sqlite::memory:")
+	r := create(t, s, "a", strings.Repeat("x", 100_000), time.Now().Add(time.Hour))
+	ended := 0
+	for i := range 600 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*2*time.Microsecond)
+		var err error
+		switch i % 4 {
+		case 0:
+			_, err = s.Load(ctx, "a")
+		case 1:
+			err = s.Touch(ctx, "a", r, r.Expires)
+		case 2:
+			_, err = s.Replace(ctx, "a", r, r)
+		case 3:
+			id := fmt.Sprint("moved", i)
+			_, err = s.Move(ctx, "a", r, r, id, r)
+		}
+		cancel()
+		if err != nil {
+			ended++
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("call %d: %v", i, err)
+			}
+		}
+	}
+	t.Logf("%d of 600 calls ended early", ended)
+	if got, err := s.Load(t.Context(), "a"); err != nil || got.Version != r.Version {
+		t.Errorf("afterwards %d bytes, %v", len(got.Data), err)
+	}
+	if err := s.Touch(t.Context(), "a", r, r.Expires.Add(time.Minute)); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestPostgres(t *testing.T) {
 	p := servers.StartPostgres(t, servers.SQLOptions{})
 	for _, parameters := range []string{"", "prepare=off&default_query_exec_mode=exec", "layout=flask_postgres&timezone=Asia/Kathmandu",
@@ -111,4 +152,15 @@ func TestOutside(t *testing.T) {
 			conforms(t, rawURL, "prefix=cloakroom-test:")
 		})
 	}
+}
+
+// newStore returns a store on a database that is open.
+func newStore(t testing.TB, db *sql.DB, opts sqlstore.Options) *sqlstore.Store {
+	t.Helper()
+	s, err := sqlstore.New(db, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
 }

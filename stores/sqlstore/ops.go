@@ -92,31 +92,23 @@ func (s *Store) insert(ctx context.Context, on conn, q *queries, id string, r cl
 		return err
 	}
 	for range 3 { // while others create it and it expires meanwhile
-		_, err := s.exec(ctx, on, q.insert, a)
-		if err == nil || !s.d.duplicate(err) {
+		if _, err := s.exec(ctx, on, q.insert, a); err == nil || !s.d.duplicate(err) {
 			return err
 		}
-		n, err := s.exec(ctx, on, q.take, a)
-		if err != nil || n > 0 {
+		if n, err := s.exec(ctx, on, q.take, a); err != nil || n > 0 {
 			return err
 		}
 		if on != nil {
 			break
 		}
-		taken, err := s.taken(ctx, q, a)
-		if err != nil || taken == a.id {
-			return errors.Join(err, exists(err))
-		}
-		if taken != "" {
+		switch taken, err := s.taken(ctx, q, a); {
+		case err != nil:
+			return err
+		case taken == a.id:
+			return cloakroom.ErrExists
+		case taken != "":
 			return errors.New("the column session_id takes another id for the same: give it a binary collation")
 		}
-	}
-	return cloakroom.ErrExists
-}
-
-func exists(err error) error {
-	if err != nil {
-		return nil
 	}
 	return cloakroom.ErrExists
 }

@@ -1,4 +1,6 @@
-package sql
+//go:build !race
+
+package million
 
 import (
 	"context"

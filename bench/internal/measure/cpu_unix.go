@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package measure
 
 import (
 	"syscall"
@@ -12,7 +12,7 @@ import (
 func cpuTime() time.Duration {
 	var usage syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
-		return time.Since(start)
+		return time.Since(started)
 	}
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

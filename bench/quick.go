@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cloakroom-go/cloakroom/bench/internal/growth"
+	"github.com/cloakroom-go/cloakroom/bench/internal/measure"
+	"github.com/cloakroom-go/cloakroom/bench/internal/overhttp"
+	"github.com/cloakroom-go/cloakroom/bench/internal/sections"
+)
+
+// quick measures what the ratios need, and no more.
+func (x *run) quick(ctx context.Context) error {
+	for _, part := range []func(context.Context) error{x.quickMemory, x.quickFiles, x.quickRedis, x.quickPostgres, x.quickHTTP, x.quickGrowth} {
+		if err := part(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *run) quickMemory(ctx context.Context) error {
+	return x.memory(ctx, sections.Tasks(100, 1000, 10000), measure.Bare, "middleware", sections.Cloakroom, "scs", "scs-json")
+}
+
+func (x *run) quickFiles(ctx context.Context) error {
+	return x.section(ctx, "file", func(_ testing.TB, o *sections.Opened) error {
+		list := o.Select(measure.Bare, "gorilla bare", sections.Cloakroom, "gorilla")
+		return x.alone(sections.Crowds(list, []sections.Task{{Act: measure.Read, Payload: 100}, {Act: measure.Write, Payload: 100}}))
+	})
+}
+
+func (x *run) quickRedis(ctx context.Context) error {
+	return x.section(ctx, "redis", func(_ testing.TB, o *sections.Opened) error {
+		cells, err := x.small("redis", o, o.Sites)
+		if err == nil {
+			err = x.together(sections.Crowds(o.Select(measure.Bare), nil), manyClients, cells...)
+		}
+		if err != nil {
+			return err
+		}
+		return x.redisChecks(ctx, o)
+	})
+}
+
+// small returns the cells of small records with many clients, and of the bare Load of Redis.
+func (x *run) small(store string, o *sections.Opened, list []*measure.Site) ([]measure.Cell, error) {
+	var crowds []*measure.Crowd
+	for _, s := range list {
+		if s.Does(measure.Read) {
+			crowds = append(crowds, measure.NewCrowd(s, measure.Read, smallRecord), measure.NewCrowd(s, measure.Write, smallRecord))
+		}
+	}
+	cells := sections.Together(crowds, manyClients)
+	if store != "redis" {
+		return cells, nil
+	}
+	load, err := sections.NewLoads(store, o.Store, recordBytes, manyClients)
+	return append(cells, load), err
+}
+
+// redisChecks checks that a near cache serves no stale value to who wrote it, and counts calls.
+func (x *run) redisChecks(ctx context.Context, o *sections.Opened) error {
+	for _, near := range o.Select(sections.Near) {
+		if err := measure.NewCrowd(near, measure.Write, smallRecord).Fresh(200); err != nil {
+			return err
+		}
+	}
+	return x.increments(ctx, "redis", o)
+}
+
+func (x *run) quickPostgres(ctx context.Context) error {
+	return x.section(ctx, "postgres", func(_ testing.TB, o *sections.Opened) error {
+		cells, err := x.small("postgres", o, o.Select(sections.Cloakroom, "scs"))
+		if err != nil {
+			return err
+		}
+		return x.together(sections.Crowds(o.Select(measure.Bare), nil), manyClients, cells...)
+	})
+}
+
+// quickGrowth measures the memory store only: filling the others takes minutes.
+func (x *run) quickGrowth(ctx context.Context) error {
+	s := fullScale
+	err := x.part(ctx, "growth of memory", func(t testing.TB) error {
+		sizes := []int{s.sizes[0], s.sizes[len(s.sizes)-1]}
+		_, err := growth.Measure(t, growth.Plan{Store: "memory", Sizes: sizes, Acts: []measure.Act{measure.Read}, Rounds: x.rounds, Each: x.each}, &x.results)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	x.growthRatio("memory", s)
+	return x.overhead(ctx, s.records)
+}
+
+// quickHTTP compares with servers of their own.
+func (x *run) quickHTTP(ctx context.Context) error {
+	return x.overHTTP(ctx, "redis", []int{manyClients}, "bare", "cloakroom", "fiber bare", "fiber", "flask bare", "flask")
+}
+
+// overHTTP measures servers that are processes of their own. Their cells need longer than others, to have enough requests
+// of the slow ones.
+func (x *run) overHTTP(ctx context.Context, store string, clients []int, libraries ...string) error {
+	if slices.Contains(libraries, "flask") && !overhttp.HasFlask() {
+		libraries = slices.DeleteFunc(libraries, func(name string) bool { return strings.HasPrefix(name, "flask") })
+		if err := x.skip("Flask-Session: scripts/install-flask-session has not installed it"); err != nil {
+			return err
+		}
+	}
+	return x.part(ctx, overhttp.Store(store), func(t testing.TB) error {
+		o, err := overhttp.Open(t, store, usualPayload, libraries...)
+		if err != nil {
+			return err
+		}
+		for _, n := range clients {
+			cells := o.Cells(n, measure.Untouched, measure.Read, measure.Write)
+			if err := x.results.Rounds(cells, x.rounds, 3*x.each); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
