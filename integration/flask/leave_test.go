@@ -5,11 +5,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/integration/demotest"
 	"github.com/cloakroom-go/cloakroom/stores/redisstore"
 )
 
@@ -32,14 +32,7 @@ func TestLeaveFlask(t *testing.T) {
 
 	from := settings["SESSION_REDIS"].(string)
 	to := strings.TrimSuffix(from, "/") + "/?prefix=shop:"
-	binary := filepath.Join(t.TempDir(), "cloakroom")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".")
-	build.Dir = "../../cmd/cloakroom"
-	build.Env = append(build.Environ(), "GOWORK=off")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	out, err := exec.CommandContext(t.Context(), binary, "copy", "--from-flask", from, to).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), demotest.Command(t), "copy", "--from-flask", from, to).CombinedOutput()
 	if err != nil || string(out) != "2 sessions copied, 0 skipped, 0 failed\n" {
 		t.Fatalf("%s, %v", out, err)
 	}
