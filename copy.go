@@ -51,6 +51,11 @@ var (
 //
 // Options.Timeout of m bounds each session. At most 32 records are in memory at once.
 func (m *Manager) CopyTo(ctx context.Context, to Store) iter.Seq2[Copied, error] {
+	return m.copyAll(ctx, to, false)
+}
+
+// copyAll is CopyTo, or CopyWithoutProfile when leave is set.
+func (m *Manager) copyAll(ctx context.Context, to Store, leave bool) iter.Seq2[Copied, error] {
 	return func(yield func(Copied, error) bool) {
 		for cursor := ""; ; {
 			entries, next, err := m.store.All(ctx, cursor, copyPage)
@@ -63,7 +68,7 @@ func (m *Manager) CopyTo(ctx context.Context, to Store) iter.Seq2[Copied, error]
 					yield(Copied{}, errorAt("copy", err))
 					return
 				}
-				if c, ok := m.copyEntry(ctx, to, e); ok && !yield(c, nil) {
+				if c, ok := m.copyEntry(ctx, to, e, leave); ok && !yield(c, nil) {
 					return
 				}
 			}
@@ -76,7 +81,7 @@ func (m *Manager) CopyTo(ctx context.Context, to Store) iter.Seq2[Copied, error]
 }
 
 // copyEntry copies one record. It reports false for what is no live session and nothing to tell of.
-func (m *Manager) copyEntry(ctx context.Context, to Store, e Entry) (Copied, bool) {
+func (m *Manager) copyEntry(ctx context.Context, to Store, e Entry, leave bool) (Copied, bool) {
 	now := m.now()
 	if e.Record.Version == "" || !now.Before(e.Record.Expires) {
 		return Copied{}, false
@@ -88,7 +93,14 @@ func (m *Manager) copyEntry(ctx context.Context, to Store, e Entry) (Copied, boo
 		c.Err = fmt.Errorf("%w: %w", errNoRecord, err)
 		return c, true
 	}
-	meta := &st.doc.meta
+	id, meta := e.ID, &st.doc.meta
+	if leave {
+		if id, err = m.withoutProfile(&st); err != nil {
+			c.Err = err
+			return c, true
+		}
+		c.ID = publicID(id)
+	}
 	rec := Record{Data: st.rec.Data, Expires: st.rec.Expires, Owner: st.rec.Owner, Deadline: st.rec.Deadline}
 	if !now.Before(rec.Deadline) {
 		return Copied{}, false
@@ -98,16 +110,16 @@ func (m *Manager) copyEntry(ctx context.Context, to Store, e Entry) (Copied, boo
 	}
 	limit := newLimit(ctx, m.options.Timeout, false)
 	defer limit.release()
-	c.Written, err = m.copyRecord(limit, to, e.ID, rec, meta)
+	c.Written, err = m.copyRecord(limit, to, id, rec, &st.doc, leave)
 	if err != nil {
-		c.Written, c.Err = false, withoutID{err, e.ID}
+		c.Written, c.Err = false, withoutID{err, id}
 	}
 	return c, err != nil || !meta.sealed
 }
 
 // copyRecord stores rec under id unless it is there. After a failure that leaves open what happened it looks, and tries
 // again: a Create that comes late finds the id taken, and a Replace another version.
-func (m *Manager) copyRecord(ctx *limit, to Store, id string, rec Record, source *meta) (written bool, err error) {
+func (m *Manager) copyRecord(ctx *limit, to Store, id string, rec Record, source *document, leave bool) (written bool, err error) {
 	doubt := false // a write of ours may be what is there
 	for try := range maxTries {
 		_, err = to.Create(ctx, id, rec)
@@ -116,8 +128,10 @@ func (m *Manager) copyRecord(ctx *limit, to Store, id string, rec Record, source
 		}
 		doubt = doubt || !errors.Is(err, ErrExists)
 		present, loading := to.Load(ctx, id)
+		target := state{id: id, rec: present}
+		unreadable := loading == nil && m.slice(&target) != nil
 		switch {
-		case loading == nil && bytes.Equal(present.Data, rec.Data):
+		case loading == nil && (bytes.Equal(present.Data, rec.Data) || leave && !unreadable && sameLeft(source, &target.doc)):
 			if rec.Expires.Sub(present.Expires) > copySlack {
 				err = to.Touch(ctx, id, present, rec.Expires)
 			} else {
@@ -126,15 +140,16 @@ func (m *Manager) copyRecord(ctx *limit, to Store, id string, rec Record, source
 			if err == nil {
 				return doubt, nil
 			}
+		case unreadable:
+			return false, errDiverged
 		case loading == nil:
-			target := state{id: id, rec: present}
-			if m.slice(&target) != nil {
-				return false, errDiverged
-			}
-			if update, err := source.supersedes(&target.doc.meta); err != nil || !update {
+			if update, err := source.meta.supersedes(&target.doc.meta); err != nil || !update {
 				return false, err
 			}
-			if present.Owner == "" {
+			switch {
+			case leave:
+				present.Owner = m.leavingOwner(&target.doc.meta)
+			case present.Owner == "":
 				present.Owner = m.indexOwner(&target.doc.meta)
 			}
 			present.Deadline = target.rec.Deadline

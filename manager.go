@@ -103,7 +103,7 @@ func (m *Manager) loadAt(ctx context.Context, id string, st *state, now time.Tim
 		*st = state{}
 		return ErrNotFound
 	}
-	st.due = m.due(left)
+	st.due = m.due(left) && m.slides()
 	return nil
 }
 

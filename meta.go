@@ -1,6 +1,7 @@
 package cloakroom
 
 import (
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -232,7 +233,7 @@ func (m *meta) readMessagePack(data []byte) (int, error) {
 		case metaOwner:
 			m.owner, rest, err = msgpack.ReadString(rest)
 		case metaCommits:
-			m.commits, rest, err = msgpack.ReadBytes(rest)
+			m.commits, rest, err = readCommits(rest)
 		case metaSealed:
 			m.sealed, rest, err = msgpack.ReadBool(rest)
 		case metaUserAgent, metaIP, metaNext, metaNextOwner:
@@ -268,6 +269,19 @@ func (m *meta) readMessagePack(data []byte) (int, error) {
 		at = len(data) - len(rest)
 	}
 	return at, m.check(version, next)
+}
+
+// readCommits reads commit ids. They are base64 where another library made MessagePack of a JSON document, see [Profile].
+func readCommits(b []byte) (ids, rest []byte, err error) {
+	if ids, rest, err = msgpack.ReadBytes(b); err == nil {
+		return ids, rest, nil
+	}
+	text, rest, textErr := msgpack.ReadString(b)
+	if textErr != nil {
+		return nil, nil, err
+	}
+	ids, err = base64.StdEncoding.AppendDecode(nil, text)
+	return ids, rest, err
 }
 
 // readTime reads a time if what stands at data[*at] begins with head, and then passes over both.

@@ -41,7 +41,7 @@ type Profile struct {
 
 	// RefreshEachRequest makes every response to a request with a ticket slide the idle timeout, and set the
 	// cookie again if that is persistent, also where the handler did not touch the session: such a request costs a load
-	// and a touch.
+	// and a touch. Otherwise only what changes a session slides the timeout, besides [Session.KeepAlive].
 	RefreshEachRequest bool
 
 	// ScriptCookie leaves out the cookie's HttpOnly attribute, so that scripts of the page can read the ticket.
@@ -207,6 +207,11 @@ func (s *Session) refresh() error {
 		s.cookie, s.cookieTaken, s.looked = cookieSet, false, true
 	}
 	return nil
+}
+
+// slides reports whether the use of a session that changes nothing slides its idle timeout.
+func (m *Manager) slides() bool {
+	return m.options.Profile == nil || m.options.Profile.RefreshEachRequest
 }
 
 // cookieEnd returns when a persistent cookie expires.

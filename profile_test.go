@@ -3,6 +3,7 @@ package cloakroom_test
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/internal/msgpack"
 )
 
 // shared is a profile as another library might ask for: ids as they are, behind a mark in the cookie.
@@ -199,6 +201,10 @@ func TestProfileCookie(t *testing.T) {
 	if c := cookie(tab, read); c != nil {
 		t.Errorf("a read set %v", c)
 	}
+	s.clock.advance(50 * time.Minute)
+	if calls := s.store.count(func() { tab.do(read) }); calls["touch"] != 0 {
+		t.Error("a read slid the timeout:", calls)
+	}
 	if c := cookie(tab, write); c == nil || !c.Expires.Equal(s.clock.Now().Add(time.Hour).Truncate(time.Second)) {
 		t.Errorf("a write set %v", c)
 	}
@@ -256,5 +262,40 @@ func TestProfileIncomplete(t *testing.T) {
 		if _, err := cloakroom.New(newSite(t, cloakroom.Options{}).store, cloakroom.Options{Profile: p}); err == nil || !strings.Contains(err.Error(), "Options.Profile") {
 			t.Error(err)
 		}
+	}
+}
+
+// Another library may write a document in the other format, our notes in it too.
+func TestProfileFormatChanged(t *testing.T) {
+	s := newSite(t, cloakroom.Options{Profile: shared(), Format: cloakroom.JSON})
+	tab := s.browser()
+	tab.set(a, "one")
+	id := strings.TrimPrefix(tab.cookie, "t-")
+	old, err := s.store.FullStore.Load(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d map[string]any
+	if err := json.Unmarshal(old.Data, &d); err != nil {
+		t.Fatal(err)
+	}
+	for k, v := range d["_cloakroom"].(map[string]any) {
+		if f, ok := v.(float64); ok {
+			d["_cloakroom"].(map[string]any)[k] = int64(f)
+		}
+	}
+	replacement := old
+	if replacement.Data, err = msgpack.Append(nil, d, msgpack.Limits{Depth: 10}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.store.FullStore.Replace(t.Context(), id, old, replacement); err != nil {
+		t.Fatal(err)
+	}
+	if v := tab.value(a); v != "one" {
+		t.Errorf("a=%q", v)
+	}
+	tab.set(b, "two")
+	if v := tab.value(b); v != "two" || !strings.HasPrefix(s.recordOf(id), "\x83") {
+		t.Errorf("b=%q in %q", v, s.recordOf(id))
 	}
 }

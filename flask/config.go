@@ -22,7 +22,7 @@ type Config struct {
 	// error, and so is a fraction of one.
 	PermanentSessionLifetime time.Duration `flask:"PERMANENT_SESSION_LIFETIME"`
 
-	// SecretKey signs the cookie when SessionUseSigner is set.
+	// SecretKey signs the cookie when SessionUseSigner is set. See there for what else it does.
 	SecretKey Secret `flask:"SECRET_KEY"`
 
 	// SecretKeyFallbacks are keys that signed cookies before. Flask-Session ignores them.
@@ -139,7 +139,8 @@ type Config struct {
 	// postgresql, in any case. It has no default.
 	SessionType string `flask:"SESSION_TYPE"`
 
-	// SessionUseSigner signs the cookie with SecretKey. The default is false; Flask-Session has deprecated it.
+	// SessionUseSigner signs the cookie with SecretKey. The default is false; Flask-Session has deprecated it. Without it
+	// Flask-Session refuses signed cookies, and Cloakroom takes them while it has the SecretKey.
 	SessionUseSigner bool `flask:"SESSION_USE_SIGNER"`
 }
 

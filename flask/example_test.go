@@ -1,10 +1,17 @@
 package flask_test
 
 import (
+	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"time"
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/flask"
+	"github.com/cloakroom-go/cloakroom/stores/cachelibstore"
+	"github.com/cloakroom-go/cloakroom/stores/memstore"
 )
 
 // The settings of a Flask application, under their own names.
@@ -52,4 +59,57 @@ func ExampleSigner() {
 	// a.PEw_5WJ8oChCHrl7sxb06RQ_CyQ
 	// a true
 	//  false
+}
+
+// A site that shares its sessions with a Flask application on the same folder. With SESSION_TYPE redis it would pass
+// redisstore.Opener(), and likewise for the others.
+func ExampleOpen() {
+	dir, err := os.MkdirTemp("", "flask_session")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	config := flask.Default()
+	config.SessionType = "filesystem"
+	config.SessionFileDir = dir
+	config.SessionCookieSecure = true
+
+	sessions, closer, err := flask.Open(context.Background(), config, cachelibstore.Opener())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer closer.Close()
+
+	const cart = cloakroom.Key[[]string]("cart")
+	site := sessions.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		cart.Set(sessions.Get(r), []string{"coat"}) // session["cart"] in Python
+	}))
+	w := httptest.NewRecorder()
+	site.ServeHTTP(w, httptest.NewRequest("POST", "/cart", nil))
+	for _, c := range w.Result().Cookies() {
+		fmt.Println(c.Name, len(c.Value), c.Secure, c.HttpOnly)
+	}
+	// Output:
+	// session 43 true true
+}
+
+// A manager on a store that is open already, with what Flask has no setting for.
+func ExampleConfig_Options() {
+	config := flask.Default()
+	config.SessionType = "redis"
+	options, err := config.Options()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	options.Lifetime = 90 * 24 * time.Hour // for what Cloakroom serves: Flask has no absolute end
+
+	store := memstore.New(memstore.Options{}) // redisstore.New(client, redisstore.Options{}) where Flask is to share it
+	defer store.Close()
+	sessions, err := cloakroom.New(store, options)
+	fmt.Println(sessions != nil, err)
+	// Output:
+	// true <nil>
 }

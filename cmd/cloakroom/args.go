@@ -38,8 +38,8 @@ func parse(fs *flag.FlagSet, args []string) ([]string, error) {
 			continue
 		}
 		n := 1
-		if name, _, joined := strings.Cut(strings.TrimPrefix(arg[1:], "-"), "="); !joined && fs.Lookup(name) != nil {
-			n = min(2, len(args)) // every flag of ours takes a value
+		if name, _, joined := strings.Cut(strings.TrimPrefix(arg[1:], "-"), "="); !joined && takesValue(fs.Lookup(name)) {
+			n = min(2, len(args))
 		}
 		if err := fs.Parse(args[:n]); errors.Is(err, flag.ErrHelp) {
 			return nil, err
@@ -49,6 +49,15 @@ func parse(fs *flag.FlagSet, args []string) ([]string, error) {
 		args = args[n:]
 	}
 	return others, nil
+}
+
+// takesValue reports whether a flag stands before its value. Flags that are on or off do not.
+func takesValue(f *flag.Flag) bool {
+	if f == nil {
+		return false
+	}
+	b, ok := f.Value.(interface{ IsBoolFlag() bool })
+	return !ok || !b.IsBoolFlag()
 }
 
 // parseURL is parse for a command that takes one argument, the URL of a store.

@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
 )
 
-const helpCopy = `Usage: cloakroom copy FROM-URL TO-URL
+const helpCopy = `Usage: cloakroom copy [--from-flask] [--lifetime TIME] FROM-URL TO-URL
 
 Copies all live sessions from one store to another, with their owners and both clocks. Tickets
 stay valid: nobody is signed out who goes on with the other store. Prints how many were copied,
@@ -31,10 +32,23 @@ To a terminal it shows a bar, after counting the sessions. Otherwise it prints a
 10,000 sessions. Failures are named by session ID, as list shows it, the first 20 of them; after
 20 in a row it gives up.
 
+With --from-flask the sessions at FROM-URL are those of a Flask application with Flask-Session, and
+the application that goes on with them at TO-URL shares them with Flask no more: it keeps hashes of
+tickets instead of the ids. It must use the cookie that they have, by its name, path and domain.
+Signed cookies do not fit; docs/from-flask.md says how to turn the signer off first. Settings of the
+Flask application are read from the environment, as demo --flask does.
+
+Flags:
+
+    --from-flask       leave Flask-Session
+    --lifetime TIME    with --from-flask: how long sessions live at most from now on (default
+                       PERMANENT_SESSION_LIFETIME)
+
 Examples:
 
     cloakroom copy file:./cloakroom-data file:///var/lib/shop/sessions
     cloakroom copy file:///var/lib/shop/sessions memcached://10.0.0.1:11211,10.0.0.2:11211
+    cloakroom copy --from-flask redis://localhost:6379/0 'redis://localhost:6379/0?prefix=shop:'
 `
 
 const (
@@ -46,17 +60,47 @@ const (
 	copyValues   = 1 << 16
 )
 
+// copyOptions returns the options of the manager that copies.
+func copyOptions(t terminal, fromFlask bool, from string, lifetime time.Duration) (o cloakroom.Options, err error) {
+	if fromFlask {
+		config, err := flaskConfig(from)
+		if err == nil {
+			o, err = config.Options()
+		}
+		if err != nil {
+			return o, usagef("--from-flask: %s", err)
+		}
+		if o.Lifetime = lifetime; lifetime == 0 {
+			o.Lifetime = o.Idle
+		}
+		o.Idle = min(o.Idle, o.Lifetime)
+	}
+	o.Logger, o.MaxBytes, o.MaxValues, o.Timeout = logger(t), copyMaxBytes, copyValues, copyTimeout
+	return o, nil
+}
+
 func runCopy(ctx context.Context, t terminal, args []string) (err error) {
-	urls, err := parse(newFlags("copy"), args)
+	fs := newFlags("copy")
+	fromFlask := fs.Bool("from-flask", false, "")
+	lifetime := fs.Duration("lifetime", 0, "")
+	urls, err := parse(fs, args)
 	switch {
 	case err != nil:
 		return err
+	case isSet(fs, "lifetime") && !*fromFlask:
+		return usagef("--lifetime goes with --from-flask: other sessions keep theirs")
+	case isSet(fs, "lifetime") && *lifetime < time.Second:
+		return usagef("--lifetime is %v: it must be at least 1s", *lifetime)
 	case len(urls) < 2:
 		return usagef("two store URLs are wanted, from and to")
 	case len(urls) > 2:
 		return usagef("two store URLs are wanted, there are %d arguments", len(urls))
 	case schemeOf(urls[1]) == "memory":
 		return usagef("what is copied to memory: would end with this command")
+	}
+	options, err := copyOptions(t, *fromFlask, urls[0], *lifetime)
+	if err != nil {
+		return err
 	}
 	if err := mustExist(urls[0]); err != nil {
 		return err
@@ -69,9 +113,7 @@ func runCopy(ctx context.Context, t terminal, args []string) (err error) {
 	if schemeOf(urls[0]) == "memory" {
 		t.complainf("note: memory: is this process's own memory, so there is nothing in it\n")
 	}
-	m, err := cloakroom.New(from, cloakroom.Options{
-		Logger: logger(t), MaxBytes: copyMaxBytes, MaxValues: copyValues, Timeout: copyTimeout,
-	})
+	m, err := cloakroom.New(from, options)
 	if err != nil {
 		return err
 	}
@@ -80,7 +122,10 @@ func runCopy(ctx context.Context, t terminal, args []string) (err error) {
 		return err
 	}
 	defer closing(closeTo, &err)
-	return copySessions(ctx, t, from, m, to)
+	if *fromFlask {
+		return copySessions(ctx, t, from, m.CopyWithoutProfile(ctx, to))
+	}
+	return copySessions(ctx, t, from, m.CopyTo(ctx, to))
 }
 
 func closing(c io.Closer, err *error) {
@@ -89,7 +134,8 @@ func closing(c io.Closer, err *error) {
 	}
 }
 
-func copySessions(ctx context.Context, t terminal, from cloakroom.Store, m *cloakroom.Manager, to cloakroom.Store) error {
+// copySessions shows how the copying of the sessions in from goes.
+func copySessions(ctx context.Context, t terminal, from cloakroom.Store, copied iter.Seq2[cloakroom.Copied, error]) error {
 	p := progress{out: t.out}
 	if t.isTTY {
 		p.bar = true
@@ -98,7 +144,7 @@ func copySessions(ctx context.Context, t terminal, from cloakroom.Store, m *cloa
 		}
 	}
 	inARow := 0
-	for c, err := range m.CopyTo(ctx, to) {
+	for c, err := range copied {
 		if err != nil {
 			p.end()
 			return copyFailure(fmt.Errorf("%w (%s before that)", err, p.counts()))

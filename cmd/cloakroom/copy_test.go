@@ -122,7 +122,7 @@ func TestCopyGivesUp(t *testing.T) {
 	var out, errs strings.Builder
 	full := memstore.New(memstore.Options{MaxRecords: 1})
 	t.Cleanup(func() { full.Close() })
-	err := copySessions(t.Context(), terminal{out: &out, err: &errs, isTTY: true}, from.store, from.m, full)
+	err := copySessions(t.Context(), terminal{out: &out, err: &errs, isTTY: true}, from.store, from.m.CopyTo(t.Context(), full))
 	if err == nil || !strings.Contains(err.Error(), "gave up after 20 failures in a row (1 session copied, 0 skipped, 20 failed)") {
 		t.Error(err)
 	}
@@ -160,7 +160,7 @@ func TestCopyWrongUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tty := range []bool{false, true} {
-		err := copySessions(t.Context(), terminal{out: io.Discard, err: io.Discard, isTTY: tty}, unlisted, m, here.store)
+		err := copySessions(t.Context(), terminal{out: io.Discard, err: io.Discard, isTTY: tty}, unlisted, m.CopyTo(t.Context(), here.store))
 		if err == nil || !strings.Contains(err.Error(), "cannot list") {
 			t.Error(err)
 		}
@@ -181,7 +181,7 @@ func TestCopyInterrupted(t *testing.T) {
 		}
 		return storetest.Fault{}
 	}
-	err := copySessions(ctx, terminal{out: io.Discard, err: io.Discard}, from.store, from.m, faulty)
+	err := copySessions(ctx, terminal{out: io.Discard, err: io.Discard}, from.store, from.m.CopyTo(ctx, faulty))
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want the interruption", err)
 	}

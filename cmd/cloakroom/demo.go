@@ -29,6 +29,7 @@ type demoConfig struct {
 	addr, store    string
 	idle, lifetime time.Duration
 	cert, key      string // of --tls; empty for plain HTTP
+	flask          bool   // where idle, lifetime and store may be empty: Flask's settings then say
 }
 
 func demoFlags(args []string) (demoConfig, error) {
@@ -36,6 +37,7 @@ func demoFlags(args []string) (demoConfig, error) {
 	fs := newFlags("demo")
 	fs.StringVar(&c.addr, "addr", "127.0.0.1:8080", "")
 	fs.StringVar(&c.store, "store", defaultStore, "")
+	fs.BoolVar(&c.flask, "flask", false, "")
 	fs.DurationVar(&c.idle, "idle", 30*time.Minute, "")
 	fs.DurationVar(&c.lifetime, "lifetime", 12*time.Hour, "")
 	pair := fs.String("tls", "", "")
@@ -46,7 +48,35 @@ func demoFlags(args []string) (demoConfig, error) {
 	if !isSet(fs, "idle") {
 		c.idle = min(c.idle, c.lifetime)
 	}
-	return c, c.check(fs, others, *pair)
+	if err := c.check(fs, others, *pair); err != nil {
+		return c, err
+	}
+	if c.flask {
+		c.keepGiven(fs)
+	}
+	return c, nil
+}
+
+// keepGiven empties what was not given, for which Flask has defaults of its own.
+func (c *demoConfig) keepGiven(fs *flag.FlagSet) {
+	if !isSet(fs, "store") {
+		c.store = ""
+	}
+	if !isSet(fs, "idle") {
+		c.idle = 0
+	}
+	if !isSet(fs, "lifetime") {
+		c.lifetime = 0
+	}
+}
+
+// options returns those of the demo's sessions, and fills in the store if Flask's settings name it.
+func (c *demoConfig) options() (o cloakroom.Options, err error) {
+	if !c.flask {
+		return cloakroom.Options{Idle: c.idle, InsecureCookie: c.cert == "", Lifetime: c.lifetime}, nil
+	}
+	o, c.store, err = flaskDemo(*c)
+	return o, err
 }
 
 func (c *demoConfig) check(fs *flag.FlagSet, others []string, pair string) error {
@@ -79,7 +109,12 @@ func runDemo(ctx context.Context, t terminal, args []string) error {
 	if err != nil {
 		return err
 	}
+	options, err := c.options()
+	if err != nil {
+		return err
+	}
 	log := logger(t)
+	options.ErrorHandler, options.Logger = demo.WriteError, log
 	// Before the store is opened, so that a wrong path leaves no folder behind.
 	var certificate tls.Certificate
 	if c.cert != "" {
@@ -103,13 +138,7 @@ func runDemo(ctx context.Context, t terminal, args []string) error {
 	}()
 
 	counted := countstore.New(store)
-	sessions, err := cloakroom.New(counted, cloakroom.Options{
-		ErrorHandler:   demo.WriteError,
-		Idle:           c.idle,
-		InsecureCookie: c.cert == "",
-		Lifetime:       c.lifetime,
-		Logger:         log,
-	})
+	sessions, err := cloakroom.New(counted, options)
 	if err != nil {
 		return usagef("%s", err)
 	}

@@ -56,7 +56,7 @@ Prints what the command does, its flags with their units and defaults, and examp
 `
 
 const helpDemo = `Usage: cloakroom demo [--addr HOST:PORT] [--store URL] [--idle TIME] [--lifetime TIME]
-                      [--tls CERT,KEY]
+                      [--tls CERT,KEY] [--flask]
 
 Serves a page that shows a session at work: what it holds, signing in and out, the devices where
 somebody is signed in, fifty requests at once, both clocks, and what all of it costs in store
@@ -75,6 +75,12 @@ Flags:
     --lifetime TIME    how long a session lives at most, counted from its start and again from
                        each sign-in (default 12h)
     --tls CERT,KEY     serve HTTPS, with the certificate and the key in these PEM files
+    --flask            share the sessions with a Flask application that has Flask-Session. Its
+                       settings are read from the environment, under the names that Flask's
+                       from_prefixed_env takes: FLASK_SESSION_TYPE, FLASK_SECRET_KEY and so on. They
+                       name the store unless --store does; without either it is
+                       cachelib:flask_session. Defaults of --idle and --lifetime are then
+                       PERMANENT_SESSION_LIFETIME and a hundred years
 
 Over plain HTTP the cookie is named "session" and is not Secure, so this is for a machine's own
 loopback address alone. With --tls it is "__Host-session" and Secure.
@@ -84,18 +90,21 @@ Examples:
     cloakroom demo
     cloakroom demo --addr 127.0.0.1:0 --store memory: --idle 1m --lifetime 5m
     cloakroom demo --addr localhost:8443 --tls cert.pem,key.pem
+    cloakroom demo --flask --store cachelib:///var/lib/shop/flask_session
 `
 
 const helpSweep = `Usage: cloakroom sweep URL
 
 Removes the expired records from a store that does not do so by itself, in batches, and prints how
 many there were. It may run while an application uses the store, beside other sweeps, and from cron.
+It does for Flask-Session's stores in files and SQL databases what "flask session_cleanup" does.
 
 memory: is this process's own memory, so there is never anything in it: it says so.
 
 Examples:
 
     cloakroom sweep file:///var/lib/shop/sessions
+    cloakroom sweep cachelib:///var/lib/shop/flask_session
 `
 
 const helpList = `Usage: cloakroom list URL [--owner NAME]

@@ -1,7 +1,9 @@
 """Random sessions, the same each time for the same number, and what Python's side of the round trip does.
 
 documents.py dump N: a line for each session: its pickle, and what msgspec encodes it as in MessagePack and in JSON, in
-hex, "!" where it refuses. documents.py write DIR N HASH: stores them in a FileSystemCache. documents.py check DIR N
+hex, "!" where it refuses, and its names as a JSON list in hex. documents.py copies N FORMAT: reads from its standard
+input what became of each, a line each, "!" for none: the document and the list of the names whose values stand once
+more under "copy of " and the name, in hex; and compares. documents.py write DIR N HASH: stores them in a FileSystemCache. documents.py check DIR N
 HASH: reads them from there, and compares each with what it was, with "go" set to its number.
 """
 
@@ -99,11 +101,39 @@ def cache(folder, name):
     return FileSystemCache(folder, threshold=10**6, hash_method=getattr(hashlib, name))
 
 
+def unordered(v):
+    """Is described without the order of dicts, which a map in Go has not."""
+    t = type(v)
+    if t is list:
+        return [unordered(x) for x in v]
+    if t is dict:
+        return sorted((repr(k), repr(unordered(x))) for k, x in v.items())
+    return t.__name__, repr(v)
+
+
+def check_copies(n, m):
+    for i, line in zip(range(n), sys.stdin, strict=True):
+        if line == "!\n":
+            continue
+        data, names = map(bytes.fromhex, line.split())
+        got, names, want = m.decode(data), msgspec.json.decode(names), m.decode(m.encode(document(i)))
+        del got["_cloakroom"]
+        for name in names:
+            copied = got.pop("copy of " + name)
+            if unordered(copied) != unordered(want[name]):
+                sys.exit("session %d: %r is copied as\n     %r\nwant %r" % (i, name, copied, want[name]))
+        if described(got) != described(want):
+            sys.exit("session %d\nis   %r\nwant %r" % (i, got, want))
+
+
 def main(command, *args):
     if command == "dump":
         for i in range(int(args[0])):
             d = document(i)
-            print(pickle.dumps(d, i % 6).hex(), encoded(msgspec.msgpack, d), encoded(msgspec.json, d), sep="\t")
+            print(pickle.dumps(d, i % 6).hex(), encoded(msgspec.msgpack, d), encoded(msgspec.json, d), msgspec.json.encode(list(d)).hex(), sep="\t")
+        return
+    if command == "copies":
+        check_copies(int(args[0]), getattr(msgspec, args[1]))
         return
     folder, n, name = args
     c = cache(folder, name)

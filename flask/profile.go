@@ -1,0 +1,136 @@
+package flask
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/internal/msgspec"
+)
+
+// forEver is the longest absolute lifetime that the core takes: Flask has none.
+const forEver = 100 * 365 * 24 * time.Hour
+
+// ownerName is where Flask-Login keeps its user's id.
+const ownerName = "_user_id"
+
+// New returns a manager that shares the sessions in store with a Flask application of this configuration. The store
+// must keep them where that application does: with the same prefix, in the same table or folder. [Open] sees to that.
+func New(store cloakroom.Store, c Config) (*cloakroom.Manager, error) {
+	o, err := c.Options()
+	if err != nil {
+		return nil, err
+	}
+	return cloakroom.New(store, o)
+}
+
+// Options returns the options with which [cloakroom.New] makes a manager that shares sessions with a Flask
+// application of this configuration. Fields that Flask has no setting for, such as Logger and ErrorHandler, may be
+// set in what it returns. Lifetime is a hundred years, since sessions of Flask have no absolute end; a shorter one
+// binds Cloakroom alone, and counts from when it first saw the session.
+//
+// Without SessionUseSigner but with a SecretKey, cookies that it signed are accepted all the same, and replaced by
+// plain ones: so the signer can be turned off without signing anyone out, once Flask serves the site no more. The error is that of [Config.Validate].
+func (c Config) Options() (cloakroom.Options, error) {
+	if err := c.Validate(); err != nil {
+		return cloakroom.Options{}, err
+	}
+	format, err := c.Format()
+	if err != nil {
+		return cloakroom.Options{}, err
+	}
+	if c.inFiles() {
+		format = cloakroom.MessagePack // the files hold pickles, and their store turns either format into those
+	}
+	profile := c.profile(format)
+	if len(c.SecretKey) > 0 {
+		signer, err := NewSigner(c.SecretKey, c.SecretKeyFallbacks...)
+		if err != nil {
+			return cloakroom.Options{}, err
+		}
+		profile.ID = func(ticket string) (string, bool) {
+			if !c.SessionUseSigner && isID(ticket) {
+				return ticket, true
+			}
+			id, ok := signer.Unsign(ticket)
+			return id, ok && isID(id)
+		}
+		if c.SessionUseSigner {
+			profile.Ticket = signer.Sign
+		}
+	}
+	return cloakroom.Options{
+		CookieName:     c.SessionCookieName,
+		Domain:         c.SessionCookieDomain,
+		Format:         format,
+		Idle:           c.PermanentSessionLifetime,
+		InsecureCookie: !c.SessionCookieSecure,
+		Lifetime:       forEver,
+		Partitioned:    c.SessionCookiePartitioned,
+		Path:           c.cookiePath(),
+		Persistent:     c.SessionPermanent,
+		Profile:        profile,
+		SameSite: map[string]http.SameSite{
+			"lax": http.SameSiteLaxMode, "strict": http.SameSiteStrictMode, "none": http.SameSiteNoneMode,
+		}[c.sameSite()],
+	}, nil
+}
+
+func (c Config) inFiles() bool {
+	t := strings.ToLower(c.SessionType)
+	return t == "filesystem" || t == "cachelib"
+}
+
+// profile returns the profile without a signer.
+func (c Config) profile(format cloakroom.Format) *cloakroom.Profile {
+	return &cloakroom.Profile{
+		CheckValue:         checkValue,
+		Convert:            func(data []byte) ([]byte, error) { return Convert(data, format) },
+		ID:                 func(ticket string) (string, bool) { return ticket, isID(ticket) },
+		NewID:              func() string { return newID(c.SessionIDLength) },
+		OwnerName:          ownerName,
+		RefreshEachRequest: c.SessionRefreshEachRequest,
+		ScriptCookie:       !c.SessionCookieHTTPOnly,
+		Ticket:             func(id string) string { return id },
+	}
+}
+
+// newID returns an id as Python's secrets.token_urlsafe does.
+func newID(size int) string {
+	random := make([]byte, size)
+	_, _ = rand.Read(random) // never fails: it crashes the program instead, see crypto/rand
+	return encoding.EncodeToString(random)
+}
+
+// isID reports whether id may be one of Flask-Session's, of any version and SESSION_ID_LENGTH: from 22 to 171
+// characters of URL-safe base64, which a UUID has too. Nothing else reaches the store.
+func isID(id string) bool {
+	if len(id) < encoding.EncodedLen(minIDLength) || len(id) > encoding.EncodedLen(maxIDLength) {
+		return false
+	}
+	for i := range len(id) {
+		switch c := id[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// checkValue refuses a value that msgspec could not read, or would round.
+func checkValue(format cloakroom.Format, value []byte) error {
+	var err error
+	switch format {
+	case cloakroom.MessagePack:
+		_, err = msgspec.ReadMessagePack(value)
+	case cloakroom.JSON:
+		_, err = msgspec.ReadJSON(value)
+	default:
+		return fmt.Errorf("flask: unknown format %v", format)
+	}
+	return refusal(err)
+}

@@ -1,0 +1,73 @@
+package cloakroom
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"iter"
+)
+
+var (
+	errNoProfile = errors.New("cloakroom: CopyWithoutProfile needs a manager with Options.Profile")
+	errNotTicket = errors.New("its cookie is not spelled as a ticket, so it cannot be found without the profile")
+	errOddKey    = errors.New("it has a key that is no string, which only a profile can keep")
+)
+
+// CopyWithoutProfile is [Manager.CopyTo] for leaving a [Profile]: it copies all live sessions to a store for a manager
+// without one, so that whoever has a cookie that is spelled as a ticket, 43 characters of canonical URL-safe base64,
+// stays signed in. Such a manager must have the same Options.CookieName, Path and Domain, or browsers would send it nothing.
+//
+// Each session is stored under the hash of its ticket, with the owner that its values name, in the index too,
+// and the absolute deadline that it has, or Options.Lifetime of m from now if that is earlier. One whose cookie is
+// spelled otherwise, as a signed one is, or that has a key that is no string, is an error of that session.
+//
+// It can be run again like CopyTo: a session that was not used in the target meanwhile is brought up to date.
+func (m *Manager) CopyWithoutProfile(ctx context.Context, to Store) iter.Seq2[Copied, error] {
+	if m.options.Profile == nil {
+		return func(yield func(Copied, error) bool) { yield(Copied{}, errNoProfile) }
+	}
+	return m.copyAll(ctx, to, true)
+}
+
+// withoutProfile turns a record into what it is without the profile, and returns the id for it.
+func (m *Manager) withoutProfile(st *state) (id string, err error) {
+	p := m.options.Profile
+	ticket := p.Ticket(st.id)
+	if !isTicket(ticket) {
+		return "", errNotTicket
+	}
+	for i := range st.doc.fields {
+		if st.doc.fields[i].name == nil {
+			return "", errOddKey
+		}
+	}
+	meta := &st.doc.meta
+	meta.deadline = min(meta.deadline, micros(m.now().Add(m.options.Lifetime)))
+	id = storeID(ticket)
+	st.rec.Data = st.doc.encodeWith(leaving(id))
+	st.rec.Owner = m.leavingOwner(meta)
+	st.rec.Deadline = timeOf(meta.deadline)
+	return id, nil
+}
+
+// leavingOwner is the owner in whose index a record belongs once it has left the profile.
+func (m *Manager) leavingOwner(meta *meta) string {
+	if meta.owner == nil {
+		return ""
+	}
+	return hexDigest(string(meta.owner))
+}
+
+// leaving is the commit id that copying without the profile notes. It is always the same for a session, so that when
+// it is the newest one in the target, nobody changed the session there.
+func leaving(id string) (c commitID) {
+	sum := sha256.Sum256([]byte("cloakroom leaves the profile\x00" + id))
+	copy(c[:], sum[:])
+	return c
+}
+
+// sameLeft reports whether two documents that left a profile are one, but for when they did.
+func sameLeft(a, b *document) bool {
+	return a.format == b.format && bytes.Equal(a.meta.newest(), b.meta.newest()) && sameFields(a.fields, b.fields)
+}
