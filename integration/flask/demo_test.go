@@ -13,7 +13,14 @@ import (
 	"github.com/cloakroom-go/cloakroom/integration/servers"
 )
 
-func TestMain(m *testing.M) { os.Exit(demotest.Main(m)) }
+func TestMain(m *testing.M) {
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} { // DynamoDB Local takes any
+		if err := os.Setenv(name, "x"); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(demotest.Main(m))
+}
 
 // The command as a process beside a process of Flask, on the files of cachelib and on Redis.
 func TestDemo(t *testing.T) {

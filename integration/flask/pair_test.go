@@ -42,7 +42,7 @@ func start(t *testing.T, all ...map[string]any) []pair {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(servers.Flask(t), "testdata/app.py", string(settings))
-	cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "PYTHONWARNINGS=ignore")
+	cmd.Env = append(os.Environ(), "PYTHONWARNINGS=ignore")
 	var errs locked
 	cmd.Stderr = &errs
 	in, err := cmd.StdinPipe()

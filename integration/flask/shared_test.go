@@ -39,8 +39,6 @@ var stores = map[string]func(t *testing.T) map[string]any{
 		return map[string]any{"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": servers.StartMariaDB(t, servers.SQLOptions{}).URL(t)}
 	},
 	"dynamodb": func(t *testing.T) map[string]any {
-		t.Setenv("AWS_ACCESS_KEY_ID", "x")
-		t.Setenv("AWS_SECRET_ACCESS_KEY", "x")
 		return map[string]any{"SESSION_TYPE": "dynamodb", "SESSION_DYNAMODB": servers.StartDynamoDB(t, servers.DynamoDBOptions{}).URL("Sessions")}
 	},
 }
@@ -54,11 +52,10 @@ func with(settings map[string]any, more map[string]any) map[string]any {
 
 // What either side does to a session the other one sees, in every store.
 func TestShared(t *testing.T) {
+	t.Parallel()
 	for name, store := range stores {
 		t.Run(name, func(t *testing.T) {
-			if name != "dynamodb" { // which sets environment variables
-				t.Parallel()
-			}
+			t.Parallel()
 			settings := store(t)
 			pairs := start(t, settings,
 				with(settings, map[string]any{"SESSION_SERIALIZATION_FORMAT": "json"}),
