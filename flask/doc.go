@@ -11,7 +11,7 @@
 // messages are Flask's, and the owner is Flask-Login's user, in "_user_id".
 //
 // What Cloakroom promises holds with limits beside Flask, which overwrites blindly, keeps ids as they are, and
-// writes on every request: docs/from-flask.md has the table, promise by store, and what else differs. A value that
+// writes on every request: docs/promises.md has the table, promise by store, and docs/from-flask.md what else differs. A value that
 // Python could not read, or would round, such as a time with nanoseconds, is refused when it is committed.
 //
 // [Signer] signs cookies as SESSION_USE_SIGNER does. [Convert] reads what any version of Flask-Session
