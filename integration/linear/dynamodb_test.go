@@ -3,7 +3,6 @@ package linear
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/cloakroom-go/cloakroom/integration/servers"
 	"github.com/cloakroom-go/cloakroom/stores/dynamodbstore"
@@ -41,28 +40,9 @@ func TestLinearizableDynamoDB(t *testing.T) {
 			p := newPlan(t)
 			p.atomicMoves, p.faults = true, true
 			one, other := open(t, through.URL("Sessions")), open(t, rawURL)
-			stop, stopped := make(chan struct{}), make(chan struct{})
-			go func() {
-				defer close(stopped)
-				for i := 0; ; i++ {
-					select {
-					case <-stop:
-						return
-					case <-time.After(60 * time.Millisecond):
-					}
-					if i%4 == 3 {
-						d.Pause(t)
-						time.Sleep(20 * time.Millisecond)
-						d.Resume(t)
-						continue
-					}
-					proxy.Cut()
-					proxy.Mend()
-				}
-			}()
+			stop := cutAndPause(t, proxy, d.Process)
 			check(t, p, []node{manager(t, one), manager(t, other)})
-			close(stop)
-			<-stopped
+			stop()
 		}
 	})
 }

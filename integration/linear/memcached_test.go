@@ -3,7 +3,6 @@ package linear
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/cloakroom-go/cloakroom/integration/servers"
 	"github.com/cloakroom-go/cloakroom/stores/memcachedstore"
@@ -43,28 +42,9 @@ func TestLinearizableMemcached(t *testing.T) {
 		for range *runsFlag {
 			p := newPlan(t)
 			p.faults, p.revokes = true, false
-			stop, stopped := make(chan struct{}), make(chan struct{})
-			go func() {
-				defer close(stopped)
-				for i := 0; ; i++ {
-					select {
-					case <-stop:
-						return
-					case <-time.After(60 * time.Millisecond):
-					}
-					if i%4 == 3 {
-						m.Pause(t)
-						time.Sleep(20 * time.Millisecond)
-						m.Resume(t)
-						continue
-					}
-					proxy.Cut()
-					proxy.Mend()
-				}
-			}()
+			stop := cutAndPause(t, proxy, m.Process)
 			check(t, p, []node{manager(t, open(t, proxy.Addr)), manager(t, open(t, m.Addr))})
-			close(stop)
-			<-stopped
+			stop()
 		}
 	})
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/integration/servers"
 	"github.com/cloakroom-go/cloakroom/stores/dynamodbstore"
 	"github.com/cloakroom-go/cloakroom/stores/filestore"
 	"github.com/cloakroom-go/cloakroom/stores/memcachedstore"
@@ -193,5 +194,33 @@ func handled(site http.Handler) node {
 		w := httptest.NewRecorder()
 		site.ServeHTTP(w, r)
 		return w.Result(), nil
+	}
+}
+
+// cutAndPause cuts the connections of a proxy again and again, and pauses the server behind it for a moment every
+// fourth time, until the function that it returns is called.
+func cutAndPause(t testing.TB, proxy *servers.Proxy, server *servers.Process) (stop func()) {
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for i := 0; ; i++ {
+			select {
+			case <-done:
+				return
+			case <-time.After(60 * time.Millisecond):
+			}
+			if i%4 == 3 {
+				server.Pause(t)
+				time.Sleep(20 * time.Millisecond)
+				server.Resume(t)
+				continue
+			}
+			proxy.Cut()
+			proxy.Mend()
+		}
+	}()
+	return func() {
+		close(done)
+		<-ended
 	}
 }
