@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -44,26 +43,7 @@ func child(rawURL, cookie string) error {
 	if err != nil {
 		return err
 	}
-	return add(s, cookie, 25, 10)
-}
-
-// add makes requests from so many goroutines, so many each.
-func add(s *site.Site, cookie string, goroutines, each int) error {
-	errs := make(chan error, goroutines)
-	var wg sync.WaitGroup
-	for range goroutines {
-		wg.Go(func() {
-			for range each {
-				if resp := s.Ask("/add", cookie); resp.StatusCode != http.StatusOK {
-					errs <- fmt.Errorf("a request got %s", resp.Status)
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	close(errs)
-	return <-errs
+	return s.Add(cookie, 25, 10)
 }
 
 // counted fails unless the session counts to n.
@@ -82,7 +62,7 @@ func TestCountOneProcess(t *testing.T) {
 		s := site.New(t, open(t, rawURL))
 		cookie := s.Start(t, "counter")
 		before := s.Calls.Stats()
-		if err := add(s, cookie, 100, 10); err != nil {
+		if err := s.Add(cookie, 100, 10); err != nil {
 			t.Error(err)
 		}
 		after := s.Calls.Stats()

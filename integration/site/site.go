@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 
 	"github.com/cloakroom-go/cloakroom"
@@ -85,4 +86,25 @@ func (s *Site) Start(t testing.TB, who string) string {
 	}
 	c := resp.Cookies()[0]
 	return c.Name + "=" + c.Value
+}
+
+// Add asks for /add from so many goroutines, so many times each, and fails unless each is served.
+func (s *Site) Add(cookie string, goroutines, each int) error {
+	errs := make(chan error, goroutines)
+	var wg sync.WaitGroup
+	for range goroutines {
+		wg.Go(func() {
+			for range each {
+				resp := s.Ask("/add", cookie)
+				_ = resp.Body.Close() // it is in memory
+				if resp.StatusCode != http.StatusOK {
+					errs <- fmt.Errorf("a request got %s", resp.Status)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	close(errs)
+	return <-errs
 }

@@ -3,7 +3,6 @@ package sql
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -45,26 +44,7 @@ func child(rawURL, cookie string) error {
 	if err != nil {
 		return err
 	}
-	return add(s, cookie, 2, 125)
-}
-
-// add makes requests from so many goroutines, so many each.
-func add(s *site.Site, cookie string, goroutines, each int) error {
-	errs := make(chan error, goroutines)
-	var wg sync.WaitGroup
-	for range goroutines {
-		wg.Go(func() {
-			for range each {
-				if resp := s.Ask("/add", cookie); resp.StatusCode != http.StatusOK {
-					errs <- fmt.Errorf("a request got %s", resp.Status)
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	close(errs)
-	return <-errs
+	return s.Add(cookie, 2, 125)
 }
 
 // TestFourProcesses: 1,000 increments of one value by four processes that start together on a database without a table,
