@@ -97,7 +97,7 @@ func TestSignedTickets(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	id, _, _ := strings.Cut(ticket, ".")
-	for _, other := range []string{id, ticket + "A", "A" + ticket[1:]} {
+	for _, other := range []string{id, ticket + "A", "+" + ticket[1:]} {
 		before := oldStore.Stats().Loads
 		if got := read(old, other); got != "" || oldStore.Stats().Loads != before {
 			t.Errorf("%q reached the store, and reads %q", other, got)
