@@ -384,7 +384,7 @@ func (m *Manager) touch(ctx context.Context, st *state) error {
 	if !now.Before(timeOf(st.doc.meta.deadline)) {
 		return ErrEnded
 	}
-	limit := newLimit(ctx, m.options.Timeout, true)
+	limit := m.limits.newLimit(ctx, m.options.Timeout, true)
 	defer limit.release()
 	expires := now.Add(idle)
 	switch err := m.store.Touch(limit, st.id, st.rec, expires); {

@@ -108,7 +108,7 @@ func (m *Manager) copyEntry(ctx context.Context, to Store, e Entry, leave bool) 
 	if rec.Owner == "" {
 		rec.Owner = m.indexOwner(meta)
 	}
-	limit := newLimit(ctx, m.options.Timeout, false)
+	limit := m.limits.newLimit(ctx, m.options.Timeout, false)
 	defer limit.release()
 	c.Written, err = m.copyRecord(limit, to, id, rec, &st.doc, leave)
 	if err != nil {

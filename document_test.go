@@ -78,10 +78,21 @@ func BenchmarkPublicID(b *testing.B) {
 }
 
 func BenchmarkLimit(b *testing.B) {
-	b.ReportAllocs()
-	for b.Loop() {
-		newLimit(context.Background(), time.Second, false).release()
-	}
+	var w watch
+	b.Run("alone", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			w.newLimit(context.Background(), time.Second, false).release()
+		}
+	})
+	b.Run("awaited", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			l := w.newLimit(context.Background(), time.Second, false)
+			l.Done()
+			l.release()
+		}
+	})
 }
 
 // TestReservedApart: the limit in bytes is for values. What Cloakroom notes comes on top, but not without end.

@@ -114,7 +114,12 @@ func TestGateHandsOver(t *testing.T) {
 	})
 }
 
-// TestLimit: a context in every respect, whether or not its timer has begun.
+// newLimit returns a limit with a watch of its own.
+func newLimit(parent context.Context, d time.Duration, detached bool) *limit {
+	return new(watch).newLimit(parent, d, detached)
+}
+
+// TestLimit: a context in every respect, whether or not somebody waits for its end.
 func TestLimit(t *testing.T) {
 	type key struct{}
 	synctest.Test(t, func(t *testing.T) {
@@ -130,6 +135,7 @@ func TestLimit(t *testing.T) {
 				}
 				child, stop := context.WithCancel(l)
 				cancel()
+				time.Sleep(parentEvery)
 				synctest.Wait()
 				if ended := l.Err() != nil; ended == detached || ended != (child.Err() != nil) {
 					t.Errorf("asked %v, detached %v: after the parent's end: %v, child %v", asked, detached, l.Err(), child.Err())
@@ -149,5 +155,66 @@ func TestLimit(t *testing.T) {
 			t.Errorf("%v", l.Err())
 		}
 		l.release()
+	})
+}
+
+// TestWatch: limits end in any order, in time, with their parents, or when they are released, and then the timer rests.
+func TestWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := new(watch)
+		parent, cancel := context.WithCancel(t.Context())
+		begun := time.Now()
+		var ended [4]struct {
+			err  error
+			took time.Duration
+		}
+		var wg sync.WaitGroup
+		limits := [4]*limit{
+			w.newLimit(t.Context(), 3*time.Second, true),
+			w.newLimit(parent, 2*time.Second, false),
+			w.newLimit(t.Context(), time.Second, true),
+			w.newLimit(t.Context(), time.Hour, true),
+		}
+		for i, l := range limits {
+			wg.Go(func() {
+				<-l.Done()
+				ended[i].err, ended[i].took = l.Err(), time.Since(begun)
+			})
+			synctest.Wait()
+		}
+		called := make(chan int, 2)
+		limits[0].AfterFunc(func() { called <- 0 })
+		stop := limits[0].AfterFunc(func() { called <- 1 })
+		if !stop() || stop() {
+			t.Error("stop must tell what it stopped, once")
+		}
+		time.Sleep(time.Second / 2)
+		cancel()
+		time.Sleep(time.Second)
+		limits[3].release()
+		limits[3].release()
+		wg.Wait()
+		for i, want := range []struct {
+			err  error
+			took time.Duration
+		}{
+			{context.DeadlineExceeded, 3 * time.Second}, {context.Canceled, time.Second / 2},
+			{context.DeadlineExceeded, time.Second}, {context.Canceled, 3 * time.Second / 2},
+		} {
+			if late := ended[i].took - want.took; !errors.Is(ended[i].err, want.err) || late < 0 || late > parentEvery {
+				t.Errorf("limit %d ended after %v with %v, want %v and %v", i, ended[i].took, ended[i].err, want.took, want.err)
+			}
+		}
+		if i := <-called; i != 0 || len(called) > 0 {
+			t.Errorf("function %d was called, and %d more", i, len(called))
+		}
+		limits[0].AfterFunc(func() { called <- 2 })
+		if i := <-called; i != 2 {
+			t.Errorf("function %d was called", i)
+		}
+		time.Sleep(time.Minute)
+		if w.next != 0 || len(w.all) != 0 {
+			t.Errorf("the timer does not rest: next %d, %d limits", w.next, len(w.all))
+		}
 	})
 }

@@ -2,35 +2,53 @@ package cloakroom
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// limit is a context that ends at a deadline of its own. It costs no timer until somebody asks for
-// Done: a store in this process never does, and a timer would cost more than its work.
+// limit is a context that ends at a deadline of its own. Until somebody asks for Done it costs
+// nothing: a store in this process never does. Then it joins the others of its watch.
 type limit struct {
+	watch    *watch
 	parent   context.Context
-	end      atomic.Int64          // nanoseconds on the monotonic clock
-	timed    atomic.Pointer[timed] // once somebody asked for Done
-	detached bool                  // from the parent's cancellation, not from its values
+	end      atomic.Int64           // nanoseconds on the monotonic clock
+	awaited  atomic.Pointer[waited] // once somebody asked for Done
+	detached bool                   // from the parent's cancellation, not from its values
 }
 
-// timed is what a limit stands for once it has a timer.
-type timed struct {
-	context.Context
-	cancel context.CancelFunc
+// waited is what a limit needs once somebody waits for its end.
+type waited struct {
+	done chan struct{}
+
+	// Guarded by the watch.
+	at    int      // where the watch has it, -1 when that is over
+	err   error    // why it has ended
+	after []func() // to be called when it ends; what was called off is nil
 }
+
+// watch ends limits in time, all of them by one timer: a timer and a derived context for each call of a store
+// would cost as much as a fast server's answer. The timer is at rest when nobody waits.
+type watch struct {
+	mu    sync.Mutex
+	all   []*limit
+	next  int64 // when the timer comes, by the monotonic clock; 0 while it is at rest
+	timer *time.Timer
+}
+
+// parentEvery is how often parents of limits are looked at: a cancelled one ends its limits so much later at most.
+const parentEvery = 20 * time.Millisecond
 
 // newLimit returns a context that ends after d, or, when it is not detached, with its parent.
-func newLimit(parent context.Context, d time.Duration, detached bool) *limit {
+func (w *watch) newLimit(parent context.Context, d time.Duration, detached bool) *limit {
 	l := new(limit)
-	l.init(parent, monotonic()+int64(d), detached)
+	w.init(l, parent, monotonic()+int64(d), detached)
 	return l
 }
 
 // init is newLimit for a limit that is part of something else; end is by monotonic. It may be called once.
-func (l *limit) init(parent context.Context, end int64, detached bool) {
-	l.parent, l.detached = parent, detached
+func (w *watch) init(l *limit, parent context.Context, end int64, detached bool) {
+	l.watch, l.parent, l.detached = w, parent, detached
 	l.end.Store(end)
 }
 
@@ -39,44 +57,123 @@ var epoch = time.Now()
 // monotonic costs half of what time.Now does, which also asks for the time of day.
 func monotonic() int64 { return int64(time.Since(epoch)) }
 
-// release frees the timer, if there is one.
-func (l *limit) release() {
-	if t := l.timed.Load(); t != nil {
-		t.cancel()
+// check returns why l has ended by now, or nil.
+func (l *limit) check(now int64) error {
+	if !l.detached {
+		if err := l.parent.Err(); err != nil {
+			return err
+		}
 	}
+	if now >= l.end.Load() {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
 
-// extend makes a limit end d from now. Only a limit whose timer has not begun can be extended.
+// extend makes a limit end d from now, if that is later.
 func (l *limit) extend(d time.Duration) {
-	l.end.Store(monotonic() + int64(d))
+	l.end.Store(max(l.end.Load(), monotonic()+int64(d)))
 }
 
-// begin returns the context with a timer, which it starts unless that was done already.
-func (l *limit) begin() *timed {
-	if t := l.timed.Load(); t != nil {
-		return t
+// release ends the limit, if anybody waits for that.
+func (l *limit) release() {
+	if a := l.awaited.Load(); a != nil {
+		l.watch.mu.Lock()
+		defer l.watch.mu.Unlock()
+		l.finish(a, context.Canceled)
 	}
-	parent := l.parent
-	if l.detached {
-		parent = context.WithoutCancel(parent)
-	}
-	ctx, cancel := context.WithDeadline(parent, l.deadline())
-	if t := (&timed{ctx, cancel}); l.timed.CompareAndSwap(nil, t) {
-		return t
-	}
-	cancel() // somebody else was first
-	return l.timed.Load()
 }
 
-func (l *limit) deadline() time.Time {
-	return time.Now().Add(time.Duration(l.end.Load() - monotonic()))
+// finish ends the limit, unless that was done. The watch is held.
+func (l *limit) finish(a *waited, err error) {
+	if a.at < 0 {
+		return
+	}
+	all := l.watch.all
+	last := len(all) - 1
+	all[last].awaited.Load().at = a.at
+	all[a.at], all[last] = all[last], nil
+	l.watch.all = all[:last]
+	a.at, a.err = -1, err
+	close(a.done)
+	for _, f := range a.after {
+		if f != nil {
+			go f()
+		}
+	}
+	a.after = nil
 }
 
+// await makes the limit one that somebody waits for.
+func (l *limit) await() *waited {
+	if a := l.awaited.Load(); a != nil {
+		return a
+	}
+	w := l.watch
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if a := l.awaited.Load(); a != nil {
+		return a
+	}
+	a := &waited{done: make(chan struct{}), at: len(w.all)}
+	w.all = append(w.all, l)
+	l.awaited.Store(a)
+	now := monotonic()
+	if err := l.check(now); err != nil {
+		l.finish(a, err)
+	} else {
+		w.wake(l.comes(now), now)
+	}
+	return a
+}
+
+// comes returns when l is to be looked at next.
+func (l *limit) comes(now int64) int64 {
+	end := l.end.Load()
+	if !l.detached && l.parent.Done() != nil {
+		return min(end, now+int64(parentEvery))
+	}
+	return end
+}
+
+// wake makes the timer come at a time, or earlier. The watch is held.
+func (w *watch) wake(at, now int64) {
+	if w.next != 0 && w.next <= at {
+		return
+	}
+	w.next = at
+	if w.timer == nil {
+		w.timer = time.AfterFunc(time.Duration(at-now), w.look)
+	} else {
+		w.timer.Reset(time.Duration(at - now))
+	}
+}
+
+// look ends the limits whose time has come.
+func (w *watch) look() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := monotonic()
+	if w.next == 0 || w.next > now { // it was set anew while it went off
+		if w.next != 0 {
+			w.timer.Reset(time.Duration(w.next - now))
+		}
+		return
+	}
+	w.next = 0
+	for i := len(w.all) - 1; i >= 0; i-- { // what is finished gives its place to one that was looked at
+		l := w.all[i]
+		if err := l.check(now); err != nil {
+			l.finish(l.awaited.Load(), err)
+		} else {
+			w.wake(l.comes(now), now)
+		}
+	}
+}
+
+// Deadline is the earlier of the limit's own and the parent's.
 func (l *limit) Deadline() (time.Time, bool) {
-	if t := l.timed.Load(); t != nil {
-		return t.Deadline()
-	}
-	own := l.deadline()
+	own := epoch.Add(time.Duration(l.end.Load()))
 	if !l.detached {
 		if d, ok := l.parent.Deadline(); ok && d.Before(own) {
 			return d, true
@@ -85,29 +182,48 @@ func (l *limit) Deadline() (time.Time, bool) {
 	return own, true
 }
 
-func (l *limit) Done() <-chan struct{} { return l.begin().Done() }
+func (l *limit) Done() <-chan struct{} { return l.await().done }
 
 func (l *limit) Err() error {
-	if t := l.timed.Load(); t != nil {
-		return t.Err()
+	a := l.awaited.Load()
+	if a == nil {
+		return l.check(monotonic())
 	}
-	if !l.detached {
-		if err := l.parent.Err(); err != nil {
-			return err
+	l.watch.mu.Lock()
+	defer l.watch.mu.Unlock()
+	if a.at >= 0 {
+		if err := l.check(monotonic()); err != nil {
+			l.finish(a, err) // so that Done agrees
 		}
 	}
-	if monotonic() >= l.end.Load() {
-		return context.DeadlineExceeded
-	}
-	return nil
+	return a.err
 }
 
-// Value answers for the timed context once there is one, so that package context recognises it
-// and derives from it without a goroutine.
-func (l *limit) Value(key any) any {
-	if t := l.timed.Load(); t != nil {
-		return t.Value(key)
+// AfterFunc is what package context looks for, to derive from a context that is not its own without a goroutine.
+func (l *limit) AfterFunc(f func()) (stop func() bool) {
+	a := l.await()
+	l.watch.mu.Lock()
+	defer l.watch.mu.Unlock()
+	if a.at < 0 {
+		go f()
+		return func() bool { return false }
 	}
+	i := len(a.after)
+	a.after = append(a.after, f)
+	return func() bool {
+		l.watch.mu.Lock()
+		defer l.watch.mu.Unlock()
+		if a.at < 0 || a.after[i] == nil {
+			return false
+		}
+		a.after[i] = nil
+		return true
+	}
+}
+
+// Value implements [context.Context]. Where it leads package context to a parent's cancellation, that is not taken for the
+// limit's own, since its channel is another.
+func (l *limit) Value(key any) any {
 	if l.detached {
 		return context.WithoutCancel(l.parent).Value(key)
 	}

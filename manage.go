@@ -203,7 +203,7 @@ func (m *Manager) eachOwned(ctx context.Context, hash string, do func(Entry) err
 
 // revoke ends what an entry of the owner's index stands for.
 func (m *Manager) revoke(ctx context.Context, owner string, e Entry, keep []string) (ending, error) {
-	limit := newLimit(ctx, m.options.Timeout, true)
+	limit := m.limits.newLimit(ctx, m.options.Timeout, true)
 	defer limit.release()
 	if e.Record.Version == "" { // about to be created, so that must fail
 		return m.endNext(limit, e.ID)

@@ -16,6 +16,7 @@ type Manager struct {
 	store    FullStore
 	options  Options
 	gates    gates
+	limits   watch
 	bounds   bounds
 	reported reported
 	now      func() time.Time

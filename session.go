@@ -205,7 +205,7 @@ func (s *Session) ensureFor(detached bool) error {
 	}
 	id := s.m.storeID(s.ticket)
 	now, ticks := s.m.clocks()
-	s.loading.init(s.ctx, ticks+int64(s.m.options.Timeout), detached)
+	s.m.limits.init(&s.loading, s.ctx, ticks+int64(s.m.options.Timeout), detached)
 	defer s.loading.release()
 	err := s.m.loadAt(&s.loading, id, &s.state, now)
 	s.tick = s.m.gates.tick()

@@ -172,10 +172,10 @@ func (s *Session) prepare(c *commit, extra *operation) (n int, todo bool, err er
 func (s *Session) commitLimit(now int64) *limit {
 	if w := s.w; !w.committed { // the first has no allocation of its own
 		w.committed = true
-		w.committing.init(s.ctx, now+int64(s.m.options.Timeout), true)
+		s.m.limits.init(&w.committing, s.ctx, now+int64(s.m.options.Timeout), true)
 		return &w.committing
 	}
-	return newLimit(s.ctx, s.m.options.Timeout, true)
+	return s.m.limits.newLimit(s.ctx, s.m.options.Timeout, true)
 }
 
 // touch slides the idle timeout, if that is due, once. Its failure is to be reported and is no
@@ -274,7 +274,7 @@ func (s *Session) Logout() error {
 		return err
 	}
 	if id != "" {
-		limit := newLimit(s.ctx, s.m.options.Timeout, true)
+		limit := s.m.limits.newLimit(s.ctx, s.m.options.Timeout, true)
 		defer limit.release()
 		_, err = s.m.endCommitting(limit, id, known, "")
 	}

@@ -27,18 +27,43 @@ func (s *Store) call(ctx context.Context, do func(context.Context) rueidis.Redis
 	return s.watch(ctx, do)
 }
 
+// callAll is call for several commands at once, at least one.
+func (s *Store) callAll(ctx context.Context, do func(context.Context) []rueidis.RedisResult) ([]rueidis.RedisResult, error) {
+	noted := func(ctx context.Context) []rueidis.RedisResult {
+		all := do(ctx)
+		for i := range all {
+			s.note(all[i].NonRedisError())
+		}
+		return all
+	}
+	if !s.troubled() {
+		return noted(ctx), nil
+	}
+	return watched(ctx, noted)
+}
+
 func (s *Store) watch(ctx context.Context, do func(context.Context) rueidis.RedisResult) rueidis.RedisResult {
-	done := make(chan rueidis.RedisResult, 1)
-	go func() {
+	res, err := watched(ctx, func(ctx context.Context) rueidis.RedisResult {
 		res := do(ctx)
 		s.note(res.NonRedisError())
-		done <- res
-	}()
+		return res
+	})
+	if err != nil {
+		return rueidis.NewErrorResult(err)
+	}
+	return res
+}
+
+// watched returns what do returns, or earlier the error of ctx.
+func watched[T any](ctx context.Context, do func(context.Context) T) (T, error) {
+	done := make(chan T, 1)
+	go func() { done <- do(ctx) }()
 	select {
 	case res := <-done:
-		return res
+		return res, nil
 	case <-ctx.Done():
-		return rueidis.NewErrorResult(ctx.Err())
+		var none T
+		return none, ctx.Err()
 	}
 }
 

@@ -78,20 +78,14 @@ func (s *Store) list(ctx context.Context, at place, limit int) ([]cloakroom.Entr
 // after a restart or a failover: then it starts again.
 func (s *Store) scan(ctx context.Context, node rueidis.Client, at place, limit int) ([]string, place, error) {
 	for {
-		var results []rueidis.RedisResult
-		done := make(chan []rueidis.RedisResult, 1)
-		first := s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
+		results, err := s.callAll(ctx, func(ctx context.Context) []rueidis.RedisResult {
 			b := node.B()
-			r := node.DoMulti(ctx,
+			return node.DoMulti(ctx,
 				b.Scan().Cursor(at.scan).Match(s.match).Count(int64(limit)).Type("string").Build(),
 				b.Info().Section("server").Build())
-			done <- r
-			return r[0]
 		})
-		select {
-		case results = <-done:
-		default:
-			return nil, at, first.Error()
+		if err != nil {
+			return nil, at, err
 		}
 		entry, err := results[0].AsScanEntry()
 		if err != nil {

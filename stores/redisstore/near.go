@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/cloakroom-go/cloakroom"
 )
 
 // recentFor is how long reads of an id bypass the near cache after a write of this process, unless one of
@@ -102,23 +104,24 @@ func (s *Store) wrote(id string) func() {
 // loadNear is Load through the near cache. What bypasses the cache is a question that was not asked before:
 // the argument means nothing to the script. It goes through the cache all the same, since the client
 // takes any connection for other reads.
-func (s *Store) loadNear(ctx context.Context, id string) rueidis.RedisResult {
+func (s *Store) loadNear(ctx context.Context, id, key string) (cloakroom.Record, error) {
 	if s.troubled() {
-		return s.read(ctx, loadScript, s.key(id))
+		return s.load(ctx, key)
 	}
 	answered, state, bypass := s.recent.bypassed(id)
-	res := s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
-		script := s.client.B().EvalshaRo().Sha1(nearScript.sha).Numkeys(1).Key(s.key(id))
-		if bypass {
-			return s.client.DoCache(ctx, script.Arg(strconv.FormatUint(state, 10)).Cache().ToStaticTTL(), time.Millisecond)
-		}
-		return s.client.DoCache(ctx, script.Cache().ToStaticTTL(), s.opts.NearCache)
-	})
+	script := s.client.B().EvalshaRo().Sha1(nearScript.sha).Numkeys(1).Key(key)
+	var res rueidis.RedisResult
+	if bypass {
+		res = s.client.DoCache(ctx, script.Arg(strconv.FormatUint(state, 10)).Cache().ToStaticTTL(), time.Millisecond)
+	} else {
+		res = s.client.DoCache(ctx, script.Cache().ToStaticTTL(), s.opts.NearCache)
+	}
+	s.note(res.NonRedisError())
 	if unknownScript(res) {
-		return s.read(ctx, nearScript, s.key(id))
+		return scripted(s.read(ctx, nearScript, key))
 	}
 	if err := res.Error(); bypass && (err == nil || rueidis.IsRedisNil(err)) {
 		answered()
 	}
-	return res
+	return scripted(res)
 }

@@ -131,27 +131,18 @@ func (s *Store) loadAll(ctx context.Context, keys []string) ([]cloakroom.Record,
 	if len(keys) == 0 {
 		return records, nil
 	}
-	done := make(chan []rueidis.RedisResult, 1)
-	first := s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
-		cmds := make([]rueidis.Completed, len(keys))
-		for i, k := range keys {
-			cmds[i] = s.client.B().EvalshaRo().Sha1(loadScript.sha).Numkeys(1).Key(k).Build()
+	results, err := s.callAll(ctx, func(ctx context.Context) []rueidis.RedisResult {
+		cmds := make([]rueidis.Completed, 0, 2*len(keys))
+		for _, k := range keys {
+			cmds = append(cmds, s.client.B().Get().Key(k).Build(), s.client.B().Pexpiretime().Key(k).Build())
 		}
-		results := s.client.DoMulti(ctx, cmds...)
-		done <- results
-		return results[0]
+		return s.client.DoMulti(ctx, cmds...)
 	})
-	var results []rueidis.RedisResult
-	select {
-	case results = <-done:
-	default:
-		return nil, first.Error() // the context ended
+	if err != nil {
+		return nil, err // the context ended
 	}
-	for i, res := range results {
-		if unknownScript(res) {
-			res = s.read(ctx, loadScript, keys[i])
-		}
-		r, err := record(res)
+	for i := range records {
+		r, err := pair(results[2*i], results[2*i+1])
 		if err != nil && !errors.Is(err, cloakroom.ErrNotFound) {
 			return nil, err
 		}

@@ -1,9 +1,9 @@
 // Package redisstore keeps sessions in Redis 7 or later, or in Valkey: on one server, behind Sentinel, or
 // in a Cluster.
 //
-// A record is a string under prefix and id, with an expiry: Flask-Session's layout. Its version is
-// the SHA-1 of its data, so a write by anybody, such as a Flask application, is noticed. Load is one script
-// call that returns data and expiry together; Replace is one that compares and swaps. Expiries are kept to
+// A record is a string under prefix and id, with an expiry: Flask-Session's layout. It is recognised by
+// the SHA-1 of its data, so a write by anybody, such as a Flask application, is noticed. Load asks for data and expiry in
+// one trip; Replace is one script call that compares and swaps. Expiries are kept to
 // the millisecond, by the server's clock, and Redis removes what has expired: there is nothing to sweep.
 //
 // The store lists by owner and lists all. It moves records in one step except in a Cluster,
@@ -21,9 +21,11 @@ package redisstore
 
 import (
 	"crypto/sha1"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"math"
 	"strings"
 	"sync/atomic"
@@ -141,10 +143,21 @@ func (s *Store) key(id string) string { return s.prefix + id }
 // ownerKey ends in a byte that no id has, since an id may be "owner:" and 64 digits too.
 func (s *Store) ownerKey(owner string) string { return s.prefix + "owner:" + owner + "\x00" }
 
-// version is what the scripts compute of what is stored.
+// version tells contents apart within this process. Scripts go by digest, which costs more.
 func version(data []byte) cloakroom.Version {
+	var b [8]byte
+	binary.NativeEndian.PutUint64(b[:], maphash.Bytes(versionSeed, data))
+	return cloakroom.Version(b[:])
+}
+
+var versionSeed = maphash.MakeSeed()
+
+// digest is what the scripts compute of what is stored.
+func digest(data []byte) string {
 	sum := sha1.Sum(data)
-	return cloakroom.Version(hex.EncodeToString(sum[:]))
+	var digits [2 * sha1.Size]byte
+	hex.Encode(digits[:], sum[:])
+	return string(digits[:])
 }
 
 // latest is the last expiry that is passed on, in the year 9999: Redis refuses what overflows.

@@ -26,21 +26,17 @@ const (
 )
 
 var (
-	// loadScript returns data and expiry of KEYS[1], of the same moment. It is read-only.
-	loadScript = newScript(`local v = redis.call('GET', KEYS[1])
+	// nearScript returns data and expiry of KEYS[1], of the same moment. It is read-only.
+	nearScript = newScript(`local v = redis.call('GET', KEYS[1])
 if not v then return false end
 return {v, redis.call('PEXPIRETIME', KEYS[1])}`)
 
-	// nearScript is loadScript that returns the version too, so that a cached read need not compute it.
-	nearScript = newScript(`local v = redis.call('GET', KEYS[1])
-if not v then return false end
-return {v, redis.call('PEXPIRETIME', KEYS[1]), redis.sha1hex(v)}`)
-
 	// replaceScript: ARGV is the digest of old, the new data and its expiry.
-	replaceScript = newScript(`local v = redis.call('GET', KEYS[1])
+	replaceScript = newScript(`local redis, key = redis, KEYS[1]
+local v = redis.call('GET', key)
 if not v then return 0 end
 if redis.sha1hex(v) ~= ARGV[1] then return 1 end
-redis.call('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[3])
+redis.call('SET', key, ARGV[2], 'PXAT', ARGV[3])
 return 3`)
 
 	// deleteScript: ARGV is the digest.

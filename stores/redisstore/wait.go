@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"sync"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/cloakroom-go/cloakroom"
 )
 
 type builder = func(rueidis.Builder) rueidis.Completed
@@ -137,14 +140,18 @@ func (u *unheld) noted(key string) bool {
 
 // loadHeld loads what the replicas have, or fails. It writes, without changing anything, because WAIT
 // waits for what its own connection wrote; the replicas then have what came before too.
-func (s *Store) loadHeld(ctx context.Context, key string) (rueidis.RedisResult, error) {
+func (s *Store) loadHeld(ctx context.Context, key string) (cloakroom.Record, error) {
 	res, waited := s.write(ctx, key, func(b rueidis.Builder) rueidis.Completed {
 		return b.Eval().Script(holdScript).Numkeys(1).Key(key).Build()
 	})
-	return res, waited
+	r, err := scripted(res)
+	if waited != nil && (err == nil || errors.Is(err, cloakroom.ErrNotFound)) {
+		err = waited
+	}
+	return r, err
 }
 
-// holdScript is loadScript that writes. Nobody sees the record that it makes for a moment where there
+// holdScript returns data and expiry of KEYS[1], and writes. Nobody sees the record that it makes for a moment where there
 // was none.
 const holdScript = `local v = redis.call('GET', KEYS[1])
 if not v then
