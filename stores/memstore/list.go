@@ -59,7 +59,7 @@ func (s *Store) entry(r ref, now int64) (cloakroom.Entry, bool) {
 	if it.version == "" || it.expires <= now {
 		return cloakroom.Entry{}, false
 	}
-	return cloakroom.Entry{ID: it.id, Record: it.record()}, true
+	return cloakroom.Entry{ID: sh.id(r.slot()), Record: it.record()}, true
 }
 
 // All implements [cloakroom.Lister]. Pages are as those of [Store.Owned].
@@ -80,7 +80,7 @@ func (s *Store) All(ctx context.Context, cursor string, limit int) ([]cloakroom.
 		for ; slot < sh.used && len(page) < limit && looked < scanFactor*limit; slot++ {
 			looked++
 			if it := sh.at(slot); it.version != "" && it.expires > now {
-				page = append(page, cloakroom.Entry{ID: it.id, Record: it.record()})
+				page = append(page, cloakroom.Entry{ID: sh.id(slot), Record: it.record()})
 			}
 		}
 		done := slot >= sh.used

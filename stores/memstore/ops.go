@@ -14,10 +14,11 @@ func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 		return cloakroom.Record{}, err
 	}
 	now := s.nanos()
-	sh := &s.shards[s.hash(id)]
+	n, hash := s.shard(id)
+	sh := &s.shards[n]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	it, _ := sh.live(id, now)
+	it, _ := sh.live(hash, id, now)
 	if it == nil {
 		return cloakroom.Record{}, cloakroom.ErrNotFound
 	}
@@ -66,23 +67,23 @@ func (s *Store) tooLarge(id string, r cloakroom.Record) bool {
 
 func (s *Store) create(id string, r cloakroom.Record) (cloakroom.Version, error) {
 	now := s.nanos()
-	n := s.hash(id)
+	n, hash := s.shard(id)
 	sh := &s.shards[n]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if err := s.vacate(n, id, now); err != nil {
+	if err := s.vacate(n, hash, id, now); err != nil {
 		return "", err
 	}
 	if !s.reserve(1, size(id, r.Data)) {
 		return "", cloakroom.ErrFull
 	}
-	return s.insert(n, id, r), nil
+	return s.insert(n, hash, id, r), nil
 }
 
 // vacate makes id free if its record has expired, and fails if that is alive.
-func (s *Store) vacate(n int, id string, now int64) error {
+func (s *Store) vacate(n int, hash uint64, id string, now int64) error {
 	sh := &s.shards[n]
-	slot, ok := sh.byID[id]
+	slot, ok := sh.find(hash, id)
 	if !ok {
 		return nil
 	}
@@ -106,11 +107,11 @@ func (s *Store) Replace(ctx context.Context, id string, old, new cloakroom.Recor
 
 func (s *Store) replace(id string, old cloakroom.Version, new cloakroom.Record) (cloakroom.Version, error) {
 	now := s.nanos()
-	n := s.hash(id)
+	n, hash := s.shard(id)
 	sh := &s.shards[n]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	it, slot := sh.live(id, now)
+	it, slot := sh.live(hash, id, now)
 	if it == nil {
 		return "", cloakroom.ErrNotFound
 	}
@@ -129,10 +130,11 @@ func (s *Store) Touch(ctx context.Context, id string, _ cloakroom.Record, expire
 		return err
 	}
 	now := s.nanos()
-	sh := &s.shards[s.hash(id)]
+	n, hash := s.shard(id)
+	sh := &s.shards[n]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	it, _ := sh.live(id, now)
+	it, _ := sh.live(hash, id, now)
 	if it == nil {
 		return cloakroom.ErrNotFound
 	}
@@ -146,11 +148,11 @@ func (s *Store) Delete(ctx context.Context, id string, r cloakroom.Record) error
 		return err
 	}
 	now := s.nanos()
-	n := s.hash(id)
+	n, hash := s.shard(id)
 	sh := &s.shards[n]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	it, slot := sh.live(id, now)
+	it, slot := sh.live(hash, id, now)
 	if it == nil {
 		return cloakroom.ErrNotFound
 	}
@@ -180,7 +182,8 @@ func (s *Store) Move(ctx context.Context, id string, old, seal cloakroom.Record,
 
 func (s *Store) move(id string, old cloakroom.Version, seal cloakroom.Record, newID string, new cloakroom.Record) (cloakroom.Version, error) {
 	now := s.nanos()
-	from, to := s.hash(id), s.hash(newID)
+	from, hash := s.shard(id)
+	to, newHash := s.shard(newID)
 	for _, n := range [...]int{min(from, to), max(from, to)} { // in order, or two moves could deadlock
 		s.shards[n].mu.Lock()
 		defer s.shards[n].mu.Unlock()
@@ -188,20 +191,20 @@ func (s *Store) move(id string, old cloakroom.Version, seal cloakroom.Record, ne
 			break
 		}
 	}
-	it, slot := s.shards[from].live(id, now)
+	it, slot := s.shards[from].live(hash, id, now)
 	if it == nil {
 		return "", cloakroom.ErrNotFound
 	}
 	if it.version != old {
 		return "", cloakroom.ErrConflict
 	}
-	if err := s.vacate(to, newID, now); err != nil {
+	if err := s.vacate(to, newHash, newID, now); err != nil {
 		return "", err
 	}
 	if !s.reserve(1, size(newID, new.Data)+int64(len(seal.Data)-len(it.data))) {
 		return "", cloakroom.ErrFull
 	}
-	v := s.insert(to, newID, new)
+	v := s.insert(to, newHash, newID, new)
 	s.update(from, slot, seal)
 	return v, nil
 }

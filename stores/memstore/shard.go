@@ -9,27 +9,37 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 )
 
-// item is one record: 88 bytes.
+// item is one record: 144 bytes. Its id is within it, so that looking for it costs no further access to memory.
 type item struct {
-	id       string
+	id       [shortID]byte // the beginning of a longer one
+	idLen    uint16
+	ownerPos uint32 // its place in owner.refs
+	heapPos  uint32 // its place in shard.heap, or in a free slot the next free slot plus one
 	data     []byte
 	version  cloakroom.Version // empty: the slot is free
 	expires  int64
 	deadline int64
 	owner    *owner // nil: nobody
-	ownerPos uint32 // its place in owner.refs
-	heapPos  uint32 // its place in shard.heap, or in a free slot the next free slot plus one
 }
 
-// chunkLen makes a chunk fill an 8 KiB size class of the allocator, whose header takes 8 bytes.
-const chunkLen = 93
+const (
+	// shortID is how long the ids of the core are. Longer ones are kept in shard.long.
+	shortID = 64
+
+	// chunkLen makes a chunk fill an 8 KiB size class of the allocator, whose header takes 8 bytes.
+	chunkLen = 56
+
+	// indexes is how many indexes a shard has, so that none is large when it has to grow.
+	indexes = 16
+)
 
 // shard holds a part of the records. Records lie in slots that never move while they live, so a
 // slot number is a cursor that stays good, and the slots grow by chunks, so that no operation
 // ever copies them all.
 type shard struct {
 	mu     sync.Mutex
-	byID   map[string]uint32
+	byID   [indexes]index
+	long   map[uint32]string // ids that are longer than an item has room for, by slot
 	chunks []*[chunkLen]item
 	used   uint32 // slots handed out so far
 	free   uint32 // the first free slot plus one
@@ -44,13 +54,55 @@ type due struct {
 	slot uint32
 }
 
-func (s *Store) hash(id string) int { return int(maphash.String(s.seed, id) % shardCount) }
+// shard returns where the record of id is, by number, and the hash of the id.
+func (s *Store) shard(id string) (n int, hash uint64) {
+	hash = maphash.String(s.seed, id)
+	return int(hash % shardCount), hash
+}
+
+func (sh *shard) index(hash uint64) *index { return &sh.byID[hash/shardCount%indexes] }
 
 func (sh *shard) at(slot uint32) *item { return &sh.chunks[slot/chunkLen][slot%chunkLen] }
 
+// find returns the slot of id, whether its record has expired or not.
+func (sh *shard) find(hash uint64, id string) (slot uint32, ok bool) {
+	ix := sh.index(hash)
+	if ix.used == 0 {
+		return 0, false
+	}
+	mask := ix.mask()
+	for i := home(hash, mask); ; i = (i + 1) & mask {
+		entry := ix.entries[i]
+		if entry == 0 {
+			return 0, false
+		}
+		if slot := uint32(entry) - 1; entry&tagged == hash&tagged && sh.has(slot, id) {
+			return slot, true
+		}
+	}
+}
+
+// has reports whether the record in a slot has this id.
+func (sh *shard) has(slot uint32, id string) bool {
+	it := sh.at(slot)
+	if len(id) > shortID {
+		return sh.long[slot] == id
+	}
+	return int(it.idLen) == len(id) && string(it.id[:len(id)]) == id
+}
+
+// id returns that of the record in a slot.
+func (sh *shard) id(slot uint32) string {
+	it := sh.at(slot)
+	if it.idLen > shortID {
+		return sh.long[slot]
+	}
+	return string(it.id[:it.idLen])
+}
+
 // live returns the record of id unless it is missing or expired.
-func (sh *shard) live(id string, now int64) (*item, uint32) {
-	slot, ok := sh.byID[id]
+func (sh *shard) live(hash uint64, id string, now int64) (*item, uint32) {
+	slot, ok := sh.find(hash, id)
 	if !ok {
 		return nil, 0
 	}
@@ -70,8 +122,8 @@ func (sh *shard) next() cloakroom.Version {
 	return cloakroom.Version(b[:])
 }
 
-// insert stores r in a free slot. Room was reserved, and id is not in use.
-func (s *Store) insert(n int, id string, r cloakroom.Record) cloakroom.Version {
+// insert stores r in a free slot of shard n. Room was reserved, and id is not in use.
+func (s *Store) insert(n int, hash uint64, id string, r cloakroom.Record) cloakroom.Version {
 	sh := &s.shards[n]
 	var slot uint32
 	if sh.free > 0 {
@@ -86,16 +138,22 @@ func (s *Store) insert(n int, id string, r cloakroom.Record) cloakroom.Version {
 	}
 	it := sh.at(slot)
 	*it = item{
-		id:       strings.Clone(id), // it may be part of something large
+		idLen:    uint16(len(id)),
 		data:     r.Data,
 		version:  sh.next(),
 		expires:  nanos(r.Expires),
 		deadline: nanos(r.Deadline),
 	}
+	if copy(it.id[:], id) < len(id) {
+		if sh.long == nil {
+			sh.long = make(map[uint32]string)
+		}
+		sh.long[slot] = strings.Clone(id) // it may be part of something large
+	}
 	if r.Owner != "" {
 		it.owner, it.ownerPos = s.addOwner(r.Owner, newRef(n, slot))
 	}
-	sh.byID[it.id] = slot
+	sh.index(hash).add(hash, slot)
 	sh.push(due{it.expires, slot})
 	return it.version
 }
@@ -124,8 +182,11 @@ func (s *Store) update(n int, slot uint32, r cloakroom.Record) cloakroom.Version
 func (s *Store) remove(n int, slot uint32) {
 	sh := &s.shards[n]
 	it := sh.at(slot)
-	s.reserve(-1, -size(it.id, it.data))
-	delete(sh.byID, it.id)
+	id := sh.id(slot)
+	_, hash := s.shard(id)
+	s.reserve(-1, -size(id, it.data))
+	sh.index(hash).remove(hash, slot)
+	delete(sh.long, slot)
 	sh.unheap(it.heapPos)
 	if it.owner != nil {
 		s.removeOwner(it.owner, it.ownerPos)

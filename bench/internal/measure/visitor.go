@@ -17,8 +17,11 @@ type Visitor struct {
 	writer  writer
 
 	cookies []string // if set, each request has one of them
+	touched byte
 	state   uint64   // of the lots
 }
+
+const cacheLine = 64
 
 func newVisitor(payload int) (*Visitor, error) {
 	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://localhost/", nil)
@@ -55,7 +58,11 @@ func (v *Visitor) next(h http.Handler, act Act) func() {
 			v.state ^= v.state << 13
 			v.state ^= v.state >> 7
 			v.state ^= v.state << 17
-			v.request.Header["Cookie"][0] = v.cookies[v.state%uint64(len(v.cookies))]
+			cookie := v.cookies[v.state%uint64(len(v.cookies))]
+			for i := 0; i < len(cookie); i += cacheLine {
+				v.touched ^= cookie[i] // a server has just read it from the network, so it is in the processor's cache
+			}
+			v.request.Header["Cookie"][0] = cookie
 			v.serve(h)
 		}
 	}
