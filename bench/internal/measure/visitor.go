@@ -18,7 +18,7 @@ type Visitor struct {
 
 	cookies []string // if set, each request has one of them
 	touched byte
-	state   uint64   // of the lots
+	state   uint64 // of the lots
 }
 
 const cacheLine = 64
