@@ -206,7 +206,8 @@ func (b bounds) check(data []byte, values int) error {
 	return nil
 }
 
-// decode slices a record into its values and decodes none of them. After an error d is empty.
+// decode slices a record into its values and decodes none of them, and uses the room of those that d has. After an error
+// d is empty.
 func (b bounds) decode(data []byte, d *document) error {
 	b.bytes, b.values = max(b.bytes, readableBytes), max(b.values, readableValues)
 	if len(data) > b.bytes+reservedBytes {
@@ -259,8 +260,8 @@ func (b bounds) sliceMessagePack(data []byte, d *document) (reserved int, err er
 	case count > b.values+1:
 		return 0, errTooManyValues
 	}
-	var fields []field
-	if count > 1 {
+	fields := d.fields[:0]
+	if count-1 > cap(fields) {
 		fields = make([]field, 0, count-1)
 	}
 	at := len(data) - len(rest)

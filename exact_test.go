@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
@@ -71,31 +72,33 @@ func TestUnchangedStale(t *testing.T) {
 
 // TestTurnTimeout: many commits of one request wait for each other without running out of time.
 func TestTurnTimeout(t *testing.T) {
-	s := newSite(t, cloakroom.Options{Timeout: 100 * time.Millisecond})
-	tab := s.browser()
-	tab.set(a, "1")
-	s.store.intercept(func(op, _ string, do func() error) error {
-		if op == "replace" {
-			time.Sleep(10 * time.Millisecond)
-		}
-		return do()
-	})
-	tab.do(func(_ http.ResponseWriter, _ *http.Request, x *cloakroom.Session) {
-		errs := make(chan error)
-		for range 30 {
-			go func() { _, err := count.Apply(x, func(n int) int { return n + 1 }); errs <- err }()
-		}
-		bad := 0
-		var last error
-		for range 30 {
-			if err := <-errs; err != nil {
-				bad++
-				last = err
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, cloakroom.Options{Timeout: 100 * time.Millisecond})
+		tab := s.browser()
+		tab.set(a, "1")
+		s.store.intercept(func(op, _ string, do func() error) error {
+			if op == "replace" {
+				time.Sleep(10 * time.Millisecond)
 			}
-		}
-		if bad > 0 {
-			t.Errorf("%d of 30 failed: %v", bad, last)
-		}
+			return do()
+		})
+		tab.do(func(_ http.ResponseWriter, _ *http.Request, x *cloakroom.Session) {
+			errs := make(chan error)
+			for range 30 {
+				go func() { _, err := count.Apply(x, func(n int) int { return n + 1 }); errs <- err }()
+			}
+			bad := 0
+			var last error
+			for range 30 {
+				if err := <-errs; err != nil {
+					bad++
+					last = err
+				}
+			}
+			if bad > 0 {
+				t.Errorf("%d of 30 failed: %v", bad, last)
+			}
+		})
 	})
 }
 

@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -283,4 +285,44 @@ func TestRecoveredCommitPanic(t *testing.T) {
 	if w.Code != http.StatusServiceUnavailable || tab.value(a) != "1" {
 		t.Errorf("status %d, body %q, a=%q", w.Code, w.Body, tab.value(a))
 	}
+}
+
+// TestNobodyElses: whoever goes on reading a session after its request reads that session or nothing, however many others
+// are served meanwhile.
+func TestNobodyElses(t *testing.T) {
+	s := newSite(t, cloakroom.Options{})
+	var requests, readers sync.WaitGroup
+	for i := range 8 {
+		own := strconv.Itoa(i)
+		tab := s.browser()
+		tab.set(a, own)
+		requests.Go(func() {
+			for round := range 200 {
+				tab.do(func(_ http.ResponseWriter, _ *http.Request, x *cloakroom.Session) {
+					if got := a.Get(x); got != own {
+						t.Errorf("request %d of session %s reads %q", round, own, got)
+					}
+					readers.Go(func() {
+						for {
+							got, _, err := a.Lookup(x)
+							if err != nil {
+								if !errors.Is(err, cloakroom.ErrFinished) {
+									t.Error(err)
+								}
+								return
+							}
+							if got != own {
+								t.Errorf("after a request, session %s reads %q", own, got)
+							}
+						}
+					})
+					if round%3 == 0 {
+						b.Set(x, own)
+					}
+				})
+			}
+		})
+	}
+	requests.Wait()
+	readers.Wait()
 }

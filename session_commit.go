@@ -158,7 +158,7 @@ func (s *Session) prepare(c *commit, extra *operation) (n int, todo bool, err er
 	if extra != nil {
 		ops = append(ops, *extra)
 	}
-	c.m, c.ops, c.base, c.tick = s.m, ops, s.state, s.tick
+	c.m, c.ops, c.base, c.tick = s.m, ops, *s.state, s.tick
 	now, ticks := s.m.clocks()
 	c.now, c.ctx = now, s.commitLimit(ticks)
 	if s.w.view != nil && !s.gone {
@@ -185,7 +185,7 @@ func (s *Session) touch() error {
 		return nil
 	}
 	s.due = false
-	return s.m.touch(s.ctx, &s.state)
+	return s.m.touch(s.ctx, s.state)
 }
 
 func (s *Session) reportTouch(err error) {
@@ -253,7 +253,7 @@ func (s *Session) ended(c *commit, n int, extra bool) error {
 	}
 	s.end(s.w.ops[min(signIn, len(s.w.ops)):])
 	s.see()
-	again := &commit{m: s.m, ctx: c.ctx, ops: c.ops[signIn:], base: s.state}
+	again := &commit{m: s.m, ctx: c.ctx, ops: c.ops[signIn:], base: *s.state}
 	s.mu.Unlock()
 	res, err := again.run()
 	return s.conclude(again, n-signIn, res, err, extra)
@@ -305,7 +305,7 @@ func (s *Session) toEnd() (id string, known *state, err error) {
 	if s.rec.Version == "" {
 		return s.goneID, nil, nil
 	}
-	loaded := s.state
+	loaded := *s.state
 	return s.id, &loaded, nil
 }
 
@@ -337,6 +337,7 @@ func (s *Session) Close() {
 	if s.w != nil {
 		s.w.ops = nil
 	}
+	s.dropState()
 }
 
 // closeIdle is Close if there is nothing to commit, and nothing to report either.
@@ -347,6 +348,7 @@ func (s *Session) closeIdle() bool {
 		return false
 	}
 	s.finished = true
+	s.dropState()
 	return true
 }
 
