@@ -60,9 +60,10 @@ type draft struct {
 
 func draftOf(d *document) draft { return draft{document: *d} }
 
-func (d *draft) own() {
+// own makes the fields this draft's own, with room for some more.
+func (d *draft) own(more int) {
 	if !d.owned {
-		d.fields = append(make([]field, 0, len(d.fields)+2), d.fields...)
+		d.fields = append(make([]field, 0, len(d.fields)+more), d.fields...)
 		d.owned = true
 	}
 	d.dirty = true
@@ -73,17 +74,18 @@ func (d *draft) set(name string, value []byte) {
 	if i >= 0 && bytes.Equal(d.fields[i].value, value) {
 		return
 	}
-	d.own()
 	if i < 0 {
+		d.own(2)
 		d.fields = append(d.fields, field{[]byte(name), value})
 		return
 	}
+	d.own(0)
 	d.fields[i].value = value
 }
 
 func (d *draft) remove(name string) {
 	if i := d.index(name); i >= 0 {
-		d.own()
+		d.own(0)
 		d.fields = slices.Delete(d.fields, i, i+1)
 	}
 }

@@ -41,14 +41,14 @@ const parentEvery = 20 * time.Millisecond
 
 // newLimit returns a context that ends after d, or, when it is not detached, with its parent.
 func (w *watch) newLimit(parent context.Context, d time.Duration, detached bool) *limit {
-	l := new(limit)
-	w.init(l, parent, monotonic()+int64(d), detached)
+	l := &limit{parent: parent}
+	w.init(l, monotonic()+int64(d), detached)
 	return l
 }
 
-// init is newLimit for a limit that is part of something else; end is by monotonic. It may be called once.
-func (w *watch) init(l *limit, parent context.Context, end int64, detached bool) {
-	l.watch, l.parent, l.detached = w, parent, detached
+// init is newLimit for a limit that is part of something else, and has its parent; end is by monotonic. It may be called once.
+func (w *watch) init(l *limit, end int64, detached bool) {
+	l.watch, l.detached = w, detached
 	l.end.Store(end)
 }
 

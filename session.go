@@ -19,9 +19,8 @@ import (
 // A load error is sticky, as in bufio.Scanner: values read as absent, [Session.Err] returns it, and the
 // response will not be sent.
 type Session struct {
-	m   *Manager
-	ctx context.Context
-	x   *exchange // nil without HTTP
+	m *Manager
+	x *exchange // nil without HTTP
 
 	mu          sync.Mutex
 	presented   bool // the browser sent a cookie of our name
@@ -41,7 +40,7 @@ type Session struct {
 	*state      // as loaded or as committed last; no version means that there is no record
 	err         error
 	w           *changes  // nil before the first change
-	loading     limit     // of the first load, which has no other allocation of its own
+	loading     limit     // of the first load, which has no other allocation of its own; it has the session's context
 	vary        [1]string // the header's, likewise
 }
 
@@ -197,8 +196,10 @@ func (m *Manager) Open(ctx context.Context, ticket string) *Session {
 
 // open returns the session of a ticket that is well-formed or empty.
 func (m *Manager) open(ctx context.Context, x *exchange, ticket string, presented bool) *Session {
-	return &Session{m: m, ctx: ctx, x: x, ticket: ticket, presented: presented, state: &noState}
+	return &Session{m: m, x: x, ticket: ticket, presented: presented, state: &noState, loading: limit{parent: ctx}}
 }
+
+func (s *Session) ctx() context.Context { return s.loading.parent }
 
 // Err returns the error that will keep the response from being sent, or nil. It does not load the
 // session: see [Session.Load].
@@ -236,7 +237,7 @@ func (s *Session) ensureFor(detached bool) error {
 	}
 	id := s.m.storeID(s.ticket)
 	now, ticks := s.m.clocks()
-	s.m.limits.init(&s.loading, s.ctx, ticks+int64(s.m.options.Timeout), detached)
+	s.m.limits.init(&s.loading, ticks+int64(s.m.options.Timeout), detached)
 	defer s.loading.release()
 	err := s.m.loadAt(&s.loading, id, s.ownState(), now)
 	s.tick = s.m.gates.tick()
@@ -307,7 +308,7 @@ func (s *Session) failLocked(err error) {
 }
 
 func (s *Session) report(err error) {
-	s.m.log(s.ctx, slog.LevelWarn, "stored value reads as absent", s.loadedID(), err)
+	s.m.log(s.ctx(), slog.LevelWarn, "stored value reads as absent", s.loadedID(), err)
 }
 
 // read implements [Values].

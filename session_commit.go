@@ -172,10 +172,11 @@ func (s *Session) prepare(c *commit, extra *operation) (n int, todo bool, err er
 func (s *Session) commitLimit(now int64) *limit {
 	if w := s.w; !w.committed { // the first has no allocation of its own
 		w.committed = true
-		s.m.limits.init(&w.committing, s.ctx, now+int64(s.m.options.Timeout), true)
+		w.committing.parent = s.ctx()
+		s.m.limits.init(&w.committing, now+int64(s.m.options.Timeout), true)
 		return &w.committing
 	}
-	return s.m.limits.newLimit(s.ctx, s.m.options.Timeout, true)
+	return s.m.limits.newLimit(s.ctx(), s.m.options.Timeout, true)
 }
 
 // touch slides the idle timeout, if that is due, once. Its failure is to be reported and is no
@@ -185,12 +186,12 @@ func (s *Session) touch() error {
 		return nil
 	}
 	s.due = false
-	return s.m.touch(s.ctx, s.state)
+	return s.m.touch(s.ctx(), s.state)
 }
 
 func (s *Session) reportTouch(err error) {
 	if err != nil && !errors.Is(err, ErrEnded) {
-		s.m.log(s.ctx, slog.LevelWarn, "touch failed: the session may end early", s.loadedID(), err)
+		s.m.log(s.ctx(), slog.LevelWarn, "touch failed: the session may end early", s.loadedID(), err)
 	}
 }
 
@@ -274,7 +275,7 @@ func (s *Session) Logout() error {
 		return err
 	}
 	if id != "" {
-		limit := s.m.limits.newLimit(s.ctx, s.m.options.Timeout, true)
+		limit := s.m.limits.newLimit(s.ctx(), s.m.options.Timeout, true)
 		defer limit.release()
 		_, err = s.m.endCommitting(limit, id, known, "")
 	}
@@ -354,7 +355,7 @@ func (s *Session) closeIdle() bool {
 
 // reportDropped logs that changes went nowhere because the session had ended.
 func (s *Session) reportDropped() {
-	s.m.log(s.ctx, slog.LevelInfo, "the session ended meanwhile, so this request's changes were dropped", "", nil)
+	s.m.log(s.ctx(), slog.LevelInfo, "the session ended meanwhile, so this request's changes were dropped", "", nil)
 }
 
 // noteHeader notes whether the response's header has left, or is about to: whatever needs a new cookie

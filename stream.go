@@ -11,7 +11,7 @@ func (s *Session) KeepAlive() error {
 		} else if !s.m.due(s.rec.Expires.Sub(now)) {
 			return nil
 		}
-		return s.m.touch(s.ctx, s.state)
+		return s.m.touch(s.ctx(), s.state)
 	})
 }
 
@@ -20,7 +20,7 @@ func (s *Session) KeepAlive() error {
 // to read, either.
 func (s *Session) Reload() error {
 	return s.renewed(func() error {
-		limit := s.m.limits.newLimit(s.ctx, s.m.options.Timeout, false)
+		limit := s.m.limits.newLimit(s.ctx(), s.m.options.Timeout, false)
 		defer limit.release()
 		var present state
 		err := s.m.load(limit, s.id, &present)
