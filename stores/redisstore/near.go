@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"hash/maphash"
 	"math"
 	"strconv"
@@ -104,11 +105,20 @@ func (s *Store) wrote(id string) func() {
 // loadNear is Load through the near cache. What bypasses the cache is a question that was not asked before:
 // the argument means nothing to the script. It goes through the cache all the same, since the client
 // takes any connection for other reads.
-func (s *Store) loadNear(ctx context.Context, id, key string) (cloakroom.Record, error) {
+func (s *Store) loadNear(ctx context.Context, id string) (cloakroom.Record, error) {
 	if s.troubled() {
-		return s.load(ctx, key)
+		return s.load(ctx, s.key(id))
 	}
 	answered, state, bypass := s.recent.bypassed(id)
+	var seq uint64
+	if s.mirror != nil && !bypass {
+		r, at, ok := s.mirror.get(id)
+		if ok {
+			return r, nil
+		}
+		seq = at
+	}
+	key := s.key(id)
 	script := s.client.B().EvalshaRo().Sha1(nearScript.sha).Numkeys(1).Key(key)
 	var res rueidis.RedisResult
 	if bypass {
@@ -120,8 +130,13 @@ func (s *Store) loadNear(ctx context.Context, id, key string) (cloakroom.Record,
 	if unknownScript(res) {
 		return scripted(s.read(ctx, nearScript, key))
 	}
-	if err := res.Error(); bypass && (err == nil || rueidis.IsRedisNil(err)) {
+	r, err := scripted(res)
+	switch {
+	case err != nil && !errors.Is(err, cloakroom.ErrNotFound):
+	case bypass:
 		answered()
+	case s.mirror != nil && err == nil:
+		s.mirror.put(id, seq, r, res.CachePXAT())
 	}
-	return scripted(res)
+	return r, err
 }

@@ -92,6 +92,11 @@ func openURL(ctx context.Context, u *url.URL) (*Store, io.Closer, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	var near *mirror
+	if opts.NearCache > 0 {
+		near = newMirror(opts.Prefix)
+		option.client.OnInvalidations = near.invalidate
+	}
 	client, err := connect(ctx, option.client)
 	if err == nil && option.mustCluster && client.Mode() != rueidis.ClientModeCluster {
 		client.Close()
@@ -105,6 +110,7 @@ func openURL(ctx context.Context, u *url.URL) (*Store, io.Closer, error) {
 		client.Close()
 		return nil, nil, err
 	}
+	store.mirror = near
 	return store, closer{client}, nil
 }
 

@@ -17,13 +17,13 @@ import (
 func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 	var r cloakroom.Record
 	var err error
-	switch key := s.key(id); {
-	case s.unheld != nil && s.unheld.noted(key):
-		r, err = s.loadHeld(ctx, key)
+	switch {
+	case s.unheld != nil && s.unheld.noted(s.key(id)):
+		r, err = s.loadHeld(ctx, s.key(id))
 	case s.recent != nil:
-		r, err = s.loadNear(ctx, id, key)
+		r, err = s.loadNear(ctx, id)
 	default:
-		r, err = s.load(ctx, key)
+		r, err = s.load(ctx, s.key(id))
 	}
 	if err != nil && !errors.Is(err, cloakroom.ErrNotFound) {
 		err = failed("load", err)

@@ -87,6 +87,7 @@ type Store struct {
 	troubledAt atomic.Int64 // nanoseconds since start, of the last connection error; 0 for none
 	start      time.Time
 	recent     *recentWrites // nil without a near cache
+	mirror     *mirror       // nil too where the client does not tell of invalidations
 	unheld     *unheld       // nil without waiting for replicas
 }
 
