@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -174,7 +175,9 @@ var places = []place{
 		d := servers.StartDynamoDB(t, servers.DynamoDBOptions{Durable: true})
 		p := servers.StartProxy(t, d.Addr)
 		through := servers.DynamoDB{Addr: p.Addr}
-		return &backend{url: through.URL("Sessions"), faults: append(append(network(p), machine(t, d.Process, d.Restart)...), losingTable(t, d, d.URL("Sessions")))}
+		faults := slices.Repeat(network(p), 3) // the others are rarer, as Java takes long to start, and longer to be quick
+		faults = append(faults, machine(t, d.Process, d.Restart)...)
+		return &backend{url: through.URL("Sessions"), faults: append(faults, losingTable(t, d, d.URL("Sessions")))}
 	}},
 }
 

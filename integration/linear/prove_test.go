@@ -72,13 +72,13 @@ func (pl *place) prove(t *testing.T) proof {
 	p := newPlan(t)
 	p.atomicMoves, p.revokes, p.without, p.faults, p.idle = pl.moves, pl.listing, pl.without, true, idle
 	p.ops = 60
-	if *fullFlag {
-		p.ops, p.browsers = 1000, 6
-	}
 	nodes, faults := pl.nodes(t, b, p)
 	total := proof{place: pl.name}
 	before := injected.Load()
 	for runs := 0; ; runs++ {
+		if *fullFlag {
+			p.ops, p.browsers = min(1000, max(200, (pl.ops-total.ops)/p.clients)), 6
+		}
 		if *fullFlag && !b.noNaps && runs%4 == 0 {
 			p.naps = 1
 		} else {

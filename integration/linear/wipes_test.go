@@ -16,6 +16,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/cloakroom-go/cloakroom/integration/servers"
+	"github.com/cloakroom-go/cloakroom/stores/dynamodbstore"
 )
 
 // How places lose everything, each as a whole or record by record, as the place has it. An owner index that is apart from
@@ -99,8 +100,14 @@ func losingTable(t testing.TB, d *servers.DynamoDB, rawURL string) fault {
 			}
 		}
 		d.Restart(t)
-		if _, err := openStore(context.Background(), rawURL); err != nil {
-			t.Fatal(err)
-		}
+		servers.Until(t, "the table is there", func() error { // a server that has just begun is slow
+			ctx, cancel := context.WithTimeout(context.Background(), wipeTime)
+			defer cancel()
+			_, closer, err := dynamodbstore.Open(ctx, rawURL)
+			if err != nil {
+				return err
+			}
+			return closer.Close()
+		})
 	})
 }
