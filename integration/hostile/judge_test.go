@@ -28,7 +28,10 @@ const secret = "mine"
 // wrong returns everything that must not be.
 func (o outcome) wrong(raw []byte) (all []string) {
 	found := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
-	if o.status >= 500 && o.status != http.StatusNotImplemented && o.status != http.StatusHTTPVersionNotSupported && !(o.hangsUp && o.status == http.StatusServiceUnavailable) {
+	switch {
+	case o.status < 500, o.hangsUp && o.status == http.StatusServiceUnavailable,
+		o.status == http.StatusNotImplemented, o.status == http.StatusHTTPVersionNotSupported: // of net/http
+	default:
 		found("it was answered with %d", o.status)
 	}
 	cookies := o.header.Values("Set-Cookie")

@@ -79,7 +79,7 @@ func losingDocuments(t testing.TB, rawURL string) fault {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer client.Disconnect(context.WithoutCancel(ctx)) //nolint:errcheck // it served its purpose
+		defer client.Disconnect(context.WithoutCancel(ctx))
 		if _, err := client.Database("flask_session").Collection("sessions").DeleteMany(ctx, bson.D{}); err != nil {
 			t.Fatal(err)
 		}
