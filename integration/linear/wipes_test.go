@@ -19,8 +19,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/stores/dynamodbstore"
 )
 
-// How places lose everything, each as a whole or record by record, as the place has it. An owner index that is apart from
-// its records stays: a sign-in that had written its entry only would otherwise be missed by a revocation later.
+// How places lose everything: at one moment, since a sign-in that is one step must not come in between, or record by record where
+// it is two.
 
 // wipeTime bounds emptying a place.
 const wipeTime = 30 * time.Second
@@ -49,7 +49,8 @@ func losingRows(t testing.TB, driver, dsn, statement string) fault {
 	})
 }
 
-// losingFiles is [losingAll] of a folder that a filestore has, file by file.
+// losingFiles is [losingAll] of a folder that a filestore has, file by file. The owner index stays: a sign-in that had
+// written its entry only would otherwise be missed by a revocation later.
 func losingFiles(t testing.TB, dir string) fault {
 	return losingAll("all data lost", func() {
 		err := filepath.WalkDir(filepath.Join(dir, "sessions"), func(path string, d fs.DirEntry, err error) error {
