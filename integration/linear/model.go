@@ -104,6 +104,7 @@ type session struct {
 	owned  bool
 	ended  bool
 	ghost  bool
+	cut    int // the ticket of a sign-in that was half-way when all data was lost, and the seals of the tickets before it
 }
 
 // model is the specification. An operation of unknown outcome is given no end, so that the checker may place
@@ -117,16 +118,46 @@ var model = porcupine.Model{
 	DescribeState: func(state any) string { return fmt.Sprintf("%+v", state) },
 }
 
+// wiping is the model where a sign-out by a former ticket may also have read the seal before it was lost.
+var wiping = func() porcupine.Model {
+	m := porcupine.NondeterministicModel{
+		Init: func() []any { return []any{session{}} },
+		Step: func(state, in, out any) []any {
+			s := state.(session)
+			ok, next := step(s, in.(input), out.(output))
+			switch {
+			case !ok:
+				return nil
+			case in.(input).kind == logout && !next.ended:
+				ended := next
+				ended.ended = true
+				return []any{next, ended}
+			}
+			return []any{next}
+		},
+		DescribeOperation: model.DescribeOperation,
+		DescribeState:     model.DescribeState,
+	}
+	return m.ToModel()
+}()
+
 func step(s session, in input, out output) (bool, session) {
 	switch in.kind {
-	case revoke: // finds the sessions that were signed in
-		s.ended = s.ended || s.owned
+	case revoke: // finds the sessions that were signed in, also half-way, by a seal that is there
+		s.ended = s.ended || s.owned && (s.ticket >= 0 || s.ticket != -s.cut)
 		return true, s
-	case logout, expire: // a sign-out ends the session by a former ticket too
+	case logout: // ends the session by a former ticket too, whose seal leads to it
+		s.ended = s.ended || in.ticket >= s.cut
+		return true, s
+	case expire:
 		s.ended = true
 		return true, s
-	case wipe: // of a sign-in between its two steps there is nothing to lose
-		s.ended = s.ended || s.ticket >= 0
+	case wipe: // of a sign-in between its two steps there is nothing to lose but seals
+		if s.ticket >= 0 {
+			s.ended = true
+		} else {
+			s.cut = -s.ticket
+		}
 		return true, s
 	}
 	if in.kind == enter {

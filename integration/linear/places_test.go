@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -75,14 +76,6 @@ func machine(t testing.TB, p *servers.Process, restart func(testing.TB)) []fault
 	}
 }
 
-// losingAll is a fault after which everything is gone.
-func losingAll(name string, do func()) fault {
-	return fault{name, func(r *run, _ *rand.Rand) error {
-		r.wipe(do)
-		return nil
-	}}
-}
-
 var places = []place{
 	{name: "memory", ops: 600_000, moves: true, listing: true, start: func(t testing.TB) *backend {
 		return &backend{local: memory(t)}
@@ -111,7 +104,7 @@ var places = []place{
 		if _, err := filestore.New(dir); err != nil { // makes the folders while there is room
 			t.Fatal(err)
 		}
-		b := &backend{url: "file://" + dir + "?sync=off"}
+		b := &backend{url: "file://" + dir + "?sync=off", faults: []fault{losingFiles(t, dir)}}
 		if full != nil {
 			b.faults = append(b.faults, *full)
 		}
@@ -126,7 +119,7 @@ var places = []place{
 	{name: "Redis, near cache", ops: 60_000, moves: true, listing: true, without: []kind{get}, start: func(t testing.TB) *backend {
 		// Reads may be stale, as documented, and nothing else: writes are exact.
 		r := servers.StartRedis(t, servers.RedisOptions{})
-		return &backend{url: "redis://" + r.Addr + "?near_cache=1m"}
+		return &backend{url: "redis://" + r.Addr + "?near_cache=1m", faults: []fault{losingAll("all data lost", func() { r.Do(t, "FLUSHALL") })}}
 	}},
 	{name: "Redis Cluster, WAIT", ops: 25_000, listing: true, start: func(t testing.TB) *backend {
 		c := servers.StartCluster(t, servers.RedisOptions{})
@@ -151,7 +144,10 @@ var places = []place{
 			}))}
 	}},
 	{name: "SQLite", ops: 40_000, moves: true, listing: true, start: func(t testing.TB) *backend {
-		return &backend{url: "sqlite://" + t.TempDir() + "/sessions.db?synchronous=off"}
+		file := t.TempDir() + "/sessions.db"
+		return &backend{url: "sqlite://" + file + "?synchronous=off", faults: []fault{
+			losingRows(t, "sqlite", "file:"+file+"?_pragma=busy_timeout(20000)", "DELETE FROM sessions"),
+		}}
 	}},
 	{name: "SQLite in memory", ops: 40_000, moves: true, listing: true, start: func(t testing.TB) *backend {
 		store, err := openStore(t.Context(), "sqlite::memory:")
@@ -161,29 +157,36 @@ var places = []place{
 		return &backend{local: store}
 	}},
 	{name: "PostgreSQL", ops: 40_000, moves: true, listing: true, start: func(t testing.TB) *backend {
-		return database(t, servers.StartPostgres(t, servers.SQLOptions{Durable: true}))
+		s := servers.StartPostgres(t, servers.SQLOptions{Durable: true})
+		rawURL := s.URL(t)
+		return database(t, s, rawURL, losingRows(t, "pgx", rawURL, "TRUNCATE sessions"))
 	}},
 	{name: "MariaDB", ops: 30_000, moves: true, listing: true, start: func(t testing.TB) *backend {
-		return database(t, servers.StartMariaDB(t, servers.SQLOptions{Durable: true}))
+		s := servers.StartMariaDB(t, servers.SQLOptions{Durable: true})
+		rawURL := s.URL(t)
+		name := rawURL[strings.LastIndex(rawURL, "/"):]
+		return database(t, s, rawURL, losingRows(t, "mysql", "root@tcp("+s.Addr+")"+name, "TRUNCATE sessions"))
 	}},
 	{name: "FerretDB, one request at a time", ops: 20_000, listing: true, start: func(t testing.TB) *backend {
 		f := servers.StartFerretDB(t)
-		return &backend{url: f.URL(), faults: append(network(f.Proxy), machine(t, f.Process, f.Restart)...)}
+		return &backend{url: f.URL(), faults: append(append(network(f.Proxy), machine(t, f.Process, f.Restart)...), losingDocuments(t, f.URL()))}
 	}},
 	{name: "DynamoDB Local", ops: 20_000, moves: true, listing: true, start: func(t testing.TB) *backend {
 		d := servers.StartDynamoDB(t, servers.DynamoDBOptions{Durable: true})
 		p := servers.StartProxy(t, d.Addr)
 		through := servers.DynamoDB{Addr: p.Addr}
-		return &backend{url: through.URL("Sessions"), faults: append(network(p), machine(t, d.Process, d.Restart)...)}
+		faults := slices.Repeat(network(p), 3) // the others are rarer, as Java takes long to start, and longer to be quick
+		faults = append(faults, machine(t, d.Process, d.Restart)...)
+		return &backend{url: through.URL("Sessions"), faults: append(faults, losingTable(t, d, d.URL("Sessions")))}
 	}},
 }
 
 // database is a server of SQL with a proxy before it.
-func database(t testing.TB, s *servers.SQLServer) *backend {
+func database(t testing.TB, s *servers.SQLServer, rawURL string, lost fault) *backend {
 	p := servers.StartProxy(t, s.Addr)
 	return &backend{
-		url:    strings.Replace(s.URL(t), s.Addr, p.Addr, 1),
-		faults: append(network(p), machine(t, s.Process, s.Restart)...),
+		url:    strings.Replace(rawURL, s.Addr, p.Addr, 1),
+		faults: append(append(network(p), machine(t, s.Process, s.Restart)...), lost),
 	}
 }
 

@@ -1,6 +1,7 @@
 package linear
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -71,13 +72,13 @@ func (pl *place) prove(t *testing.T) proof {
 	p := newPlan(t)
 	p.atomicMoves, p.revokes, p.without, p.faults, p.idle = pl.moves, pl.listing, pl.without, true, idle
 	p.ops = 60
-	if *fullFlag {
-		p.ops, p.browsers = 1000, 6
-	}
 	nodes, faults := pl.nodes(t, b, p)
 	total := proof{place: pl.name}
 	before := injected.Load()
 	for runs := 0; ; runs++ {
+		if *fullFlag {
+			p.ops, p.browsers = min(1000, max(200, (pl.ops-total.ops)/p.clients)), 6
+		}
 		if *fullFlag && !b.noNaps && runs%4 == 0 {
 			p.naps = 1
 		} else {
@@ -93,6 +94,7 @@ func (pl *place) prove(t *testing.T) proof {
 			break
 		}
 		total.add(pl.judge(t, histories))
+		t.Logf("run %d: %d operations, %d faults, %v", runs, total.ops, total.faults, time.Since(begin).Round(time.Second))
 		ops, wanted := pl.ops, minFaults
 		if !*fullFlag {
 			ops, wanted = 0, 2
@@ -143,6 +145,7 @@ func (pl *place) nodes(t *testing.T, b *backend, p plan) ([]node, []fault) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sweeping(t, store)
 	one, two := startProcess(t, b.url, p.seed, 0, idle), startProcess(t, b.url, p.seed+1, 0, idle)
 	faults := append([]fault{
 		{"process killed and restarted", func(_ *run, lots *rand.Rand) error {
@@ -154,6 +157,36 @@ func (pl *place) nodes(t *testing.T, b *backend, p plan) ([]node, []fault) {
 		{"process paused", func(_ *run, lots *rand.Rand) error { return two.pause(short(lots)) }},
 	}, b.faults...)
 	return []node{one.do, two.do, managerOf(t, faulty(store, p.seed, 50), options)}, faults
+}
+
+// sweepEvery is how often expired records are removed while promises are proven: often, so that it meets sessions of every
+// kind, and that the servers that read all that they have for each call do not slow down.
+const sweepEvery = time.Second
+
+// sweeping removes expired records of a store until the test ends, as a site would.
+func sweeping(t *testing.T, store cloakroom.Store) {
+	t.Helper()
+	m, err := cloakroom.New(store, cloakroom.Options{InsecureCookie: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(sweepEvery):
+				_, _ = m.Sweep(ctx) // which fails while the server is disturbed
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-ended
+	})
 }
 
 // disturb injects one fault after the other, by lot, until the function that it returns is called, which returns how many

@@ -28,7 +28,7 @@ var credentials sync.Once
 
 // DynamoDBOptions configure a server. The zero value keeps its data in memory.
 type DynamoDBOptions struct {
-	Durable bool // its data is on disk, and is there again after a restart
+	Durable bool // its data is in files, and is there again after a restart of the server, if not of the machine
 }
 
 // StartDynamoDB starts a server, and waits until it answers. The environment then has credentials for it and no others, also
@@ -56,13 +56,13 @@ func StartDynamoDB(t testing.TB, opts DynamoDBOptions) *DynamoDB {
 		}
 	})
 	for try := 0; ; try++ {
-		data := []string{"-inMemory"}
+		data, dir := []string{"-inMemory"}, ""
 		if opts.Durable {
-			data = []string{"-dbPath", "."}
+			data, dir = []string{"-dbPath", "."}, memoryDir(t)
 		}
 		port := strconv.Itoa(FreePort(t))
 		d := &DynamoDB{Addr: "127.0.0.1:" + port}
-		d.Process = Start(t, "", java, append([]string{
+		d.Process = Start(t, dir, java, append([]string{
 			"-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
 			"-Djava.library.path=" + lib, "-cp", filepath.Join(lib, "*"),
 			"com.amazonaws.services.dynamodbv2.local.main.ServerRunner",

@@ -120,6 +120,19 @@ func TempDir(t testing.TB) string {
 	return dir
 }
 
+// memoryDir is TempDir in the machine's memory, where there is such a folder: for a server that syncs each write, where what
+// counts is what outlives the server.
+func memoryDir(t testing.TB) string {
+	t.Helper()
+	const memory = "/dev/shm"
+	dir, err := os.MkdirTemp(memory, "cloakroom-")
+	if err != nil {
+		return TempDir(t)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
 // Start starts the process again, as it was started first. It must have ended.
 func (p *Process) Start() error {
 	p.mu.Lock()

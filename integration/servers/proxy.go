@@ -1,10 +1,8 @@
 package servers
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"io"
 	"net"
 	"sync"
 	"testing"
@@ -23,7 +21,7 @@ type Proxy struct {
 
 	mu      sync.Mutex
 	changed *sync.Cond
-	conns   map[net.Conn]bool
+	conns   map[net.Conn]bool // and whether a cut closes it
 	closed  bool
 	cut     bool
 	delay   time.Duration
@@ -39,7 +37,8 @@ func StartProxy(t testing.TB, target string) *Proxy {
 }
 
 // StartSerializer is StartProxy that lets one request through at a time, over all connections: the next one
-// goes when the answer to the one before has passed.
+// goes when the answer to the one before has passed. One that reads and writes nothing need not wait for its turn, see
+// [Splitter], and one whose client has gone before its turn came is dropped.
 func StartSerializer(t testing.TB, target string, s Splitter) *Proxy {
 	t.Helper()
 	return startProxy(t, target, s)
@@ -65,8 +64,10 @@ func startProxy(t testing.TB, target string, s Splitter) *Proxy {
 func (p *Proxy) Cut() {
 	p.change(func() {
 		p.cut = true
-		for c := range p.conns {
-			_ = c.Close()
+		for c, cuts := range p.conns {
+			if cuts {
+				_ = c.Close()
+			}
 		}
 	})
 }
@@ -115,21 +116,21 @@ func (p *Proxy) accept() {
 		if err != nil {
 			return
 		}
-		if p.track(c) {
+		if p.track(c, true) {
 			p.wg.Go(func() { p.serve(c) })
 		}
 	}
 }
 
-// track notes a connection, or closes it if there must be none.
-func (p *Proxy) track(c net.Conn) bool {
+// track notes a connection, which a cut closes or does not, or closes it if there must be none.
+func (p *Proxy) track(c net.Conn, cuts bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed || p.cut {
 		_ = c.Close()
 		return false
 	}
-	p.conns[c] = true
+	p.conns[c] = cuts
 	return true
 }
 
@@ -143,7 +144,7 @@ func (p *Proxy) forget(c net.Conn) {
 func (p *Proxy) serve(client net.Conn) {
 	defer p.forget(client)
 	server, err := (&net.Dialer{}).DialContext(context.Background(), p.network, p.target)
-	if err != nil || !p.track(server) {
+	if err != nil || !p.track(server, p.serialize == nil) {
 		return
 	}
 	defer p.forget(server)
@@ -205,82 +206,4 @@ func (p *Proxy) admit(n int, answer bool) (int, time.Duration, error) {
 		}
 		p.changed.Wait()
 	}
-}
-
-// Splitter finds the messages of a protocol.
-type Splitter interface {
-	// Request reads one request, and reports whether it is answered.
-	Request(r *bufio.Reader) (frame []byte, answered bool, err error)
-
-	// Answer reads one message of the answer, and reports whether more of them follow.
-	Answer(r *bufio.Reader) (frame []byte, more bool, err error)
-}
-
-func (p *Proxy) serveOneByOne(client, server net.Conn) {
-	requests, answers := bufio.NewReader(client), bufio.NewReader(server)
-	for {
-		frame, answered, err := p.serialize.Request(requests)
-		if err != nil || p.exchange(client, server, answers, frame, answered) != nil {
-			return
-		}
-	}
-}
-
-func (p *Proxy) exchange(client, server net.Conn, answers *bufio.Reader, frame []byte, answered bool) error {
-	p.one.Lock()
-	defer p.one.Unlock()
-	if err := p.pass(server, frame, false); err != nil {
-		return err
-	}
-	for answered {
-		frame, more, err := p.serialize.Answer(answers)
-		if err != nil {
-			return err
-		}
-		if err := p.pass(client, frame, true); err != nil {
-			return err
-		}
-		answered = more
-	}
-	return nil
-}
-
-// MongoDB splits MongoDB's wire protocol.
-type MongoDB struct{}
-
-// What a message begins with: its length, and for OP_MSG the flags behind the header of 16 bytes.
-const (
-	mongoHeader     = 16
-	mongoMessage    = 2013
-	mongoMoreToCome = 1 << 1
-	mongoLongest    = 64 << 20
-)
-
-// Request implements [Splitter].
-func (MongoDB) Request(r *bufio.Reader) (frame []byte, answered bool, err error) {
-	frame, more, err := MongoDB{}.Answer(r)
-	return frame, !more, err
-}
-
-// Answer implements [Splitter].
-func (MongoDB) Answer(r *bufio.Reader) (frame []byte, more bool, err error) {
-	head, err := r.Peek(mongoHeader)
-	if err != nil {
-		return nil, false, err
-	}
-	n := int(little(head))
-	if n < mongoHeader || n > mongoLongest {
-		return nil, false, errors.New("not MongoDB's protocol")
-	}
-	code := little(head[12:])
-	frame = make([]byte, n)
-	if _, err := io.ReadFull(r, frame); err != nil {
-		return nil, false, err
-	}
-	more = code == mongoMessage && n >= mongoHeader+4 && little(frame[mongoHeader:])&mongoMoreToCome != 0
-	return frame, more, nil
-}
-
-func little(b []byte) uint32 {
-	return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
 }

@@ -134,6 +134,8 @@ func (lines) Answer(r *bufio.Reader) ([]byte, bool, error) {
 	return line, false, err
 }
 
+func (lines) Idle(frame []byte) bool { return string(frame) == "hello\n" }
+
 func TestSerializer(t *testing.T) {
 	var most atomic.Int32
 	p := StartSerializer(t, echo(t, &most), lines{})
