@@ -64,13 +64,15 @@ const (
 	tempAge     = 15 * time.Minute // a temporary file that is older was left behind by a crash
 	defaultPage = 100
 	maxPage     = 10_000
+	separator   = string(filepath.Separator)
 )
 
 // Store is a [cloakroom.Store] in files. Make one with [New] or [NewWith]. It is safe for concurrent use and
 // holds no open files between calls, so there is nothing to close.
 type Store struct {
-	dir  string
-	opts Options
+	dir      string
+	sessions string // dir/sessions/
+	opts     Options
 
 	locks *filelock.Set // one a shard
 
@@ -102,7 +104,10 @@ func NewWith(dir string, opts Options) (*Store, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	s := &Store{dir: abs, opts: opts, locks: filelock.NewSet(filepath.Join(abs, "locks")), reported: map[string]bool{}}
+	s := &Store{
+		dir: abs, sessions: filepath.Join(abs, "sessions") + separator, opts: opts,
+		locks: filelock.NewSet(filepath.Join(abs, "locks")), reported: map[string]bool{},
+	}
 	if err := s.makeFolders(); err != nil {
 		return nil, fmt.Errorf("filestore: open: %w", err)
 	}
@@ -163,7 +168,15 @@ func fileName(id string) string {
 }
 
 func isHex(id string) bool {
-	return len(id) == 64 && strings.Trim(id, "0123456789abcdef") == ""
+	if len(id) != 64 {
+		return false
+	}
+	for i := range len(id) {
+		if c := id[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
 }
 
 // isName reports whether fileName may have returned name.
@@ -171,9 +184,9 @@ func isName(name string) bool { return isHex(strings.TrimPrefix(name, "x")) }
 
 func shardOf(name string) string { return strings.TrimPrefix(name, "x")[:2] }
 
-func (s *Store) folder(shard string) string { return filepath.Join(s.dir, "sessions", shard) }
+func (s *Store) folder(shard string) string { return s.sessions + shard }
 
-func (s *Store) path(name string) string { return filepath.Join(s.folder(shardOf(name)), name) }
+func (s *Store) path(name string) string { return s.sessions + shardOf(name) + separator + name }
 
 // failed says which operation failed. Its paths and errors hold ids, never data.
 func failed(op string, err error) error {
@@ -219,12 +232,13 @@ func (s *Store) repaired(path string) {
 const noTime = math.MinInt64
 
 func nanos(t time.Time) int64 {
-	switch {
+	const most = math.MaxInt64/1_000_000_000 - 1
+	switch seconds := t.Unix(); {
 	case t.IsZero():
 		return noTime
-	case t.Year() < 1678:
+	case seconds < -most:
 		return noTime + 1
-	case t.Year() > 2261:
+	case seconds > most:
 		return math.MaxInt64
 	}
 	return t.UnixNano()

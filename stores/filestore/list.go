@@ -89,7 +89,7 @@ func (s *Store) All(ctx context.Context, cursor string, limit int) ([]cloakroom.
 		if !isName(name) {
 			return nil
 		}
-		r, err := s.live(ctx, name)
+		r, err := s.live(ctx, name, withData)
 		if err == nil {
 			page = append(page, cloakroom.Entry{ID: r.id, Record: r.record()})
 		}
@@ -156,10 +156,10 @@ func (s *Store) sweepFile(ctx context.Context, folder, name string) (removed boo
 		return false, err
 	}
 	defer unlock()
-	if _, err := s.live(ctx, name); !errors.Is(err, cloakroom.ErrNotFound) { // this reports a damaged one
+	if _, err := s.live(ctx, name, withoutData); !errors.Is(err, cloakroom.ErrNotFound) { // this reports a damaged one
 		return false, err
 	}
-	before, _ := s.read(name)
+	before, _ := s.read(name, withoutData)
 	err = os.Remove(s.path(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -168,15 +168,13 @@ func (s *Store) sweepFile(ctx context.Context, folder, name string) (removed boo
 		return false, err
 	}
 	s.repaired(s.path(name))
-	if before != nil {
-		s.unindex(before.owner, name)
-	}
+	s.unindex(before.owner, name)
 	return true, nil
 }
 
 // sweepable reports whether a file looks expired or damaged, before its lock is taken.
 func (s *Store) sweepable(name string) bool {
-	r, err := s.read(name)
+	r, err := s.read(name, withoutData)
 	var d damaged
 	return err == nil && r.expires <= s.now() || errors.As(err, &d)
 }

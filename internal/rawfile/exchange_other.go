@@ -1,0 +1,5 @@
+//go:build !linux
+
+package rawfile
+
+func exchange(_, _ string) bool { return false }
