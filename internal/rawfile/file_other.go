@@ -52,3 +52,6 @@ func (f File) Close() error { return f.f.Close() }
 
 // Replace makes the file from the file of the name to, in place of what may have that name, in one step.
 func Replace(from, to string) error { return os.Rename(from, to) }
+
+// IsBusy reports whether a file could not be opened since it is being reused.
+func IsBusy(error) bool { return false }

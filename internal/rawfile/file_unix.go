@@ -3,6 +3,7 @@
 package rawfile
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -10,7 +11,7 @@ import (
 )
 
 const (
-	forReading  = syscall.O_RDONLY
+	forReading  = syscall.O_RDONLY | syscall.O_NONBLOCK // of a pipe, or what is being reused, too
 	forWriting  = syscall.O_RDWR
 	forCreating = syscall.O_WRONLY | syscall.O_CREAT | syscall.O_EXCL
 )
@@ -111,10 +112,13 @@ func Replace(from, to string) error {
 func again(f func() (int, error)) (int, error) {
 	for {
 		n, err := f()
-		if err != syscall.EINTR {
+		if err == nil || !errors.Is(err, syscall.EINTR) {
 			return n, err
 		}
 	}
 }
+
+// IsBusy reports whether a file could not be opened since it is being reused.
+func IsBusy(err error) bool { return errors.Is(err, syscall.EWOULDBLOCK) }
 
 func failed(op, path string, err error) error { return &fs.PathError{Op: op, Path: path, Err: err} }

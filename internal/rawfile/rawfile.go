@@ -4,7 +4,7 @@ package rawfile
 
 import "errors"
 
-// Open opens a file for reading.
+// Open opens a file for reading. It does not wait: see [IsBusy].
 func Open(path string) (File, error) { return open(path, forReading) }
 
 // OpenToWrite opens a file that is there for reading and writing. It is not truncated.
@@ -23,10 +23,20 @@ func Create(path string) (File, error) {
 	return f, nil
 }
 
-// Exchange makes the file from the file of the name to, as [Replace] does, and what had that name before keeps the name
-// from. It reports whether it did: many systems cannot.
+// Recycles says whether [Reuse] and [Exchange] can work here.
+const Recycles = recycles
+
+// Reuse opens a file to be written from its beginning with size bytes, and reports whether it could: the file must be a
+// private one of at most most bytes and of no other name, and nobody else may have it open, in any process, or be about to have.
+// Until it is closed, [Open] of it fails with what [IsBusy] knows, and other ways to open it wait. It was shortened to size if it was longer.
+func Reuse(path string, size, most int64) (File, bool) { return reuse(path, size, most) }
+
+// Sole reports whether the file has one name only, and is private.
+func (f File) Sole() bool { return f.sole() }
+
+// Exchange makes the file from the file of the name to, as [Replace] does, and what had that name before has the name
+// from thereafter. It reports whether it did.
 //
-// Some file systems, ext4 among them, answer a Replace by starting to write the file to the disk at once, which takes
-// them ten times longer than all else. An Exchange is not so answered, so it gives no more hope
-// than the bare words say: after a power failure the file may be empty.
+// Some file systems, ext4 among them, answer a Replace by starting to write the file to the disk, which takes them many times longer
+// than all else. They do not answer an Exchange so: after a power failure the file may then be empty.
 func Exchange(from, to string) bool { return exchange(from, to) }

@@ -4,7 +4,7 @@
 // The cost of an operation does not depend on how many sessions there are. A write is complete or did not
 // happen, also when the process is killed or, unless [Options.NoSync] is set, the power fails: the record
 // is written to a temporary file, synced, and renamed. Writers take the lock of the session's
-// shard, one of 256, for the comparison and the rename only. The folder must be on a local file system, or one
+// shard, one of 256, for the comparison and the rename, and without sync for the writing of small records too. The folder must be on a local file system, or one
 // whose locks (flock, LockFileEx) and renames hold between all who use it; NFS needs version 4.
 //
 // Files are for their user alone: 0600, in folders of 0700, whatever the umask. A file that is
@@ -18,7 +18,8 @@
 //
 // The folder holds sessions/XX/ID for the records, owners/XX/OWNER/ID for the owner index, and locks/XX,
 // where XX are the first digits of the name. Ids and owners other than 64 lower-case hexadecimal digits
-// are named by x and their SHA-256. The lock files must never be removed while the store is in use.
+// are named by x and their SHA-256. Without sync, a shard's folder keeps one file of zeros, .tmp-spare, to write
+// over. The lock files must never be removed while the store is in use.
 package filestore
 
 import (
@@ -50,8 +51,8 @@ type Options struct {
 	Logger *slog.Logger
 
 	// NoSync leaves it to the operating system when records reach the disk. Writes are then many times
-	// faster, and a power failure may lose the latest ones, deletions among them. A process that is killed
-	// loses nothing either way.
+	// faster, and a power failure may lose those of the last half minute or so, deletions among them, and may end the
+	// sessions that were written then. A process that is killed loses nothing either way.
 	NoSync bool
 
 	// Now is the clock that expiries are compared with. The default is time.Now.

@@ -50,6 +50,7 @@ type record struct {
 	expires  int64
 	sequence uint32 // of the expiry slot in force
 	slot     int    // which of the two that is
+	size     int    // of the file
 }
 
 func (r *record) record() cloakroom.Record {
@@ -145,6 +146,7 @@ func decode(b []byte, name string) (record, error) {
 		data:     b[dataAt:],
 		deadline: int64(binary.BigEndian.Uint64(b[deadlineAt:])),
 		slot:     -1,
+		size:     n,
 	}
 	if id := b[headerSize:ownerAt]; string(id) != name {
 		r.id = string(id)

@@ -180,8 +180,7 @@ func (s *Store) purge(ctx context.Context, owner, folder, name string) {
 	if err == nil && (owner == "" || r.owner == owner) && r.expires > s.now() {
 		return
 	}
-	var d damaged
-	if err != nil && !errors.Is(err, cloakroom.ErrNotFound) && !errors.As(err, &d) {
+	if err != nil && !errors.Is(err, cloakroom.ErrNotFound) && !isDamaged(err) {
 		return
 	}
 	path := filepath.Join(folder, name)

@@ -117,19 +117,51 @@ func readAll(f rawfile.File, b []byte) ([]byte, error) {
 	}
 }
 
-// live is read for a record that must be live; a damaged one is reported and not found.
+// live is read for a record that must be live; a damaged one is reported and not found. The caller does not hold
+// the lock: a file that is written over just then looks damaged or is busy, and under the lock it is not.
 func (s *Store) live(ctx context.Context, name string, data bool) (record, error) {
+	r, err := s.read(name, data)
+	for range 3 {
+		if err == nil || !isDamaged(err) && !rawfile.IsBusy(err) {
+			return r, s.judge(ctx, name, r, err)
+		}
+		r, err = s.read(name, data)
+	}
+	unlock, lockErr := s.lock(ctx, shardOf(name))
+	switch {
+	case lockErr == nil:
+		defer unlock()
+		return s.locked(ctx, name, data)
+	case ctx.Err() != nil:
+		return record{}, lockErr
+	}
+	return r, s.judge(ctx, name, r, err) // where nothing can be locked, as on a read-only disk, nobody writes
+}
+
+// locked is live for who holds the lock.
+func (s *Store) locked(ctx context.Context, name string, data bool) (record, error) {
 	r, err := s.read(name, data)
 	return r, s.judge(ctx, name, r, err)
 }
 
+func isDamaged(err error) bool {
+	if err == nil {
+		return false
+	}
+	var d damaged
+	return errors.As(err, &d)
+}
+
 // judge returns the error that live returns, of what read returned.
 func (s *Store) judge(ctx context.Context, name string, r record, err error) error {
+	if err == nil {
+		if r.expires <= s.now() {
+			return cloakroom.ErrNotFound
+		}
+		return nil
+	}
 	var d damaged
-	switch {
-	case err == nil && r.expires <= s.now():
-		return cloakroom.ErrNotFound
-	case err != nil && errors.As(err, &d):
+	if errors.As(err, &d) {
 		s.report(ctx, s.path(name), d.error)
 		return cloakroom.ErrNotFound
 	}

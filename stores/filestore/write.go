@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"io/fs"
 	"os"
 	"time"
 
@@ -68,9 +69,14 @@ func (s *Store) write(ctx context.Context, id string, r cloakroom.Record, allowe
 		}
 	}
 	path := s.path(name)
-	temp := path[:len(path)-len(name)] + tempPrefix + hex.EncodeToString(random[:8])
-	if err := s.writeTemp(temp, buf.b); err != nil {
-		return "", refused(err)
+	folder := path[:len(path)-len(name)]
+	swaps := rawfile.Recycles && s.opts.NoSync && len(buf.b) <= maxPooled
+	temp := ""
+	if !swaps {
+		temp = folder + tempPrefix + hex.EncodeToString(random[:8])
+		if err := s.writeTemp(temp, buf.b); err != nil {
+			return "", refused(err)
+		}
 	}
 	defer func() {
 		if temp != "" {
@@ -86,15 +92,25 @@ func (s *Store) write(ctx context.Context, id string, r cloakroom.Record, allowe
 			unlock()
 		}
 	}()
-	before, readErr := s.read(name, withoutData) // expired ones too
-	if err := allowed(before.version, s.judge(ctx, name, before, readErr)); err != nil {
+	old, before, err := s.openRecord(name, swaps) // expired ones too
+	if old != nil {
+		defer old.Close() //nolint:errcheck // nothing was written to it that matters
+	}
+	if err := allowed(before.version, s.judge(ctx, name, before, err)); err != nil {
 		return "", err
 	}
 	// Another writer of this id may have removed the entry since, but nobody can from here on.
 	if err := s.index(r.Owner, name, id, before.owner); err != nil {
 		return "", refused(err)
 	}
-	if err := rawfile.Replace(temp, path); err != nil {
+	if swaps {
+		if stored, err := s.swap(path, folder+spareName, buf.b, old, before.size); err != nil {
+			if !stored {
+				err = refused(err)
+			}
+			return "", err
+		}
+	} else if err := rawfile.Replace(temp, path); err != nil {
 		return "", err
 	}
 	temp = ""
@@ -109,6 +125,27 @@ func (s *Store) write(ctx context.Context, id string, r cloakroom.Record, allowe
 		return "", err
 	}
 	return cloakroom.Version(version), nil
+}
+
+// openRecord is read that leaves a good record's file open for writing, if asked to and possible.
+func (s *Store) openRecord(name string, open bool) (*rawfile.File, record, error) {
+	path := s.path(name)
+	f, err := rawfile.File{}, fs.ErrPermission
+	if open {
+		f, err = rawfile.OpenToWrite(path)
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		r, err := s.read(name, withoutData)
+		return nil, r, err
+	}
+	if err != nil {
+		return nil, record{}, unopened(path, err)
+	}
+	r, err := readRecord(f, path, name, withoutData)
+	if err != nil {
+		return nil, r, errors.Join(err, f.Close())
+	}
+	return &f, r, nil
 }
 
 // writeTemp writes a file that is complete and on the disk, or none.
@@ -146,7 +183,7 @@ func (s *Store) syncDir(path string) error {
 // Touch implements [cloakroom.Store]. It is not synced.
 func (s *Store) Touch(ctx context.Context, id string, _ cloakroom.Record, expires time.Time) error {
 	name := fileName(id)
-	return failed("touch", s.locked(ctx, name, func() error { return s.touch(ctx, name, expires) }))
+	return failed("touch", s.underLock(ctx, name, func() error { return s.touch(ctx, name, expires) }))
 }
 
 func (s *Store) touch(ctx context.Context, name string, expires time.Time) error {
@@ -170,8 +207,8 @@ func (s *Store) touch(ctx context.Context, name string, expires time.Time) error
 // Delete implements [cloakroom.Store].
 func (s *Store) Delete(ctx context.Context, id string, r cloakroom.Record) error {
 	name := fileName(id)
-	err := s.locked(ctx, name, func() error {
-		current, err := s.live(ctx, name, withoutData)
+	err := s.underLock(ctx, name, func() error {
+		current, err := s.locked(ctx, name, withoutData)
 		if err != nil {
 			return err
 		}
@@ -190,8 +227,8 @@ func (s *Store) Delete(ctx context.Context, id string, r cloakroom.Record) error
 	return failed("delete", err)
 }
 
-// locked runs f under the lock of a record's shard.
-func (s *Store) locked(ctx context.Context, name string, f func() error) error {
+// underLock runs f under the lock of a record's shard.
+func (s *Store) underLock(ctx context.Context, name string, f func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

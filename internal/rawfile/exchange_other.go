@@ -1,5 +1,0 @@
-//go:build !linux
-
-package rawfile
-
-func exchange(_, _ string) bool { return false }
