@@ -4,8 +4,9 @@
 // The cost of an operation does not depend on how many sessions there are. A write is complete or did not
 // happen, also when the process is killed or, unless [Options.NoSync] is set, the power fails: the record
 // is written to a temporary file, synced, and renamed. Writers take the lock of the session's
-// shard, one of 256, for the comparison and the rename, and without sync for the writing of small records too. The folder must be on a local file system, or one
-// whose locks (flock, LockFileEx) and renames hold between all who use it; NFS needs version 4.
+// shard, one of 256, for the comparison and the rename, and without sync for the writing of small
+// records too. The folder must be on a local file system, or one whose locks (flock, LockFileEx) and
+// renames hold between all who use it; NFS needs version 4.
 //
 // Files are for their user alone: 0600, in folders of 0700, whatever the umask. A file that is
 // damaged, such as by a failing disk, reads as no session, is reported to the logger by its path

@@ -20,8 +20,11 @@ const spareName = tempPrefix + "spare"
 var zeros [maxPooled]byte
 
 // swap makes b the file of path, and keeps the file from before as the spare, if there is one: old is open then, and of
-// that size. It reports whether something was stored when it failed: only then it may have been.
+// that size, and swap closes it, or the next writer could not have the spare. If it fails, stored tells whether b may be stored.
 func (s *Store) swap(path, spare string, b []byte, old *rawfile.File, size int) (stored bool, err error) {
+	if old != nil {
+		defer old.Close() //nolint:errcheck // it holds nothing any more
+	}
 	f, ok := rawfile.Reuse(spare, int64(len(b)), maxPooled)
 	if !ok {
 		os.Remove(spare)

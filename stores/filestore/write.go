@@ -93,9 +93,11 @@ func (s *Store) write(ctx context.Context, id string, r cloakroom.Record, allowe
 		}
 	}()
 	old, before, err := s.openRecord(name, swaps) // expired ones too
-	if old != nil {
-		defer old.Close() //nolint:errcheck // nothing was written to it that matters
-	}
+	defer func() {
+		if old != nil {
+			_ = old.Close()
+		}
+	}()
 	if err := allowed(before.version, s.judge(ctx, name, before, err)); err != nil {
 		return "", err
 	}
@@ -104,7 +106,9 @@ func (s *Store) write(ctx context.Context, id string, r cloakroom.Record, allowe
 		return "", refused(err)
 	}
 	if swaps {
-		if stored, err := s.swap(path, folder+spareName, buf.b, old, before.size); err != nil {
+		stored, err := s.swap(path, folder+spareName, buf.b, old, before.size)
+		old = nil
+		if err != nil {
 			if !stored {
 				err = refused(err)
 			}
