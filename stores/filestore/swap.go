@@ -1,6 +1,8 @@
 package filestore
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 
 	"github.com/cloakroom-go/cloakroom/internal/rawfile"
@@ -27,8 +29,12 @@ func (s *Store) swap(path, spare string, b []byte, old *rawfile.File, size int) 
 	}
 	f, ok := rawfile.Reuse(spare, int64(len(b)), maxPooled)
 	if !ok {
-		os.Remove(spare)
-		if f, err = rawfile.Create(spare); err != nil {
+		f, err = rawfile.Create(spare)
+		if errors.Is(err, fs.ErrExist) { // somebody has it open, or it is none of ours
+			os.Remove(spare)
+			f, err = rawfile.Create(spare)
+		}
+		if err != nil {
 			return false, err
 		}
 	}
