@@ -4,12 +4,13 @@ package filelock
 
 import (
 	"errors"
-	"os"
+
+	"github.com/cloakroom-go/cloakroom/internal/rawfile"
 )
 
-func tryLock(*os.File) (bool, error) { return false, errors.ErrUnsupported }
+func tryLock(rawfile.File) (bool, error) { return false, errors.ErrUnsupported }
 
-func waitLock(*os.File) error { return errors.ErrUnsupported }
+func waitLock(rawfile.File) error { return errors.ErrUnsupported }
 
 // SyncFolder does nothing: how this system syncs a folder is not known.
 func SyncFolder(string) error { return nil }

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"os"
 	"syscall"
+
+	"github.com/cloakroom-go/cloakroom/internal/rawfile"
 )
 
-func tryLock(f *os.File) (bool, error) {
+func tryLock(f rawfile.File) (bool, error) {
 	err := flock(f, syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return false, nil
@@ -16,9 +18,9 @@ func tryLock(f *os.File) (bool, error) {
 	return err == nil, err
 }
 
-func waitLock(f *os.File) error { return flock(f, syscall.LOCK_EX) }
+func waitLock(f rawfile.File) error { return flock(f, syscall.LOCK_EX) }
 
-func flock(f *os.File, how int) error {
+func flock(f rawfile.File, how int) error {
 	for {
 		err := syscall.Flock(int(f.Fd()), how)
 		if err != syscall.EINTR {

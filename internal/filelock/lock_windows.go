@@ -1,9 +1,10 @@
 package filelock
 
 import (
-	"os"
 	"syscall"
 	"unsafe"
+
+	"github.com/cloakroom-go/cloakroom/internal/rawfile"
 )
 
 var lockFileEx = syscall.NewLazyDLL("kernel32.dll").NewProc("LockFileEx")
@@ -14,7 +15,7 @@ const (
 	lockViolation   = syscall.Errno(33)
 )
 
-func tryLock(f *os.File) (bool, error) {
+func tryLock(f rawfile.File) (bool, error) {
 	err := lockFile(f, exclusive|failImmediately)
 	if err == lockViolation {
 		return false, nil
@@ -22,9 +23,9 @@ func tryLock(f *os.File) (bool, error) {
 	return err == nil, err
 }
 
-func waitLock(f *os.File) error { return lockFile(f, exclusive) }
+func waitLock(f rawfile.File) error { return lockFile(f, exclusive) }
 
-func lockFile(f *os.File, flags uintptr) error {
+func lockFile(f rawfile.File, flags uintptr) error {
 	var overlapped syscall.Overlapped
 	ok, _, err := lockFileEx.Call(f.Fd(), flags, 0, 1, 0, uintptr(unsafe.Pointer(&overlapped)))
 	if ok != 0 {

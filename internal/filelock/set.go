@@ -3,9 +3,11 @@ package filelock
 
 import (
 	"context"
-	"fmt"
+	"errors"
+	"io/fs"
 	"os"
-	"path/filepath"
+
+	"github.com/cloakroom-go/cloakroom/internal/rawfile"
 )
 
 // Count is how many locks a [Set] has.
@@ -38,19 +40,20 @@ func (s *Set) Lock(ctx context.Context, i byte) (unlock func(), err error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	f, err := open(filepath.Join(s.dir, fmt.Sprintf("%02x", i)))
+	path := s.path(i)
+	f, err := open(path)
 	if err != nil {
 		<-gate
 		return nil, err
 	}
 	release := func() {
-		f.Close() // which unlocks it
+		_ = f.Close() // which unlocks it
 		<-gate
 	}
 	got, err := tryLock(f)
 	if err != nil {
 		release()
-		return nil, &os.PathError{Op: "lock", Path: f.Name(), Err: err}
+		return nil, &os.PathError{Op: "lock", Path: path, Err: err}
 	}
 	if got {
 		return release, nil
@@ -63,7 +66,7 @@ func (s *Set) Lock(ctx context.Context, i byte) (unlock func(), err error) {
 	case err := <-done:
 		if err != nil {
 			release()
-			return nil, &os.PathError{Op: "lock", Path: f.Name(), Err: err}
+			return nil, &os.PathError{Op: "lock", Path: path, Err: err}
 		}
 		return release, nil
 	case <-ctx.Done():
@@ -75,18 +78,20 @@ func (s *Set) Lock(ctx context.Context, i byte) (unlock func(), err error) {
 	}
 }
 
-func open(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err == nil || !os.IsNotExist(err) {
-		return f, err
+func (s *Set) path(i byte) string {
+	const digits = "0123456789abcdef"
+	return s.dir + string([]byte{os.PathSeparator, digits[i>>4], digits[i&15]})
+}
+
+// open opens a lock file to write, without which some file systems give no lock.
+func open(path string) (f rawfile.File, err error) {
+	for range 10 {
+		if f, err = rawfile.OpenToWrite(path); !errors.Is(err, fs.ErrNotExist) {
+			return f, err
+		}
+		if f, err = rawfile.Create(path); !errors.Is(err, fs.ErrExist) { // another was faster
+			return f, err
+		}
 	}
-	f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := f.Chmod(0o600); err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
+	return f, err
 }

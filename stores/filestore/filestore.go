@@ -4,8 +4,9 @@
 // The cost of an operation does not depend on how many sessions there are. A write is complete or did not
 // happen, also when the process is killed or, unless [Options.NoSync] is set, the power fails: the record
 // is written to a temporary file, synced, and renamed. Writers take the lock of the session's
-// shard, one of 256, for the comparison and the rename only. The folder must be on a local file system, or one
-// whose locks (flock, LockFileEx) and renames hold between all who use it; NFS needs version 4.
+// shard, one of 256, for the comparison and the rename, and without sync for the writing of small
+// records too. The folder must be on a local file system, or one whose locks (flock, LockFileEx) and
+// renames hold between all who use it; NFS needs version 4.
 //
 // Files are for their user alone: 0600, in folders of 0700, whatever the umask. A file that is
 // damaged, such as by a failing disk, reads as no session, is reported to the logger by its path
@@ -18,7 +19,8 @@
 //
 // The folder holds sessions/XX/ID for the records, owners/XX/OWNER/ID for the owner index, and locks/XX,
 // where XX are the first digits of the name. Ids and owners other than 64 lower-case hexadecimal digits
-// are named by x and their SHA-256. The lock files must never be removed while the store is in use.
+// are named by x and their SHA-256. Without sync, a shard's folder keeps one file of zeros, .tmp-spare, to write
+// over. The lock files must never be removed while the store is in use.
 package filestore
 
 import (
@@ -50,8 +52,8 @@ type Options struct {
 	Logger *slog.Logger
 
 	// NoSync leaves it to the operating system when records reach the disk. Writes are then many times
-	// faster, and a power failure may lose the latest ones, deletions among them. A process that is killed
-	// loses nothing either way.
+	// faster, and a power failure may lose those of the last half minute or so, deletions among them, and may end the
+	// sessions that were written then. A process that is killed loses nothing either way.
 	NoSync bool
 
 	// Now is the clock that expiries are compared with. The default is time.Now.
@@ -64,13 +66,15 @@ const (
 	tempAge     = 15 * time.Minute // a temporary file that is older was left behind by a crash
 	defaultPage = 100
 	maxPage     = 10_000
+	separator   = string(filepath.Separator)
 )
 
 // Store is a [cloakroom.Store] in files. Make one with [New] or [NewWith]. It is safe for concurrent use and
 // holds no open files between calls, so there is nothing to close.
 type Store struct {
-	dir  string
-	opts Options
+	dir      string
+	sessions string // dir/sessions/
+	opts     Options
 
 	locks *filelock.Set // one a shard
 
@@ -102,7 +106,10 @@ func NewWith(dir string, opts Options) (*Store, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	s := &Store{dir: abs, opts: opts, locks: filelock.NewSet(filepath.Join(abs, "locks")), reported: map[string]bool{}}
+	s := &Store{
+		dir: abs, sessions: filepath.Join(abs, "sessions") + separator, opts: opts,
+		locks: filelock.NewSet(filepath.Join(abs, "locks")), reported: map[string]bool{},
+	}
 	if err := s.makeFolders(); err != nil {
 		return nil, fmt.Errorf("filestore: open: %w", err)
 	}
@@ -163,7 +170,15 @@ func fileName(id string) string {
 }
 
 func isHex(id string) bool {
-	return len(id) == 64 && strings.Trim(id, "0123456789abcdef") == ""
+	if len(id) != 64 {
+		return false
+	}
+	for i := range len(id) {
+		if c := id[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
 }
 
 // isName reports whether fileName may have returned name.
@@ -171,9 +186,9 @@ func isName(name string) bool { return isHex(strings.TrimPrefix(name, "x")) }
 
 func shardOf(name string) string { return strings.TrimPrefix(name, "x")[:2] }
 
-func (s *Store) folder(shard string) string { return filepath.Join(s.dir, "sessions", shard) }
+func (s *Store) folder(shard string) string { return s.sessions + shard }
 
-func (s *Store) path(name string) string { return filepath.Join(s.folder(shardOf(name)), name) }
+func (s *Store) path(name string) string { return s.sessions + shardOf(name) + separator + name }
 
 // failed says which operation failed. Its paths and errors hold ids, never data.
 func failed(op string, err error) error {
@@ -219,12 +234,13 @@ func (s *Store) repaired(path string) {
 const noTime = math.MinInt64
 
 func nanos(t time.Time) int64 {
-	switch {
+	const most = math.MaxInt64/1_000_000_000 - 1
+	switch seconds := t.Unix(); {
 	case t.IsZero():
 		return noTime
-	case t.Year() < 1678:
+	case seconds < -most:
 		return noTime + 1
-	case t.Year() > 2261:
+	case seconds > most:
 		return math.MaxInt64
 	}
 	return t.UnixNano()

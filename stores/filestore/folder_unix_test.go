@@ -72,10 +72,12 @@ func mount(t *testing.T, size string) string {
 	return dir
 }
 
-func TestFullDisk(t *testing.T) {
+func TestFullDisk(t *testing.T) { eachSync(t, testFullDisk) }
+
+func testFullDisk(t *testing.T, opts filestore.Options) {
 	ctx := t.Context()
 	dir := mount(t, "4m")
-	s := open(t, dir, filestore.Options{})
+	s := open(t, dir, opts)
 	records := map[string]cloakroom.Record{}
 	var full error
 	for i := 0; full == nil && i < 1000; i++ {
@@ -94,8 +96,10 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("the error names no operation or no path: %s", text)
 	}
 	for id, r := range records {
-		if _, err := s.Replace(ctx, id, r, lasting(strings.Repeat("y", 200_000))); !errors.Is(err, cloakroom.ErrFull) {
-			t.Fatalf("Replace: %v, want ErrFull", err)
+		for _, size := range []int{60_000, 200_000} {
+			if _, err := s.Replace(ctx, id, r, lasting(strings.Repeat("y", size))); !errors.Is(err, cloakroom.ErrFull) {
+				t.Fatalf("Replace by %d bytes: %v, want ErrFull", size, err)
+			}
 		}
 		if got, err := s.Load(ctx, id); err != nil || got.Version != r.Version || len(got.Data) != len(r.Data) {
 			t.Fatalf("after a refused Replace: %v", err)

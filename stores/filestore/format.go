@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"math"
+	"slices"
 
 	"github.com/cloakroom-go/cloakroom"
 )
@@ -49,6 +50,7 @@ type record struct {
 	expires  int64
 	sequence uint32 // of the expiry slot in force
 	slot     int    // which of the two that is
+	size     int    // of the file
 }
 
 func (r *record) record() cloakroom.Record {
@@ -61,15 +63,16 @@ func (r *record) record() cloakroom.Record {
 	}
 }
 
-// encode returns the file of r in its first expiry slot.
-func encode(r *record) ([]byte, error) {
+// encode appends the file of r, in its first expiry slot, to b, which is empty.
+func encode(b []byte, r *record) ([]byte, error) {
 	if len(r.id) > math.MaxUint16 || len(r.owner) > math.MaxUint16 || len(r.data) > MaxRecord {
 		return nil, cloakroom.ErrTooLarge
 	}
-	b := make([]byte, headerSize, headerSize+len(r.id)+len(r.owner)+len(r.data))
+	b = slices.Grow(b, headerSize+len(r.id)+len(r.owner)+len(r.data))[:headerSize]
+	clear(b)
 	copy(b, magic)
-	copy(b[slotAt:], encodeSlot(r.version, r.expires, 1))
 	copy(b[versionAt:], r.version)
+	putSlot(b[slotAt:], b[versionAt:deadlineAt], r.expires, 1)
 	binary.BigEndian.PutUint64(b[deadlineAt:], uint64(r.deadline))
 	binary.BigEndian.PutUint16(b[lengthsAt:], uint16(len(r.id)))
 	binary.BigEndian.PutUint16(b[lengthsAt+2:], uint16(len(r.owner)))
@@ -88,14 +91,18 @@ func checksum(b []byte) uint32 {
 // encodeSlot returns an expiry slot of the file of that version.
 func encodeSlot(version string, expires int64, sequence uint32) []byte {
 	b := make([]byte, slotSize)
-	binary.BigEndian.PutUint64(b, uint64(expires))
-	binary.BigEndian.PutUint32(b[8:], sequence)
-	binary.BigEndian.PutUint32(b[12:], slotSum(b, version))
+	putSlot(b, []byte(version), expires, sequence)
 	return b
 }
 
-func slotSum(b []byte, version string) uint32 {
-	return crc32.Update(crc32.Checksum(b[:12], castagnoli), castagnoli, []byte(version))
+func putSlot(b, version []byte, expires int64, sequence uint32) {
+	binary.BigEndian.PutUint64(b, uint64(expires))
+	binary.BigEndian.PutUint32(b[8:], sequence)
+	binary.BigEndian.PutUint32(b[12:], slotSum(b, version))
+}
+
+func slotSum(b, version []byte) uint32 {
+	return crc32.Update(crc32.Checksum(b[:12], castagnoli), castagnoli, version)
 }
 
 var (
@@ -107,40 +114,57 @@ var (
 	errOtherID  = errors.New("it holds the record of another id")
 )
 
-// decode reads a file. The data is a part of b.
-func decode(b []byte) (*record, error) {
+// stated returns how long the file is that begins with b, by its header, and false if that says nothing.
+func stated(b []byte) (int, bool) {
+	if len(b) < headerSize || string(b[:slotAt]) != magic {
+		return 0, false
+	}
+	n := headerSize + uint64(binary.BigEndian.Uint16(b[lengthsAt:])) + uint64(binary.BigEndian.Uint16(b[lengthsAt+2:])) +
+		uint64(binary.BigEndian.Uint32(b[lengthsAt+4:]))
+	return int(min(n, maxFile+1)), true
+}
+
+// decode reads the file of the record of that name. The data is a part of b, and nothing else is.
+func decode(b []byte, name string) (record, error) {
 	if len(b) < headerSize {
-		return nil, errTooShort
+		return record{}, errTooShort
 	}
-	if string(b[:slotAt]) != magic {
-		return nil, errForeign
+	n, ok := stated(b)
+	if !ok {
+		return record{}, errForeign
 	}
-	ids := int(binary.BigEndian.Uint16(b[lengthsAt:]))
-	owners := int(binary.BigEndian.Uint16(b[lengthsAt+2:]))
-	if uint64(len(b)) != headerSize+uint64(ids)+uint64(owners)+uint64(binary.BigEndian.Uint32(b[lengthsAt+4:])) {
-		return nil, errLength
+	if len(b) != n {
+		return record{}, errLength
 	}
 	if binary.BigEndian.Uint32(b[sumAt:]) != checksum(b) {
-		return nil, errChecksum
+		return record{}, errChecksum
 	}
-	r := &record{
-		id:       string(b[headerSize : headerSize+ids]),
-		owner:    string(b[headerSize+ids : headerSize+ids+owners]),
-		version:  string(b[versionAt : versionAt+versionSize]),
-		data:     b[headerSize+ids+owners:],
+	ownerAt := headerSize + int(binary.BigEndian.Uint16(b[lengthsAt:]))
+	dataAt := ownerAt + int(binary.BigEndian.Uint16(b[lengthsAt+2:]))
+	r := record{
+		id:       name,
+		data:     b[dataAt:],
 		deadline: int64(binary.BigEndian.Uint64(b[deadlineAt:])),
 		slot:     -1,
+		size:     n,
 	}
+	if id := b[headerSize:ownerAt]; string(id) != name {
+		r.id = string(id)
+	}
+	// Both in one allocation.
+	var scratch [versionSize + 64]byte
+	both := string(append(append(scratch[:0], b[versionAt:deadlineAt]...), b[ownerAt:dataAt]...))
+	r.version, r.owner = both[:versionSize], both[versionSize:]
 	for i := range 2 {
 		slot := b[slotAt+i*slotSize:][:slotSize]
 		sequence := binary.BigEndian.Uint32(slot[8:])
-		if sequence > r.sequence && binary.BigEndian.Uint32(slot[12:]) == slotSum(slot, r.version) {
+		if sequence > r.sequence && binary.BigEndian.Uint32(slot[12:]) == slotSum(slot, b[versionAt:deadlineAt]) {
 			r.slot, r.sequence = i, sequence
 			r.expires = int64(binary.BigEndian.Uint64(slot))
 		}
 	}
 	if r.slot < 0 {
-		return nil, errExpiry
+		return record{}, errExpiry
 	}
 	return r, nil
 }

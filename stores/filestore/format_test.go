@@ -25,11 +25,11 @@ func TestFormat(t *testing.T) {
 	} {
 		want := sample()
 		change(want)
-		b, err := encode(want)
+		b, err := encode(nil, want)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := decode(b)
+		got, err := decode(b, want.id)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -40,14 +40,14 @@ func TestFormat(t *testing.T) {
 	}
 	r := sample()
 	r.data = make([]byte, MaxRecord+1)
-	if _, err := encode(r); err != cloakroom.ErrTooLarge {
+	if _, err := encode(nil, r); err != cloakroom.ErrTooLarge {
 		t.Errorf("data above the limit: %v", err)
 	}
 }
 
 // Whatever the bytes are, decode neither panics nor accepts what encode would not have written.
 func FuzzDecode(f *testing.F) {
-	b, _ := encode(sample())
+	b, _ := encode(nil, sample())
 	f.Add(b)
 	touched := bytes.Clone(b)
 	copy(touched[slotAt+slotSize:], encodeSlot(sample().version, 7, 2))
@@ -74,11 +74,11 @@ func FuzzDecode(f *testing.F) {
 }
 
 func check(t *testing.T, b []byte) {
-	r, err := decode(b)
+	r, err := decode(b, "")
 	if err != nil {
 		return
 	}
-	again, err := encode(r)
+	again, err := encode(nil, &r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/internal/rawfile"
 )
 
 // The owner index is a folder for each owner with a file for each of its sessions, named like the session's
@@ -21,15 +22,19 @@ func (s *Store) ownerFolder(owner string) string {
 	return filepath.Join(s.dir, "owners", shardOf(name), name)
 }
 
-// index announces the session in the index of its owner, if it has one, and makes that durable.
-func (s *Store) index(owner, name, id string) error {
+// index announces the session in the index of its owner, if it has one, and makes that durable. listed is whose the session
+// was so far, and probably has an entry.
+func (s *Store) index(owner, name, id, listed string) error {
 	if owner == "" {
 		return nil
 	}
 	folder := s.ownerFolder(owner)
 	path := filepath.Join(folder, name)
+	if listed == owner && !s.stale(path) {
+		return nil
+	}
 	for attempt := 0; ; attempt++ {
-		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		f, err := rawfile.Create(path)
 		switch {
 		case err == nil:
 			return s.announce(f, folder, name, id)
@@ -62,21 +67,19 @@ func (s *Store) stale(path string) bool {
 	return err != nil || s.opts.Now().Sub(info.ModTime()) > cloakroom.IndexGrace/60
 }
 
-func (s *Store) announce(f *os.File, folder, name, id string) error {
-	err := f.Chmod(0o600)
-	if err == nil && name != id {
-		_, err = f.WriteString(id)
+func (s *Store) announce(f rawfile.File, folder, name, id string) error {
+	var err error
+	if name != id {
+		err = f.Write([]byte(id))
 	}
-	if err == nil && !s.opts.NoSync {
-		err = f.Sync()
-	}
+	err = errors.Join(err, s.finish(f))
+	path := filepath.Join(folder, name)
 	now := s.opts.Now()
-	err = errors.Join(err, f.Close())
 	if err == nil {
-		err = os.Chtimes(f.Name(), now, now)
+		err = os.Chtimes(path, now, now)
 	}
 	if err != nil {
-		os.Remove(f.Name())
+		os.Remove(path)
 		return err
 	}
 	return s.syncDir(folder)
@@ -134,7 +137,7 @@ func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]c
 // ownedEntry returns what an index entry stands for: a record, an id without one while that may be about
 // to be written, or nothing.
 func (s *Store) ownedEntry(ctx context.Context, owner, folder, name string) (cloakroom.Entry, error) {
-	r, err := s.live(ctx, name)
+	r, err := s.live(ctx, name, withData)
 	if err == nil && r.owner == owner {
 		return cloakroom.Entry{ID: r.id, Record: r.record()}, nil
 	}
@@ -173,12 +176,11 @@ func (s *Store) purge(ctx context.Context, owner, folder, name string) {
 		return
 	}
 	defer unlock()
-	r, err := s.read(name)
+	r, err := s.read(name, withoutData)
 	if err == nil && (owner == "" || r.owner == owner) && r.expires > s.now() {
 		return
 	}
-	var d damaged
-	if err != nil && !errors.Is(err, cloakroom.ErrNotFound) && !errors.As(err, &d) {
+	if err != nil && !errors.Is(err, cloakroom.ErrNotFound) && !isDamaged(err) {
 		return
 	}
 	path := filepath.Join(folder, name)

@@ -89,7 +89,7 @@ func (s *Store) All(ctx context.Context, cursor string, limit int) ([]cloakroom.
 		if !isName(name) {
 			return nil
 		}
-		r, err := s.live(ctx, name)
+		r, err := s.live(ctx, name, withData)
 		if err == nil {
 			page = append(page, cloakroom.Entry{ID: r.id, Record: r.record()})
 		}
@@ -143,10 +143,7 @@ func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, strin
 
 func (s *Store) sweepFile(ctx context.Context, folder, name string) (removed bool, err error) {
 	if strings.HasPrefix(name, tempPrefix) {
-		if path := filepath.Join(folder, name); s.tooOld(path, tempAge) {
-			os.Remove(path)
-		}
-		return false, nil
+		return false, s.sweepTemp(ctx, folder, name)
 	}
 	if !isName(name) || shardOf(name) != filepath.Base(folder) || !s.sweepable(name) {
 		return false, nil
@@ -156,10 +153,10 @@ func (s *Store) sweepFile(ctx context.Context, folder, name string) (removed boo
 		return false, err
 	}
 	defer unlock()
-	if _, err := s.live(ctx, name); !errors.Is(err, cloakroom.ErrNotFound) { // this reports a damaged one
+	if _, err := s.locked(ctx, name, withoutData); !errors.Is(err, cloakroom.ErrNotFound) { // this reports a damaged one
 		return false, err
 	}
-	before, _ := s.read(name)
+	before, _ := s.read(name, withoutData)
 	err = os.Remove(s.path(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -168,17 +165,31 @@ func (s *Store) sweepFile(ctx context.Context, folder, name string) (removed boo
 		return false, err
 	}
 	s.repaired(s.path(name))
-	if before != nil {
-		s.unindex(before.owner, name)
-	}
+	s.unindex(before.owner, name)
 	return true, nil
+}
+
+// sweepTemp removes a temporary file, or what is kept to be written over, unless it is young.
+func (s *Store) sweepTemp(ctx context.Context, folder, name string) error {
+	path := filepath.Join(folder, name)
+	if !s.tooOld(path, tempAge) {
+		return nil
+	}
+	unlock, err := s.lock(ctx, filepath.Base(folder))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if s.tooOld(path, tempAge) { // and not written over since
+		os.Remove(path)
+	}
+	return nil
 }
 
 // sweepable reports whether a file looks expired or damaged, before its lock is taken.
 func (s *Store) sweepable(name string) bool {
-	r, err := s.read(name)
-	var d damaged
-	return err == nil && r.expires <= s.now() || errors.As(err, &d)
+	r, err := s.read(name, withoutData)
+	return err == nil && r.expires <= s.now() || isDamaged(err)
 }
 
 // sweepOwners purges entries without a record, and counts entries and owners against limit. Its cursor is

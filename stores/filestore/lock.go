@@ -2,14 +2,14 @@ package filestore
 
 import (
 	"context"
-	"encoding/hex"
+	"strconv"
 )
 
 // lock takes the lock of a shard and returns how to give it back.
 func (s *Store) lock(ctx context.Context, shard string) (unlock func(), err error) {
-	n, err := hex.DecodeString(shard)
+	n, err := strconv.ParseUint(shard, 16, 8)
 	if err != nil {
 		return nil, err
 	}
-	return s.locks.Lock(ctx, n[0])
+	return s.locks.Lock(ctx, byte(n))
 }

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 const (
 	childEnv = "FILESTORE_TEST_CHILD"
 	dirEnv   = "FILESTORE_TEST_DIR"
+	syncEnv  = "FILESTORE_TEST_SYNC"
 )
 
 // TestMain runs as the child process that a test started, when it is one.
@@ -30,9 +32,9 @@ func TestMain(m *testing.M) {
 	case "":
 		os.Exit(m.Run())
 	case "writes":
-		err = childWrites(os.Getenv(dirEnv))
+		err = childWrites()
 	case "counts":
-		err = childCounts(os.Getenv(dirEnv))
+		err = childCounts()
 	default:
 		err = fmt.Errorf("unknown mode %q", mode)
 	}
@@ -42,13 +44,28 @@ func TestMain(m *testing.M) {
 	}
 }
 
-func child(t *testing.T, mode, dir string) *exec.Cmd {
+// eachSync runs a test of processes with and without sync.
+func eachSync(t *testing.T, test func(t *testing.T, opts filestore.Options)) {
+	for _, noSync := range []bool{false, true} {
+		t.Run(fmt.Sprintf("NoSync=%v", noSync), func(t *testing.T) { test(t, filestore.Options{NoSync: noSync}) })
+	}
+}
+
+// childStore is what a child process works on.
+func childStore() (*filestore.Store, error) {
+	return filestore.NewWith(os.Getenv(dirEnv), filestore.Options{NoSync: os.Getenv(syncEnv) == "off"})
+}
+
+func child(t *testing.T, mode, dir string, opts filestore.Options) *exec.Cmd {
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), exe)
 	cmd.Env = append(os.Environ(), childEnv+"="+mode, dirEnv+"="+dir)
+	if opts.NoSync {
+		cmd.Env = append(cmd.Env, syncEnv+"=off")
+	}
 	cmd.Stderr = os.Stderr
 	return cmd
 }
@@ -62,9 +79,9 @@ func lasting(data string) cloakroom.Record {
 func body(n int) string { return strconv.Itoa(n) + " " + strings.Repeat("x", n*7%5000) }
 
 // childWrites writes until it is killed, in 50 sessions, and prints each write that was acknowledged.
-func childWrites(dir string) error {
+func childWrites() error {
 	ctx := context.Background()
-	s, err := filestore.New(dir)
+	s, err := childStore()
 	if err != nil {
 		return err
 	}
@@ -86,10 +103,12 @@ func childWrites(dir string) error {
 }
 
 // Every acknowledged write is there after kill -9, the one under way is there or not, and no file is damaged.
-func TestKill(t *testing.T) {
+func TestKill(t *testing.T) { eachSync(t, testKill) }
+
+func testKill(t *testing.T, opts filestore.Options) {
 	for round := range 4 {
 		dir := t.TempDir()
-		cmd := child(t, "writes", dir)
+		cmd := child(t, "writes", dir, opts)
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -111,7 +130,8 @@ func TestKill(t *testing.T) {
 			t.Fatalf("the child ended after write %d", last)
 		}
 		var log bytes.Buffer
-		s := open(t, dir, filestore.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		s := open(t, dir, opts)
 		for i := range 50 {
 			want := last - (last-i)%50 // the latest write of this session that was acknowledged
 			r, err := s.Load(t.Context(), hexID(i))
@@ -138,8 +158,8 @@ const (
 	countingEach       = 25
 )
 
-func childCounts(dir string) error {
-	s, err := filestore.New(dir)
+func childCounts() error {
+	s, err := childStore()
 	if err != nil {
 		return err
 	}
@@ -178,21 +198,29 @@ func count(ctx context.Context, s *filestore.Store) error {
 	return nil
 }
 
-// Processes that increment one value lose nothing, and commit each number once.
-func TestProcessesContend(t *testing.T) {
+// Processes that increment one value lose nothing, and commit each number once. Who reads meanwhile finds the value each time, and
+// never an earlier one than before.
+func TestProcessesContend(t *testing.T) { eachSync(t, testProcessesContend) }
+
+func testProcessesContend(t *testing.T, opts filestore.Options) {
 	dir := t.TempDir()
-	s := open(t, dir, filestore.Options{})
+	s := open(t, dir, opts)
 	if _, err := s.Create(t.Context(), hexID(0), lasting("0")); err != nil {
 		t.Fatal(err)
 	}
 	outs := make([]bytes.Buffer, countingChildren)
 	cmds := make([]*exec.Cmd, countingChildren)
 	for i := range cmds {
-		cmds[i] = child(t, "counts", dir)
+		cmds[i] = child(t, "counts", dir, opts)
 		cmds[i].Stdout = &outs[i]
 		if err := cmds[i].Start(); err != nil {
 			t.Fatal(err)
 		}
+	}
+	ended := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 2 {
+		readers.Go(func() { readUpwards(t, s, ended) })
 	}
 	committed := map[string]bool{}
 	for i, cmd := range cmds {
@@ -206,10 +234,33 @@ func TestProcessesContend(t *testing.T) {
 			committed[n] = true
 		}
 	}
+	close(ended)
+	readers.Wait()
 	r, err := s.Load(t.Context(), hexID(0))
 	want := countingChildren * countingGoroutines * countingEach
 	if err != nil || string(r.Data) != strconv.Itoa(want) || len(committed) != want {
 		t.Errorf("%d acknowledged, stored %s, want %d; %v", len(committed), r.Data, want, err)
+	}
+}
+
+func readUpwards(t *testing.T, s *filestore.Store, ended <-chan struct{}) {
+	for last := 0; ; {
+		select {
+		case <-ended:
+			return
+		default:
+		}
+		r, err := s.Load(t.Context(), hexID(0))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		n, err := strconv.Atoi(string(r.Data))
+		if err != nil || n < last {
+			t.Errorf("read %d after %d: %v", n, last, err)
+			return
+		}
+		last = n
 	}
 }
 
