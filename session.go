@@ -159,7 +159,7 @@ func (s *Session) ownState() *state {
 // dropState lets go of the state of a session that is finished. Methods of Session look at it under s.mu only; what
 // leaves them is copies, which share its fields when something was changed. s.mu is held.
 func (s *Session) dropState() {
-	if s.state == &noState || s.cookie != cookieKeep { // Cookie may be asked for yet
+	if s.state == &noState || s.cookie != cookieKeep && s.x == nil { // Cookie may be asked for yet
 		return
 	}
 	st := s.state

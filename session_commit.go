@@ -312,10 +312,13 @@ func (s *Session) toEnd() (id string, known *state, err error) {
 
 // Cookie returns the cookie that the browser must be sent since the session was opened, or nil. It
 // holds the ticket: do not log it. The middleware sends it by itself, except in a response that the
-// handler writes to a hijacked connection.
+// handler writes to a hijacked connection. Once the handler within the middleware has returned, Cookie is nil.
 func (s *Session) Cookie() *http.Cookie {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.finished && s.x != nil {
+		return nil
+	}
 	s.cookieTaken = true
 	return s.cookieLocked()
 }
