@@ -22,7 +22,7 @@ func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 	if err != nil {
 		return cloakroom.Record{}, s.failed(ctx, "load", err)
 	}
-	r, err := s.load(ctx, q, id)
+	r, err := s.loads.load(ctx, q, id)
 	return r, s.failed(ctx, "load", err)
 }
 

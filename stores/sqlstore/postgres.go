@@ -19,6 +19,7 @@ func (postgres) quote(name string) string { return quoted(name, `"`) }
 func (postgres) placeholder(n int) string { return "$" + strconv.Itoa(n) }
 func (postgres) numbered() bool           { return true }
 func (postgres) textIn(p string) string   { return "CAST(" + p + " AS VARCHAR)" }
+func (postgres) arrays() bool             { return true }
 func (postgres) upsert() bool             { return true }
 func (postgres) duplicate(error) bool     { return false }
 func (postgres) skipLocked() string       { return " FOR UPDATE SKIP LOCKED" }

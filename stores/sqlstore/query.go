@@ -12,7 +12,8 @@ import (
 type args struct {
 	after   any // a key
 	expires time.Time
-	id      string // with its prefix
+	id      string   // with its prefix
+	ids     []string // likewise
 	limit   int
 	new     []byte
 	now     time.Time
@@ -29,6 +30,8 @@ func (a *args) value(name string) any {
 		return stamp(a.expires)
 	case "id":
 		return a.id
+	case "ids":
+		return arrayOf(a.ids)
 	case "limit":
 		return int64(a.limit)
 	case "new":
@@ -73,7 +76,7 @@ func (st *statement) values(a *args) []any {
 type queries struct {
 	shape shape
 
-	load, insert, take, taken, replace, touch, remove, removeOld, owned, all, sweep, sweepNull *statement
+	load, loadMany, insert, take, taken, replace, touch, remove, removeOld, owned, all, sweep, sweepNull *statement
 }
 
 const live = "expiry > {now}"
@@ -123,6 +126,9 @@ func newQueries(s *Store, shape shape) *queries {
 		q.insert = c.compile(insert)
 		q.take = c.compile("UPDATE {table} SET session_id = {id}, data = {new}, expiry = {expires}{owner set} WHERE session_id = {id} AND {expired}")
 		q.taken = c.compile("SELECT session_id FROM {table} WHERE session_id = {id} AND {live}")
+	}
+	if s.d.arrays() {
+		q.loadMany = c.compile("SELECT session_id, data, {expiry} FROM {table} WHERE session_id = ANY(CAST({ids} AS VARCHAR[])) AND {live}")
 	}
 	if shape.owner {
 		q.owned = c.compile("SELECT {entry} FROM {table} WHERE owner = {owner} AND {key} > {after} ORDER BY {key} LIMIT {limit}")

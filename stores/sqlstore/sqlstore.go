@@ -120,6 +120,7 @@ type Store struct {
 	place string // the table, for messages
 
 	gate    chan struct{} // one writer at a time, where the database has no more; else nil
+	loads   loads
 	known   atomic.Pointer[queries]
 	looked  atomic.Int64 // when the table was looked at last, in nanoseconds since started
 	started time.Time
@@ -163,6 +164,7 @@ func New(db *sql.DB, opts Options) (*Store, error) {
 	if d.oneWriter() {
 		s.gate = make(chan struct{}, 1)
 	}
+	s.loads.store = s
 	s.sweeper.start(s)
 	return s, nil
 }
