@@ -14,11 +14,13 @@ type args struct {
 	expires time.Time
 	id      string   // with its prefix
 	ids     []string // likewise
-	limit   int
-	new     []byte
-	now     time.Time
-	old     []byte
-	owner   string
+
+	replacements *replacements
+	limit        int
+	new          []byte
+	now          time.Time
+	old          []byte
+	owner        string
 }
 
 // value returns a parameter as all drivers take it. Times are text, since drivers differ about the zone.
@@ -31,7 +33,7 @@ func (a *args) value(name string) any {
 	case "id":
 		return a.id
 	case "ids":
-		return arrayOf(a.ids)
+		return texts(a.ids)
 	case "limit":
 		return int64(a.limit)
 	case "new":
@@ -46,7 +48,7 @@ func (a *args) value(name string) any {
 		}
 		return a.owner
 	}
-	panic("sqlstore: no parameter " + name)
+	return a.replacements.value(name)
 }
 
 // filled returns data that drivers do not take for NULL.
@@ -76,7 +78,7 @@ func (st *statement) values(a *args) []any {
 type queries struct {
 	shape shape
 
-	load, loadMany, insert, take, taken, replace, touch, remove, removeOld, owned, all, sweep, sweepNull *statement
+	load, loadMany, insert, take, taken, replace, replaceMany, touch, remove, removeOld, owned, all, sweep, sweepNull *statement
 }
 
 const live = "expiry > {now}"
@@ -93,10 +95,10 @@ func newQueries(s *Store, shape shape) *queries {
 		"expiry": s.d.timeOut(&s.opts, "expiry"),
 		"lock":   s.d.skipLocked(),
 	}, timeIn: func(p string) string { return s.d.timeIn(&s.opts, p) }}
-	owner := map[string]string{"column": "", "value": "", "set": "", "touch": "", "excluded": ""}
+	owner := map[string]string{"column": "", "value": "", "set": "", "touch": "", "excluded": "", "old": ""}
 	if shape.owner {
 		owner = map[string]string{
-			"column": ", owner", "value": ", {owner}", "set": ", owner = {owner}", "excluded": ", owner = excluded.owner",
+			"column": ", owner", "value": ", {owner}", "set": ", owner = {owner}", "excluded": ", owner = excluded.owner", "old": ", owner = old.owner",
 			// A record from before the column came is listed once it is touched.
 			"touch": ", owner = COALESCE(owner, {owner})",
 		}
@@ -129,6 +131,7 @@ func newQueries(s *Store, shape shape) *queries {
 	}
 	if s.d.arrays() {
 		q.loadMany = c.compile("SELECT session_id, data, {expiry} FROM {table} WHERE session_id = ANY(CAST({ids} AS VARCHAR[])) AND {live}")
+		q.replaceMany = c.compile(replaceManyText(s))
 	}
 	if shape.owner {
 		q.owned = c.compile("SELECT {entry} FROM {table} WHERE owner = {owner} AND {key} > {after} ORDER BY {key} LIMIT {limit}")

@@ -119,11 +119,11 @@ type Store struct {
 	d     dialect
 	place string // the table, for messages
 
-	gate    chan struct{} // one writer at a time, where the database has no more; else nil
-	loads   loads
-	known   atomic.Pointer[queries]
-	looked  atomic.Int64 // when the table was looked at last, in nanoseconds since started
-	started time.Time
+	gate            chan struct{} // one writer at a time, where the database has no more; else nil
+	loads, replaces together
+	known           atomic.Pointer[queries]
+	looked          atomic.Int64 // when the table was looked at last, in nanoseconds since started
+	started         time.Time
 
 	closed   atomic.Bool
 	mu       sync.Mutex // for what follows
@@ -164,7 +164,8 @@ func New(db *sql.DB, opts Options) (*Store, error) {
 	if d.oneWriter() {
 		s.gate = make(chan struct{}, 1)
 	}
-	s.loads.store = s
+	s.loads.init(s.loadMany)
+	s.replaces.init(s.replaceMany)
 	s.sweeper.start(s)
 	return s, nil
 }
