@@ -151,12 +151,12 @@ func locked(t *testing.T, p *servers.SQLServer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close() //nolint:errcheck // it served its purpose
+	defer db.Close()
 	tx, err := db.BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tx.Rollback() //nolint:errcheck // it is the test's end
+	defer tx.Rollback()
 	if _, err := tx.ExecContext(t.Context(), "UPDATE sessions SET expiry = expiry WHERE session_id IN ('session:40', 'session:80')"); err != nil {
 		t.Fatal(err)
 	}

@@ -159,7 +159,7 @@ func (s *Store) Replace(ctx context.Context, id string, old, new cloakroom.Recor
 		if q.replaceMany == nil || !q.fitsID(s, id) || len(old.Data)+len(new.Data) > maxShared {
 			err = alone()
 		} else {
-			err = s.replaces.do(ctx, &member{id: id, old: old, new: new}, alone)
+			err = s.replaces.do(ctx, &member{id: id, old: &old, new: &new}, alone)
 		}
 	}
 	if errors.Is(err, errNoRow) {

@@ -107,7 +107,7 @@ func (d postgres) indexes(s *Store) []string {
 	index := func(column, columns string) string {
 		return "CREATE INDEX IF NOT EXISTS " + d.quote(s.indexName(column)) + " ON " + s.table() + " (" + columns + ")"
 	}
-	return []string{index("expiry", "expiry"), index("owner", "owner, "+s.key())}
+	return []string{index("expiry", "expiry"), index("owner", "owner, "+s.key()) + " WHERE owner IS NOT NULL"}
 }
 
 func (d postgres) migrate(_ context.Context, s *Store, shape shape) ([]string, error) {

@@ -37,8 +37,8 @@ type together struct {
 // member is what one caller wants.
 type member struct {
 	id       string
-	old, new cloakroom.Record // when it replaces
-	record   cloakroom.Record // when it has loaded
+	old, new *cloakroom.Record // when it replaces
+	record   cloakroom.Record  // when it has loaded
 	err      error
 	alone    bool // nothing was done for it: it is to be done alone
 	done     chan struct{}
