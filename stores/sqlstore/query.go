@@ -288,5 +288,8 @@ func (s *Store) queryOnce(ctx context.Context, st *statement, a *args, each func
 			return err
 		}
 	}
-	return rows.Err()
+	if err := rows.Err(); err != nil {
+		return sent{err}
+	}
+	return nil
 }
