@@ -44,6 +44,7 @@ type member struct {
 	done     chan struct{}
 	party    *party // that it is of, from when the statement begins
 	gone     bool   // nobody waits any more
+	place    bool   // it is to run alone, as one of those under way, and then to leave
 }
 
 // party is a statement under way for several.
@@ -69,7 +70,10 @@ func (t *together) do(ctx context.Context, m *member, alone func() error) error 
 		t.abandon(m)
 		return ctx.Err()
 	}
-	if m.alone {
+	if m.place {
+		defer t.leave()
+	}
+	if m.alone || m.place {
 		return alone()
 	}
 	return m.err
@@ -99,6 +103,11 @@ func (t *together) enter(m *member) bool {
 func (t *together) leave() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.next()
+}
+
+// next is leave while t is locked.
+func (t *together) next() {
 	if len(t.waiting) > 0 && t.running <= t.most {
 		go t.serve()
 		return
@@ -116,11 +125,15 @@ func (t *together) oneMore() {
 	}
 }
 
-// serve runs statements for those who wait until nobody does.
+// serve runs statements for those who wait until nobody does, or only one, who takes the place.
 func (t *together) serve() {
 	for {
 		list, ctx, cancel := t.take()
 		if len(list) == 0 {
+			return
+		}
+		if cancel == nil {
+			close(list[0].done)
 			return
 		}
 		t.run(ctx, list)
@@ -140,8 +153,8 @@ func (t *together) serve() {
 	}
 }
 
-// take returns those who wait, and a context that ends when none of them does any more. Where there are none, the statement has
-// ended.
+// take returns those who wait, and a context that ends when none of them does any more. One alone gets the place instead; where there
+// is none, the statement has ended.
 func (t *together) take() ([]*member, context.Context, context.CancelFunc) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -160,13 +173,17 @@ func (t *together) take() ([]*member, context.Context, context.CancelFunc) {
 		t.running--
 		return nil, nil, nil
 	}
+	if rest > 0 {
+		t.stuck.Reset(patience)
+	}
+	if len(list) == 1 {
+		list[0].place = true
+		return list, nil, nil
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &party{cancel, len(list)}
 	for _, m := range list {
 		m.party = p
-	}
-	if rest > 0 {
-		t.stuck.Reset(patience)
 	}
 	return list, ctx, cancel
 }
@@ -176,10 +193,12 @@ func (t *together) abandon(m *member) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	m.gone = true
-	if m.party == nil {
-		return
-	}
-	if m.party.left--; m.party.left == 0 {
-		m.party.cancel()
+	switch {
+	case m.place:
+		t.next()
+	case m.party != nil:
+		if m.party.left--; m.party.left == 0 {
+			m.party.cancel()
+		}
 	}
 }

@@ -75,12 +75,57 @@ func TestTogether(t *testing.T) {
 	})
 }
 
+// Who waits as the only one is done alone, and leaves as others do.
+func TestTogetherOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		group, end := busy(t, func(_ context.Context, list []*member) { t.Errorf("a statement for %d", len(list)) })
+		alone := 0
+		for range 2 { // one comes late and one goes early
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() {
+				_ = group.do(ctx, &member{}, func() error { alone++; return nil })
+			}()
+			synctest.Wait()
+			if alone == 0 && len(group.waiting) == 2 {
+				cancel()
+			}
+			defer cancel()
+		}
+		synctest.Wait()
+		end()
+		synctest.Wait()
+		if alone != 1 || group.running != 0 {
+			t.Errorf("%d were done alone, %d are under way; want one and none", alone, group.running)
+		}
+	})
+}
+
+// A place that is given to somebody who goes at the same time is not lost.
+func TestTogetherGoing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 200 {
+			group, end := busy(t, func(context.Context, []*member) {})
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() {
+				_ = group.do(ctx, &member{}, func() error { return nil })
+			}()
+			synctest.Wait()
+			go cancel()
+			go end()
+			synctest.Wait()
+			if group.running != 0 {
+				t.Fatalf("%d statements are under way", group.running)
+			}
+		}
+	})
+}
+
 // Whoever waits for statements that do not end gets one more.
 func TestTogetherPatience(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ran := 0
 		group, end := busy(t, func(_ context.Context, list []*member) { ran += len(list) })
-		for range 2 * maxTogether {
+		for range 2*maxTogether - 1 {
 			go func() {
 				if err := group.do(t.Context(), &member{}, never); err != nil {
 					t.Error(err)
@@ -95,8 +140,8 @@ func TestTogetherPatience(t *testing.T) {
 		}
 		time.Sleep(2 * patience) // a statement takes so many at most
 		synctest.Wait()
-		if before != 0 || ran != 2*maxTogether+1 {
-			t.Errorf("%d were done at once and %d in the end, want none and %d", before, ran, 2*maxTogether+1)
+		if before != 0 || ran != 2*maxTogether {
+			t.Errorf("%d were done at once and %d in the end, want none and %d", before, ran, 2*maxTogether)
 		}
 		end()
 		synctest.Wait()
