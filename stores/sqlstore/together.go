@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// How many statements of one kind are under way before those who come wait for each other: as many as there are processors, in
-	// these bounds. Few are enough to keep a server busy, and the fewer there are the more each does.
+	// How many statements of one kind are under way while others wait: as many as there are processors, in these bounds. Few are
+	// enough to keep a server busy, and the fewer there are the more each does. Twice as many may be while nobody waits.
 	leastRunning = 2
 	mostRunning  = 8
 	// maxTogether is how many records one statement is about at most.
@@ -26,7 +26,7 @@ const (
 // alone. A statement begins after everybody whom it is for has come, so nobody reads what was read before.
 type together struct {
 	run  func(context.Context, []*member) // and notes what came of it
-	most int                              // statements under way, but for those who wait for long
+	most int                              // statements under way while others wait
 
 	mu      sync.Mutex
 	running int // statements under way
@@ -83,7 +83,7 @@ func (t *together) do(ctx context.Context, m *member, alone func() error) error 
 func (t *together) enter(m *member) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.running < t.most {
+	if t.running < t.most || len(t.waiting) == 0 && t.running < 2*t.most {
 		t.running++
 		return true
 	}

@@ -18,7 +18,7 @@ func busy(t *testing.T, run func(context.Context, []*member)) (*together, func()
 	var group together
 	group.init(run)
 	end := make(chan struct{})
-	for range group.most {
+	for range 2 * group.most {
 		go func() {
 			_ = group.do(context.Background(), &member{}, func() error { <-end; return nil })
 		}()
