@@ -14,8 +14,8 @@
 // Flask makes, keeps whole seconds, and a record then ends up to a second early. Nothing removes expired rows by
 // itself: call Sweep now and then, or set [Options.SweepInterval] or [Options.SweepEvery].
 //
-// In PostgreSQL, loads and replacements that come while twice as many as there are processors are under way wait for those, and then
-// share a statement. The outcome of each is what it would be alone.
+// In PostgreSQL, loads and replacements that come while twice as many as there are processors are under way share a
+// statement. The outcome of each is what it would be alone.
 //
 // A statement that the database rolled back, by a deadlock for one, or that was never sent, is repeated a few times.
 // One whose outcome is unknown never is, except a read. The drivers that this store is tested with (pgx,
