@@ -113,29 +113,37 @@ func everyone(t *testing.T, s *sqlstore.Store) {
 	}
 }
 
-// oneWins: of many who replace one record as they know it, one does.
+// oneWins: of those who replace a record as they know it, one does: of two for each of many, and of all for one.
 func oneWins(t *testing.T, s *sqlstore.Store) {
 	ctx := t.Context()
-	r := create(t, s, "one", "0", time.Now().Add(time.Hour))
-	for round := range 5 {
-		var winner atomic.Pointer[cloakroom.Record]
-		together(crowd, func(i int) {
-			next := cloakroom.Record{Data: fmt.Append(nil, round, i), Expires: r.Expires}
-			version, err := s.Replace(ctx, "one", r, next)
-			if err != nil {
-				wants(t, "losing", err, cloakroom.ErrConflict)
-				return
-			}
-			next.Version = version
-			if winner.Swap(&next) != nil {
-				t.Error("two replaced the same record")
-			}
-		})
-		got, err := s.Load(ctx, "one")
-		if w := winner.Load(); err != nil || w == nil || got.Version != w.Version {
-			t.Fatalf("the record is %q, %v; the winner wrote %v", got.Data, err, w)
+	for _, n := range []int{crowd / 2, 1} {
+		id := func(i int) string { return fmt.Sprint(n, " ", i%n) }
+		records := make([]cloakroom.Record, n)
+		for i := range records {
+			records[i] = create(t, s, id(i), "0", time.Now().Add(time.Hour))
 		}
-		r = got
+		for round := range 10 {
+			winners := make([]atomic.Pointer[cloakroom.Record], n)
+			together(crowd, func(i int) {
+				next := cloakroom.Record{Data: fmt.Append(nil, round, i), Expires: records[i%n].Expires}
+				version, err := s.Replace(ctx, id(i), records[i%n], next)
+				if err != nil {
+					wants(t, "losing", err, cloakroom.ErrConflict)
+					return
+				}
+				next.Version = version
+				if winners[i%n].Swap(&next) != nil {
+					t.Error("two replaced the same record")
+				}
+			})
+			for i := range records {
+				got, err := s.Load(ctx, id(i))
+				if w := winners[i].Load(); err != nil || w == nil || got.Version != w.Version {
+					t.Fatalf("the record is %q, %v; the winner wrote %v", got.Data, err, w)
+				}
+				records[i] = got
+			}
+		}
 	}
 }
 
@@ -161,7 +169,7 @@ func locked(t *testing.T, p *servers.SQLServer) {
 		t.Fatal(err)
 	}
 	free := make(chan struct{})
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // all that there is of it if the others wait too
 	var left atomic.Int64
 	left.Store(crowd - 2)
 	go func() {
