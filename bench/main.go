@@ -6,6 +6,8 @@
 //	GOWORK=off go run . -quick   # the core of it, on files and servers too, within two minutes
 //	GOWORK=off go run . -full    # everything, with docs/performance.md, in about half an hour
 //
+//	GOWORK=off go run . -only postgres   # one part of -quick
+//
 // The lines `ratio NAME VALUE` come in two kinds. untouched/middleware divides the cost of a Cloakroom
 // request by that of a middleware that does nothing. `read memory scs` divides the cost of the peer by ours,
 // both less what the bare handler takes.
@@ -18,6 +20,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom/bench/internal/measure"
@@ -30,6 +34,7 @@ func main() {
 		os.Exit(1)
 	}
 	quick := flag.Bool("quick", false, "measure what the ratios need, on files and servers too")
+	only := flag.String("only", "", "measure one part of -quick: "+strings.Join(quickNames(), ", "))
 	full := flag.Bool("full", false, "measure everything, and write docs/performance.md")
 	huge := flag.Bool("huge", false, "with -full: also ten million sessions in memory, which takes some 10 GB")
 	tiny := flag.Bool("tiny", false, "with -full: few sessions, to see that everything works; give -rounds 1 -time 5ms -out DIR with it")
@@ -37,7 +42,7 @@ func main() {
 	rounds := flag.Int("rounds", 5, "how often each cell is measured; at least 5 make a fair median")
 	each := flag.Duration("time", 100*time.Millisecond, "how long each cell is measured in one round")
 	flag.Parse()
-	if *rounds < 1 || *each <= 0 || flag.NArg() > 0 {
+	if *rounds < 1 || *each <= 0 || flag.NArg() > 0 || *only != "" && !slices.Contains(quickNames(), *only) {
 		flag.Usage()
 		os.Exit(2)
 	}
@@ -62,8 +67,11 @@ func main() {
 			}
 			return x.write(ctx, *dir)
 		}
+	case *only != "":
+		x.partly = true
+		do = func(ctx context.Context) error { return x.quick(ctx, *only) }
 	case *quick:
-		do = x.quick
+		do = func(ctx context.Context) error { return x.quick(ctx) }
 	}
 	if err := present(ctx, os.Stdout, x, do); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

@@ -12,10 +12,34 @@ import (
 	"github.com/cloakroom-go/cloakroom/bench/internal/sections"
 )
 
-// quick measures what the ratios need, and no more.
-func (x *run) quick(ctx context.Context) error {
-	for _, part := range []func(context.Context) error{x.quickMemory, x.quickFiles, x.quickRedis, x.quickPostgres, x.quickHTTP, x.quickGrowth} {
-		if err := part(ctx); err != nil {
+// quickParts are what the ratios need, and no more.
+var quickParts = []struct {
+	name string
+	do   func(*run, context.Context) error
+}{
+	{"memory", (*run).quickMemory},
+	{"file", (*run).quickFiles},
+	{"redis", (*run).quickRedis},
+	{"postgres", (*run).quickPostgres},
+	{"http", (*run).quickHTTP},
+	{"growth", (*run).quickGrowth},
+}
+
+func quickNames() []string {
+	var names []string
+	for _, part := range quickParts {
+		names = append(names, part.name)
+	}
+	return names
+}
+
+// quick measures the parts of these names, or all.
+func (x *run) quick(ctx context.Context, names ...string) error {
+	for _, part := range quickParts {
+		if len(names) > 0 && !slices.Contains(names, part.name) {
+			continue
+		}
+		if err := part.do(x, ctx); err != nil {
 			return err
 		}
 	}

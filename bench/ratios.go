@@ -183,14 +183,15 @@ func growthRatios() []ratio {
 	return append(list, ratio{name: "bytes memory", value: "bytes memory", limit: 250, atMost: true})
 }
 
-// printRatios prints a line for each ratio of what was measured, and a table of those that have a limit.
+// printRatios prints a line for each ratio of what was measured, and a table of those that have a limit, measured or not
+// unless only a part was to be.
 func printRatios(out io.Writer, x *run) error {
 	var lines, limits strings.Builder
 	fmt.Fprint(&limits, "name\tvalue\tlimit\t\n")
 	for _, r := range ratios() {
 		value, measured := r.of(x)
 		if !measured {
-			if r.limit != 0 {
+			if r.limit != 0 && !x.partly {
 				fmt.Fprintf(&limits, "%s\t-\t%s\tnot measured in this run\n", r.name, r.bound())
 			}
 			continue

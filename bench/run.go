@@ -25,6 +25,7 @@ type run struct {
 	rounds int
 	each   time.Duration // how long each cell is measured in one round
 	counts int           // requests whose calls and bytes are counted
+	partly bool          // one part is measured, and the others are not missing
 
 	results measure.Results
 	values  map[string]float64 // what is not the cost of a cell

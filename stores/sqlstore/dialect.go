@@ -58,6 +58,8 @@ type dialect interface {
 	timeOut(o *Options, column string) string
 	// textIn makes text of a parameter, if that must be said.
 	textIn(param string) string
+	// arrays reports whether parameters can be PostgreSQL's arrays, so that one statement is about several records.
+	arrays() bool
 	// upsert reports whether an insertion can take an expired row's place itself. Where it cannot,
 	// duplicate recognises its failure.
 	upsert() bool

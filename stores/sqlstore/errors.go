@@ -65,8 +65,8 @@ func (s *Store) transient(err error) bool {
 	if s.d.transient(err) {
 		return true
 	}
-	// A driver says ErrBadConn when nothing was sent; but before a COMMIT, something was.
-	return errors.Is(err, driver.ErrBadConn) && !errors.As(err, new(committing))
+	// A driver says ErrBadConn when nothing was sent; but before a COMMIT or an answer, something was.
+	return errors.Is(err, driver.ErrBadConn) && !errors.As(err, new(sent))
 }
 
 // failed says which operation failed, and where.

@@ -70,16 +70,16 @@ func (s *Store) transact(ctx context.Context, do func(conn) error) (err error) {
 	}
 	if _, err := on.ExecContext(ctx, "COMMIT"); err != nil {
 		s.rollback(ctx, on)
-		return committing{err}
+		return sent{err}
 	}
 	return nil
 }
 
-// committing is an error of COMMIT. That a driver says driver.ErrBadConn of it is not enough to try again: what came
-// before was sent.
-type committing struct{ error }
+// sent is an error of COMMIT, or of an answer. That a driver says driver.ErrBadConn of it is not enough to try again: something was
+// sent.
+type sent struct{ error }
 
-func (e committing) Unwrap() error { return e.error }
+func (e sent) Unwrap() error { return e.error }
 
 // rollback ends a transaction that failed, or closes the connection, which ends it too.
 func (s *Store) rollback(ctx context.Context, on conn) {

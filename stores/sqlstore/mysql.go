@@ -22,6 +22,7 @@ func (mysql) numbered() bool                           { return false }
 func (mysql) timeIn(_ *Options, param string) string   { return param }
 func (mysql) timeOut(_ *Options, column string) string { return column }
 func (mysql) textIn(param string) string               { return param }
+func (mysql) arrays() bool                             { return false }
 func (mysql) upsert() bool                             { return false } // ON DUPLICATE KEY has no condition, and counts rows that it left alone
 func (mysql) duplicate(err error) bool                 { return mysqlNumber(err) == 1062 }
 func (mysql) skipLocked() string                       { return "" }

@@ -22,8 +22,19 @@ func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 	if err != nil {
 		return cloakroom.Record{}, s.failed(ctx, "load", err)
 	}
-	r, err := s.load(ctx, q, id)
-	return r, s.failed(ctx, "load", err)
+	if q.loadMany == nil || !q.fitsID(s, id) {
+		r, err := s.load(ctx, q, id)
+		return r, s.failed(ctx, "load", err)
+	}
+	m := &member{id: id}
+	err = s.loads.do(ctx, m, func() (err error) {
+		m.record, err = s.load(ctx, q, id)
+		return err
+	})
+	if err != nil {
+		return cloakroom.Record{}, s.failed(ctx, "load", err)
+	}
+	return m.record, nil
 }
 
 func (s *Store) load(ctx context.Context, q *queries, id string) (cloakroom.Record, error) {
@@ -142,7 +153,14 @@ func (s *Store) Replace(ctx context.Context, id string, old, new cloakroom.Recor
 		old, err = s.withData(ctx, q, id, old)
 	}
 	if err == nil {
-		err = s.retry(ctx, func() error { return s.replace(ctx, nil, q, id, old, new) })
+		alone := func() error {
+			return s.retry(ctx, func() error { return s.replace(ctx, nil, q, id, old, new) })
+		}
+		if q.replaceMany == nil || !q.fitsID(s, id) || len(old.Data)+len(new.Data) > maxShared {
+			err = alone()
+		} else {
+			err = s.replaces.do(ctx, &member{id: id, old: &old, new: &new}, alone)
+		}
 	}
 	if errors.Is(err, errNoRow) {
 		err = s.why(ctx, q, id, old, new)

@@ -19,6 +19,7 @@ func (postgres) quote(name string) string { return quoted(name, `"`) }
 func (postgres) placeholder(n int) string { return "$" + strconv.Itoa(n) }
 func (postgres) numbered() bool           { return true }
 func (postgres) textIn(p string) string   { return "CAST(" + p + " AS VARCHAR)" }
+func (postgres) arrays() bool             { return true }
 func (postgres) upsert() bool             { return true }
 func (postgres) duplicate(error) bool     { return false }
 func (postgres) skipLocked() string       { return " FOR UPDATE SKIP LOCKED" }
@@ -106,7 +107,7 @@ func (d postgres) indexes(s *Store) []string {
 	index := func(column, columns string) string {
 		return "CREATE INDEX IF NOT EXISTS " + d.quote(s.indexName(column)) + " ON " + s.table() + " (" + columns + ")"
 	}
-	return []string{index("expiry", "expiry"), index("owner", "owner, "+s.key())}
+	return []string{index("expiry", "expiry"), index("owner", "owner, "+s.key()) + " WHERE owner IS NOT NULL"}
 }
 
 func (d postgres) migrate(_ context.Context, s *Store, shape shape) ([]string, error) {

@@ -12,12 +12,15 @@ import (
 type args struct {
 	after   any // a key
 	expires time.Time
-	id      string // with its prefix
-	limit   int
-	new     []byte
-	now     time.Time
-	old     []byte
-	owner   string
+	id      string   // with its prefix
+	ids     []string // likewise
+
+	replacements *replacements
+	limit        int
+	new          []byte
+	now          time.Time
+	old          []byte
+	owner        string
 }
 
 // value returns a parameter as all drivers take it. Times are text, since drivers differ about the zone.
@@ -29,6 +32,8 @@ func (a *args) value(name string) any {
 		return stamp(a.expires)
 	case "id":
 		return a.id
+	case "ids":
+		return texts(a.ids)
 	case "limit":
 		return int64(a.limit)
 	case "new":
@@ -43,7 +48,7 @@ func (a *args) value(name string) any {
 		}
 		return a.owner
 	}
-	panic("sqlstore: no parameter " + name)
+	return a.replacements.value(name)
 }
 
 // filled returns data that drivers do not take for NULL.
@@ -73,7 +78,7 @@ func (st *statement) values(a *args) []any {
 type queries struct {
 	shape shape
 
-	load, insert, take, taken, replace, touch, remove, removeOld, owned, all, sweep, sweepNull *statement
+	load, loadMany, insert, take, taken, replace, replaceMany, touch, remove, removeOld, owned, all, sweep, sweepNull *statement
 }
 
 const live = "expiry > {now}"
@@ -90,10 +95,10 @@ func newQueries(s *Store, shape shape) *queries {
 		"expiry": s.d.timeOut(&s.opts, "expiry"),
 		"lock":   s.d.skipLocked(),
 	}, timeIn: func(p string) string { return s.d.timeIn(&s.opts, p) }}
-	owner := map[string]string{"column": "", "value": "", "set": "", "touch": "", "excluded": ""}
+	owner := map[string]string{"column": "", "value": "", "set": "", "touch": "", "excluded": "", "old": ""}
 	if shape.owner {
 		owner = map[string]string{
-			"column": ", owner", "value": ", {owner}", "set": ", owner = {owner}", "excluded": ", owner = excluded.owner",
+			"column": ", owner", "value": ", {owner}", "set": ", owner = {owner}", "excluded": ", owner = excluded.owner", "old": ", owner = old.owner",
 			// A record from before the column came is listed once it is touched.
 			"touch": ", owner = COALESCE(owner, {owner})",
 		}
@@ -123,6 +128,10 @@ func newQueries(s *Store, shape shape) *queries {
 		q.insert = c.compile(insert)
 		q.take = c.compile("UPDATE {table} SET session_id = {id}, data = {new}, expiry = {expires}{owner set} WHERE session_id = {id} AND {expired}")
 		q.taken = c.compile("SELECT session_id FROM {table} WHERE session_id = {id} AND {live}")
+	}
+	if s.d.arrays() {
+		q.loadMany = c.compile("SELECT session_id, data, {expiry} FROM {table} WHERE session_id = ANY(CAST({ids} AS VARCHAR[])) AND {live}")
+		q.replaceMany = c.compile(replaceManyText(s))
 	}
 	if shape.owner {
 		q.owned = c.compile("SELECT {entry} FROM {table} WHERE owner = {owner} AND {key} > {after} ORDER BY {key} LIMIT {limit}")
@@ -279,5 +288,8 @@ func (s *Store) queryOnce(ctx context.Context, st *statement, a *args, each func
 			return err
 		}
 	}
-	return rows.Err()
+	if err := rows.Err(); err != nil {
+		return sent{err}
+	}
+	return nil
 }

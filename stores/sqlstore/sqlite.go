@@ -20,6 +20,7 @@ func (sqlite) numbered() bool                           { return false }
 func (sqlite) timeIn(_ *Options, param string) string   { return param }
 func (sqlite) timeOut(_ *Options, column string) string { return "CAST(" + column + " AS TEXT)" } // or a driver makes a time of it
 func (sqlite) textIn(param string) string               { return param }
+func (sqlite) arrays() bool                             { return false }
 func (sqlite) upsert() bool                             { return true }
 func (sqlite) duplicate(error) bool                     { return false }
 func (sqlite) skipLocked() string                       { return "" }

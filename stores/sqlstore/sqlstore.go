@@ -14,6 +14,9 @@
 // Flask makes, keeps whole seconds, and a record then ends up to a second early. Nothing removes expired rows by
 // itself: call Sweep now and then, or set [Options.SweepInterval] or [Options.SweepEvery].
 //
+// In PostgreSQL, loads and replacements that come while twice as many as there are processors are under way share a
+// statement. The outcome of each is what it would be alone.
+//
 // A statement that the database rolled back, by a deadlock for one, or that was never sent, is repeated a few times.
 // One whose outcome is unknown never is, except a read. The drivers that this store is tested with (pgx,
 // go-sql-driver/mysql, modernc.org/sqlite) return driver.ErrBadConn, upon which database/sql repeats a statement, only
@@ -119,10 +122,11 @@ type Store struct {
 	d     dialect
 	place string // the table, for messages
 
-	gate    chan struct{} // one writer at a time, where the database has no more; else nil
-	known   atomic.Pointer[queries]
-	looked  atomic.Int64 // when the table was looked at last, in nanoseconds since started
-	started time.Time
+	gate            chan struct{} // one writer at a time, where the database has no more; else nil
+	loads, replaces together
+	known           atomic.Pointer[queries]
+	looked          atomic.Int64 // when the table was looked at last, in nanoseconds since started
+	started         time.Time
 
 	closed   atomic.Bool
 	mu       sync.Mutex // for what follows
@@ -141,6 +145,9 @@ var (
 // New returns a store that uses db, which stays the caller's to configure and to close. It makes no call: the table
 // is looked at with the first operation. [Store.CreateTable] makes it. A SQLite database in memory needs
 // db.SetMaxOpenConns(1), since every connection has a database of its own.
+//
+// Give db as many idle connections as it may open, by SetMaxIdleConns: otherwise database/sql keeps two, and opens others, which
+// know no prepared statements, again and again. Ten are plenty.
 //
 // An option that is missing or out of range is an error that names it. Call [Store.Close] when the store is not needed
 // any more, before db is closed.
@@ -163,6 +170,8 @@ func New(db *sql.DB, opts Options) (*Store, error) {
 	if d.oneWriter() {
 		s.gate = make(chan struct{}, 1)
 	}
+	s.loads.init(s.loadMany)
+	s.replaces.init(s.replaceMany)
 	s.sweeper.start(s)
 	return s, nil
 }

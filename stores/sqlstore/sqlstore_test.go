@@ -167,8 +167,8 @@ func TestErrors(t *testing.T) {
 		{MySQL, errors.New("Error 1406 (22001): Data too long for column 'data' at row 1"), false, cloakroom.ErrTooLarge},
 		{MySQL, errors.New("packet for query is too large. Try adjusting"), false, cloakroom.ErrTooLarge},
 		{MySQL, driver.ErrBadConn, true, nil},
-		{Postgres, committing{driver.ErrBadConn}, false, nil}, // what came before was sent
-		{Postgres, committing{pgError{"40001"}}, true, nil},
+		{Postgres, sent{driver.ErrBadConn}, false, nil}, // what came before was sent
+		{Postgres, sent{pgError{"40001"}}, true, nil},
 	} {
 		s := newTestStore(t, tt.err, Options{Dialect: tt.d})
 		if got := s.transient(tt.err); got != tt.transient {
