@@ -50,7 +50,16 @@ func (s *Store) load(ctx context.Context, key string) (cloakroom.Record, error) 
 
 func (s *Store) loadNow(ctx context.Context, key string) (cloakroom.Record, error) {
 	b := s.client.B()
-	results := s.client.DoMulti(ctx, b.Get().Key(key).Build(), b.Pexpiretime().Key(key).Build())
+	get, expires := b.Get().Key(key).Build(), b.Pexpiretime().Key(key).Build()
+	var results []rueidis.RedisResult
+	if s.cluster { // a send to several nodes would wait for the slowest
+		results = s.client.DoMulti(ctx, get, expires)
+	} else {
+		var err error
+		if results, err = s.loads.do(ctx, get, expires); err != nil {
+			return cloakroom.Record{}, err
+		}
+	}
 	for i := range results {
 		s.note(results[i].NonRedisError())
 	}

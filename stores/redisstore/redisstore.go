@@ -83,7 +83,9 @@ type Store struct {
 	match  string // the pattern of all keys
 	opts   Options
 
-	cluster    bool
+	cluster       bool
+	loads, writes *together
+
 	troubledAt atomic.Int64 // nanoseconds since start, of the last connection error; 0 for none
 	start      time.Time
 	recent     *recentWrites // nil without a near cache
@@ -129,6 +131,8 @@ func New(client rueidis.Client, opts Options) (*Store, error) {
 		opts:    opts,
 		cluster: client.Mode() == rueidis.ClientModeCluster,
 		start:   time.Now(),
+		loads:   newTogether(client),
+		writes:  newTogether(client),
 	}
 	if opts.NearCache > 0 {
 		s.recent = newRecentWrites()

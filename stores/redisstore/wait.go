@@ -20,12 +20,15 @@ type builder = func(rueidis.Builder) rueidis.Completed
 // proto-max-bulk-len is at least 1 MB. The client would use the command's memory again while it still sends it.
 const mayBeRefused = 1 << 19
 
-func large(cmd rueidis.Completed) rueidis.Completed {
-	n := 0
+func size(cmd rueidis.Completed) (n int) {
 	for _, arg := range cmd.Commands() {
 		n += len(arg)
 	}
-	if n < mayBeRefused {
+	return n
+}
+
+func large(cmd rueidis.Completed) rueidis.Completed {
+	if size(cmd) < mayBeRefused {
 		return cmd
 	}
 	return cmd.Pin()
@@ -35,9 +38,7 @@ func large(cmd rueidis.Completed) rueidis.Completed {
 // matters only if something was written.
 func (s *Store) write(ctx context.Context, key string, build builder) (res rueidis.RedisResult, waited error) {
 	if s.unheld == nil {
-		return s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
-			return s.client.Do(ctx, large(build(s.client.B())))
-		}), nil
+		return s.call(ctx, func(ctx context.Context) rueidis.RedisResult { return s.writeNow(ctx, build(s.client.B())) }), nil
 	}
 	got := make(chan error, 1)
 	res = s.watch(ctx, func(ctx context.Context) rueidis.RedisResult {
@@ -56,6 +57,17 @@ func (s *Store) write(ctx context.Context, key string, build builder) (res rueid
 		s.unheld.note(key)
 	}
 	return res, waited
+}
+
+func (s *Store) writeNow(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
+	if s.cluster || size(cmd) > maxShared {
+		return s.client.Do(ctx, large(cmd))
+	}
+	results, err := s.writes.do(ctx, cmd)
+	if err != nil {
+		return rueidis.NewErrorResult(err)
+	}
+	return results[0]
 }
 
 // writeAndWait does both on a connection of its own: WAIT means the writes of its connection. Such a
