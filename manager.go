@@ -11,7 +11,7 @@ import (
 )
 
 // Manager gives requests their sessions. It is safe for concurrent use, holds nothing that must be
-// closed, and does no work in the background. Make one with [New], usually one per site.
+// closed, and does no work in the background but to end calls of the store in time. Make one with [New], usually one per site.
 type Manager struct {
 	store    FullStore
 	options  Options

@@ -185,7 +185,7 @@ const (
 // Open returns the session of a ticket, for use without the middleware: WebSockets, RPC, or a
 // framework that is not net/http. A ticket that is empty, malformed or unknown gives a new session.
 // Nothing is loaded yet. Use the session, commit it with [Session.Save] before the response is sent, hand
-// [Session.Cookie] to the browser, and call [Session.Close]. Cancelling ctx aborts loads, but not commits.
+// [Session.Cookie] to the browser, and call [Session.Close]. Cancelling ctx aborts loads within 20 milliseconds, but not commits.
 func (m *Manager) Open(ctx context.Context, ticket string) *Session {
 	presented := ticket != ""
 	if !m.isTicket(ticket) {
