@@ -85,7 +85,7 @@ func (pl *place) prove(t *testing.T) proof {
 			p.naps = 0
 		}
 		r := p.begin(nodes)
-		disturbed := r.disturb(t, faults)
+		disturbed := r.disturb(t, faults, *fullFlag && b.local == nil)
 		histories, err := r.work()
 		total.faults += disturbed()
 		if err != nil {
@@ -190,15 +190,15 @@ func sweeping(t *testing.T, store cloakroom.Store) {
 }
 
 // disturb injects one fault after the other, by lot, until the function that it returns is called, which returns how many
-// there were.
-func (r *run) disturb(t *testing.T, faults []fault) (stop func() int) {
+// there were. They are further apart where it takes long to recover from them.
+func (r *run) disturb(t *testing.T, faults []fault, apart bool) (stop func() int) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	n := 0
 	go func() {
 		defer close(ended)
 		lots := rand.New(rand.NewPCG(uint64(r.seed), 0))
 		pause := 100 // between faults, in milliseconds, and up to five times that
-		if *fullFlag {
+		if apart {
 			pause = 500
 		}
 		for len(faults) > 0 {
