@@ -31,7 +31,7 @@ test-integration: ## run the tests that need servers or a browser
 
 prove: ## prove the promises under faults, at length: see docs/promises.md
 	scripts/install-test-servers
-	cd integration && GOWORK=off go test -count=1 -timeout 3h -run TestProve ./linear -prove.full
+	cd integration/linear && GOWORK=off go test -count=1 -timeout 3h -run TestProve -prove.full # without a package named, the table is shown
 
 check: fmt vet tidy alone lint ## check formatting, vet, go.mod files and lint of every module
 
