@@ -17,6 +17,7 @@ cell, and a ratio is the median of the ratios in each round.
 The peer's cost divided by ours, both less what the bare handler takes, unless it says otherwise. ` + "`read/load`" + ` is our read divided by the store's
 bare Load; ` + "`throughput`" + ` is requests a second over HTTP, everything included; ` + "`growth`" + ` is a read among the most sessions divided by one among the
 fewest; ` + "`increments`" + ` is store calls for each of 1,000 increments of one value by 100 goroutines; ` + "`bytes`" + ` is what a record takes in memory beyond its data.
+What stops those that do not hold is told in [limits](performance-limits.md).
 
 `
 
