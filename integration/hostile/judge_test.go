@@ -57,6 +57,9 @@ func (o outcome) wrong(raw []byte) (all []string) {
 	if strings.Contains(o.log, "panic") {
 		found("the log has a panic")
 	}
+	if o.log == "" { // looking for tickets in a huge header takes a second
+		return all
+	}
 	for _, ticket := range tickets(raw) {
 		if strings.Contains(o.log, ticket) {
 			found("the log has a ticket")
