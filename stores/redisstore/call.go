@@ -29,17 +29,17 @@ func (s *Store) call(ctx context.Context, do func(context.Context) rueidis.Redis
 
 // callAll is call for several commands at once, at least one.
 func (s *Store) callAll(ctx context.Context, do func(context.Context) []rueidis.RedisResult) ([]rueidis.RedisResult, error) {
-	noted := func(ctx context.Context) []rueidis.RedisResult {
-		all := do(ctx)
-		for i := range all {
-			s.note(all[i].NonRedisError())
-		}
-		return all
-	}
 	if !s.troubled() {
-		return noted(ctx), nil
+		return s.noted(do(ctx)), nil
 	}
-	return watched(ctx, noted)
+	return watched(ctx, func(ctx context.Context) []rueidis.RedisResult { return s.noted(do(ctx)) })
+}
+
+func (s *Store) noted(all []rueidis.RedisResult) []rueidis.RedisResult {
+	for i := range all {
+		s.note(all[i].NonRedisError())
+	}
+	return all
 }
 
 func (s *Store) watch(ctx context.Context, do func(context.Context) rueidis.RedisResult) rueidis.RedisResult {

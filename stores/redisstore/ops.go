@@ -34,36 +34,23 @@ func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 // load asks for data and expiry in one trip, by two commands: a script would take the server three times as long. What others
 // do in between makes the expiry the newer of the two.
 func (s *Store) load(ctx context.Context, key string) (cloakroom.Record, error) {
-	if !s.troubled() {
-		return s.loadNow(ctx, key)
-	}
-	type loaded struct {
-		record cloakroom.Record
-		err    error
-	}
-	l, err := watched(ctx, func(ctx context.Context) loaded {
-		r, err := s.loadNow(ctx, key)
-		return loaded{r, err}
-	})
-	return l.record, errors.Join(err, l.err)
-}
-
-func (s *Store) loadNow(ctx context.Context, key string) (cloakroom.Record, error) {
-	b := s.client.B()
-	get, expires := b.Get().Key(key).Build(), b.Pexpiretime().Key(key).Build()
-	var results []rueidis.RedisResult
-	if s.cluster { // a send to several nodes would wait for the slowest
-		results = s.client.DoMulti(ctx, get, expires)
-	} else {
-		var err error
-		if results, err = s.loads.do(ctx, get, expires); err != nil {
-			return cloakroom.Record{}, err
+	results, err := s.callAll(ctx, func(ctx context.Context) []rueidis.RedisResult {
+		get, expires := s.loading(key)
+		if s.cluster { // a send to several nodes would wait for the slowest
+			return s.client.DoMulti(ctx, get, expires)
 		}
-	}
-	for i := range results {
-		s.note(results[i].NonRedisError())
+		return s.loads.do(ctx, get, expires)
+	})
+	if err != nil {
+		return cloakroom.Record{}, err
 	}
 	return pair(results[0], results[1])
+}
+
+// loading returns the commands whose results pair takes.
+func (s *Store) loading(key string) (get, expires rueidis.Completed) {
+	b := s.client.B()
+	return b.Get().Key(key).Build(), b.Pexpiretime().Key(key).Build()
 }
 
 // pair is the record of what GET and PEXPIRETIME returned.

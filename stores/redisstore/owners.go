@@ -134,7 +134,8 @@ func (s *Store) loadAll(ctx context.Context, keys []string) ([]cloakroom.Record,
 	results, err := s.callAll(ctx, func(ctx context.Context) []rueidis.RedisResult {
 		cmds := make([]rueidis.Completed, 0, 2*len(keys))
 		for _, k := range keys {
-			cmds = append(cmds, s.client.B().Get().Key(k).Build(), s.client.B().Pexpiretime().Key(k).Build())
+			get, expires := s.loading(k)
+			cmds = append(cmds, get, expires)
 		}
 		return s.client.DoMulti(ctx, cmds...)
 	})

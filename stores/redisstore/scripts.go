@@ -32,11 +32,10 @@ if not v then return false end
 return {v, redis.call('PEXPIRETIME', KEYS[1])}`)
 
 	// replaceScript: ARGV is the digest of old, the new data and its expiry.
-	replaceScript = newScript(`local redis, key = redis, KEYS[1]
-local v = redis.call('GET', key)
+	replaceScript = newScript(`local v = redis.call('GET', KEYS[1])
 if not v then return 0 end
 if redis.sha1hex(v) ~= ARGV[1] then return 1 end
-redis.call('SET', key, ARGV[2], 'PXAT', ARGV[3])
+redis.call('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[3])
 return 3`)
 
 	// deleteScript: ARGV is the digest.

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/redis/rueidis"
@@ -44,26 +45,26 @@ func newTogether(client rueidis.Client) *together {
 	return &together{client: client, most: min(max(leastSends, 2*runtime.GOMAXPROCS(0)), mostSends)}
 }
 
-// do sends commands, and returns their results or, after the end of ctx, its error. They may then be sent or not.
-func (t *together) do(ctx context.Context, commands ...rueidis.Completed) ([]rueidis.RedisResult, error) {
+// do sends commands, and returns their results: after the end of ctx its error for each, and they may be sent or not.
+func (t *together) do(ctx context.Context, commands ...rueidis.Completed) []rueidis.RedisResult {
 	t.mu.Lock()
 	if t.sends < t.most {
 		t.sends++
 		t.mu.Unlock()
 		defer t.leave()
-		return t.client.DoMulti(ctx, commands...), nil
+		return t.client.DoMulti(ctx, commands...)
 	}
 	c := &caller{commands: commands, done: make(chan struct{})}
 	t.waiting = append(t.waiting, c)
 	t.mu.Unlock()
 	select {
 	case <-c.done:
-		return c.results, nil
+		return c.results
 	case <-ctx.Done():
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		c.gone = true
-		return nil, ctx.Err()
+		return slices.Repeat([]rueidis.RedisResult{rueidis.NewErrorResult(ctx.Err())}, len(commands))
 	}
 }
 

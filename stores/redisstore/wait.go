@@ -63,11 +63,7 @@ func (s *Store) writeNow(ctx context.Context, cmd rueidis.Completed) rueidis.Red
 	if s.cluster || size(cmd) > maxShared {
 		return s.client.Do(ctx, large(cmd))
 	}
-	results, err := s.writes.do(ctx, cmd)
-	if err != nil {
-		return rueidis.NewErrorResult(err)
-	}
-	return results[0]
+	return s.writes.do(ctx, cmd)[0]
 }
 
 // writeAndWait does both on a connection of its own: WAIT means the writes of its connection. Such a
