@@ -43,9 +43,7 @@ var abilityRules = slices.Concat(moveRules, []rule{
 	{name: "owned/not-expired", needs: Owners, rule: "An expired record is gone for listings too; its index entry may be listed without it.",
 		check: func(c *caseT) {
 			owner := random()
-			r := c.owned("data", owner)
-			r.Expires = c.cfg.Now().Add(c.short())
-			c.create(random(), r)
+			c.mortal(random(), c.owned("data", owner))
 			c.pass()
 			for _, e := range c.lists(c.ownedBy(owner, 2), nil, false) {
 				if e.Version != "" { // an entry without a record may stay for a while
@@ -125,9 +123,7 @@ var abilityRules = slices.Concat(moveRules, []rule{
 			for i := range 9 {
 				id := random()
 				live[id] = c.create(id, c.owned(fmt.Sprint("data ", i), owner))
-				r := c.owned("short", owner)
-				r.Expires = c.cfg.Now().Add(c.short())
-				c.create(random(), r)
+				c.mortal(random(), c.owned("short", owner))
 			}
 			c.pass()
 			errs := c.each(2, func(_ int, s cloakroom.FullStore) error {

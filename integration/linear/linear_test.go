@@ -118,6 +118,7 @@ func judge(t testing.TB, histories []*history) verdict {
 		}
 		result, info := porcupine.CheckOperationsVerbose(model, h.ops, checkTime)
 		if result == porcupine.Illegal && slices.ContainsFunc(h.ops, func(op porcupine.Operation) bool { return op.Input.(input).kind == wipe }) {
+			h.ops = tear(h.ops)
 			result, info = porcupine.CheckOperationsVerbose(wiping, h.ops, checkTime)
 		}
 		switch result {
@@ -193,13 +194,22 @@ func stuck(ops []porcupine.Operation, info porcupine.LinearizationInfo) string {
 	return text.String()
 }
 
+// op is an operation of a history written by hand.
+type op struct {
+	call, end int64
+	in        input
+	out       output
+}
+
+func written(history []op) (ops []porcupine.Operation) {
+	for i, o := range history {
+		ops = append(ops, porcupine.Operation{ClientId: i, Input: o.in, Output: o.out, Call: o.call, Return: o.end})
+	}
+	return ops
+}
+
 // TestModel: what the checker must tell apart, on histories written by hand.
 func TestModel(t *testing.T) {
-	type op struct {
-		call, end int64
-		in        input
-		out       output
-	}
 	const never = math.MaxInt64
 	gone, unknown, n := output{gone: true}, output{unknown: true}, func(n int) output { return output{values: values{N: n}} }
 	for name, tt := range map[string]struct {
@@ -250,11 +260,34 @@ func TestModel(t *testing.T) {
 			{5, 6, input{kind: logout}, output{}}, {7, 8, input{kind: get, ticket: 7}, n(0)}}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var ops []porcupine.Operation
-			for i, o := range tt.ops {
-				ops = append(ops, porcupine.Operation{ClientId: i, Input: o.in, Output: o.out, Call: o.call, Return: o.end})
+			if got := porcupine.CheckOperations(model, written(tt.ops)); got != tt.want {
+				t.Errorf("linearizable: %v, want %v", got, tt.want)
 			}
-			if got := porcupine.CheckOperations(model, ops); got != tt.want {
+		})
+	}
+}
+
+// TestWiping: what a loss that takes its time may do, record by record.
+func TestWiping(t *testing.T) {
+	gone := output{gone: true}
+	signIn := []op{{1, 2, input{kind: leave, makes: 7}, output{}}, {3, 4, input{kind: enter, makes: 7}, output{}}}
+	for name, tt := range map[string]struct {
+		ops  []op
+		want bool
+	}{
+		"the seal went first": {append(slices.Clone(signIn), op{3, 9, input{kind: wipe}, output{}},
+			op{5, 6, input{kind: logout}, output{}}, op{7, 8, input{kind: set, ticket: 7}, output{}}, op{9, 10, input{kind: get, ticket: 7}, gone}), true},
+		"the seal of a sign-in that was half-way": {[]op{{1, 2, input{kind: leave, makes: 7}, output{}}, {1, 9, input{kind: wipe}, output{}},
+			{3, 4, input{kind: revoke}, output{}}, {5, 6, input{kind: enter, makes: 7}, output{}}, {9, 10, input{kind: get, ticket: 7}, gone}}, true},
+		"a sign-out by the ticket itself": {append(slices.Clone(signIn), op{3, 9, input{kind: wipe}, output{}},
+			op{5, 6, input{kind: logout, ticket: 7}, output{}}, op{7, 8, input{kind: set, ticket: 7}, output{}}), false},
+		"a sign-out before": {append(slices.Clone(signIn), op{7, 9, input{kind: wipe}, output{}},
+			op{5, 6, input{kind: logout}, output{}}, op{7, 8, input{kind: set, ticket: 7}, output{}}), false},
+		"a session that survives": {append(slices.Clone(signIn), op{5, 8, input{kind: wipe}, output{}},
+			op{5, 6, input{kind: logout}, output{}}, op{9, 10, input{kind: set, ticket: 7}, output{}}), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := porcupine.CheckOperations(wiping, tear(written(tt.ops))); got != tt.want {
 				t.Errorf("linearizable: %v, want %v", got, tt.want)
 			}
 		})

@@ -17,6 +17,7 @@ package linear
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/anishathalye/porcupine"
 )
@@ -64,6 +65,7 @@ type input struct {
 	arg    string
 	makes  int // the number of the ticket that a login makes
 	ghost  bool
+	torn   bool // all data was being lost meanwhile, and seals may have gone before sessions
 }
 
 // steps are what an operation is in a history. A login is two where the store has no atomic moves. With
@@ -118,20 +120,23 @@ var model = porcupine.Model{
 	DescribeState: func(state any) string { return fmt.Sprintf("%+v", state) },
 }
 
-// wiping is the model where a sign-out by a former ticket may also have read the seal before it was lost.
+// wiping is the model where a sign-out by a former ticket may also have read the seal before it was lost, and what is torn, which
+// [tear] says, may have looked for a seal that went before the session that it leads to.
 var wiping = func() porcupine.Model {
 	m := porcupine.NondeterministicModel{
 		Init: func() []any { return []any{session{}} },
 		Step: func(state, in, out any) []any {
-			s := state.(session)
-			ok, next := step(s, in.(input), out.(output))
+			s, op := state.(session), in.(input)
+			ok, next := step(s, op, out.(output))
 			switch {
 			case !ok:
 				return nil
-			case in.(input).kind == logout && !next.ended:
+			case op.kind == logout && !next.ended:
 				ended := next
 				ended.ended = true
 				return []any{next, ended}
+			case op.torn && (op.kind == logout && op.ticket != s.ticket || op.kind == revoke && s.ticket < 0):
+				return []any{next, s}
 			}
 			return []any{next}
 		},
@@ -140,6 +145,19 @@ var wiping = func() porcupine.Model {
 	}
 	return m.ToModel()
 }()
+
+// tear returns the operations with those marked that went on while all data was being lost.
+func tear(ops []porcupine.Operation) []porcupine.Operation {
+	torn := slices.Clone(ops)
+	for i, op := range torn {
+		in := op.Input.(input)
+		in.torn = slices.ContainsFunc(ops, func(w porcupine.Operation) bool {
+			return w.Input.(input).kind == wipe && op.Call <= w.Return && w.Call <= op.Return
+		})
+		torn[i].Input = in
+	}
+	return torn
+}
 
 func step(s session, in input, out output) (bool, session) {
 	switch in.kind {
