@@ -114,7 +114,7 @@ func (c *commit) build() (bool, error) {
 		}
 		st.rec.Data = data
 	}
-	st.rec.Expires = c.clock().Add(c.m.options.Idle)
+	st.rec.Expires = c.expires()
 	st.rec.Deadline = timeOf(d.meta.deadline)
 	switch {
 	case d.meta.owner == nil || c.m.options.Profile != nil:
@@ -128,6 +128,16 @@ func (c *commit) build() (bool, error) {
 		err = nil // the limits were higher when it was stored: what shrinks is let through
 	}
 	return changed, err
+}
+
+// expires returns the next record's. A change slides the idle timeout no more often than a use does, see [Manager.due]: where
+// a store has an index of expiries, one that stays as it was costs nothing.
+func (c *commit) expires() time.Time {
+	now, before := c.clock(), c.base.rec.Expires
+	if c.m.options.Profile == nil && c.base.rec.Version != "" && !movesTicket(c.ops) && !c.m.due(before.Sub(now)) {
+		return before
+	}
+	return now.Add(c.m.options.Idle)
 }
 
 // replace stores the changed session under the ticket that it has.

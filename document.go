@@ -47,6 +47,9 @@ func (d *document) value(name string) []byte {
 	return nil
 }
 
+// at is value with what it takes to decode it.
+func (d *document) at(name string) stored { return stored{value: d.value(name), format: d.format} }
+
 func (d *document) persistent() bool {
 	return d.format.truth(d.value(namePermanent))
 }

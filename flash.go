@@ -21,11 +21,11 @@ func (s *Session) Flash(category, message string) {
 // Flashes returns the messages of the given categories, or all messages, and removes exactly what it
 // returned: a message that another request adds meanwhile stays. Without messages it changes nothing.
 func (s *Session) Flashes(categories ...string) []Flash {
-	value, format, err := s.read(nameFlashes)
-	if err != nil || value == nil {
+	at, err := s.read(nameFlashes)
+	if err != nil || at.value == nil {
 		return nil
 	}
-	d := draft{document: document{format: format, fields: []field{{[]byte(nameFlashes), value}}}}
+	d := draft{document: document{format: at.format, fields: []field{{[]byte(nameFlashes), at.value}}}}
 	var taken []storedFlash
 	for _, f := range d.flashes() {
 		if len(categories) == 0 || slices.Contains(categories, f[0]) {
@@ -53,15 +53,15 @@ func (s *Session) Flashes(categories ...string) []Flash {
 
 // flashes returns the stored messages. What is no list of messages reads as none.
 func (d *draft) flashes() []storedFlash {
-	value := d.value(nameFlashes)
-	if value == nil {
+	at := d.at(nameFlashes)
+	if at.value == nil {
 		return nil
 	}
-	stored, err := decodeAs[[]storedFlash](d.format, nameFlashes, value)
+	flashes, err := decodeAs[[]storedFlash](at, nameFlashes)
 	if err != nil {
 		return nil
 	}
-	return stored
+	return flashes
 }
 
 func (d *draft) setFlashes(stored []storedFlash) error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"unsafe"
 
 	"github.com/cloakroom-go/cloakroom/internal/msgpack"
 )
@@ -22,10 +23,17 @@ type Key[T any] string
 
 // Values is what a [Key] reads and writes: a *[Session], or within [Session.Transact] a *[Tx].
 type Values interface {
-	read(name string) (value []byte, format Format, err error) // nil when absent
+	read(name string) (stored, error)
 	write(op operation)
 	fail(err error)   // the response must not be sent
 	report(err error) // somebody should know
+}
+
+// stored is a value as it stands in a session.
+type stored struct {
+	value  []byte // encoded; nil when absent
+	format Format
+	whole  bool // it is most of the bytes that it is a part of, which are kept as long as any part of them
 }
 
 // Get returns the value, or the zero value of T when it is absent. A stored value that cannot be
@@ -55,28 +63,28 @@ func (k Key[T]) Lookup(s Values) (T, bool, error) {
 	if err := checkName(string(k)); err != nil {
 		return zero, false, err
 	}
-	value, format, err := s.read(string(k))
-	if err != nil || value == nil {
+	at, err := s.read(string(k))
+	if err != nil || at.value == nil {
 		return zero, false, err
 	}
-	v, err := decodeAs[T](format, string(k), value)
+	v, err := decodeAs[T](at, string(k))
 	return v, err == nil, err
 }
 
 // Set sets the value. When v cannot be encoded, the session fails: [Session.Err] tells, and the
 // response will not be sent.
 func (k Key[T]) Set(s Values, v T) {
-	_, format, err := s.read(string(k))
+	before, err := s.read(string(k))
 	if err != nil {
 		s.fail(err)
 		return
 	}
-	value, err := encodeAs(format, string(k), v)
+	value, err := encodeAs(before.format, string(k), v)
 	if err != nil {
 		s.fail(err)
 		return
 	}
-	s.write(operation{kind: opSet, name: string(k), value: value, format: format, typ: reflect.TypeFor[T]()})
+	s.write(operation{kind: opSet, name: string(k), value: value, format: before.format, typ: reflect.TypeFor[T]()})
 }
 
 // Delete removes the value. Removing an absent one costs nothing.
@@ -120,9 +128,9 @@ func (k Key[T]) Apply(s *Session, fn func(T) T) (T, error) {
 func (k Key[T]) updating(fn func(T) T, result *T) operation {
 	return operation{kind: opChange, name: string(k), change: func(d *draft) error {
 		var before T
-		if value := d.value(string(k)); value != nil {
+		if at := d.at(string(k)); at.value != nil {
 			var err error
-			if before, err = decodeAs[T](d.format, string(k), value); err != nil {
+			if before, err = decodeAs[T](at, string(k)); err != nil {
 				return err
 			}
 		}
@@ -175,15 +183,15 @@ func encodeAny[T any](f Format, name string, v T) ([]byte, error) {
 	return value, nil
 }
 
-func decodeAs[T any](f Format, name string, value []byte) (T, error) {
-	if f == MessagePack {
+func decodeAs[T any](at stored, name string) (T, error) {
+	if at.format == MessagePack {
 		var v T
-		if decodeScalar(value, &v) {
+		if decodeScalar(&at, &v) {
 			return v, nil
 		}
 	}
 	v := new(T)
-	if err := f.decode(value, v); err != nil {
+	if err := at.format.decode(at.value, v); err != nil {
 		var zero T
 		return zero, &DecodeError{name, err}
 	}
@@ -192,16 +200,21 @@ func decodeAs[T any](f Format, name string, value []byte) (T, error) {
 
 // decodeScalar decodes the commonest types without a pointer that escapes. It reports false where
 // anything is amiss, for the full decoder to find out.
-func decodeScalar[T any](value []byte, v *T) bool {
+func decodeScalar[T any](at *stored, v *T) bool {
 	var (
-		rest []byte
-		err  error
+		value = at.value
+		rest  []byte
+		err   error
 	)
 	switch v := any(v).(type) {
 	case *string:
 		var s []byte
 		s, rest, err = msgpack.ReadString(value)
-		*v = string(s)
+		if at.whole {
+			*v = textOf(s)
+		} else {
+			*v = string(s)
+		}
 	case *int:
 		var i int64
 		i, rest, err = msgpack.ReadInt(value)
@@ -217,4 +230,10 @@ func decodeScalar[T any](value []byte, v *T) bool {
 		return false
 	}
 	return err == nil && len(rest) == 0
+}
+
+// textOf returns bytes of a record as a string without copying them. Nobody changes those, see [Store]: neither a store that
+// was given them, nor one that returned them, nor the core, which shares them between sessions.
+func textOf(b []byte) string {
+	return unsafe.String(unsafe.SliceData(b), len(b))
 }

@@ -184,15 +184,20 @@ func (l *limit) Deadline() (time.Time, bool) {
 
 func (l *limit) Done() <-chan struct{} { return l.await().done }
 
-func (l *limit) Err() error {
+func (l *limit) Err() error { return l.errAt(monotonic()) }
+
+// ErrAt is Err for a store that has just read the clock, with its monotonic part.
+func (l *limit) ErrAt(now time.Time) error { return l.errAt(int64(now.Sub(epoch))) }
+
+func (l *limit) errAt(now int64) error {
 	a := l.awaited.Load()
 	if a == nil {
-		return l.check(monotonic())
+		return l.check(now)
 	}
 	l.watch.mu.Lock()
 	defer l.watch.mu.Unlock()
 	if a.at >= 0 {
-		if err := l.check(monotonic()); err != nil {
+		if err := l.check(now); err != nil {
 			l.finish(a, err) // so that Done agrees
 		}
 	}

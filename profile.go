@@ -139,14 +139,14 @@ func (p *Profile) slice(m *Manager, st *state, err error) error {
 
 // ownerIn returns the owner that a document names, or nil.
 func (p *Profile) ownerIn(d *document) []byte {
-	value := d.value(p.OwnerName)
-	if value == nil {
+	at := d.at(p.OwnerName)
+	if at.value == nil {
 		return nil
 	}
-	if name, err := decodeAs[string](d.format, p.OwnerName, value); err == nil && name != "" {
+	if name, err := decodeAs[string](at, p.OwnerName); err == nil && name != "" {
 		return []byte(name)
 	}
-	if n, err := decodeAs[int64](d.format, p.OwnerName, value); err == nil {
+	if n, err := decodeAs[int64](at, p.OwnerName); err == nil {
 		return strconv.AppendInt(nil, n, 10)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -109,6 +110,31 @@ func TestP1Touch(t *testing.T) {
 	if v := tab.value(a); v != "1" {
 		t.Errorf("value %q: a session in use has expired", v)
 	}
+}
+
+// TestP1ChangesSlide: a change is a use like any other, so what a store knows of the expiry stays as it is most of the time.
+func TestP1ChangesSlide(t *testing.T) {
+	s := newSite(t, cloakroom.Options{Idle: 30 * time.Minute})
+	tab := s.browser()
+	tab.set(a, "0")
+	var expires []time.Time
+	for i := range 180 { // an hour and a half, a change every half minute
+		s.clock.advance(30 * time.Second)
+		tab.set(a, fmt.Sprint(i))
+		tab.do(func(_ http.ResponseWriter, _ *http.Request, at *cloakroom.Session) { expires = append(expires, at.ExpiresAt()) })
+		if left := expires[i].Sub(s.clock.Now()); left <= 27*time.Minute || left > 30*time.Minute {
+			t.Fatalf("change %d leaves %v", i, left)
+		}
+	}
+	if n := len(slices.Compact(expires)); n < 25 || n > 31 {
+		t.Errorf("%d expiries, want about 30", n)
+	}
+	tab.login("ann")
+	tab.do(func(_ http.ResponseWriter, _ *http.Request, at *cloakroom.Session) {
+		if left := at.ExpiresAt().Sub(s.clock.Now()); left != 30*time.Minute {
+			t.Errorf("a sign-in leaves %v", left)
+		}
+	})
 }
 
 // TestP2TwoValues: requests that change different values both keep their change.

@@ -273,15 +273,19 @@ func (s *Session) report(err error) {
 }
 
 // read implements [Values].
-func (s *Session) read(name string) ([]byte, Format, error) {
+func (s *Session) read(name string) (stored, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.ensure(); err != nil {
-		return nil, s.m.options.Format, err
+		return stored{format: s.m.options.Format}, err
 	}
 	view := s.view()
-	return view.value(name), view.format, nil
+	value := view.value(name)
+	return stored{value, view.format, len(s.rec.Data) <= 2*len(value)+smallRecord}, nil
 }
+
+// smallRecord is how long a record may be that is kept for a value of any length.
+const smallRecord = 256
 
 // write implements [Values]: it records an operation and performs it on the view.
 func (s *Session) write(op operation) {

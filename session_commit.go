@@ -348,7 +348,7 @@ func (s *Session) Close() {
 func (s *Session) closeIdle() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.w != nil || s.err != nil || s.dropped || s.due {
+	if w := s.w; w != nil && (w.busy || len(w.ops) > 0) || s.err != nil || s.dropped || s.due {
 		return false
 	}
 	s.finished = true

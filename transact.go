@@ -32,11 +32,11 @@ func (s *Session) Transact(fn func(tx *Tx) error) error {
 	}})
 }
 
-func (tx *Tx) read(name string) ([]byte, Format, error) {
+func (tx *Tx) read(name string) (stored, error) {
 	if tx.err != nil {
-		return nil, tx.d.format, tx.err
+		return stored{format: tx.d.format}, tx.err
 	}
-	return tx.d.value(name), tx.d.format, nil
+	return tx.d.at(name), nil
 }
 
 func (tx *Tx) write(op operation) {

@@ -48,6 +48,24 @@ var basicRules = []rule{
 				c.holds(id, r)
 			}
 		}},
+	{name: "data/read-only", rule: "A store must not change the bytes that it was given or has returned.",
+		check: func(c *caseT) {
+			id := random()
+			text := func(i int) string { return strings.Repeat(string(rune('a'+i)), 100) }
+			given := []cloakroom.Record{c.create(id, c.record(text(0)))}
+			var loaded []cloakroom.Record
+			for i := range 20 {
+				loaded = append(loaded, c.holds(id, given[i]))
+				given = append(given, c.replace(id, given[i], text(i+1)))
+			}
+			c.want(c.store.Delete(c.ctx, id, given[20]), nil, "Delete")
+			c.missing(id)
+			for i, r := range loaded {
+				if string(r.Data) != text(i) || string(given[i].Data) != text(i) {
+					c.Fatalf("%s became %s where it had been stored, and %s where it had been loaded", brief([]byte(text(i))), brief(given[i].Data), brief(r.Data))
+				}
+			}
+		}},
 	{name: "id/byte-for-byte", rule: "A store compares ids byte for byte: case and trailing spaces count.",
 		check: func(c *caseT) {
 			base := "s:" + random()[:20]

@@ -24,6 +24,19 @@ var brokenStores = []struct {
 				return overwrite(ctx, s, id, new)
 			}
 		}},
+	{"a Load that uses its buffer again", []string{"data/read-only"},
+		func(b *broken, s cloakroom.FullStore, _ func() time.Time) {
+			var mu sync.Mutex
+			buffers := map[string][]byte{}
+			b.load = func(ctx context.Context, id string) (cloakroom.Record, error) {
+				r, err := s.Load(ctx, id)
+				mu.Lock()
+				defer mu.Unlock()
+				buffers[id] = append(buffers[id][:0], r.Data...)
+				r.Data = buffers[id]
+				return r, err
+			}
+		}},
 	{"a Replace that recreates a deleted record", []string{"replace/missing", "expired/replace"},
 		func(b *broken, s cloakroom.FullStore, _ func() time.Time) {
 			b.replace = func(ctx context.Context, id string, old, new cloakroom.Record) (cloakroom.Version, error) {

@@ -23,7 +23,8 @@ func pageSize(limit int) int {
 // Owned implements [cloakroom.OwnerLister]. A page has at most limit entries, or 10,000; zero means
 // 100. It lists no entry without its record, because both are written in one step.
 func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]cloakroom.Entry, string, error) {
-	if err := s.check(ctx, "list by owner"); err != nil {
+	now, err := s.check(ctx, "list by owner")
+	if err != nil {
 		return nil, "", err
 	}
 	pos := 0
@@ -37,7 +38,6 @@ func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]c
 		return nil, "", nil
 	}
 	refs, at := s.ownerPage(owner, pos, pageSize(limit))
-	now := s.nanos()
 	page := make([]cloakroom.Entry, 0, len(refs))
 	for _, r := range refs {
 		if e, ok := s.entry(r, now); ok && e.Record.Owner == owner {
@@ -64,7 +64,8 @@ func (s *Store) entry(r ref, now int64) (cloakroom.Entry, bool) {
 
 // All implements [cloakroom.Lister]. Pages are as those of [Store.Owned].
 func (s *Store) All(ctx context.Context, cursor string, limit int) ([]cloakroom.Entry, string, error) {
-	if err := s.check(ctx, "list"); err != nil {
+	now, err := s.check(ctx, "list")
+	if err != nil {
 		return nil, "", err
 	}
 	limit = pageSize(limit)
@@ -72,7 +73,6 @@ func (s *Store) All(ctx context.Context, cursor string, limit int) ([]cloakroom.
 	if err != nil {
 		return nil, "", err
 	}
-	now := s.nanos()
 	page := make([]cloakroom.Entry, 0, min(limit, s.Len()))
 	for looked := 0; n < shardCount; n, slot = n+1, 0 {
 		sh := &s.shards[n]
@@ -95,7 +95,8 @@ func (s *Store) All(ctx context.Context, cursor string, limit int) ([]cloakroom.
 // Sweep implements [cloakroom.Sweeper]. It looks only at records whose time may have come, at
 // most limit of them; zero means 100.
 func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, string, error) {
-	if err := s.check(ctx, "sweep"); err != nil {
+	now, err := s.check(ctx, "sweep")
+	if err != nil {
 		return 0, "", err
 	}
 	limit = pageSize(limit)
@@ -103,7 +104,6 @@ func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, strin
 	if err != nil {
 		return 0, "", err
 	}
-	now := s.nanos()
 	total := 0
 	for ; n < shardCount; n++ {
 		removed, looked, more := s.sweepShard(n, now, limit)

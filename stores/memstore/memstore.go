@@ -61,6 +61,7 @@ const (
 type Store struct {
 	seed       maphash.Seed
 	now        func() time.Time
+	realTime   bool // now is time.Now
 	maxBytes   int64
 	maxRecords int64
 	every      time.Duration
@@ -92,7 +93,7 @@ func New(opts Options) *Store {
 		every:      opts.SweepEvery,
 	}
 	if s.now == nil {
-		s.now = time.Now
+		s.now, s.realTime = time.Now, true
 	}
 	if s.every == 0 {
 		s.every = defaultSweepEvery
@@ -129,18 +130,24 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// check is what every operation does first.
-func (s *Store) check(ctx context.Context, op string) error {
+// check is what every operation does first. It returns what time it is.
+func (s *Store) check(ctx context.Context, op string) (now int64, err error) {
 	if s.invalid != nil {
-		return s.invalid
+		return 0, s.invalid
 	}
 	if s.closed.Load() {
-		return ErrClosed
+		return 0, ErrClosed
 	}
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("memstore: %s: %w", op, err)
+	t := s.now()
+	if timed, ok := ctx.(interface{ ErrAt(time.Time) error }); ok && s.realTime {
+		err = timed.ErrAt(t) // the core's: to look at the clock twice would be a tenth of a call
+	} else {
+		err = ctx.Err()
 	}
-	return nil
+	if err != nil {
+		return 0, fmt.Errorf("memstore: %s: %w", op, err)
+	}
+	return nanos(t), nil
 }
 
 // arm sees to it that a background sweep comes. A timer holds no goroutine while it waits, and an

@@ -10,10 +10,10 @@ import (
 
 // Load implements [cloakroom.Store]. It allocates nothing.
 func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
-	if err := s.check(ctx, "load"); err != nil {
+	now, err := s.check(ctx, "load")
+	if err != nil {
 		return cloakroom.Record{}, err
 	}
-	now := s.nanos()
 	n, hash := s.shard(id)
 	sh := &s.shards[n]
 	sh.mu.Lock()
@@ -48,13 +48,14 @@ func (s *Store) makingRoom(write func() (cloakroom.Version, error)) (cloakroom.V
 // Create implements [cloakroom.Store]. At a limit it returns [cloakroom.ErrFull], see
 // [Options.MaxBytes].
 func (s *Store) Create(ctx context.Context, id string, r cloakroom.Record) (cloakroom.Version, error) {
-	if err := s.check(ctx, "create"); err != nil {
+	now, err := s.check(ctx, "create")
+	if err != nil {
 		return "", err
 	}
 	if s.tooLarge(id, r) {
 		return "", cloakroom.ErrTooLarge
 	}
-	v, err := s.makingRoom(func() (cloakroom.Version, error) { return s.create(id, r) })
+	v, err := s.makingRoom(func() (cloakroom.Version, error) { return s.create(now, id, r) })
 	if err == nil {
 		s.arm()
 	}
@@ -65,8 +66,7 @@ func (s *Store) tooLarge(id string, r cloakroom.Record) bool {
 	return s.maxBytes > 0 && size(id, r.Data) > s.maxBytes
 }
 
-func (s *Store) create(id string, r cloakroom.Record) (cloakroom.Version, error) {
-	now := s.nanos()
+func (s *Store) create(now int64, id string, r cloakroom.Record) (cloakroom.Version, error) {
 	n, hash := s.shard(id)
 	sh := &s.shards[n]
 	sh.mu.Lock()
@@ -96,17 +96,17 @@ func (s *Store) vacate(n int, hash uint64, id string, now int64) error {
 
 // Replace implements [cloakroom.Store]. It recognises old by its version.
 func (s *Store) Replace(ctx context.Context, id string, old, new cloakroom.Record) (cloakroom.Version, error) {
-	if err := s.check(ctx, "replace"); err != nil {
+	now, err := s.check(ctx, "replace")
+	if err != nil {
 		return "", err
 	}
 	if s.tooLarge(id, new) {
 		return "", cloakroom.ErrTooLarge
 	}
-	return s.makingRoom(func() (cloakroom.Version, error) { return s.replace(id, old.Version, new) })
+	return s.makingRoom(func() (cloakroom.Version, error) { return s.replace(now, id, old.Version, new) })
 }
 
-func (s *Store) replace(id string, old cloakroom.Version, new cloakroom.Record) (cloakroom.Version, error) {
-	now := s.nanos()
+func (s *Store) replace(now int64, id string, old cloakroom.Version, new cloakroom.Record) (cloakroom.Version, error) {
 	n, hash := s.shard(id)
 	sh := &s.shards[n]
 	sh.mu.Lock()
@@ -126,10 +126,10 @@ func (s *Store) replace(id string, old cloakroom.Version, new cloakroom.Record) 
 
 // Touch implements [cloakroom.Store].
 func (s *Store) Touch(ctx context.Context, id string, _ cloakroom.Record, expires time.Time) error {
-	if err := s.check(ctx, "touch"); err != nil {
+	now, err := s.check(ctx, "touch")
+	if err != nil {
 		return err
 	}
-	now := s.nanos()
 	n, hash := s.shard(id)
 	sh := &s.shards[n]
 	sh.mu.Lock()
@@ -144,10 +144,10 @@ func (s *Store) Touch(ctx context.Context, id string, _ cloakroom.Record, expire
 
 // Delete implements [cloakroom.Store].
 func (s *Store) Delete(ctx context.Context, id string, r cloakroom.Record) error {
-	if err := s.check(ctx, "delete"); err != nil {
+	now, err := s.check(ctx, "delete")
+	if err != nil {
 		return err
 	}
-	now := s.nanos()
 	n, hash := s.shard(id)
 	sh := &s.shards[n]
 	sh.mu.Lock()
@@ -165,14 +165,15 @@ func (s *Store) Delete(ctx context.Context, id string, r cloakroom.Record) error
 
 // Move implements [cloakroom.Mover].
 func (s *Store) Move(ctx context.Context, id string, old, seal cloakroom.Record, newID string, new cloakroom.Record) (cloakroom.Version, error) {
-	if err := s.check(ctx, "move"); err != nil {
+	now, err := s.check(ctx, "move")
+	if err != nil {
 		return "", err
 	}
 	if s.tooLarge(id, seal) || s.tooLarge(newID, new) {
 		return "", cloakroom.ErrTooLarge
 	}
 	v, err := s.makingRoom(func() (cloakroom.Version, error) {
-		return s.move(id, old.Version, seal, newID, new)
+		return s.move(now, id, old.Version, seal, newID, new)
 	})
 	if err == nil {
 		s.arm()
@@ -180,8 +181,7 @@ func (s *Store) Move(ctx context.Context, id string, old, seal cloakroom.Record,
 	return v, err
 }
 
-func (s *Store) move(id string, old cloakroom.Version, seal cloakroom.Record, newID string, new cloakroom.Record) (cloakroom.Version, error) {
-	now := s.nanos()
+func (s *Store) move(now int64, id string, old cloakroom.Version, seal cloakroom.Record, newID string, new cloakroom.Record) (cloakroom.Version, error) {
 	from, hash := s.shard(id)
 	to, newHash := s.shard(newID)
 	for _, n := range [...]int{min(from, to), max(from, to)} { // in order, or two moves could deadlock

@@ -100,7 +100,8 @@ func (d postgres) create(s *Store) []string {
 	if s.opts.Schema != "" {
 		list = append(list, "CREATE SCHEMA IF NOT EXISTS "+d.quote(s.opts.Schema))
 	}
-	return slices.Concat(list, []string{"CREATE TABLE IF NOT EXISTS " + s.table() + " (" + columns + ")"}, d.indexes(s))
+	// Room in each page lets an update stay in it, and so leave the indexes alone.
+	return slices.Concat(list, []string{"CREATE TABLE IF NOT EXISTS " + s.table() + " (" + columns + ") WITH (fillfactor = 85)"}, d.indexes(s))
 }
 
 func (d postgres) indexes(s *Store) []string {
