@@ -96,12 +96,13 @@ func (c *commit) build() (bool, error) {
 	if c.seen > 0 {
 		d, todo = c.view, c.ops[c.seen:]
 	}
+	d.final = c.m.options.Profile == nil // whose codec looks at values one by one
 	for i := range todo {
 		if err := todo[i].apply(&d); err != nil {
 			return false, err
 		}
 	}
-	changed := !d.unchanged(base) || hasKind(c.ops, opSet) || !c.fresh && must(c.ops)
+	changed := hasKind(c.ops, opSet) || !c.fresh && must(c.ops) || !d.unchanged(base)
 	d.meta.commits = base.meta.commits
 	st := &c.next
 	*st = state{id: c.base.id, doc: d.document}

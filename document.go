@@ -28,6 +28,19 @@ type document struct {
 // used a key that is no string, the name is nil, and the value is the encoded key with the value behind it.
 type field struct {
 	name, value []byte
+	bare        bool // value is a string that is still to be encoded, see [draft.setText]
+}
+
+// encoded returns the encoded value.
+func (f *field) encoded() []byte {
+	if f.bare {
+		return encodeText(f.value)
+	}
+	return f.value
+}
+
+func encodeText(text []byte) []byte {
+	return append(msgpack.AppendStringHeader(make([]byte, 0, len(text)+5), len(text)), text...)
 }
 
 func (d *document) index(name string) int {
@@ -42,7 +55,7 @@ func (d *document) index(name string) int {
 // value returns the encoded value of a name, or nil.
 func (d *document) value(name string) []byte {
 	if i := d.index(name); i >= 0 {
-		return d.fields[i].value
+		return d.fields[i].encoded()
 	}
 	return nil
 }
@@ -59,6 +72,7 @@ type draft struct {
 	document
 	owned bool // the fields are this draft's own
 	dirty bool // they are not those of the document that it began with
+	final bool // it is encoded next, by the only one who has it
 }
 
 func draftOf(d *document) draft { return draft{document: *d} }
@@ -73,17 +87,27 @@ func (d *draft) own(more int) {
 }
 
 func (d *draft) set(name string, value []byte) {
-	i := d.index(name)
-	if i >= 0 && bytes.Equal(d.fields[i].value, value) {
-		return
+	if i := d.index(name); i < 0 || !bytes.Equal(d.fields[i].encoded(), value) {
+		d.put(i, name, field{value: value})
 	}
+}
+
+// setText is set for a string that is encoded together with the document, and not before: then it is copied once. The draft is final.
+func (d *draft) setText(name string, text []byte) {
+	d.put(d.index(name), name, field{value: text, bare: true})
+}
+
+// put makes f the value of a name, which stands at i or nowhere.
+func (d *draft) put(i int, name string, f field) {
 	if i < 0 {
 		d.own(2)
-		d.fields = append(d.fields, field{[]byte(name), value})
+		f.name = []byte(name)
+		d.fields = append(d.fields, f)
 		return
 	}
 	d.own(0)
-	d.fields[i].value = value
+	f.name = d.fields[i].name
+	d.fields[i] = f
 }
 
 func (d *draft) remove(name string) {
@@ -151,7 +175,7 @@ func (d *document) encodeWith(id commitID) []byte {
 func (d *document) encodeMessagePack(commits, more []byte) []byte {
 	size := 5 + 1 + len(nameReserved) + d.meta.size() + len(commits) + len(more)
 	for i := range d.fields {
-		size += 3 + len(d.fields[i].name) + len(d.fields[i].value)
+		size += 3 + len(d.fields[i].name) + 5 + len(d.fields[i].value)
 	}
 	out := msgpack.AppendMapHeader(make([]byte, 0, size), len(d.fields)+1)
 	for i := range d.fields {
@@ -159,7 +183,14 @@ func (d *document) encodeMessagePack(commits, more []byte) []byte {
 		if f.name != nil {
 			out = append(msgpack.AppendStringHeader(out, len(f.name)), f.name...)
 		}
+		start := len(out)
+		if f.bare {
+			out = msgpack.AppendStringHeader(out, len(f.value))
+		}
 		out = append(out, f.value...)
+		if f.bare {
+			f.value, f.bare = out[start:len(out):len(out)], false
+		}
 	}
 	out = msgpack.AppendString(out, nameReserved)
 	return d.meta.appendMessagePack(out, commits, more)
@@ -304,7 +335,7 @@ func (b bounds) sliceMessagePack(data []byte, d *document) (reserved int, err er
 		if name == nil {
 			end = begin
 		}
-		fields = append(fields, field{name, data[end:at:at]})
+		fields = append(fields, field{name: name, value: data[end:at:at]})
 	}
 	switch {
 	case at != len(data):

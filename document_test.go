@@ -27,15 +27,15 @@ func sampleDocuments(format Format) map[string]document {
 		return encoded
 	}
 	small := document{format: format, meta: meta{created: now, deadline: now + 1e9, commits: make([]byte, commitIDBytes)}}
-	small.fields = []field{{[]byte("name"), value(string(bytes.Repeat([]byte("b"), 100)))}}
+	small.fields = []field{{name: []byte("name"), value: value(string(bytes.Repeat([]byte("b"), 100)))}}
 	large := document{format: format, meta: meta{
 		created: now, authenticated: now, deadline: now + 1e9, owner: []byte("user-123456"),
 		commits: make([]byte, commitIDsKept*commitIDBytes),
 	}}
 	large.meta.setText(metaUserAgent, "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0")
 	large.meta.setText(metaIP, "192.0.2.17")
-	large.fields = append(large.fields, small.fields[0], field{[]byte("_permanent"), value(true)}, field{[]byte("count"), value(17)},
-		field{[]byte("cart"), value(map[string]int{"apples": 1, "pears": 3})})
+	large.fields = append(large.fields, small.fields[0], field{name: []byte("_permanent"), value: value(true)}, field{name: []byte("count"), value: value(17)},
+		field{name: []byte("cart"), value: value(map[string]int{"apples": 1, "pears": 3})})
 	return map[string]document{"small": small, "large": large}
 }
 
@@ -129,12 +129,12 @@ func TestLoweredLimits(t *testing.T) {
 		d := document{format: format, meta: meta{created: 1, deadline: 2}}
 		value, _ := format.encode(strings.Repeat("v", 4096))
 		for i := range readableValues {
-			d.fields = append(d.fields, field{[]byte(strconv.Itoa(i)), value})
+			d.fields = append(d.fields, field{name: []byte(strconv.Itoa(i)), value: value})
 		}
 		if err := low.decode(d.encode(), &got); err != nil || !sameFields(got.fields, d.fields) {
 			t.Errorf("%v: %d values: %v", format, len(d.fields), err)
 		}
-		d.fields = append(d.fields, field{[]byte("a"), value}, field{[]byte("b"), value})
+		d.fields = append(d.fields, field{name: []byte("a"), value: value}, field{name: []byte("b"), value: value})
 		if err := low.decode(d.encode(), &got); !errors.Is(err, errTooManyValues) || got.fields != nil {
 			t.Errorf("%v: %d values: %v", format, len(d.fields), err)
 		}
@@ -142,7 +142,7 @@ func TestLoweredLimits(t *testing.T) {
 			continue // 64 MiB take encoding/json a while
 		}
 		value, _ = format.encode(strings.Repeat("v", readableBytes))
-		d.fields = []field{{[]byte("a"), value}}
+		d.fields = []field{{name: []byte("a"), value: value}}
 		if err := low.decode(d.encode(), &got); !errors.Is(err, errTooBig) || got.fields != nil {
 			t.Errorf("%v: a value of %d bytes: %v", format, len(value), err)
 		}
@@ -154,7 +154,7 @@ func TestSameNameTwice(t *testing.T) {
 		for _, values := range []int{2, 40} {
 			d := document{format: format, meta: meta{created: 1, deadline: 2}}
 			for i := range values {
-				d.fields = append(d.fields, field{[]byte(strconv.Itoa(i)), []byte("1")})
+				d.fields = append(d.fields, field{name: []byte(strconv.Itoa(i)), value: []byte("1")})
 			}
 			var got document
 			if err := (bounds{}).decode(d.encode(), &got); err != nil {

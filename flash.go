@@ -25,7 +25,7 @@ func (s *Session) Flashes(categories ...string) []Flash {
 	if err != nil || at.value == nil {
 		return nil
 	}
-	d := draft{document: document{format: at.format, fields: []field{{[]byte(nameFlashes), at.value}}}}
+	d := draft{document: document{format: at.format, fields: []field{{name: []byte(nameFlashes), value: at.value}}}}
 	var taken []storedFlash
 	for _, f := range d.flashes() {
 		if len(categories) == 0 || slices.Contains(categories, f[0]) {

@@ -22,7 +22,7 @@ func FuzzDecodeRecord(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		d.fields = []field{{[]byte("a"), value}, {[]byte(`b"\`), value}}
+		d.fields = []field{{name: []byte("a"), value: value}, {name: []byte(`b"\`), value: value}}
 		f.Add(d.encode())
 		d.meta.sealed = true
 		d.meta.setText(metaNext, "id")
@@ -80,7 +80,7 @@ func FuzzJSON(f *testing.F) {
 			return // it has limits of its own, and refuses a name that stands twice
 		}
 		if reserve != nil {
-			fields = append(fields, field{[]byte(nameReserved), reserve})
+			fields = append(fields, field{name: []byte(nameReserved), value: reserve})
 		}
 		for _, f := range fields {
 			name := strings.ToValidUTF8(string(f.name), "\ufffd")

@@ -64,7 +64,7 @@ func (b bounds) sliceJSON(data []byte) (fields []field, reserve []byte, err erro
 		}
 		switch {
 		case string(name) != nameReserved:
-			fields = append(fields, field{name, value})
+			fields = append(fields, field{name: name, value: value})
 		case reserve != nil:
 			return nil, nil, errTwice
 		default:

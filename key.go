@@ -79,12 +79,18 @@ func (k Key[T]) Set(s Values, v T) {
 		s.fail(err)
 		return
 	}
-	value, err := encodeAs(before.format, string(k), v)
+	op := operation{kind: opSet, name: string(k), format: before.format, typ: reflect.TypeFor[T]()}
+	if text, ok := any(&v).(*string); ok && op.format == MessagePack {
+		op.value, op.bare = bytesOf(*text), true
+		err = checkName(op.name)
+	} else {
+		op.value, err = encodeAs(op.format, op.name, v)
+	}
 	if err != nil {
 		s.fail(err)
 		return
 	}
-	s.write(operation{kind: opSet, name: string(k), value: value, format: before.format, typ: reflect.TypeFor[T]()})
+	s.write(op)
 }
 
 // Delete removes the value. Removing an absent one costs nothing.
@@ -236,4 +242,9 @@ func decodeScalar[T any](at *stored, v *T) bool {
 // was given them, nor one that returned them, nor the core, which shares them between sessions.
 func textOf(b []byte) string {
 	return unsafe.String(unsafe.SliceData(b), len(b))
+}
+
+// bytesOf returns the bytes of a string, which nobody may change, without copying them.
+func bytesOf(s string) []byte {
+	return unsafe.Slice(unsafe.StringData(s), len(s))
 }

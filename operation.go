@@ -14,6 +14,7 @@ type operation struct {
 	kind   operationKind
 	format Format // of value
 	must   bool   // the commit must write, or know for certain that it would change nothing
+	bare   bool   // value is a string that is still to be encoded
 	name   string
 	value  []byte       // opSet: encoded
 	typ    reflect.Type // opSet: what value was encoded from
@@ -43,6 +44,10 @@ type login struct {
 func (op *operation) apply(d *draft) error {
 	switch op.kind {
 	case opSet:
+		if op.bare && d.final && d.format == op.format {
+			d.setText(op.name, op.value)
+			break
+		}
 		value, err := op.valueIn(d.format)
 		if err != nil {
 			return err
@@ -83,11 +88,13 @@ func (op *operation) apply(d *draft) error {
 // valueIn returns the value in the format of the document that it goes into. That is another one than it was
 // encoded in only when somebody else replaced the record by one of the other format.
 func (op *operation) valueIn(f Format) ([]byte, error) {
+	at := field{value: op.value, bare: op.bare}
+	value := at.encoded()
 	if f == op.format {
-		return op.value, nil
+		return value, nil
 	}
 	v := reflect.New(op.typ)
-	if err := op.format.decode(op.value, v.Interface()); err != nil {
+	if err := op.format.decode(value, v.Interface()); err != nil {
 		return nil, &DecodeError{op.name, err}
 	}
 	encoded := v.Elem().Interface()

@@ -121,7 +121,9 @@ func TestP1ChangesSlide(t *testing.T) {
 	for i := range 180 { // an hour and a half, a change every half minute
 		s.clock.advance(30 * time.Second)
 		tab.set(a, fmt.Sprint(i))
-		tab.do(func(_ http.ResponseWriter, _ *http.Request, at *cloakroom.Session) { expires = append(expires, at.ExpiresAt()) })
+		tab.do(func(_ http.ResponseWriter, _ *http.Request, at *cloakroom.Session) {
+			expires = append(expires, at.ExpiresAt())
+		})
 		if left := expires[i].Sub(s.clock.Now()); left <= 27*time.Minute || left > 30*time.Minute {
 			t.Fatalf("change %d leaves %v", i, left)
 		}

@@ -241,7 +241,7 @@ func (m *Manager) freshState() state {
 	st := state{doc: m.newDocument()}
 	if m.options.Persistent {
 		value, _ := st.doc.format.encode(true)
-		st.doc.fields = []field{{[]byte(namePermanent), value}}
+		st.doc.fields = []field{{name: []byte(namePermanent), value: value}}
 	}
 	return st
 }

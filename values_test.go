@@ -104,6 +104,52 @@ func TestOwnCopy(t *testing.T) {
 	})
 }
 
+// TestStrings: strings are encoded with the record, and read as parts of it, also when a commit is tried again.
+func TestStrings(t *testing.T) {
+	x, y := strings.Repeat("x", 70_000), "y"
+	do := func(ops func(s *cloakroom.Session)) handlerFunc {
+		return func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { ops(s) }
+	}
+	for name, test := range map[string]struct {
+		ops  func(s *cloakroom.Session)
+		a, b string
+	}{
+		"one":             {func(s *cloakroom.Session) { a.Set(s, x) }, x, "b"},
+		"empty":           {func(s *cloakroom.Session) { a.Set(s, "") }, "", "b"},
+		"two":             {func(s *cloakroom.Session) { a.Set(s, x); b.Set(s, y) }, x, y},
+		"one twice":       {func(s *cloakroom.Session) { a.Set(s, x); a.Set(s, y) }, y, "b"},
+		"read between":    {func(s *cloakroom.Session) { a.Set(s, y); b.Set(s, a.Get(s)); a.Set(s, x) }, x, y},
+		"updated":         {func(s *cloakroom.Session) { a.Set(s, y); a.Update(s, shout) }, "y!", "b"},
+		"set and updated": {func(s *cloakroom.Session) { a.Update(s, shout); a.Set(s, y); a.Update(s, shout); b.Set(s, x) }, "y!", x},
+		"deleted":         {func(s *cloakroom.Session) { a.Set(s, x); a.Delete(s) }, "", "b"},
+		"cleared":         {func(s *cloakroom.Session) { a.Set(s, x); s.Clear(); b.Set(s, y) }, "", y},
+		"saved between":   {func(s *cloakroom.Session) { a.Set(s, x); s.Save(); b.Set(s, a.Get(s)[:1]); a.Set(s, y) }, y, "x"},
+		"in a transaction": {func(s *cloakroom.Session) {
+			a.Set(s, y)
+			s.Transact(func(tx *cloakroom.Tx) error { a.Set(tx, a.Get(tx)+"?"); return nil })
+		}, "y?", "b"},
+		"signed in": {func(s *cloakroom.Session) { a.Set(s, x); s.Login("ann"); b.Set(s, y) }, x, y},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, cloakroom.Options{})
+			tab := s.browser()
+			tab.do(do(func(s *cloakroom.Session) { a.Set(s, "a"); b.Set(s, "b") }))
+			slow := tab.begin(getting(a), do(test.ops))
+			quick := tab.other() // so that the first try conflicts
+			quick.m = s.manager(cloakroom.Options{})
+			quick.do(do(func(s *cloakroom.Session) { count.Set(s, 1) }))
+			if w := slow(); w.Code != http.StatusOK {
+				t.Fatal(w.Code, s.log)
+			}
+			tab.do(do(func(s *cloakroom.Session) {
+				if got, other := a.Get(s), b.Get(s); got != test.a || other != test.b || count.Get(s) != 1 && name != "cleared" {
+					t.Errorf("a=%.9q b=%.9q count=%d, want %.9q and %.9q", got, other, count.Get(s), test.a, test.b)
+				}
+			}))
+		})
+	}
+}
+
 // TestFormatChange: a record keeps its format for as long as it lives, and either is read.
 func TestFormatChange(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
