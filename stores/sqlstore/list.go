@@ -66,7 +66,7 @@ func (s *Store) list(ctx context.Context, st *statement, a *args, cursor string,
 	}
 	var page []cloakroom.Entry
 	rows := 0
-	err := s.query(ctx, st, a, func(scan func(...any) error) error {
+	err := s.query(ctx, st, a, func() { page, rows = nil, 0 }, func(scan func(...any) error) error {
 		var e cloakroom.Entry
 		var expires instant
 		if err := scan(&e.ID, &e.Record.Data, &expires, key); err != nil {

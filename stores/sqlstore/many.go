@@ -19,7 +19,7 @@ func (s *Store) loadMany(ctx context.Context, list []*member) {
 	found := make(map[string]cloakroom.Record, len(list))
 	q, err := s.queries(ctx, false)
 	if err == nil {
-		err = s.query(ctx, q.loadMany, a, func(scan func(...any) error) error {
+		err = s.query(ctx, q.loadMany, a, func() { clear(found) }, func(scan func(...any) error) error {
 			var r cloakroom.Record
 			var id string
 			var expires instant

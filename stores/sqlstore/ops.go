@@ -43,7 +43,8 @@ func (s *Store) load(ctx context.Context, q *queries, id string) (cloakroom.Reco
 	if !q.fitsID(s, id) {
 		return r, cloakroom.ErrNotFound
 	}
-	err := s.query(ctx, q.load, s.args(id), func(scan func(...any) error) error { return scan(&r.Data, &expires) })
+	forget := func() { r, expires = cloakroom.Record{}, instant{} }
+	err := s.query(ctx, q.load, s.args(id), forget, func(scan func(...any) error) error { return scan(&r.Data, &expires) })
 	if err != nil {
 		return cloakroom.Record{}, err
 	}
@@ -127,7 +128,7 @@ func (s *Store) insert(ctx context.Context, on conn, q *queries, id string, r cl
 // taken returns the id of the live row that is in the way, or "".
 func (s *Store) taken(ctx context.Context, q *queries, a *args) (string, error) {
 	taken := ""
-	err := s.query(ctx, q.taken, a, func(scan func(...any) error) error { return scan(&taken) })
+	err := s.query(ctx, q.taken, a, func() { taken = "" }, func(scan func(...any) error) error { return scan(&taken) })
 	return taken, err
 }
 

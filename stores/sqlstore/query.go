@@ -248,16 +248,20 @@ func (s *Store) exec(ctx context.Context, on *sql.Conn, st *statement, a *args) 
 }
 
 // query runs a statement that reads, and calls each for every row. It tries again as [Store.retry] does, and once more
-// whatever the error is, unless the context ended: a read changes nothing, and the connection may have been dead.
-func (s *Store) query(ctx context.Context, st *statement, a *args, each func(scan func(...any) error) error) error {
+// whatever the error is, unless the context ended: a read changes nothing, and the connection may have been dead. Where rows had come
+// before the error, forget is called first, which drops what they left.
+func (s *Store) query(ctx context.Context, st *statement, a *args, forget func(), each func(scan func(...any) error) error) error {
 	for try := 1; ; try++ {
 		begun := false
 		err := s.queryOnce(ctx, st, a, func(scan func(...any) error) error {
 			begun = true
 			return each(scan)
 		})
-		if err == nil || begun || ctx.Err() != nil {
+		if err == nil || ctx.Err() != nil {
 			return err
+		}
+		if begun {
+			forget()
 		}
 		if transient := s.transient(err); !transient && try > 1 || transient && !s.pause(ctx, try) {
 			return err
