@@ -177,7 +177,7 @@ func (d *document) encodeMessagePack(commits, more []byte) []byte {
 	for i := range d.fields {
 		size += 3 + len(d.fields[i].name) + 5 + len(d.fields[i].value)
 	}
-	out := msgpack.AppendMapHeader(make([]byte, 0, size), len(d.fields)+1)
+	out := msgpack.AppendMapHeader(room(size), len(d.fields)+1)
 	for i := range d.fields {
 		f := &d.fields[i]
 		if f.name != nil {

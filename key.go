@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"unsafe"
 
 	"github.com/cloakroom-go/cloakroom/internal/msgpack"
 )
@@ -236,15 +235,4 @@ func decodeScalar[T any](at *stored, v *T) bool {
 		return false
 	}
 	return err == nil && len(rest) == 0
-}
-
-// textOf returns bytes of a record as a string without copying them. Nobody changes those, see [Store]: neither a store that
-// was given them, nor one that returned them, nor the core, which shares them between sessions.
-func textOf(b []byte) string {
-	return unsafe.String(unsafe.SliceData(b), len(b))
-}
-
-// bytesOf returns the bytes of a string, which nobody may change, without copying them.
-func bytesOf(s string) []byte {
-	return unsafe.Slice(unsafe.StringData(s), len(s))
 }
