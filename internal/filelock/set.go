@@ -37,8 +37,12 @@ func (s *Set) Lock(ctx context.Context, i byte) (unlock func(), err error) {
 	gate := s.gates[i]
 	select {
 	case gate <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	default: // only now, since contexts may make their channel when they are asked for it
+		select {
+		case gate <- struct{}{}:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 	path := s.path(i)
 	f, err := open(path)
