@@ -18,8 +18,9 @@ import (
 // at most 255 printable ASCII bytes, so a store compares ids byte for byte: case and trailing
 // spaces count.
 //
-// Bytes: [Record.Data] is read-only on both sides. A store must not change the bytes that it was
-// given or has returned, nor may its caller, so neither needs to copy them.
+// Bytes: [Record.Data] is read-only on both sides, for ever. A store must not change the bytes that it was
+// given or has returned, nor may its caller, so neither needs to copy them: a string that is read from a
+// session may be a part of them.
 //
 // Expiry: a record whose [Record.Expires] has come is gone for Load, Replace, Touch and Delete,
 // whether or not its bytes were removed yet, and never comes back; Create may take its place.

@@ -99,11 +99,6 @@ func openURL(ctx context.Context, d Dialect, driver string, u *url.URL) (*Store,
 	if opts.SweepInterval, err = time.ParseDuration(interval); err != nil {
 		return nil, nil, fmt.Errorf("parameter sweep_interval is %q, want a duration", interval)
 	}
-	if src.file != "" && create {
-		if err := makeFile(src.file); err != nil {
-			return nil, nil, err
-		}
-	}
 	db, err := sql.Open(driver, src.dsn)
 	if err != nil {
 		return nil, nil, err
@@ -119,7 +114,12 @@ func openURL(ctx context.Context, d Dialect, driver string, u *url.URL) (*Store,
 	}
 	s, err := New(db, opts)
 	if err == nil {
-		err = s.ready(ctx, create, migrate)
+		if src.file != "" && create {
+			err = makeFile(src.file)
+		}
+		if err == nil {
+			err = s.ready(ctx, create, migrate)
+		}
 		if err != nil {
 			_ = s.Close()
 		}

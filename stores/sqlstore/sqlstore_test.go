@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"net/url"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -270,5 +271,8 @@ func TestSources(t *testing.T) {
 		if _, _, err := Open(t.Context(), SQLite, "sqlite", rawURL); err == nil {
 			t.Errorf("%s was opened", rawURL)
 		}
+	}
+	if _, err := os.Stat("s.db"); err == nil {
+		t.Error("a URL that is refused made a file")
 	}
 }
