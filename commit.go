@@ -96,7 +96,7 @@ func (c *commit) build() (bool, error) {
 	if c.seen > 0 {
 		d, todo = c.view, c.ops[c.seen:]
 	}
-	d.final = c.m.options.Profile == nil // whose codec looks at values one by one
+	d.late = c.m.options.Profile == nil // a profile looks at values before they are encoded
 	for i := range todo {
 		if err := todo[i].apply(&d); err != nil {
 			return false, err
@@ -107,7 +107,7 @@ func (c *commit) build() (bool, error) {
 	st := &c.next
 	*st = state{id: c.base.id, doc: d.document}
 	if p := c.m.options.Profile; p == nil {
-		st.rec.Data = st.doc.encodeWith(c.commit)
+		st.rec.Data = st.doc.encodeWith(c.commit, d.owned)
 	} else {
 		data, err := p.encode(&st.doc, base, c.commit)
 		if err != nil {
@@ -132,7 +132,8 @@ func (c *commit) build() (bool, error) {
 }
 
 // expires returns the next record's. A change slides the idle timeout no more often than a use does, see [Manager.due]: where
-// a store has an index of expiries, one that stays as it was costs nothing.
+// a store has an index of expiries, one that stays as it was costs nothing. Where another request slides it between this
+// commit's look at the clock and its write, that is undone, and made up for by the next use.
 func (c *commit) expires() time.Time {
 	now, before := c.clock(), c.base.rec.Expires
 	if c.m.options.Profile == nil && c.base.rec.Version != "" && !movesTicket(c.ops) && !c.m.due(before.Sub(now)) {

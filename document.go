@@ -22,13 +22,14 @@ type document struct {
 	format Format
 	fields []field
 	meta   meta
+	span   int // how long the record is that fields point into: any of them keeps all of it
 }
 
 // field is a name and its encoded value. Both may point into the record that they came from. Where another library
 // used a key that is no string, the name is nil, and the value is the encoded key with the value behind it.
 type field struct {
 	name, value []byte
-	bare        bool // value is a string that is still to be encoded, see [draft.setText]
+	bare        bool // value is a string as it is, to be encoded with the document, see [draft.setText]
 }
 
 // encoded returns the encoded value.
@@ -72,7 +73,7 @@ type draft struct {
 	document
 	owned bool // the fields are this draft's own
 	dirty bool // they are not those of the document that it began with
-	final bool // it is encoded next, by the only one who has it
+	late  bool // strings are encoded with the document: until then nobody looks at its fields but its own methods
 }
 
 func draftOf(d *document) draft { return draft{document: *d} }
@@ -92,7 +93,7 @@ func (d *draft) set(name string, value []byte) {
 	}
 }
 
-// setText is set for a string that is encoded together with the document, and not before: then it is copied once. The draft is final.
+// setText is set for a string that is encoded with the document, and not before: then it is copied once. The draft is late.
 func (d *draft) setText(name string, text []byte) {
 	d.put(d.index(name), name, field{value: text, bare: true})
 }
@@ -139,12 +140,12 @@ func sameFields(a, b []field) bool {
 	other := document{fields: b}
 	for i := range a {
 		if i < len(b) && string(a[i].name) == string(b[i].name) {
-			if !bytes.Equal(a[i].value, b[i].value) {
+			if !bytes.Equal(a[i].encoded(), b[i].encoded()) {
 				return false
 			}
 			continue
 		}
-		if j := other.index(string(a[i].name)); j < 0 || !bytes.Equal(a[i].value, b[j].value) {
+		if j := other.index(string(a[i].name)); j < 0 || !bytes.Equal(a[i].encoded(), b[j].encoded()) {
 			return false
 		}
 	}
@@ -156,23 +157,25 @@ func (d *document) encode() []byte {
 	if d.format == JSON {
 		return d.encodeJSON()
 	}
-	return d.encodeMessagePack(d.meta.commits, nil)
+	return d.encodeMessagePack(d.meta.commits, nil, false)
 }
 
-// encodeWith is encode after it has added a commit to those that the document notes.
-func (d *document) encodeWith(id commitID) []byte {
+// encodeWith is encode after it has added a commit to those that the document notes. Where the fields are the document's own,
+// they point into the new record afterwards, so that they keep no other one.
+func (d *document) encodeWith(id commitID, own bool) []byte {
 	if d.format == JSON {
 		d.meta.commits = d.meta.withCommit(id)
 		return d.encodeJSON()
 	}
 	kept := d.meta.keptCommits()
-	data := d.encodeMessagePack(kept, id[:])
+	data := d.encodeMessagePack(kept, id[:], own)
 	d.meta.commits = data[len(data)-len(kept)-len(id):] // they come last
 	return data
 }
 
-// encodeMessagePack writes two lists of commit ids as one, in place of those in d.meta.
-func (d *document) encodeMessagePack(commits, more []byte) []byte {
+// encodeMessagePack writes two lists of commit ids as one, in place of those in d.meta. Bare fields are in documents only that
+// have fields of their own.
+func (d *document) encodeMessagePack(commits, more []byte, own bool) []byte {
 	size := 5 + 1 + len(nameReserved) + d.meta.size() + len(commits) + len(more)
 	for i := range d.fields {
 		size += 3 + len(d.fields[i].name) + 5 + len(d.fields[i].value)
@@ -180,20 +183,30 @@ func (d *document) encodeMessagePack(commits, more []byte) []byte {
 	out := msgpack.AppendMapHeader(room(size), len(d.fields)+1)
 	for i := range d.fields {
 		f := &d.fields[i]
+		name := len(out)
 		if f.name != nil {
-			out = append(msgpack.AppendStringHeader(out, len(f.name)), f.name...)
+			out = msgpack.AppendStringHeader(out, len(f.name))
+			name = len(out)
+			out = append(out, f.name...)
 		}
-		start := len(out)
+		value := len(out)
 		if f.bare {
 			out = msgpack.AppendStringHeader(out, len(f.value))
 		}
 		out = append(out, f.value...)
-		if f.bare {
-			f.value, f.bare = out[start:len(out):len(out)], false
+		if own {
+			if f.name != nil {
+				f.name = out[name:value:value]
+			}
+			f.value, f.bare = out[value:len(out):len(out)], false
 		}
 	}
 	out = msgpack.AppendString(out, nameReserved)
-	return d.meta.appendMessagePack(out, commits, more)
+	out = d.meta.appendMessagePack(out, commits, more)
+	if own {
+		d.span = len(out)
+	}
+	return out[:len(out):len(out)]
 }
 
 var (
@@ -345,7 +358,7 @@ func (b bounds) sliceMessagePack(data []byte, d *document) (reserved int, err er
 	case twice(fields):
 		return 0, errTwice
 	}
-	d.fields = fields
+	d.fields, d.span = fields, len(data)
 	return reserved, nil
 }
 

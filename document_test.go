@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -269,7 +270,7 @@ func TestEncodeWith(t *testing.T) {
 			want.meta.commits = d.meta.withCommit(id)
 			before := bytes.Clone(d.meta.commits)
 			next := d
-			data := next.encodeWith(id)
+			data := next.encodeWith(id, false)
 			if !bytes.Equal(data, want.encode()) || !bytes.Equal(next.meta.commits, want.meta.commits) {
 				t.Fatalf("%v: %x after commit %d, want %x", format, data, i, want.encode())
 			}
@@ -299,5 +300,37 @@ func TestDigests(t *testing.T) {
 	id := storeID(newTicket())
 	if got := testing.AllocsPerRun(100, func() { storeID(id[:ticketLength]); publicID(id) }); got != 2 {
 		t.Errorf("%v allocations", got)
+	}
+}
+
+// TestOwnFields: what a commit leaves points into its own record, and so keeps no former one.
+func TestOwnFields(t *testing.T) {
+	base := document{fields: []field{
+		{name: []byte("a"), value: []byte("\xa1a")}, {name: []byte("b"), value: []byte("\xa1b")}, {value: []byte("\x01\xa1c")}, // the last has no name
+	}}
+	d := draftOf(&base)
+	d.late = true
+	d.setText("a", []byte("text"))
+	d.setText("new", nil)
+	want := []string{"a=\xa4text", "b=\xa1b", "=\x01\xa1c", "new=\xa0"}
+	data := d.encodeWith(commitID{}, d.owned)
+	for i := range d.fields {
+		if got := string(d.fields[i].name) + "=" + string(d.fields[i].value); got != want[i] || d.fields[i].bare {
+			t.Errorf("%q, want %q", got, want[i])
+		}
+	}
+	if d.span != len(data) || len(data) != cap(data) {
+		t.Errorf("span %d, capacity %d, want the length %d", d.span, cap(data), len(data))
+	}
+	clear(data)
+	for i := range d.fields {
+		for _, b := range slices.Concat(d.fields[i].name, d.fields[i].value) {
+			if b != 0 {
+				t.Errorf("field %d lies elsewhere", i)
+			}
+		}
+	}
+	if string(base.fields[0].value) != "\xa1a" || base.fields[0].bare || string(base.fields[1].name) != "b" {
+		t.Error("the base was changed")
 	}
 }

@@ -16,8 +16,8 @@ import (
 // A name has 1 to 255 bytes of UTF-8. The names "_permanent" and "_flashes", and those that begin
 // with "_cloakroom", are reserved: using one is [ErrInvalidKey].
 //
-// A value is encoded when it is set and decoded when it is asked for, so what Get returns is the
-// caller's own copy, and changing it changes nothing until it is set again.
+// A session holds values encoded: what Get returns is decoded for its caller, and changing it changes nothing until it is set
+// again.
 type Key[T any] string
 
 // Values is what a [Key] reads and writes: a *[Session], or within [Session.Transact] a *[Tx].
@@ -32,7 +32,7 @@ type Values interface {
 type stored struct {
 	value  []byte // encoded; nil when absent
 	format Format
-	whole  bool // it is most of the bytes that it is a part of, which are kept as long as any part of them
+	share  bool // a string may be these bytes: what they are a part of, and keep, is not much more
 }
 
 // Get returns the value, or the zero value of T when it is absent. A stored value that cannot be
@@ -71,7 +71,8 @@ func (k Key[T]) Lookup(s Values) (T, bool, error) {
 }
 
 // Set sets the value. When v cannot be encoded, the session fails: [Session.Err] tells, and the
-// response will not be sent.
+// response will not be sent. A string is not copied before it is committed, so it must be a true one: where a framework lends strings whose
+// bytes it uses again, as fasthttp does, clone those first.
 func (k Key[T]) Set(s Values, v T) {
 	before, err := s.read(string(k))
 	if err != nil {
@@ -215,7 +216,7 @@ func decodeScalar[T any](at *stored, v *T) bool {
 	case *string:
 		var s []byte
 		s, rest, err = msgpack.ReadString(value)
-		if at.whole {
+		if at.share {
 			*v = textOf(s)
 		} else {
 			*v = string(s)

@@ -45,7 +45,7 @@ func (m *Manager) withoutProfile(st *state) (id string, err error) {
 	meta := &st.doc.meta
 	meta.deadline = min(meta.deadline, micros(m.now().Add(m.options.Lifetime)))
 	id = storeID(ticket)
-	st.rec.Data = st.doc.encodeWith(leaving(id))
+	st.rec.Data = st.doc.encodeWith(leaving(id), false)
 	st.rec.Owner = m.leavingOwner(meta)
 	st.rec.Deadline = timeOf(meta.deadline)
 	return id, nil

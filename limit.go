@@ -186,7 +186,7 @@ func (l *limit) Done() <-chan struct{} { return l.await().done }
 
 func (l *limit) Err() error { return l.errAt(monotonic()) }
 
-// ErrAt is Err for a store that has just read the clock, with its monotonic part.
+// ErrAt is Err for a store that has just called [time.Now], as memstore has.
 func (l *limit) ErrAt(now time.Time) error { return l.errAt(int64(now.Sub(epoch))) }
 
 func (l *limit) errAt(now int64) error {

@@ -14,9 +14,9 @@ type operation struct {
 	kind   operationKind
 	format Format // of value
 	must   bool   // the commit must write, or know for certain that it would change nothing
-	bare   bool   // value is a string that is still to be encoded
+	bare   bool   // opSet: value is a string as it is
 	name   string
-	value  []byte       // opSet: encoded
+	value  []byte       // opSet: encoded, unless it is bare
 	typ    reflect.Type // opSet: what value was encoded from
 	change func(*draft) error
 	login  *login
@@ -44,7 +44,7 @@ type login struct {
 func (op *operation) apply(d *draft) error {
 	switch op.kind {
 	case opSet:
-		if op.bare && d.final && d.format == op.format {
+		if op.bare && d.late && d.format == op.format {
 			d.setText(op.name, op.value)
 			break
 		}
@@ -59,9 +59,11 @@ func (op *operation) apply(d *draft) error {
 		d.clear()
 	case opChange:
 		changed := *d // so that the draft of a commit without such a change need not escape
+		changed.late = false
 		if err := op.change(&changed); err != nil {
 			return err
 		}
+		changed.late = d.late
 		*d = changed
 	case opLogin:
 		if before := d.meta.owner; before != nil && string(before) != op.login.owner {

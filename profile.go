@@ -169,7 +169,7 @@ func (p *Profile) encode(d, base *document, id commitID) ([]byte, error) {
 	}
 	stored := *d
 	stored.meta.owner = nil
-	data := stored.encodeWith(id)
+	data := stored.encodeWith(id, false)
 	d.meta.commits = stored.meta.commits
 	return data, nil
 }

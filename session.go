@@ -281,10 +281,10 @@ func (s *Session) read(name string) (stored, error) {
 	}
 	view := s.view()
 	value := view.value(name)
-	return stored{value, view.format, len(s.rec.Data) <= 2*len(value)+smallRecord}, nil
+	return stored{value, view.format, view.span <= 2*len(value)+smallRecord}, nil
 }
 
-// smallRecord is how long a record may be that is kept for a value of any length.
+// smallRecord is how long a record may be, in bytes, that is kept for a value of any length.
 const smallRecord = 256
 
 // write implements [Values]: it records an operation and performs it on the view.

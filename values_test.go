@@ -150,6 +150,31 @@ func TestStrings(t *testing.T) {
 	}
 }
 
+// TestStringOfItsEncoding: a text that reads as the stored value encoded is another value, and the same text is no change.
+func TestStringOfItsEncoding(t *testing.T) {
+	for _, before := range []string{"x", strings.Repeat("a", 128)} {
+		head := map[int]string{1: "\xa1", 128: "\u0640"}[len(before)] // in UTF-8 d9 80, as MessagePack begins a string of 128 bytes
+		s := newSite(t, cloakroom.Options{})
+		tab := s.browser()
+		tab.set(a, before)
+		for _, replaced := range []int{1, 0} {
+			got := s.store.count(func() {
+				tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+					if err := s.Transact(func(tx *cloakroom.Tx) error { a.Set(tx, head+before); return nil }); err != nil {
+						t.Error(err)
+					}
+				})
+			})
+			if got["replace"] != replaced {
+				t.Errorf("calls %v, want %d that replace", got, replaced)
+			}
+			if v := tab.value(a); v != head+before {
+				t.Errorf("stored %.20q, want %.20q", v, head+before)
+			}
+		}
+	}
+}
+
 // TestFormatChange: a record keeps its format for as long as it lives, and either is read.
 func TestFormatChange(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})

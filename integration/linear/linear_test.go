@@ -275,15 +275,17 @@ func TestWiping(t *testing.T) {
 		ops  []op
 		want bool
 	}{
-		"the seal went first": {append(slices.Clone(signIn), op{3, 9, input{kind: wipe}, output{}},
+		"the seal went first": {append(slices.Clone(signIn), op{3, 9, input{kind: wipe, until: 9}, output{}},
 			op{5, 6, input{kind: logout}, output{}}, op{7, 8, input{kind: set, ticket: 7}, output{}}, op{9, 10, input{kind: get, ticket: 7}, gone}), true},
-		"the seal of a sign-in that was half-way": {[]op{{1, 2, input{kind: leave, makes: 7}, output{}}, {1, 9, input{kind: wipe}, output{}},
+		"the seal of a sign-in that was half-way": {[]op{{1, 2, input{kind: leave, makes: 7}, output{}}, {1, 9, input{kind: wipe, until: 9}, output{}},
 			{3, 4, input{kind: revoke}, output{}}, {5, 6, input{kind: enter, makes: 7}, output{}}, {9, 10, input{kind: get, ticket: 7}, gone}}, true},
-		"a sign-out by the ticket itself": {append(slices.Clone(signIn), op{3, 9, input{kind: wipe}, output{}},
+		"a sign-out by the ticket itself": {append(slices.Clone(signIn), op{3, 9, input{kind: wipe, until: 9}, output{}},
 			op{5, 6, input{kind: logout, ticket: 7}, output{}}, op{7, 8, input{kind: set, ticket: 7}, output{}}), false},
-		"a sign-out before": {append(slices.Clone(signIn), op{7, 9, input{kind: wipe}, output{}},
+		"a sign-out before": {append(slices.Clone(signIn), op{7, 9, input{kind: wipe, until: 9}, output{}},
 			op{5, 6, input{kind: logout}, output{}}, op{7, 8, input{kind: set, ticket: 7}, output{}}), false},
-		"a session that survives": {append(slices.Clone(signIn), op{5, 8, input{kind: wipe}, output{}},
+		"a sign-out after what may have been lost": {[]op{{1, math.MaxInt64, input{kind: wipe, until: 4}, output{unknown: true}},
+			{3, 4, input{kind: login, makes: 7}, output{}}, {5, 6, input{kind: logout}, output{}}, {7, 8, input{kind: set, ticket: 7}, output{}}}, false},
+		"a session that survives": {append(slices.Clone(signIn), op{5, 8, input{kind: wipe, until: 8}, output{}},
 			op{5, 6, input{kind: logout}, output{}}, op{9, 10, input{kind: set, ticket: 7}, output{}}), false},
 	} {
 		t.Run(name, func(t *testing.T) {

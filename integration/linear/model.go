@@ -65,7 +65,8 @@ type input struct {
 	arg    string
 	makes  int // the number of the ticket that a login makes
 	ghost  bool
-	torn   bool // all data was being lost meanwhile, and seals may have gone before sessions
+	torn   bool  // all data was being lost meanwhile, and seals may have gone before sessions
+	until  int64 // when a loss of all data was over
 }
 
 // steps are what an operation is in a history. A login is two where the store has no atomic moves. With
@@ -152,7 +153,8 @@ func tear(ops []porcupine.Operation) []porcupine.Operation {
 	for i, op := range torn {
 		in := op.Input.(input)
 		in.torn = slices.ContainsFunc(ops, func(w porcupine.Operation) bool {
-			return w.Input.(input).kind == wipe && op.Call <= w.Return && w.Call <= op.Return
+			loss := w.Input.(input)
+			return loss.kind == wipe && op.Call <= loss.until && w.Call <= op.Return
 		})
 		torn[i].Input = in
 	}

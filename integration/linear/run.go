@@ -206,6 +206,12 @@ func surely(k kind, when interval) porcupine.Operation {
 	return porcupine.Operation{ClientId: noClient, Input: input{kind: k}, Output: output{}, Call: when.begin, Return: when.end}
 }
 
+// over gives a loss its end, which [tear] wants to know also where it may have happened at any time.
+func over(op porcupine.Operation, end int64) porcupine.Operation {
+	op.Input = input{kind: wipe, until: end}
+	return op
+}
+
 // noClient is the number of whoever did what no client asked for.
 const noClient = 1000
 
@@ -296,9 +302,9 @@ func (r *run) wipe(do func()) {
 	r.wiped[len(r.wiped)-1] = when
 	for i, h := range r.histories {
 		if i < len(before) {
-			h.add(surely(wipe, when))
+			h.add(over(surely(wipe, when), when.end))
 		} else {
-			h.add(perhaps(wipe, when.begin))
+			h.add(over(perhaps(wipe, when.begin), when.end))
 		}
 	}
 }
@@ -323,8 +329,8 @@ func (r *run) session(b *browser, to node, stale bool, lots *rand.Rand) (*histor
 		b.h, b.tickets, b.misses, b.doubts, b.unsure, b.used = h, []ticket{{0, secret}}, 0, 0, false, began
 		r.mu.Lock()
 		for _, w := range r.wiped {
-			if began < w.end { // and the end of one that goes on is far off, so it may stand there twice
-				h.add(perhaps(wipe, began))
+			if began < w.end && w.end != math.MaxInt64 { // what goes on is noted when it ends
+				h.add(over(perhaps(wipe, began), w.end))
 			}
 		}
 		r.histories = append(r.histories, h)

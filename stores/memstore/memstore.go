@@ -130,7 +130,8 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// check is what every operation does first. It returns what time it is.
+// check is what every operation does first. It returns what time it is: with the lock of a shard held, so that no operation goes by an earlier
+// time than one before it in that shard, and revives what that one found expired.
 func (s *Store) check(ctx context.Context, op string) (now int64, err error) {
 	if s.invalid != nil {
 		return 0, s.invalid
@@ -139,8 +140,8 @@ func (s *Store) check(ctx context.Context, op string) (now int64, err error) {
 		return 0, ErrClosed
 	}
 	t := s.now()
-	if timed, ok := ctx.(interface{ ErrAt(time.Time) error }); ok && s.realTime {
-		err = timed.ErrAt(t) // the core's: to look at the clock twice would be a tenth of a call
+	if core, ok := ctx.(interface{ ErrAt(time.Time) error }); ok && s.realTime {
+		err = core.ErrAt(t) // the core's contexts would look at the clock again, which is a tenth of a call
 	} else {
 		err = ctx.Err()
 	}

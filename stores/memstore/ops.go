@@ -10,14 +10,14 @@ import (
 
 // Load implements [cloakroom.Store]. It allocates nothing.
 func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
-	now, err := s.check(ctx, "load")
-	if err != nil {
-		return cloakroom.Record{}, err
-	}
 	n, hash := s.shard(id)
 	sh := &s.shards[n]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	now, err := s.check(ctx, "load")
+	if err != nil {
+		return cloakroom.Record{}, err
+	}
 	it, _ := sh.live(hash, id, now)
 	if it == nil {
 		return cloakroom.Record{}, cloakroom.ErrNotFound
@@ -48,14 +48,10 @@ func (s *Store) makingRoom(write func() (cloakroom.Version, error)) (cloakroom.V
 // Create implements [cloakroom.Store]. At a limit it returns [cloakroom.ErrFull], see
 // [Options.MaxBytes].
 func (s *Store) Create(ctx context.Context, id string, r cloakroom.Record) (cloakroom.Version, error) {
-	now, err := s.check(ctx, "create")
-	if err != nil {
-		return "", err
-	}
 	if s.tooLarge(id, r) {
 		return "", cloakroom.ErrTooLarge
 	}
-	v, err := s.makingRoom(func() (cloakroom.Version, error) { return s.create(now, id, r) })
+	v, err := s.makingRoom(func() (cloakroom.Version, error) { return s.create(ctx, id, r) })
 	if err == nil {
 		s.arm()
 	}
@@ -66,11 +62,15 @@ func (s *Store) tooLarge(id string, r cloakroom.Record) bool {
 	return s.maxBytes > 0 && size(id, r.Data) > s.maxBytes
 }
 
-func (s *Store) create(now int64, id string, r cloakroom.Record) (cloakroom.Version, error) {
+func (s *Store) create(ctx context.Context, id string, r cloakroom.Record) (cloakroom.Version, error) {
 	n, hash := s.shard(id)
 	sh := &s.shards[n]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	now, err := s.check(ctx, "create")
+	if err != nil {
+		return "", err
+	}
 	if err := s.vacate(n, hash, id, now); err != nil {
 		return "", err
 	}
@@ -96,21 +96,21 @@ func (s *Store) vacate(n int, hash uint64, id string, now int64) error {
 
 // Replace implements [cloakroom.Store]. It recognises old by its version.
 func (s *Store) Replace(ctx context.Context, id string, old, new cloakroom.Record) (cloakroom.Version, error) {
-	now, err := s.check(ctx, "replace")
-	if err != nil {
-		return "", err
-	}
 	if s.tooLarge(id, new) {
 		return "", cloakroom.ErrTooLarge
 	}
-	return s.makingRoom(func() (cloakroom.Version, error) { return s.replace(now, id, old.Version, new) })
+	return s.makingRoom(func() (cloakroom.Version, error) { return s.replace(ctx, id, old.Version, new) })
 }
 
-func (s *Store) replace(now int64, id string, old cloakroom.Version, new cloakroom.Record) (cloakroom.Version, error) {
+func (s *Store) replace(ctx context.Context, id string, old cloakroom.Version, new cloakroom.Record) (cloakroom.Version, error) {
 	n, hash := s.shard(id)
 	sh := &s.shards[n]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	now, err := s.check(ctx, "replace")
+	if err != nil {
+		return "", err
+	}
 	it, slot := sh.live(hash, id, now)
 	if it == nil {
 		return "", cloakroom.ErrNotFound
@@ -126,14 +126,14 @@ func (s *Store) replace(now int64, id string, old cloakroom.Version, new cloakro
 
 // Touch implements [cloakroom.Store].
 func (s *Store) Touch(ctx context.Context, id string, _ cloakroom.Record, expires time.Time) error {
-	now, err := s.check(ctx, "touch")
-	if err != nil {
-		return err
-	}
 	n, hash := s.shard(id)
 	sh := &s.shards[n]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	now, err := s.check(ctx, "touch")
+	if err != nil {
+		return err
+	}
 	it, _ := sh.live(hash, id, now)
 	if it == nil {
 		return cloakroom.ErrNotFound
@@ -144,14 +144,14 @@ func (s *Store) Touch(ctx context.Context, id string, _ cloakroom.Record, expire
 
 // Delete implements [cloakroom.Store].
 func (s *Store) Delete(ctx context.Context, id string, r cloakroom.Record) error {
-	now, err := s.check(ctx, "delete")
-	if err != nil {
-		return err
-	}
 	n, hash := s.shard(id)
 	sh := &s.shards[n]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	now, err := s.check(ctx, "delete")
+	if err != nil {
+		return err
+	}
 	it, slot := sh.live(hash, id, now)
 	if it == nil {
 		return cloakroom.ErrNotFound
@@ -165,15 +165,11 @@ func (s *Store) Delete(ctx context.Context, id string, r cloakroom.Record) error
 
 // Move implements [cloakroom.Mover].
 func (s *Store) Move(ctx context.Context, id string, old, seal cloakroom.Record, newID string, new cloakroom.Record) (cloakroom.Version, error) {
-	now, err := s.check(ctx, "move")
-	if err != nil {
-		return "", err
-	}
 	if s.tooLarge(id, seal) || s.tooLarge(newID, new) {
 		return "", cloakroom.ErrTooLarge
 	}
 	v, err := s.makingRoom(func() (cloakroom.Version, error) {
-		return s.move(now, id, old.Version, seal, newID, new)
+		return s.move(ctx, id, old.Version, seal, newID, new)
 	})
 	if err == nil {
 		s.arm()
@@ -181,7 +177,7 @@ func (s *Store) Move(ctx context.Context, id string, old, seal cloakroom.Record,
 	return v, err
 }
 
-func (s *Store) move(now int64, id string, old cloakroom.Version, seal cloakroom.Record, newID string, new cloakroom.Record) (cloakroom.Version, error) {
+func (s *Store) move(ctx context.Context, id string, old cloakroom.Version, seal cloakroom.Record, newID string, new cloakroom.Record) (cloakroom.Version, error) {
 	from, hash := s.shard(id)
 	to, newHash := s.shard(newID)
 	for _, n := range [...]int{min(from, to), max(from, to)} { // in order, or two moves could deadlock
@@ -190,6 +186,10 @@ func (s *Store) move(now int64, id string, old cloakroom.Version, seal cloakroom
 		if from == to {
 			break
 		}
+	}
+	now, err := s.check(ctx, "move")
+	if err != nil {
+		return "", err
 	}
 	it, slot := s.shards[from].live(hash, id, now)
 	if it == nil {
