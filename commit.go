@@ -2,7 +2,6 @@ package cloakroom
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
@@ -96,9 +95,11 @@ func (c *commit) build() (bool, error) {
 	if c.seen > 0 {
 		d, todo = c.view, c.ops[c.seen:]
 	}
-	d.late = c.m.options.Profile == nil // a profile looks at values before they are encoded
+	late := c.m.options.Profile == nil // a profile looks at values before they are encoded
 	for i := range todo {
-		if err := todo[i].apply(&d); err != nil {
+		if op := &todo[i]; late && op.bare && op.format == d.format {
+			d.setText(op.name, op.value)
+		} else if err := op.apply(&d); err != nil {
 			return false, err
 		}
 	}
@@ -129,17 +130,6 @@ func (c *commit) build() (bool, error) {
 		err = nil // the limits were higher when it was stored: what shrinks is let through
 	}
 	return changed, err
-}
-
-// expires returns the next record's. A change slides the idle timeout no more often than a use does, see [Manager.due]: where
-// a store has an index of expiries, one that stays as it was costs nothing. Where another request slides it between this
-// commit's look at the clock and its write, that is undone, and made up for by the next use.
-func (c *commit) expires() time.Time {
-	now, before := c.clock(), c.base.rec.Expires
-	if c.m.options.Profile == nil && c.base.rec.Version != "" && !movesTicket(c.ops) && !c.m.due(before.Sub(now)) {
-		return before
-	}
-	return now.Add(c.m.options.Idle)
 }
 
 // replace stores the changed session under the ticket that it has.
@@ -380,32 +370,4 @@ func (c *commit) findCreated(try int, id string, failure error) (state, error) {
 		}
 	}
 	return state{}, c.giveUp(failure)
-}
-
-// due reports whether the use of a session should be noted that has so much left until it expires: about once per
-// tenth of the idle timeout. An expiry further away than it can be is from before Options.Idle was lowered, or
-// a clock was set right.
-func (m *Manager) due(left time.Duration) bool {
-	idle := m.options.Idle
-	return left <= idle-idle/10 || left >= idle+idle/10
-}
-
-// touch notes that the session was used. It returns ErrEnded when the session is no more.
-func (m *Manager) touch(ctx context.Context, st *state) error {
-	now, idle := m.now(), m.options.Idle
-	if !now.Before(timeOf(st.doc.meta.deadline)) {
-		return ErrEnded
-	}
-	limit := m.limits.newLimit(ctx, m.options.Timeout, true)
-	defer limit.release()
-	expires := now.Add(idle)
-	switch err := m.store.Touch(limit, st.id, st.rec, expires); {
-	case err == nil:
-		st.rec.Expires = expires
-		return nil
-	case errors.Is(err, ErrNotFound):
-		return ErrEnded
-	default:
-		return errorAt("touch", err)
-	}
 }

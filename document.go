@@ -35,13 +35,13 @@ type field struct {
 // encoded returns the encoded value.
 func (f *field) encoded() []byte {
 	if f.bare {
-		return encodeText(f.value)
+		return encodeText(textOf(f.value))
 	}
 	return f.value
 }
 
-func encodeText(text []byte) []byte {
-	return append(msgpack.AppendStringHeader(make([]byte, 0, len(text)+5), len(text)), text...)
+func encodeText(text string) []byte {
+	return msgpack.AppendString(make([]byte, 0, len(text)+5), text)
 }
 
 func (d *document) index(name string) int {
@@ -73,7 +73,6 @@ type draft struct {
 	document
 	owned bool // the fields are this draft's own
 	dirty bool // they are not those of the document that it began with
-	late  bool // strings are encoded with the document: until then nobody looks at its fields but its own methods
 }
 
 func draftOf(d *document) draft { return draft{document: *d} }
@@ -93,7 +92,8 @@ func (d *draft) set(name string, value []byte) {
 	}
 }
 
-// setText is set for a string that is encoded with the document, and not before: then it is copied once. The draft is late.
+// setText is set for a string that is encoded with the document, and not before: then it is copied once. Until then the
+// fields are looked at by methods of the draft only.
 func (d *draft) setText(name string, text []byte) {
 	d.put(d.index(name), name, field{value: text, bare: true})
 }

@@ -309,7 +309,6 @@ func TestOwnFields(t *testing.T) {
 		{name: []byte("a"), value: []byte("\xa1a")}, {name: []byte("b"), value: []byte("\xa1b")}, {value: []byte("\x01\xa1c")}, // the last has no name
 	}}
 	d := draftOf(&base)
-	d.late = true
 	d.setText("a", []byte("text"))
 	d.setText("new", nil)
 	want := []string{"a=\xa4text", "b=\xa1b", "=\x01\xa1c", "new=\xa0"}

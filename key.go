@@ -160,7 +160,7 @@ func encodeAs[T any](f Format, name string, v T) ([]byte, error) {
 	if f == MessagePack {
 		switch v := any(&v).(type) { // a pointer is not copied to the heap, an interface value is
 		case *string:
-			return msgpack.AppendString(make([]byte, 0, len(*v)+5), *v), nil
+			return encodeText(*v), nil
 		case *int:
 			return msgpack.AppendInt(make([]byte, 0, 9), int64(*v)), nil
 		case *int64:

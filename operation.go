@@ -44,10 +44,6 @@ type login struct {
 func (op *operation) apply(d *draft) error {
 	switch op.kind {
 	case opSet:
-		if op.bare && d.late && d.format == op.format {
-			d.setText(op.name, op.value)
-			break
-		}
 		value, err := op.valueIn(d.format)
 		if err != nil {
 			return err
@@ -59,11 +55,9 @@ func (op *operation) apply(d *draft) error {
 		d.clear()
 	case opChange:
 		changed := *d // so that the draft of a commit without such a change need not escape
-		changed.late = false
 		if err := op.change(&changed); err != nil {
 			return err
 		}
-		changed.late = d.late
 		*d = changed
 	case opLogin:
 		if before := d.meta.owner; before != nil && string(before) != op.login.owner {

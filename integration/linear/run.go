@@ -206,12 +206,6 @@ func surely(k kind, when interval) porcupine.Operation {
 	return porcupine.Operation{ClientId: noClient, Input: input{kind: k}, Output: output{}, Call: when.begin, Return: when.end}
 }
 
-// over gives a loss its end, which [tear] wants to know also where it may have happened at any time.
-func over(op porcupine.Operation, end int64) porcupine.Operation {
-	op.Input = input{kind: wipe, until: end}
-	return op
-}
-
 // noClient is the number of whoever did what no client asked for.
 const noClient = 1000
 
@@ -264,49 +258,6 @@ func (r *run) forge(to node) error {
 		err = errors.New("a ticket that was never handed out was taken for one")
 	}
 	return err
-}
-
-// jump has do change the time, so that sessions may expire or not.
-func (r *run) jump(do func()) {
-	begin := r.now()
-	do()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, h := range r.histories {
-		h.add(perhaps(expire, begin))
-	}
-}
-
-// rewind has do lose what was acknowledged last, of any session.
-func (r *run) rewind(do func()) {
-	begin := r.now()
-	do()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, h := range r.histories {
-		h.add(perhaps(rewind, begin))
-	}
-}
-
-// wipe has do remove all that the store has, and notes for every session that it is gone.
-func (r *run) wipe(do func()) {
-	r.mu.Lock()
-	before := slices.Clone(r.histories)
-	when := interval{begin: r.now()}
-	r.wiped = append(r.wiped, interval{when.begin, math.MaxInt64})
-	r.mu.Unlock()
-	do()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	when.end = r.now()
-	r.wiped[len(r.wiped)-1] = when
-	for i, h := range r.histories {
-		if i < len(before) {
-			h.add(over(surely(wipe, when), when.end))
-		} else {
-			h.add(over(perhaps(wipe, when.begin), when.end))
-		}
-	}
 }
 
 func (r *run) now() int64 { return int64(time.Since(r.start)) }

@@ -130,8 +130,8 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// check is what every operation does first. It returns what time it is: with the lock of a shard held, so that no operation goes by an earlier
-// time than one before it in that shard, and revives what that one found expired.
+// check is what every operation begins with. It returns what time it is. Those on one record hold its lock by then, so that none goes by an
+// earlier time than one before it, and revives what that one found expired.
 func (s *Store) check(ctx context.Context, op string) (now int64, err error) {
 	if s.invalid != nil {
 		return 0, s.invalid

@@ -1,0 +1,46 @@
+package cloakroom
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// due reports whether the use of a session should be noted that has so much left until it expires: about once per
+// tenth of the idle timeout. An expiry further away than it can be is from before Options.Idle was lowered, or
+// a clock was set right.
+func (m *Manager) due(left time.Duration) bool {
+	idle := m.options.Idle
+	return left <= idle-idle/10 || left >= idle+idle/10
+}
+
+// touch notes that the session was used. It returns ErrEnded when the session is no more.
+func (m *Manager) touch(ctx context.Context, st *state) error {
+	now, idle := m.now(), m.options.Idle
+	if !now.Before(timeOf(st.doc.meta.deadline)) {
+		return ErrEnded
+	}
+	limit := m.limits.newLimit(ctx, m.options.Timeout, true)
+	defer limit.release()
+	expires := now.Add(idle)
+	switch err := m.store.Touch(limit, st.id, st.rec, expires); {
+	case err == nil:
+		st.rec.Expires = expires
+		return nil
+	case errors.Is(err, ErrNotFound):
+		return ErrEnded
+	default:
+		return errorAt("touch", err)
+	}
+}
+
+// expires returns the next record's. A change slides the idle timeout no more often than a use does, see [Manager.due]: where
+// a store has an index of expiries, one that stays as it was costs nothing. Where another request slides it between this
+// commit's look at the clock and its write, that is undone, and made up for by the next use.
+func (c *commit) expires() time.Time {
+	now, before := c.clock(), c.base.rec.Expires
+	if c.m.options.Profile == nil && c.base.rec.Version != "" && !movesTicket(c.ops) && !c.m.due(before.Sub(now)) {
+		return before
+	}
+	return now.Add(c.m.options.Idle)
+}
