@@ -2,9 +2,9 @@
 //
 // It suits tests, development, and services of a single process whose sessions may end with it. All
 // operations take time that does not depend on how many sessions there are, but for the growth of one of 1,024 indexes
-// now and then. A session costs about 200 bytes of memory beyond its data, its id of 64 bytes included, and about 190
+// now and then. A session costs about 175 bytes of memory beyond its data, its id of 64 bytes included, and about 190
 // more when it is the only one of its owner. Memory that a peak of sessions needed for its bookkeeping, about
-// 175 bytes a session, is kept for the next peak.
+// 160 bytes a session, is kept for the next peak.
 //
 // The store compares expiries to the nanosecond and has every ability: it moves records atomically,
 // lists by owner, lists all, and sweeps. It also sweeps by itself, see [Options.SweepEvery].

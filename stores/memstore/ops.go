@@ -26,13 +26,7 @@ func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 }
 
 func (it *item) record() cloakroom.Record {
-	return cloakroom.Record{
-		Data:     it.data,
-		Expires:  fromNanos(it.expires),
-		Owner:    it.owner.named(),
-		Deadline: fromNanos(it.deadline),
-		Version:  it.version,
-	}
+	return cloakroom.Record{Data: it.data, Expires: fromNanos(it.expires), Owner: it.owner.named(), Version: it.version}
 }
 
 // makingRoom runs write, and once more after a sweep when it found the store full.

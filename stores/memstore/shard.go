@@ -1,6 +1,7 @@
 package memstore
 
 import (
+	"bytes"
 	"encoding/binary"
 	"hash/maphash"
 	"strings"
@@ -9,25 +10,27 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 )
 
-// item is one record: 144 bytes. Its id is within it, so that looking for it costs no further access to memory.
+// item is one record: 128 bytes, which are two lines of the processor's cache, side by side. Its id is within it, so that
+// looking for it costs no further access to memory. Deadlines are not kept: this store's index needs none.
 type item struct {
-	id       [shortID]byte // the beginning of a longer one
-	idLen    uint16
-	ownerPos uint32 // its place in owner.refs
-	heapPos  uint32 // its place in shard.heap, or in a free slot the next free slot plus one
+	id       [shortID]byte // padded with zeros; all zeros: see shard.other
 	data     []byte
 	version  cloakroom.Version // empty: the slot is free
 	expires  int64
-	deadline int64
 	owner    *owner // nil: nobody
+	ownerPos uint32 // its place in owner.refs
+	heapPos  uint32 // its place in shard.heap, or in a free slot the next free slot plus one
+}
+
+// chunk is an object of the allocator's 8 KiB class, which begins with a header of 8 bytes.
+type chunk struct {
+	_     [56]byte // so that items begin where lines of the cache do
+	items [chunkLen]item
 }
 
 const (
-	// shortID is how long the ids of the core are. Longer ones are kept in shard.long.
-	shortID = 64
-
-	// chunkLen makes a chunk fill an 8 KiB size class of the allocator, whose header takes 8 bytes.
-	chunkLen = 56
+	shortID  = 64 // how long the ids of the core are
+	chunkLen = 63
 
 	// indexes is how many indexes a shard has, so that none is large when it has to grow.
 	indexes = 16
@@ -39,8 +42,8 @@ const (
 type shard struct {
 	mu     sync.Mutex
 	byID   [indexes]index
-	long   map[uint32]string // ids that are longer than an item has room for, by slot
-	chunks []*[chunkLen]item
+	other  map[uint32]string // ids that an item cannot hold, by slot
+	chunks []*chunk
 	used   uint32 // slots handed out so far
 	free   uint32 // the first free slot plus one
 	heap   []due
@@ -62,7 +65,14 @@ func (s *Store) shard(id string) (n int, hash uint64) {
 
 func (sh *shard) index(hash uint64) *index { return &sh.byID[hash/shardCount%indexes] }
 
-func (sh *shard) at(slot uint32) *item { return &sh.chunks[slot/chunkLen][slot%chunkLen] }
+func (sh *shard) at(slot uint32) *item { return &sh.chunks[slot/chunkLen].items[slot%chunkLen] }
+
+// fits reports whether an item can hold an id, so that its length can be told. Any that a contract allows can, but for those
+// that are longer.
+func fits(id string) bool {
+	return id != "" && len(id) <= shortID && id[0] != 0 && id[len(id)-1] != 0
+}
+
 
 // find returns the slot of id, whether its record has expired or not.
 func (sh *shard) find(hash uint64, id string) (slot uint32, ok bool) {
@@ -85,19 +95,20 @@ func (sh *shard) find(hash uint64, id string) (slot uint32, ok bool) {
 // has reports whether the record in a slot has this id.
 func (sh *shard) has(slot uint32, id string) bool {
 	it := sh.at(slot)
-	if len(id) > shortID {
-		return sh.long[slot] == id
+	if it.id[0] == 0 {
+		return sh.other[slot] == id
 	}
-	return int(it.idLen) == len(id) && string(it.id[:len(id)]) == id
+	n := len(id)
+	return n <= shortID && string(it.id[:n]) == id && (n == shortID || it.id[n] == 0) && id[n-1] != 0
 }
 
 // id returns that of the record in a slot.
 func (sh *shard) id(slot uint32) string {
 	it := sh.at(slot)
-	if it.idLen > shortID {
-		return sh.long[slot]
+	if it.id[0] == 0 {
+		return sh.other[slot]
 	}
-	return string(it.id[:it.idLen])
+	return string(bytes.TrimRight(it.id[:], "\x00"))
 }
 
 // live returns the record of id unless it is missing or expired.
@@ -132,23 +143,19 @@ func (s *Store) insert(n int, hash uint64, id string, r cloakroom.Record) cloakr
 	} else {
 		slot = sh.used
 		if slot%chunkLen == 0 {
-			sh.chunks = append(sh.chunks, new([chunkLen]item))
+			sh.chunks = append(sh.chunks, new(chunk))
 		}
 		sh.used++
 	}
 	it := sh.at(slot)
-	*it = item{
-		idLen:    uint16(len(id)),
-		data:     r.Data,
-		version:  sh.next(),
-		expires:  nanos(r.Expires),
-		deadline: nanos(r.Deadline),
-	}
-	if copy(it.id[:], id) < len(id) {
-		if sh.long == nil {
-			sh.long = make(map[uint32]string)
+	*it = item{data: r.Data, version: sh.next(), expires: nanos(r.Expires)}
+	if fits(id) {
+		copy(it.id[:], id)
+	} else {
+		if sh.other == nil {
+			sh.other = make(map[uint32]string)
 		}
-		sh.long[slot] = strings.Clone(id) // it may be part of something large
+		sh.other[slot] = strings.Clone(id) // it may be part of something large
 	}
 	if r.Owner != "" {
 		it.owner, it.ownerPos = s.addOwner(r.Owner, newRef(n, slot))
@@ -164,7 +171,6 @@ func (s *Store) update(n int, slot uint32, r cloakroom.Record) cloakroom.Version
 	it := sh.at(slot)
 	it.data = r.Data
 	it.version = sh.next()
-	it.deadline = nanos(r.Deadline)
 	if before, pos := it.owner, it.ownerPos; before.named() != r.Owner {
 		it.owner = nil
 		if r.Owner != "" {
@@ -186,7 +192,7 @@ func (s *Store) remove(n int, slot uint32) {
 	_, hash := s.shard(id)
 	s.reserve(-1, -size(id, it.data))
 	sh.index(hash).remove(hash, slot)
-	delete(sh.long, slot)
+	delete(sh.other, slot)
 	sh.unheap(it.heapPos)
 	if it.owner != nil {
 		s.removeOwner(it.owner, it.ownerPos)
