@@ -73,7 +73,6 @@ func fits(id string) bool {
 	return id != "" && len(id) <= shortID && id[0] != 0 && id[len(id)-1] != 0
 }
 
-
 // find returns the slot of id, whether its record has expired or not.
 func (sh *shard) find(hash uint64, id string) (slot uint32, ok bool) {
 	ix := sh.index(hash)
