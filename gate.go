@@ -124,6 +124,7 @@ func (at *gate) leave(committed *state, began int64) {
 	if len(at.waiting) > 0 {
 		if committed != nil {
 			latest := *committed
+			latest.doc.fields = slices.Clone(latest.doc.fields) // its memory goes to another session
 			at.latest, at.tick, at.moved = &latest, began, time.Now()
 		}
 		at.handed = true

@@ -10,11 +10,11 @@ import (
 // limit is a context that ends at a deadline of its own. Until somebody asks for Done it costs
 // nothing: a store in this process never does. Then it joins the others of its watch.
 type limit struct {
-	watch    *watch
-	parent   context.Context
-	end      atomic.Int64           // nanoseconds on the monotonic clock
-	awaited  atomic.Pointer[waited] // once somebody asked for Done
-	detached bool                   // from the parent's cancellation, not from its values
+	watch   *watch
+	parent  context.Context
+	word    atomic.Int64           // twice its end, and 1 more when it is detached
+	awaited atomic.Pointer[waited] // once somebody asked for Done
+	asked   int64                  // see Asked
 }
 
 // waited is what a limit needs once somebody waits for its end.
@@ -41,16 +41,32 @@ const parentEvery = 20 * time.Millisecond
 
 // newLimit returns a context that ends after d, or, when it is not detached, with its parent.
 func (w *watch) newLimit(parent context.Context, d time.Duration, detached bool) *limit {
-	l := &limit{parent: parent}
-	w.init(l, monotonic()+int64(d), detached)
+	l := &limit{watch: w, parent: parent}
+	l.begin(monotonic()+int64(d), detached)
 	return l
 }
 
-// init is newLimit for a limit that is part of something else, and has its parent; end is by monotonic. It may be called once.
-func (w *watch) init(l *limit, end int64, detached bool) {
-	l.watch, l.detached = w, detached
-	l.end.Store(end)
+// begin sets when a limit ends that is part of something else, by monotonic. It is for a load, and then once more for a
+// commit: what a store has left running of the load may go on with the commit, and ends with it at the latest.
+func (l *limit) begin(end int64, detached bool) {
+	word := end << 1
+	if detached {
+		word |= 1
+	}
+	l.word.Store(word)
+	if l.awaited.Load() != nil {
+		l.watch.mu.Lock()
+		defer l.watch.mu.Unlock()
+		l.finish(l.awaited.Load(), context.Canceled)
+		l.awaited.Store(nil)
+	}
 }
+
+// end returns when the limit ends, in nanoseconds on the monotonic clock.
+func (l *limit) end() int64 { return l.word.Load() >> 1 }
+
+// detached reports whether the parent's cancellation does not end it.
+func (l *limit) detached() bool { return l.word.Load()&1 != 0 }
 
 var epoch = time.Now()
 
@@ -59,12 +75,12 @@ func monotonic() int64 { return int64(time.Since(epoch)) }
 
 // check returns why l has ended by now, or nil.
 func (l *limit) check(now int64) error {
-	if !l.detached {
+	if !l.detached() {
 		if err := l.parent.Err(); err != nil {
 			return err
 		}
 	}
-	if now >= l.end.Load() {
+	if now >= l.end() {
 		return context.DeadlineExceeded
 	}
 	return nil
@@ -72,7 +88,8 @@ func (l *limit) check(now int64) error {
 
 // extend makes a limit end d from now, if that is later.
 func (l *limit) extend(d time.Duration) {
-	l.end.Store(max(l.end.Load(), monotonic()+int64(d)))
+	before := l.word.Load()
+	l.word.Store(max(before, (monotonic()+int64(d))<<1|before&1))
 }
 
 // release ends the limit, if anybody waits for that.
@@ -129,8 +146,8 @@ func (l *limit) await() *waited {
 
 // comes returns when l is to be looked at next.
 func (l *limit) comes(now int64) int64 {
-	end := l.end.Load()
-	if !l.detached && l.parent.Done() != nil {
+	end := l.end()
+	if !l.detached() && l.parent.Done() != nil {
 		return min(end, now+int64(parentEvery))
 	}
 	return end
@@ -173,8 +190,8 @@ func (w *watch) look() {
 
 // Deadline is the earlier of the limit's own and the parent's.
 func (l *limit) Deadline() (time.Time, bool) {
-	own := epoch.Add(time.Duration(l.end.Load()))
-	if !l.detached {
+	own := epoch.Add(time.Duration(l.end()))
+	if !l.detached() {
 		if d, ok := l.parent.Deadline(); ok && d.Before(own) {
 			return d, true
 		}
@@ -188,6 +205,16 @@ func (l *limit) Err() error { return l.errAt(monotonic()) }
 
 // ErrAt is Err for a store that has just called [time.Now], as memstore has.
 func (l *limit) ErrAt(now time.Time) error { return l.errAt(int64(now.Sub(epoch))) }
+
+// Asked returns when a load was asked for, just now, in nanoseconds since 1970, and why it has ended, if it has. Without a
+// time it says nothing. It is for memstore: what has a record then may be loaded, and asking the clock once more
+// would be a fifth of a load.
+func (l *limit) Asked() (nanos int64, err error) {
+	if l.asked == 0 || l.detached() { // a commit looks at what there is now
+		return 0, nil
+	}
+	return l.asked, l.parent.Err()
+}
 
 func (l *limit) errAt(now int64) error {
 	a := l.awaited.Load()
@@ -229,7 +256,7 @@ func (l *limit) AfterFunc(f func()) (stop func() bool) {
 // Value implements [context.Context]. Where it leads package context to a parent's cancellation, that is not taken for the
 // limit's own, since its channel is another.
 func (l *limit) Value(key any) any {
-	if l.detached {
+	if l.detached() {
 		return context.WithoutCancel(l.parent).Value(key)
 	}
 	return l.parent.Value(key)

@@ -64,7 +64,7 @@ func (m *Manager) FromContext(ctx context.Context) *Session {
 		return x.get()
 	}
 	s := m.open(ctx, nil, "", false)
-	s.err = ErrNoMiddleware
+	s.own().err = ErrNoMiddleware
 	return s
 }
 

@@ -33,15 +33,12 @@ type Session struct {
 	headerSent  bool
 	finished    bool
 	cookieTaken bool // Cookie returned it
+	committed   bool // limit has been that of a commit
 	cookie      cookieChange
-	tick        int64  // when loading or committing had ended, see gates
-	goneID      string // the store's id of what is gone
 	ticket      string
-	*state      // as loaded or as committed last; no version means that there is no record
-	err         error
-	w           *changes  // nil before the first change
-	loading     limit     // of the first load, which has no other allocation of its own; it has the session's context
-	vary        [1]string // the header's, likewise
+	*body
+	limit limit     // of the load, and then of the first commit: it has no allocation of its own, and has the session's context
+	vary  [1]string // the header's, likewise
 }
 
 // changes is what a Session needs once something is changed.
@@ -55,18 +52,17 @@ type changes struct {
 	waiting []chan struct{} // closed, the first first, to give the turn
 	past    int             // how many turns are over
 
-	first      [1]operation // room for what is mostly all
-	committing limit        // of the first commit
-	committed  bool         // committing is used
+	first [1]operation // room for what is mostly all
 }
 
-// changes returns the changes, which there are from now on. s.mu is held.
+// changes returns the changes, which there are from now on. The session is not finished. s.mu is held.
 func (s *Session) changes() *changes {
-	if s.w == nil {
-		s.w = new(changes)
-		s.w.ops = s.w.first[:0]
+	b := s.own()
+	if b.w == nil {
+		b.w = &b.changed
+		b.w.ops = b.w.first[:0]
 	}
-	return s.w
+	return b.w
 }
 
 // view returns the document as this request sees it. s.mu is held.
@@ -101,7 +97,7 @@ func (s *Session) ops() []operation {
 // setState makes st what this session builds on, and ops what is pending. The view follows at the
 // next call of see.
 func (s *Session) setState(st *state, ops []operation) {
-	*s.ownState() = *st
+	s.own().state = *st
 	if s.w != nil {
 		s.w.ops, s.w.view = ops, nil
 		if len(ops) > 0 { // see runs code of the caller's, which may look at the session meanwhile
@@ -122,7 +118,10 @@ func (s *Session) see() {
 			d, err = applyAll(&base, ops)
 			return err
 		})
-		if s.finished || gen == s.w.gen {
+		if s.finished {
+			return
+		}
+		if gen == s.w.gen {
 			if err != nil {
 				s.failLocked(err)
 				return
@@ -157,10 +156,10 @@ func (m *Manager) Open(ctx context.Context, ticket string) *Session {
 
 // open returns the session of a ticket that is well-formed or empty.
 func (m *Manager) open(ctx context.Context, x *exchange, ticket string, presented bool) *Session {
-	return &Session{m: m, x: x, ticket: ticket, presented: presented, state: &noState, loading: limit{parent: ctx}}
+	return &Session{m: m, x: x, ticket: ticket, presented: presented, body: &nobody, limit: limit{watch: &m.limits, parent: ctx}}
 }
 
-func (s *Session) ctx() context.Context { return s.loading.parent }
+func (s *Session) ctx() context.Context { return s.limit.parent }
 
 // Err returns the error that will keep the response from being sent, or nil. It does not load the
 // session: see [Session.Load].
@@ -198,9 +197,14 @@ func (s *Session) ensureFor(detached bool) error {
 	}
 	id := s.m.storeID(s.ticket)
 	now, ticks := s.m.clocks()
-	s.m.limits.init(&s.loading, ticks+int64(s.m.options.Timeout), detached)
-	defer s.loading.release()
-	err := s.m.loadAt(&s.loading, id, s.ownState(), now)
+	if s.m.realTime {
+		s.limit.asked = now.UnixNano()
+	}
+	s.limit.begin(ticks+int64(s.m.options.Timeout), detached)
+	defer s.limit.release()
+	b := s.own()
+	err := s.m.loadAt(&s.limit, id, &b.state, now)
+	b.room = b.doc.fields
 	s.tick = s.m.gates.tick()
 	switch {
 	case err == nil && s.doc.meta.sealed:
@@ -264,7 +268,7 @@ func (s *Session) fail(err error) {
 
 func (s *Session) failLocked(err error) {
 	if s.err == nil && !s.finished {
-		s.err = err
+		s.own().err = err
 	}
 }
 
@@ -326,7 +330,7 @@ func (s *Session) write(op operation) {
 		gen, d := w.gen, *s.draft()
 		d.fields, d.owned = slices.Clone(d.fields), true
 		err := s.unlocked(func() error { return op.apply(&d) })
-		if gen != w.gen || s.finished || s.gone {
+		if s.finished || s.gone || gen != w.gen {
 			continue
 		}
 		if err == nil {

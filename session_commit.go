@@ -74,6 +74,10 @@ func (s *Session) idle(header bool) bool {
 // up when for the length of the time limit no turn was over.
 func (s *Session) lockTurn() error {
 	s.mu.Lock()
+	if s.finished {
+		s.mu.Unlock()
+		return ErrFinished
+	}
 	w := s.changes()
 	if !w.busy {
 		w.busy = true
@@ -158,7 +162,7 @@ func (s *Session) prepare(c *commit, extra *operation) (n int, todo bool, err er
 	if extra != nil {
 		ops = append(ops, *extra)
 	}
-	c.m, c.ops, c.base, c.tick = s.m, ops, *s.state, s.tick
+	c.m, c.ops, c.base, c.tick = s.m, ops, s.state, s.tick
 	now, ticks := s.m.clocks()
 	c.now, c.ctx = now, s.commitLimit(ticks)
 	if s.w.view != nil && !s.gone {
@@ -170,13 +174,12 @@ func (s *Session) prepare(c *commit, extra *operation) (n int, todo bool, err er
 
 // commitLimit returns the time limit of a commit that begins now, by the monotonic clock. s.mu is held.
 func (s *Session) commitLimit(now int64) *limit {
-	if w := s.w; !w.committed { // the first has no allocation of its own
-		w.committed = true
-		w.committing.parent = s.ctx()
-		s.m.limits.init(&w.committing, now+int64(s.m.options.Timeout), true)
-		return &w.committing
+	if s.committed {
+		return s.m.limits.newLimit(s.ctx(), s.m.options.Timeout, true)
 	}
-	return s.m.limits.newLimit(s.ctx(), s.m.options.Timeout, true)
+	s.committed = true
+	s.limit.begin(now+int64(s.m.options.Timeout), true)
+	return &s.limit
 }
 
 // touch slides the idle timeout, if that is due, once. Its failure is to be reported and is no
@@ -186,7 +189,7 @@ func (s *Session) touch() error {
 		return nil
 	}
 	s.due = false
-	return s.m.touch(s.ctx(), s.state)
+	return s.m.touch(s.ctx(), &s.state)
 }
 
 func (s *Session) reportTouch(err error) {
@@ -254,7 +257,7 @@ func (s *Session) ended(c *commit, n int, extra bool) error {
 	}
 	s.end(s.w.ops[min(signIn, len(s.w.ops)):])
 	s.see()
-	again := &commit{m: s.m, ctx: c.ctx, ops: c.ops[signIn:], base: *s.state}
+	again := &commit{m: s.m, ctx: c.ctx, ops: c.ops[signIn:], base: s.state}
 	s.mu.Unlock()
 	res, err := again.run()
 	return s.conclude(again, n-signIn, res, err, extra)
@@ -306,7 +309,7 @@ func (s *Session) toEnd() (id string, known *state, err error) {
 	if s.rec.Version == "" {
 		return s.goneID, nil, nil
 	}
-	loaded := *s.state
+	loaded := s.state
 	return s.id, &loaded, nil
 }
 
@@ -341,7 +344,7 @@ func (s *Session) Close() {
 	if s.w != nil {
 		s.w.ops = nil
 	}
-	s.dropState()
+	s.drop()
 }
 
 // closeIdle is Close if there is nothing to commit, and nothing to report either.
@@ -352,7 +355,7 @@ func (s *Session) closeIdle() bool {
 		return false
 	}
 	s.finished = true
-	s.dropState()
+	s.drop()
 	return true
 }
 

@@ -10,33 +10,50 @@ type state struct {
 	due bool // its use should be noted, as of when it was loaded
 }
 
-// noState is that of a session that nobody has used yet, or that nobody can use any more. It is never changed.
-var noState state
-
-// states are those of finished sessions, to be used again: they would be a third of what a request allocates that reads.
-var states = sync.Pool{New: func() any { return new(state) }}
-
-// ownState returns the state, which may be written to. s.mu is held.
-func (s *Session) ownState() *state {
-	if s.state == &noState {
-		s.state = states.Get().(*state)
-	}
-	return s.state
+// body is what a Session knows while it is in use. Its memory goes to another session when this one is finished: it
+// would be most of what a request allocates. So it is looked at under Session.mu only, and what leaves that is copies;
+// fields of state.doc may be shared as long as some commit or sign-out has its turn, see changes.busy.
+type body struct {
+	state            // as loaded or as committed last; no version means that there is no record
+	err     error    // sticky
+	tick    int64    // when loading or committing had ended, see gates
+	goneID  string   // the store's id of what is gone
+	w       *changes // nil before the first change
+	changed changes  // what w points to
+	room    []field  // what the fields of the document were loaded into
 }
 
-// dropState lets go of the state of a session that is finished. Methods of Session look at it under s.mu only; what
-// leaves them is copies, which share its fields when something was changed. s.mu is held.
-func (s *Session) dropState() {
-	if s.state == &noState || s.cookie != cookieKeep && s.x == nil { // Cookie may be asked for yet
+// nobody is the body of a Session that was not used yet, or is finished. It is never changed.
+var nobody body
+
+var bodies = sync.Pool{New: func() any { return new(body) }}
+
+// own returns the body, which may be written to. The session is not finished. s.mu is held.
+func (s *Session) own() *body {
+	if s.body == &nobody {
+		s.body = bodies.Get().(*body)
+	}
+	return s.body
+}
+
+// drop lets go of the body of a session that is finished. s.mu is held.
+func (s *Session) drop() {
+	b := s.body
+	switch {
+	case b == &nobody, b.w != nil && b.w.busy:
+		return
+	case s.cookie != cookieKeep && s.x == nil: // Cookie may be asked for yet
 		return
 	}
-	st := s.state
-	s.state = &noState
-	room := st.doc.fields
-	*st = state{}
-	if s.w == nil && cap(room) <= 16 {
-		clear(room)
-		st.doc.fields = room[:0]
+	s.body = &nobody
+	room := b.room
+	if b.w != nil {
+		b.changed = changes{}
 	}
-	states.Put(st)
+	b.state, b.err, b.goneID, b.w, b.room = state{}, nil, "", nil, nil
+	if cap(room) <= 16 {
+		clear(room)
+		b.doc.fields = room[:0]
+	}
+	bodies.Put(b)
 }

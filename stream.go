@@ -11,7 +11,7 @@ func (s *Session) KeepAlive() error {
 		} else if !s.m.due(s.rec.Expires.Sub(now)) {
 			return nil
 		}
-		return s.m.touch(s.ctx(), s.state)
+		return s.m.touch(s.ctx(), &s.state)
 	})
 }
 

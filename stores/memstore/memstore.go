@@ -151,6 +151,16 @@ func (s *Store) check(ctx context.Context, op string) (now int64, err error) {
 	return nanos(t), nil
 }
 
+// checkLoad is check for a load. Since that changes nothing, it may go by the time at which the core asked for it.
+func (s *Store) checkLoad(ctx context.Context) (now int64, err error) {
+	if core, ok := ctx.(interface{ Asked() (int64, error) }); ok && s.realTime && s.invalid == nil && !s.closed.Load() {
+		if now, err = core.Asked(); now != 0 && err == nil {
+			return now, nil
+		}
+	}
+	return s.check(ctx, "load")
+}
+
 // arm sees to it that a background sweep comes. A timer holds no goroutine while it waits, and an
 // empty store sets none, so a store that was forgotten empty is collected.
 func (s *Store) arm() {

@@ -14,7 +14,7 @@ func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 	sh := &s.shards[n]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	now, err := s.check(ctx, "load")
+	now, err := s.checkLoad(ctx)
 	if err != nil {
 		return cloakroom.Record{}, err
 	}
