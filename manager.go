@@ -71,11 +71,11 @@ func (m *Manager) FromContext(ctx context.Context) *Session {
 // clocks returns the time by both clocks: that of the timeouts, and the monotonic one. Reading one
 // clock costs as much as a small allocation, so it is read once if that will do.
 func (m *Manager) clocks() (now time.Time, ticks int64) {
-	now = m.now()
 	if m.realTime {
+		now = time.Now()
 		return now, int64(now.Sub(epoch))
 	}
-	return now, monotonic()
+	return m.now(), monotonic()
 }
 
 // errUnreadable is the ErrNotFound of a record that is there.
@@ -99,7 +99,7 @@ func (m *Manager) loadAt(ctx context.Context, id string, st *state, now time.Tim
 		*st = state{}
 		return errUnreadable
 	}
-	left := st.rec.Expires.Sub(now)
+	left := between(now, st.rec.Expires)
 	if left <= 0 || now.UnixMicro() >= st.doc.meta.deadline {
 		*st = state{}
 		return ErrNotFound

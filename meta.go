@@ -214,6 +214,10 @@ func (m *meta) readMessagePack(data []byte) (int, error) {
 			count--
 		}
 	}
+	// What comes last, likewise, but for an owner before it.
+	if count == 1 && readList(&m.commits, data, &at, "\xa7"+metaCommits+"\xc4") {
+		count = 0
+	}
 	for range count {
 		start := at
 		begin, end, err := msgpack.NextString(data, at)
@@ -291,6 +295,20 @@ func readTime(t *int64, data []byte, at *int, head string) bool {
 		return false
 	}
 	*t, *at = int64(binary.BigEndian.Uint64(data[i:])), i+8
+	return true
+}
+
+// readList is readTime for a list of commit ids.
+func readList(list *[]byte, data []byte, at *int, head string) bool {
+	i := *at + len(head)
+	if len(data) <= i || string(data[*at:i]) != head {
+		return false
+	}
+	begin, end := i+1, i+1+int(data[i])
+	if len(data) < end {
+		return false
+	}
+	*list, *at = data[begin:end:end], end
 	return true
 }
 

@@ -227,7 +227,9 @@ var (
 const noTime = math.MinInt64
 
 func nanos(t time.Time) int64 {
-	switch {
+	switch sec := t.Unix(); {
+	case -1<<33 < sec && sec < 1<<33: // what all times are but for odd ones
+		return t.UnixNano()
 	case t.IsZero():
 		return noTime
 	case t.Before(earliest):

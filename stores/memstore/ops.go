@@ -93,7 +93,12 @@ func (s *Store) Replace(ctx context.Context, id string, old, new cloakroom.Recor
 	if s.tooLarge(id, new) {
 		return "", cloakroom.ErrTooLarge
 	}
-	return s.makingRoom(func() (cloakroom.Version, error) { return s.replace(ctx, id, old.Version, new) })
+	v, err := s.replace(ctx, id, old.Version, new)
+	if errors.Is(err, cloakroom.ErrFull) {
+		s.sweepAll()
+		v, err = s.replace(ctx, id, old.Version, new)
+	}
+	return v, err
 }
 
 func (s *Store) replace(ctx context.Context, id string, old cloakroom.Version, new cloakroom.Record) (cloakroom.Version, error) {
