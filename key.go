@@ -74,16 +74,19 @@ func (k Key[T]) Lookup(s Values) (T, bool, error) {
 // response will not be sent. A string is not copied before it is committed, so it must be a true one: where a framework lends strings whose
 // bytes it uses again, as fasthttp does, clone those first.
 func (k Key[T]) Set(s Values, v T) {
-	before, err := s.read(string(k))
-	if err != nil {
-		s.fail(err)
+	op := operation{kind: opSet, name: string(k), typ: reflect.TypeFor[T]()}
+	if text, ok := any(&v).(*string); ok {
+		op.value, op.format, op.bare = bytesOf(*text), MessagePack, true
+		if err := checkName(op.name); err != nil {
+			s.fail(err)
+			return
+		}
+		s.write(op)
 		return
 	}
-	op := operation{kind: opSet, name: string(k), format: before.format, typ: reflect.TypeFor[T]()}
-	if text, ok := any(&v).(*string); ok && op.format == MessagePack {
-		op.value, op.bare = bytesOf(*text), true
-		err = checkName(op.name)
-	} else {
+	before, err := s.read(op.name)
+	if err == nil {
+		op.format = before.format
 		op.value, err = encodeAs(op.format, op.name, v)
 	}
 	if err != nil {

@@ -14,7 +14,7 @@ type operation struct {
 	kind   operationKind
 	format Format // of value
 	must   bool   // the commit must write, or know for certain that it would change nothing
-	bare   bool   // opSet: value is a string as it is
+	bare   bool   // opSet: value is a string as it is, and format MessagePack
 	name   string
 	value  []byte       // opSet: encoded, unless it is bare
 	typ    reflect.Type // opSet: what value was encoded from
@@ -79,6 +79,15 @@ func (op *operation) apply(d *draft) error {
 	case opRenew:
 	}
 	return nil
+}
+
+// settle encodes a bare string for a document that does not do so itself.
+func (op *operation) settle(f Format) (err error) {
+	if op.bare && f != MessagePack {
+		op.value, err = encodeAs(f, op.name, textOf(op.value))
+		op.format, op.bare = f, false
+	}
+	return err
 }
 
 // valueIn returns the value in the format of the document that it goes into. That is another one than it was

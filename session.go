@@ -299,6 +299,10 @@ func (s *Session) write(op operation) {
 	if s.ensure() != nil {
 		return
 	}
+	if err := op.settle(s.doc.format); err != nil {
+		s.failLocked(err)
+		return
+	}
 	// What was loaded by this very call is as good as now. On anything older, a change that
 	// seems to change nothing may be one by now, so the commit must look.
 	op.must = op.kind == opSet || !fresh && (op.kind == opChange || op.kind == opClear)

@@ -41,6 +41,9 @@ func (tx *Tx) read(name string) (stored, error) {
 
 func (tx *Tx) write(op operation) {
 	if tx.err == nil {
+		tx.err = op.settle(tx.d.format)
+	}
+	if tx.err == nil {
 		tx.err = op.apply(&tx.d)
 	}
 }
