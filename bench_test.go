@@ -28,7 +28,7 @@ func benchSite(b *testing.B) (*cloakroom.Manager, *http.Request) {
 	return m, benchRequest(b, s.Cookie())
 }
 
-func benchRequest(b *testing.B, c *http.Cookie) *http.Request {
+func benchRequest(b testing.TB, c *http.Cookie) *http.Request {
 	r, err := http.NewRequest(http.MethodGet, "/", nil)
 	if err != nil {
 		b.Fatal(err)

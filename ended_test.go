@@ -159,6 +159,34 @@ func TestUpdateWhileEnding(t *testing.T) {
 	}
 }
 
+// TestUpdateAfterEnd: what follows a sign-in on an ended session is computed once, and goes to the new one.
+func TestUpdateAfterEnd(t *testing.T) {
+	s := newSite(t, cloakroom.Options{})
+	tab := s.browser()
+	tab.set(a, "1")
+	slow := tab.other()
+	calls := 0
+	slow.do(func(_ http.ResponseWriter, _ *http.Request, x *cloakroom.Session) {
+		a.Get(x)
+		tab.do(func(_ http.ResponseWriter, _ *http.Request, x *cloakroom.Session) { x.Logout() })
+		if err := x.Reload(); !errors.Is(err, cloakroom.ErrEnded) {
+			t.Error(err)
+		}
+		if err := x.Login("ann"); err != nil {
+			t.Error(err)
+		}
+		a.Update(x, func(v string) string {
+			if calls++; calls > 10 {
+				panic("too often")
+			}
+			return v + "!"
+		})
+	})
+	if slow.owner() != "ann" || slow.value(a) != "!" {
+		t.Errorf("owner %q, a=%q after %d calls\n%s", slow.owner(), slow.value(a), calls, s.log)
+	}
+}
+
 // TestLateCreate: a creation that is applied late brings nobody back.
 func TestLateCreate(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})

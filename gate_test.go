@@ -158,50 +158,6 @@ func TestLimit(t *testing.T) {
 	})
 }
 
-// TestLimitBeginsAgain: whoever waits for the end of a load sees it, and the commit has all of its own time.
-func TestLimitBeginsAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		for _, asked := range []string{"while loading", "in between", "never"} {
-			w := new(watch)
-			parent, cancel := context.WithCancel(t.Context())
-			l := w.newLimit(parent, time.Second, false)
-			var loading <-chan struct{}
-			if asked == "while loading" {
-				loading = l.Done()
-			}
-			l.release()
-			if asked == "in between" { // by what the store has left running
-				loading = l.Done()
-			}
-			time.Sleep(time.Second / 2)
-			l.begin(monotonic()+int64(time.Second), true)
-			if loading != nil {
-				select {
-				case <-loading:
-				default:
-					t.Errorf("asked %s: the load has not ended", asked)
-				}
-			}
-			cancel()
-			time.Sleep(time.Second - 1)
-			if err := l.Err(); err != nil {
-				t.Errorf("asked %s: ended early: %v", asked, err)
-			}
-			done := l.Done()
-			time.Sleep(1)
-			synctest.Wait()
-			select {
-			case <-done:
-			default:
-				t.Errorf("asked %s: not ended in time", asked)
-			}
-			if len(w.all) != 0 {
-				t.Errorf("asked %s: %d limits are watched", asked, len(w.all))
-			}
-		}
-	})
-}
-
 // TestWatch: limits end in any order, in time, with their parents, or when they are released, and then the timer rests.
 func TestWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

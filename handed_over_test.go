@@ -54,3 +54,49 @@ func TestHandedOverRecord(t *testing.T) {
 		t.Errorf("after the deletion was acknowledged: %q", got)
 	}
 }
+
+// TestHandedOverValues: what a commit hands over stays as it is when the memory of its request is used again.
+func TestHandedOverValues(t *testing.T) {
+	s := newSite(t, cloakroom.Options{})
+	tab := s.browser()
+	tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { count.Set(s, 1) })
+	others := s.browser()
+	others.set(a, "another's")
+	writing, goOn := make(chan struct{}), make(chan struct{})
+	var first atomic.Bool
+	s.store.intercept(func(op, _ string, do func() error) error {
+		if op == "replace" && first.CompareAndSwap(false, true) {
+			close(writing)
+			<-goOn
+		}
+		return do()
+	})
+	one := make(chan struct{})
+	calls := 0
+	two := tab.other().begin(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+		b.Get(s)
+	}, func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+		b.Update(s, func(string) string {
+			if calls++; calls == 2 { // on what the first one has committed
+				<-one
+				for range 10 {
+					others.value(a)
+				}
+			}
+			return "2"
+		})
+	})
+	go func() {
+		defer close(one)
+		tab.other().do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { count.Set(s, 1) }) // as it was
+	}()
+	<-writing
+	done := make(chan struct{})
+	go func() { defer close(done); two() }()
+	time.Sleep(50 * time.Millisecond) // it waits at the gate
+	close(goOn)
+	<-done
+	if tab.count() != 1 || tab.value(b) != "2" || calls < 2 {
+		t.Errorf("count=%d, b=%q after %d calls", tab.count(), tab.value(b), calls)
+	}
+}

@@ -46,21 +46,20 @@ func (w *watch) newLimit(parent context.Context, d time.Duration, detached bool)
 	return l
 }
 
-// begin sets when a limit ends that is part of something else, by monotonic. It is for a load, and then once more for a
-// commit: what a store has left running of the load may go on with the commit, and ends with it at the latest.
-func (l *limit) begin(end int64, detached bool) {
+// begin sets when a limit ends that is part of something else, by monotonic. It may be called for a load, and once more for a
+// commit, which reports whether that can have the limit: not once somebody has waited for its end, since a
+// context ends once. What a store has left running of the load may go on with the commit then.
+func (l *limit) begin(end int64, detached bool) bool {
 	word := end << 1
 	if detached {
 		word |= 1
 	}
-	l.word.Store(word)
-	if l.awaited.Load() != nil {
-		l.watch.mu.Lock()
-		defer l.watch.mu.Unlock()
-		l.finish(l.awaited.Load(), context.Canceled)
-		l.awaited.Store(nil)
-	}
+	l.word.Store(word) // first: who waits from now on waits for this end
+	return l.awaited.Load() == nil
 }
+
+// begun reports whether begin was called.
+func (l *limit) begun() bool { return l.word.Load() != 0 }
 
 // end returns when the limit ends, in nanoseconds on the monotonic clock.
 func (l *limit) end() int64 { return l.word.Load() >> 1 }
@@ -206,9 +205,9 @@ func (l *limit) Err() error { return l.errAt(monotonic()) }
 // ErrAt is Err for a store that has just called [time.Now], as memstore has.
 func (l *limit) ErrAt(now time.Time) error { return l.errAt(int64(now.Sub(epoch))) }
 
-// Asked returns when a load was asked for, just now, in nanoseconds since 1970, and why it has ended, if it has. Without a
-// time it says nothing. It is for memstore: what has a record then may be loaded, and asking the clock once more
-// would be a fifth of a load.
+// Asked returns when the core asked for a load, in nanoseconds since 1970, and why its caller does not want it any more, if so. Zero
+// says nothing. It is for memstore: a load that has been held up may go by the time at which it was asked for, and
+// looking at the clock once more would be a fifth of it.
 func (l *limit) Asked() (nanos int64, err error) {
 	if l.asked == 0 || l.detached() { // a commit looks at what there is now
 		return 0, nil

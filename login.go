@@ -40,17 +40,25 @@ func (s *Session) Login(owner string) error {
 // Renew gives the session a new ticket, as Login does, and changes nothing else. Call it whenever
 // the privileges of its owner change. It happens at the commit; a session without a record needs no new ticket.
 func (s *Session) Renew() error {
-	s.mu.Lock()
-	err, isNew := s.ensure(), s.rec.Version == ""
-	if err == nil && s.gone && firstLogin(s.ops()) < 0 {
-		err = ErrEnded
-	}
-	s.mu.Unlock()
+	isNew, err := s.renews()
 	if err != nil || isNew {
 		return err
 	}
 	s.write(operation{kind: opRenew})
 	return s.Load()
+}
+
+func (s *Session) renews() (isNew bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.ensure(); err != nil {
+		return false, err
+	}
+	isNew = s.rec.Version == ""
+	if s.gone && firstLogin(s.ops()) < 0 {
+		return isNew, ErrEnded
+	}
+	return isNew, nil
 }
 
 // clip makes text from outside fit to be kept: valid UTF-8, of at most n bytes.

@@ -197,13 +197,17 @@ func (s *Session) ensureFor(detached bool) error {
 	}
 	id := s.m.storeID(s.ticket)
 	now, ticks := s.m.clocks()
-	if s.m.realTime {
-		s.limit.asked = now.UnixNano()
+	l := &s.limit
+	if l.begun() { // for a load that failed: see refresh
+		l = &limit{watch: l.watch, parent: l.parent}
 	}
-	s.limit.begin(ticks+int64(s.m.options.Timeout), detached)
-	defer s.limit.release()
+	if s.m.realTime {
+		l.asked = now.UnixNano()
+	}
+	l.begin(ticks+int64(s.m.options.Timeout), detached)
+	defer l.release()
 	b := s.own()
-	err := s.m.loadAt(&s.limit, id, &b.state, now)
+	err := s.m.loadAt(l, id, &b.state, now)
 	b.room = b.doc.fields
 	s.tick = s.m.gates.tick()
 	switch {
@@ -334,7 +338,7 @@ func (s *Session) write(op operation) {
 		gen, d := w.gen, *s.draft()
 		d.fields, d.owned = slices.Clone(d.fields), true
 		err := s.unlocked(func() error { return op.apply(&d) })
-		if s.finished || s.gone || gen != w.gen {
+		if s.finished || gen != w.gen {
 			continue
 		}
 		if err == nil {

@@ -54,20 +54,19 @@ func (s *Session) commitHeader() error {
 // idle reports whether there is nothing to commit, and never was, after a touch if that is due. It
 // spares a request that only reads the turn and the time limit that a commit needs.
 func (s *Session) idle(header bool) bool {
+	idle, err := s.touchIdle(header)
+	s.reportTouch(err)
+	return idle
+}
+
+func (s *Session) touchIdle(header bool) (idle bool, err error) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.headerSent = s.headerSent || header
 	if s.w != nil || s.err != nil || s.finished || s.dropped {
-		s.mu.Unlock()
-		return false
+		return false, nil
 	}
-	if !s.due {
-		s.mu.Unlock()
-		return true
-	}
-	err := s.touch()
-	s.mu.Unlock()
-	s.reportTouch(err)
-	return true
+	return true, s.touch()
 }
 
 // lockTurn makes commits and sign-outs of this Session wait for each other, while others may read it. It gives
@@ -174,12 +173,14 @@ func (s *Session) prepare(c *commit, extra *operation) (n int, todo bool, err er
 
 // commitLimit returns the time limit of a commit that begins now, by the monotonic clock. s.mu is held.
 func (s *Session) commitLimit(now int64) *limit {
-	if s.committed {
-		return s.m.limits.newLimit(s.ctx(), s.m.options.Timeout, true)
+	if !s.committed {
+		s.committed = true
+		if s.limit.begin(now+int64(s.m.options.Timeout), true) {
+			return &s.limit
+		}
+		s.limit.release() // whoever waits for it waits for a load that is over
 	}
-	s.committed = true
-	s.limit.begin(now+int64(s.m.options.Timeout), true)
-	return &s.limit
+	return s.m.limits.newLimit(s.ctx(), s.m.options.Timeout, true)
 }
 
 // touch slides the idle timeout, if that is due, once. Its failure is to be reported and is no
@@ -241,26 +242,33 @@ func (s *Session) conclude(c *commit, n int, res result, err error, extra bool) 
 // ended takes in that the session is no more. Changes are dropped, unless they are those of a
 // sign-in on an anonymous session: these go to a new one.
 func (s *Session) ended(c *commit, n int, extra bool) error {
+	again, signIn, err := s.takeEnd(c)
+	if err != nil {
+		return err
+	}
+	res, err := again.run()
+	return s.conclude(again, n-signIn, res, err, extra)
+}
+
+// takeEnd returns the commit of a sign-in that follows the end, and where it is among the operations, or why there is none.
+func (s *Session) takeEnd(c *commit) (again *commit, signIn int, err error) {
 	s.mu.Lock()
-	signIn := firstLogin(c.ops)
-	fails := s.wasOwned || c.base.rec.Version == "" || c.sealed
-	if signIn < 0 || fails {
-		defer s.mu.Unlock()
+	defer s.mu.Unlock()
+	signIn = firstLogin(c.ops)
+	switch {
+	case signIn < 0:
 		s.end(nil)
-		if signIn < 0 {
-			s.dropped = true
-			return ErrEnded
-		}
+		s.dropped = true
+		return nil, 0, ErrEnded
+	case s.wasOwned || c.base.rec.Version == "" || c.sealed:
+		s.end(nil)
 		err := errorAt("sign in", ErrEnded)
 		s.failLocked(err)
-		return err
+		return nil, 0, err
 	}
 	s.end(s.w.ops[min(signIn, len(s.w.ops)):])
 	s.see()
-	again := &commit{m: s.m, ctx: c.ctx, ops: c.ops[signIn:], base: s.state}
-	s.mu.Unlock()
-	res, err := again.run()
-	return s.conclude(again, n-signIn, res, err, extra)
+	return &commit{m: s.m, ctx: c.ctx, ops: c.ops[signIn:], base: s.state}, signIn, nil
 }
 
 // Logout ends the session: its record is deleted now, what was changed and not committed is dropped, and the

@@ -151,7 +151,8 @@ func (s *Store) check(ctx context.Context, op string) (now int64, err error) {
 	return nanos(t), nil
 }
 
-// checkLoad is check for a load. Since that changes nothing, it may go by the time at which the core asked for it.
+// checkLoad is check for a load. That changes nothing, so it may go by an earlier time than others before it: that at which
+// the core asked for it.
 func (s *Store) checkLoad(ctx context.Context) (now int64, err error) {
 	if core, ok := ctx.(interface{ Asked() (int64, error) }); ok && s.realTime && s.invalid == nil && !s.closed.Load() {
 		if now, err = core.Asked(); now != 0 && err == nil {

@@ -67,10 +67,10 @@ func (sh *shard) index(hash uint64) *index { return &sh.byID[hash/shardCount%ind
 
 func (sh *shard) at(slot uint32) *item { return &sh.chunks[slot/chunkLen].items[slot%chunkLen] }
 
-// fits reports whether an item can hold an id, so that its length can be told. Any that a contract allows can, but for those
+// fits reports whether an item can hold an id, so that its length can be told. Any that the contract allows can, but for those
 // that are longer.
 func fits(id string) bool {
-	return id != "" && len(id) <= shortID && id[0] != 0 && id[len(id)-1] != 0
+	return id != "" && len(id) <= shortID && strings.IndexByte(id, 0) < 0
 }
 
 // find returns the slot of id, whether its record has expired or not.
