@@ -151,12 +151,17 @@ func (s *Store) check(ctx context.Context, op string) (now int64, err error) {
 	return nanos(t), nil
 }
 
-// checkLoad is check for a load. That changes nothing, so it may go by an earlier time than others before it: that at which
-// the core asked for it.
-func (s *Store) checkLoad(ctx context.Context) (now int64, err error) {
+// checkLoad is check for a load of a shard that is locked. It may go by the time at which the core asked for it, but by none
+// earlier than others before it have gone by: what one found expired does not come back.
+func (s *Store) checkLoad(ctx context.Context, sh *shard) (now int64, err error) {
 	if core, ok := ctx.(interface{ Asked() (int64, error) }); ok && s.realTime && s.invalid == nil && !s.closed.Load() {
-		if now, err = core.Asked(); now != 0 && err == nil {
-			return now, nil
+		if asked, err := core.Asked(); asked != 0 && err == nil {
+			switch behind := sh.latest - asked; {
+			case behind <= 0:
+				return asked, nil
+			case behind < int64(time.Second): // and not because the clock was set
+				return sh.latest, nil
+			}
 		}
 	}
 	return s.check(ctx, "load")

@@ -14,7 +14,7 @@ func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 	sh := &s.shards[n]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	now, err := s.checkLoad(ctx)
+	now, err := s.checkLoad(ctx, sh)
 	if err != nil {
 		return cloakroom.Record{}, err
 	}
@@ -77,6 +77,7 @@ func (s *Store) create(ctx context.Context, id string, r cloakroom.Record) (cloa
 // vacate makes id free if its record has expired, and fails if that is alive.
 func (s *Store) vacate(n int, hash uint64, id string, now int64) error {
 	sh := &s.shards[n]
+	sh.latest = now
 	slot, ok := sh.find(hash, id)
 	if !ok {
 		return nil

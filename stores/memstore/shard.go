@@ -48,6 +48,7 @@ type shard struct {
 	free   uint32 // the first free slot plus one
 	heap   []due
 	seq    uint64 // of the latest version
+	latest int64  // the time that the latest operation went by
 }
 
 // due is when a slot is next looked at by a sweep: at its record's expiry or before it, since a touch
@@ -112,6 +113,7 @@ func (sh *shard) id(slot uint32) string {
 
 // live returns the record of id unless it is missing or expired.
 func (sh *shard) live(hash uint64, id string, now int64) (*item, uint32) {
+	sh.latest = now
 	slot, ok := sh.find(hash, id)
 	if !ok {
 		return nil, 0
