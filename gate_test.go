@@ -158,6 +158,51 @@ func TestLimit(t *testing.T) {
 	})
 }
 
+// TestLimitOfCommit: a limit that was a load's is a commit's only while nobody has waited for its end, and ends once.
+func TestLimitOfCommit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, asked := range []string{"while loading", "in between", "later", "never"} {
+			w := new(watch)
+			parent, cancel := context.WithCancel(t.Context())
+			l := w.newLimit(parent, time.Second, false)
+			var done <-chan struct{}
+			if asked == "while loading" {
+				done = l.Done()
+			}
+			l.release()
+			if asked == "in between" { // by what the store has left running
+				done = l.Done()
+			}
+			time.Sleep(time.Second / 2)
+			if got := l.begin(monotonic()+int64(time.Second), true); got != (done == nil) {
+				t.Errorf("asked %s: the commit can have the limit: %v", asked, got)
+			} else if !got {
+				l.release()
+			}
+			if asked == "later" {
+				done = l.Done()
+			}
+			cancel()
+			time.Sleep(time.Second - 1)
+			over := asked == "while loading" || asked == "in between"
+			if err := l.Err(); (err != nil) != over || over && done == nil {
+				t.Errorf("asked %s: before the end of a commit: %v", asked, err)
+			}
+			l.release()
+			synctest.Wait()
+			if done != nil {
+				<-done
+				if l.Err() == nil {
+					t.Errorf("asked %s: ended without an error", asked)
+				}
+			}
+			if len(w.all) != 0 {
+				t.Errorf("asked %s: %d limits are watched", asked, len(w.all))
+			}
+		}
+	})
+}
+
 // TestWatch: limits end in any order, in time, with their parents, or when they are released, and then the timer rests.
 func TestWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

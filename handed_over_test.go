@@ -57,7 +57,7 @@ func TestHandedOverRecord(t *testing.T) {
 
 // TestHandedOverValues: what a commit hands over stays as it is when the memory of its request is used again.
 func TestHandedOverValues(t *testing.T) {
-	s := newSite(t, cloakroom.Options{})
+	s := newSite(t, cloakroom.Options{Timeout: 20 * time.Second})
 	tab := s.browser()
 	tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { count.Set(s, 1) })
 	others := s.browser()

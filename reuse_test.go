@@ -40,7 +40,7 @@ func TestContextAfterLoad(t *testing.T) {
 		mem := memstore.New(memstore.Options{})
 		defer mem.Close()
 		var left sync.WaitGroup
-		m, err := cloakroom.New(deriving{mem, wrap, &left}, cloakroom.Options{})
+		m, err := cloakroom.New(deriving{mem, wrap, &left}, cloakroom.Options{Timeout: 20 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}

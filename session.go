@@ -182,13 +182,14 @@ func (s *Session) Load() error {
 // ensure loads the session if need be. s.mu is held.
 func (s *Session) ensure() error { return s.ensureFor(false) }
 
-// ensureFor is ensure; a detached load goes on when the client has hung up.
+// ensureFor is ensure; a detached load is for a sign-out: it goes on when the client has hung up, and is made also after
+// an error that was none of a load.
 func (s *Session) ensureFor(detached bool) error {
 	if s.finished {
 		return ErrFinished
 	}
 	s.looked = true
-	if s.loaded || s.err != nil {
+	if s.loaded || s.err != nil && (!detached || s.ticket == "" || s.limit.begun()) {
 		return s.err
 	}
 	if s.ticket == "" {
@@ -229,8 +230,9 @@ func (s *Session) ensureFor(detached bool) error {
 			s.goneID = id // a sign-out still has something to end
 		}
 	default:
-		s.err = fmt.Errorf("cloakroom: load session: %w", err)
-		return s.err
+		err = fmt.Errorf("cloakroom: load session: %w", err)
+		s.failLocked(err)
+		return err
 	}
 	return nil
 }

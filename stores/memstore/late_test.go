@@ -26,7 +26,7 @@ func (h *held) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 // TestGoneStaysGone: a record that one load found expired is found by no later one, also not by one that the core asked for before.
 func TestGoneStaysGone(t *testing.T) {
 	store := &held{Store: open(t, memstore.Options{SweepEvery: -1})}
-	m, err := cloakroom.New(store, cloakroom.Options{})
+	m, err := cloakroom.New(store, cloakroom.Options{Timeout: 20 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
