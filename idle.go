@@ -3,6 +3,7 @@ package cloakroom
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 )
 
@@ -39,6 +40,22 @@ func (m *Manager) touch(ctx context.Context, st *state) error {
 		return ErrEnded
 	default:
 		return errorAt("touch", err)
+	}
+}
+
+// touch slides the idle timeout, if that is due, once. Its failure is to be reported and is no
+// failure of the request. s.mu is held.
+func (s *Session) touch() error {
+	if !s.due {
+		return nil
+	}
+	s.due = false
+	return s.m.touch(s.ctx(), &s.state)
+}
+
+func (s *Session) reportTouch(err error) {
+	if err != nil && !errors.Is(err, ErrEnded) {
+		s.m.log(s.ctx(), slog.LevelWarn, "touch failed: the session may end early", s.loadedID(), err)
 	}
 }
 

@@ -75,19 +75,16 @@ func (k Key[T]) Lookup(s Values) (T, bool, error) {
 // bytes it uses again, as fasthttp does, clone those first.
 func (k Key[T]) Set(s Values, v T) {
 	op := operation{kind: opSet, name: string(k), typ: reflect.TypeFor[T]()}
+	var err error
 	if text, ok := any(&v).(*string); ok {
 		op.value, op.format, op.bare = bytesOf(*text), MessagePack, true
-		if err := checkName(op.name); err != nil {
-			s.fail(err)
-			return
+		err = checkName(op.name)
+	} else {
+		var before stored
+		if before, err = s.read(op.name); err == nil {
+			op.format = before.format
+			op.value, err = encodeAs(op.format, op.name, v)
 		}
-		s.write(op)
-		return
-	}
-	before, err := s.read(op.name)
-	if err == nil {
-		op.format = before.format
-		op.value, err = encodeAs(op.format, op.name, v)
 	}
 	if err != nil {
 		s.fail(err)

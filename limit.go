@@ -207,7 +207,7 @@ func (l *limit) ErrAt(now time.Time) error { return l.errAt(int64(now.Sub(epoch)
 
 // Asked returns when the core asked for a load, in nanoseconds since 1970, and why its caller does not want it any more, if so. Zero
 // says nothing. It is for memstore: a load that has been held up may go by the time at which it was asked for, and
-// looking at the clock once more would be a fifth of it.
+// looking at the clock once more would be a quarter of it.
 func (l *limit) Asked() (nanos int64, err error) {
 	if l.asked == 0 || l.detached() { // a commit looks at what there is now
 		return 0, nil

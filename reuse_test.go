@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -67,9 +68,10 @@ func TestContextAfterLoad(t *testing.T) {
 func TestAbandonedLoad(t *testing.T) {
 	mem := memstore.New(memstore.Options{})
 	defer mem.Close()
-	abandoned := abandoning{FullStore: mem, first: make(chan struct{})}
+	abandoned := abandoning{FullStore: mem}
 	m, err := cloakroom.New(&abandoned, cloakroom.Options{
 		InsecureCookie: true,
+		Logger:         slog.New(slog.DiscardHandler),
 		Profile: &cloakroom.Profile{
 			ID: func(s string) (string, bool) { return s, true }, Ticket: func(s string) string { return s },
 			NewID: func() string { return "new" }, OwnerName: "owner", RefreshEachRequest: true,
@@ -88,24 +90,22 @@ func TestAbandonedLoad(t *testing.T) {
 	abandoned.left.Wait()
 }
 
+// abandoning is a store whose first load fails, and goes on.
 type abandoning struct {
 	cloakroom.FullStore
-	first chan struct{}
-	once  sync.Once
-	left  sync.WaitGroup
+	once sync.Once
+	left sync.WaitGroup
 }
 
 func (a *abandoning) Load(ctx context.Context, id string) (cloakroom.Record, error) {
-	err := errLost
-	a.once.Do(func() {
+	first := false
+	a.once.Do(func() { first = true })
+	if first {
 		a.left.Go(func() {
 			for range 500 {
 				_, _ = a.FullStore.Load(ctx, id)
 			}
 		})
-		err = nil
-	})
-	if err == nil {
 		return cloakroom.Record{}, errLost
 	}
 	return a.FullStore.Load(ctx, id)

@@ -133,15 +133,6 @@ func (s *Session) see() {
 	}
 }
 
-// cookieChange is what the browser must be told.
-type cookieChange uint8
-
-const (
-	cookieKeep cookieChange = iota
-	cookieSet
-	cookieClear
-)
-
 // Open returns the session of a ticket, for use without the middleware: WebSockets, RPC, or a
 // framework that is not net/http. A ticket that is empty, malformed or unknown gives a new session.
 // Nothing is loaded yet. Use the session, commit it with [Session.Save] before the response is sent, hand

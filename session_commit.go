@@ -183,22 +183,6 @@ func (s *Session) commitLimit(now int64) *limit {
 	return s.m.limits.newLimit(s.ctx(), s.m.options.Timeout, true)
 }
 
-// touch slides the idle timeout, if that is due, once. Its failure is to be reported and is no
-// failure of the request. s.mu is held.
-func (s *Session) touch() error {
-	if !s.due {
-		return nil
-	}
-	s.due = false
-	return s.m.touch(s.ctx(), &s.state)
-}
-
-func (s *Session) reportTouch(err error) {
-	if err != nil && !errors.Is(err, ErrEnded) {
-		s.m.log(s.ctx(), slog.LevelWarn, "touch failed: the session may end early", s.loadedID(), err)
-	}
-}
-
 // conclude takes in what came of a commit of the first n pending operations.
 func (s *Session) conclude(c *commit, n int, res result, err error, extra bool) error {
 	if err == errGone { //nolint:errorlint // it is never wrapped, and an error of the caller's must not pass for it

@@ -169,6 +169,39 @@ func TestLogoutThenSet(t *testing.T) {
 	}
 }
 
+// TestLogoutAfterError: what a handler did wrong before keeps nobody signed in.
+func TestLogoutAfterError(t *testing.T) {
+	for what, wrong := range map[string]func(x *cloakroom.Session){
+		"Set":    func(x *cloakroom.Session) { cloakroom.Key[string]("").Set(x, "") },
+		"Get":    func(x *cloakroom.Session) { cloakroom.Key[int]("_cloakroom").Get(x) },
+		"Update": func(x *cloakroom.Session) { cloakroom.Key[int]("").Update(x, func(n int) int { return n }) },
+		"Login":  func(x *cloakroom.Session) { _ = x.Login("") },
+	} {
+		s := newSite(t, cloakroom.Options{})
+		tab := s.browser()
+		tab.login("ann")
+		w := tab.other().do(func(_ http.ResponseWriter, _ *http.Request, x *cloakroom.Session) {
+			wrong(x)
+			if err := x.Logout(); err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+		})
+		if w.Code != http.StatusServiceUnavailable || tab.owner() != "" {
+			t.Errorf("%s: status %d, and %q is signed in", what, w.Code, tab.owner())
+		}
+	}
+	s := newSite(t, cloakroom.Options{})
+	tab := s.browser()
+	tab.login("ann")
+	s.store.once("load", notApplied)
+	tab.other().do(func(_ http.ResponseWriter, _ *http.Request, x *cloakroom.Session) {
+		name.Get(x)
+		if err := x.Logout(); !errors.Is(err, errLost) {
+			t.Errorf("after a load that failed: %v", err)
+		}
+	})
+}
+
 // TestDescribe: what a session says of itself.
 func TestDescribe(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})

@@ -10,24 +10,19 @@ import (
 // What happens to all sessions at once, and is noted in the history of each.
 
 // jump has do change the time, so that sessions may expire or not.
-func (r *run) jump(do func()) {
-	begin := r.now()
-	do()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, h := range r.histories {
-		h.add(perhaps(expire, begin))
-	}
-}
+func (r *run) jump(do func()) { r.perhapsAll(expire, do) }
 
 // rewind has do lose what was acknowledged last, of any session.
-func (r *run) rewind(do func()) {
+func (r *run) rewind(do func()) { r.perhapsAll(rewind, do) }
+
+// perhapsAll has do what may happen to any session, from its beginning on.
+func (r *run) perhapsAll(k kind, do func()) {
 	begin := r.now()
 	do()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, h := range r.histories {
-		h.add(perhaps(rewind, begin))
+		h.add(perhaps(k, begin))
 	}
 }
 

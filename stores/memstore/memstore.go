@@ -130,14 +130,19 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// unusable returns why the store does nothing, or nil.
+func (s *Store) unusable() error {
+	if s.invalid == nil && s.closed.Load() {
+		return ErrClosed
+	}
+	return s.invalid
+}
+
 // check is what every operation begins with. It returns what time it is. Those on one record hold its lock by then, so that none goes by an
 // earlier time than one before it, and revives what that one found expired.
 func (s *Store) check(ctx context.Context, op string) (now int64, err error) {
-	if s.invalid != nil {
-		return 0, s.invalid
-	}
-	if s.closed.Load() {
-		return 0, ErrClosed
+	if err := s.unusable(); err != nil {
+		return 0, err
 	}
 	t := s.now()
 	if core, ok := ctx.(interface{ ErrAt(time.Time) error }); ok && s.realTime {
@@ -154,7 +159,7 @@ func (s *Store) check(ctx context.Context, op string) (now int64, err error) {
 // checkLoad is check for a load of a shard that is locked. It may go by the time at which the core asked for it, but by none
 // earlier than others before it have gone by: what one found expired does not come back.
 func (s *Store) checkLoad(ctx context.Context, sh *shard) (now int64, err error) {
-	if core, ok := ctx.(interface{ Asked() (int64, error) }); ok && s.realTime && s.invalid == nil && !s.closed.Load() {
+	if core, ok := ctx.(interface{ Asked() (int64, error) }); ok && s.realTime && s.unusable() == nil {
 		if asked, err := core.Asked(); asked != 0 && err == nil {
 			switch behind := sh.latest - asked; {
 			case behind <= 0:

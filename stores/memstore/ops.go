@@ -29,14 +29,14 @@ func (it *item) record() cloakroom.Record {
 	return cloakroom.Record{Data: it.data, Expires: fromNanos(it.expires), Owner: it.owner.named(), Version: it.version}
 }
 
-// makingRoom runs write, and once more after a sweep when it found the store full.
-func (s *Store) makingRoom(write func() (cloakroom.Version, error)) (cloakroom.Version, error) {
-	v, err := write()
-	if errors.Is(err, cloakroom.ErrFull) {
+// madeRoom reports whether a write that failed with err is worth another try: it found the store full, and expired records
+// have been removed since.
+func (s *Store) madeRoom(err error) bool {
+	full := errors.Is(err, cloakroom.ErrFull)
+	if full {
 		s.sweepAll()
-		v, err = write()
 	}
-	return v, err
+	return full
 }
 
 // Create implements [cloakroom.Store]. At a limit it returns [cloakroom.ErrFull], see
@@ -45,7 +45,10 @@ func (s *Store) Create(ctx context.Context, id string, r cloakroom.Record) (cloa
 	if s.tooLarge(id, r) {
 		return "", cloakroom.ErrTooLarge
 	}
-	v, err := s.makingRoom(func() (cloakroom.Version, error) { return s.create(ctx, id, r) })
+	v, err := s.create(ctx, id, r)
+	if s.madeRoom(err) {
+		v, err = s.create(ctx, id, r)
+	}
 	if err == nil {
 		s.arm()
 	}
@@ -95,8 +98,7 @@ func (s *Store) Replace(ctx context.Context, id string, old, new cloakroom.Recor
 		return "", cloakroom.ErrTooLarge
 	}
 	v, err := s.replace(ctx, id, old.Version, new)
-	if errors.Is(err, cloakroom.ErrFull) {
-		s.sweepAll()
+	if s.madeRoom(err) {
 		v, err = s.replace(ctx, id, old.Version, new)
 	}
 	return v, err
@@ -168,9 +170,10 @@ func (s *Store) Move(ctx context.Context, id string, old, seal cloakroom.Record,
 	if s.tooLarge(id, seal) || s.tooLarge(newID, new) {
 		return "", cloakroom.ErrTooLarge
 	}
-	v, err := s.makingRoom(func() (cloakroom.Version, error) {
-		return s.move(ctx, id, old.Version, seal, newID, new)
-	})
+	v, err := s.move(ctx, id, old.Version, seal, newID, new)
+	if s.madeRoom(err) {
+		v, err = s.move(ctx, id, old.Version, seal, newID, new)
+	}
 	if err == nil {
 		s.arm()
 	}
