@@ -32,6 +32,8 @@ type commit struct {
 	view draft
 	seen int
 
+	room []field // for the fields of the first draft
+
 	// doubt is set once a write of this commit failed without telling whether it happened.
 	// doubtBase is the newest commit id of the record that it started from: while a record lists
 	// that one but not ours, ours was not applied.
@@ -39,6 +41,8 @@ type commit struct {
 	doubtBase []byte
 	doubtData []byte
 	doubtErr  error
+
+	touchErr error // of a touch in place of a write, to be reported when nothing is locked
 
 	ticket string // the new one, for a session that is created or moved
 	newID  string
@@ -95,6 +99,7 @@ func (c *commit) build() (bool, error) {
 	if c.seen > 0 {
 		d, todo = c.view, c.ops[c.seen:]
 	}
+	d.room, c.room = c.room, nil
 	late := c.m.options.Profile == nil // a profile looks at values before they are encoded
 	for i := range todo {
 		if op := &todo[i]; late && op.bare && op.format == d.format {

@@ -71,8 +71,9 @@ func (d *document) persistent() bool {
 // draft is a document that may be changed: the fields are copied before the first change.
 type draft struct {
 	document
-	owned bool // the fields are this draft's own
-	dirty bool // they are not those of the document that it began with
+	owned bool    // the fields are this draft's own
+	dirty bool    // they are not those of the document that it began with
+	room  []field // where they may go, if that is large enough
 }
 
 func draftOf(d *document) draft { return draft{document: *d} }
@@ -80,8 +81,11 @@ func draftOf(d *document) draft { return draft{document: *d} }
 // own makes the fields this draft's own, with room for some more.
 func (d *draft) own(more int) {
 	if !d.owned {
-		d.fields = append(make([]field, 0, len(d.fields)+more), d.fields...)
-		d.owned = true
+		room := d.room[:0]
+		if cap(room) < len(d.fields)+more {
+			room = make([]field, 0, len(d.fields)+more)
+		}
+		d.fields, d.room, d.owned = append(room, d.fields...), nil, true
 	}
 	d.dirty = true
 }

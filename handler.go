@@ -25,25 +25,29 @@ import (
 // is best outside: then a handler that is too slow still commits as a whole. Inside, its time-out is the
 // response whose first byte commits what the handler had changed by then, and nothing after that.
 func (m *Manager) Handler(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Context().Value(m) != nil { // nested in itself
-			next.ServeHTTP(w, r)
-			return
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.serve(next, w, r) })
+}
+
+// serve is a function of its own for the copy of the request to stay on the stack wherever Handler is inlined.
+func (m *Manager) serve(next http.Handler, w http.ResponseWriter, r *http.Request) {
+	if r.Context().Value(m) != nil { // nested in itself
+		next.ServeHTTP(w, r)
+		return
+	}
+	x := &exchange{w: w, r: r, m: m}
+	if h := w.Header(); len(h) > 0 {
+		x.outer = h.Clone()
+	}
+	x.inner = *r.WithContext(x)
+	returned := false
+	defer func() {
+		if r.MultipartForm == nil {
+			r.MultipartForm = x.inner.MultipartForm // so that net/http removes its temporary files
 		}
-		x := &exchange{w: w, r: r, m: m}
-		if h := w.Header(); len(h) > 0 {
-			x.outer = h.Clone()
-		}
-		inner, returned := r.WithContext(x), false
-		defer func() {
-			if r.MultipartForm == nil {
-				r.MultipartForm = inner.MultipartForm // so that net/http removes its temporary files
-			}
-			x.finish(returned)
-		}()
-		next.ServeHTTP(x, inner)
-		returned = true
-	})
+		x.finish(returned)
+	}()
+	next.ServeHTTP(x, &x.inner)
+	returned = true
 }
 
 // Require is a middleware, within [Manager.Handler], that loads the session first, and when that fails
@@ -62,8 +66,8 @@ func (m *Manager) Require(next http.Handler) http.Handler {
 	})
 }
 
-// exchange is one request on its way through the middleware: its context and its response writer
-// in one, so that a request that never touches its session costs two allocations.
+// exchange is one request on its way through the middleware: the request as the handler gets it, its context and its
+// response writer in one, so that a request that never touches its session costs one allocation.
 type exchange struct {
 	w       http.ResponseWriter
 	r       *http.Request // as it came, with the context that this one extends
@@ -76,6 +80,9 @@ type exchange struct {
 	failed   bool        // the handler's response is not sent
 	answered bool        // by ErrorHandler
 	cookie   bool        // the header has our cookie
+
+	vary  [1]string // the header's, without an allocation of its own
+	inner http.Request
 }
 
 var (
@@ -198,8 +205,8 @@ func (x *exchange) setCookie(s *Session) {
 	}
 	vary := h["Vary"]
 	if len(vary) == 0 {
-		s.vary[0] = "Cookie"
-		h["Vary"] = s.vary[:]
+		x.vary[0] = "Cookie"
+		h["Vary"] = x.vary[:]
 		return
 	}
 	for _, line := range vary {

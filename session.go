@@ -35,10 +35,8 @@ type Session struct {
 	cookieTaken bool // Cookie returned it
 	committed   bool // limit has been that of a commit
 	cookie      cookieChange
-	ticket      string
 	*body
-	limit limit     // of the load, and then of the first commit: it has no allocation of its own, and has the session's context
-	vary  [1]string // the header's, likewise
+	limit limit // of the load, and then of the first commit: it has no allocation of its own, and has the session's context
 }
 
 // changes is what a Session needs once something is changed.
@@ -147,7 +145,11 @@ func (m *Manager) Open(ctx context.Context, ticket string) *Session {
 
 // open returns the session of a ticket that is well-formed or empty.
 func (m *Manager) open(ctx context.Context, x *exchange, ticket string, presented bool) *Session {
-	return &Session{m: m, x: x, ticket: ticket, presented: presented, body: &nobody, limit: limit{watch: &m.limits, parent: ctx}}
+	s := &Session{m: m, x: x, presented: presented, body: &nobody, limit: limit{watch: &m.limits, parent: ctx}}
+	if ticket != "" {
+		s.own().ticket = ticket
+	}
+	return s
 }
 
 func (s *Session) ctx() context.Context { return s.limit.parent }

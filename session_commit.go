@@ -1,12 +1,9 @@
 package cloakroom
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
-	"slices"
-	"time"
 )
 
 // Save commits what is pending now, and notes that the session was used if that is due. Call it
@@ -28,15 +25,13 @@ func (s *Session) commit(extra *operation) error {
 
 // commitPending is commit without the short way.
 func (s *Session) commitPending(extra *operation) error {
-	if err := s.lockTurn(); err != nil {
+	var c commit
+	n, todo, err := s.take(&c, extra)
+	s.reportTouch(c.touchErr)
+	if !todo {
 		return err
 	}
 	defer s.unlockTurn()
-	var c commit
-	n, todo, err := s.prepare(&c, extra)
-	if err != nil || !todo {
-		return err
-	}
 	defer c.ctx.release()
 	res, err := c.run()
 	return s.conclude(&c, n, res, err, extra != nil)
@@ -69,62 +64,24 @@ func (s *Session) touchIdle(header bool) (idle bool, err error) {
 	return true, s.touch()
 }
 
-// lockTurn makes commits and sign-outs of this Session wait for each other, while others may read it. It gives
-// up when for the length of the time limit no turn was over.
-func (s *Session) lockTurn() error {
-	s.mu.Lock()
-	if s.finished {
-		s.mu.Unlock()
-		return ErrFinished
-	}
-	w := s.changes()
-	if !w.busy {
-		w.busy = true
-		s.mu.Unlock()
-		return nil
-	}
-	turn, past := make(chan struct{}), w.past
-	w.waiting = append(w.waiting, turn)
-	s.mu.Unlock()
-	timer := time.NewTimer(s.m.options.Timeout)
-	defer timer.Stop()
-	for {
-		select {
-		case <-turn:
-			return nil
-		case <-timer.C:
-		}
-		s.mu.Lock()
-		i := slices.Index(w.waiting, turn)
-		if i >= 0 && past == w.past {
-			w.waiting = slices.Delete(w.waiting, i, i+1)
-			s.mu.Unlock()
-			return errorAt("waiting for another commit of this request", context.DeadlineExceeded)
-		}
-		past = w.past
-		s.mu.Unlock()
-		timer.Reset(s.m.options.Timeout)
-	}
-}
-
-func (s *Session) unlockTurn() {
+// take waits for the turn, and takes down for a commit the n operations that are pending. When there is nothing to do, after a
+// touch if that is due, the turn is given back.
+func (s *Session) take(c *commit, extra *operation) (n int, todo bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w := s.w
-	w.past++
-	if w.busy = len(w.waiting) > 0; w.busy {
-		close(w.waiting[0])
-		w.waiting = slices.Delete(w.waiting, 0, 1)
+	if err := s.lockTurnLocked(); err != nil {
+		return 0, false, err
 	}
+	defer func() {
+		if !todo {
+			s.unlockTurnLocked()
+		}
+	}()
+	return s.prepare(c, extra)
 }
 
-// prepare takes the n operations that are pending down for a commit. There is nothing to do when there are
-// none, after a touch if that is due.
+// prepare is take for whoever has the turn. s.mu is held.
 func (s *Session) prepare(c *commit, extra *operation) (n int, todo bool, err error) {
-	var touchErr error
-	defer func() { s.reportTouch(touchErr) }() // without s.mu
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.finished {
 		return 0, false, ErrFinished
 	}
@@ -152,7 +109,7 @@ func (s *Session) prepare(c *commit, extra *operation) (n int, todo bool, err er
 		s.end(nil)
 		return 0, false, ErrEnded
 	case n == 0 && extra == nil:
-		touchErr = s.touch()
+		c.touchErr = s.touch()
 		return 0, false, nil
 	case s.gone && s.wasOwned && !s.goneFirst:
 		s.failLocked(errorAt("sign in", ErrEnded))
@@ -163,7 +120,7 @@ func (s *Session) prepare(c *commit, extra *operation) (n int, todo bool, err er
 	}
 	c.m, c.ops, c.base, c.tick = s.m, ops, s.state, s.tick
 	now, ticks := s.m.clocks()
-	c.now, c.ctx = now, s.commitLimit(ticks)
+	c.now, c.ctx, c.room = now, s.commitLimit(ticks), s.body.lend()
 	if s.w.view != nil && !s.gone {
 		s.w.view.owned = false // it goes on without this commit
 		c.view, c.seen = *s.w.view, n
@@ -188,8 +145,13 @@ func (s *Session) conclude(c *commit, n int, res result, err error, extra bool) 
 	if err == errGone { //nolint:errorlint // it is never wrapped, and an error of the caller's must not pass for it
 		return s.ended(c, n, extra)
 	}
-	var touchErr error
-	defer func() { s.reportTouch(touchErr) }() // without s.mu
+	err = s.concluded(c, n, res, err, extra)
+	s.reportTouch(c.touchErr)
+	return err
+}
+
+// concluded is conclude for a session that goes on.
+func (s *Session) concluded(c *commit, n int, res result, err error, extra bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
@@ -205,7 +167,7 @@ func (s *Session) conclude(c *commit, n int, res result, err error, extra bool) 
 	if res.written {
 		s.tick = s.m.gates.tick()
 	} else {
-		touchErr = s.touch()
+		c.touchErr = s.touch()
 	}
 	if res.ticket != "" {
 		s.ticket = res.ticket
