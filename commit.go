@@ -75,7 +75,7 @@ func (c *commit) run() (res result, err error) {
 	var committed *state
 	defer func() { gate.leave(committed, c.writing) }()
 	if gate.handed {
-		c.now = time.Time{}
+		c.waited()
 	}
 	if gate.tick > c.tick { // written after the base was loaded, so it is newer
 		c.rebase(*gate.latest, false)
@@ -111,7 +111,7 @@ func (c *commit) build() (bool, error) {
 	changed := hasKind(c.ops, opSet) || !c.fresh && must(c.ops) || !d.unchanged(base)
 	d.meta.commits = base.meta.commits
 	st := &c.next
-	*st = state{id: c.base.id, doc: d.document}
+	st.id, st.doc, st.rec.Owner = c.base.id, d.document, "" // the rest of the record follows
 	if p := c.m.options.Profile; p == nil {
 		st.rec.Data = st.doc.encodeWith(c.commit, d.owned)
 	} else {
@@ -196,6 +196,12 @@ func (c *commit) clock() time.Time {
 	return c.now
 }
 
+// waited makes the commit look at the clock again, and the store too.
+func (c *commit) waited() {
+	c.now = time.Time{}
+	c.ctx.late()
+}
+
 // over is what to return for a session that is no more, or is another by now: whether this commit was a
 // part of it before is not known if it is in doubt.
 func (c *commit) over() error {
@@ -238,6 +244,7 @@ func (c *commit) final(err error) error {
 
 // noteFailure takes down what a failed write of the base means. It returns an error to give up with.
 func (c *commit) noteFailure(try int, failure error) error {
+	c.waited()
 	if !errors.Is(failure, ErrConflict) && !errors.Is(failure, ErrExists) && !c.doubt {
 		c.doubt, c.doubtErr = true, failure
 		c.doubtBase = c.base.doc.meta.newest()
@@ -282,7 +289,6 @@ func (c *commit) reload(try int, failure error) (applied bool, err error) {
 func (c *commit) rebase(st state, fresh bool) {
 	c.base, c.fresh = st, fresh
 	c.view, c.seen = draft{}, 0
-	c.now = time.Time{}
 }
 
 // reloadRecord loads the record of the base until that succeeds or time is up. A record that is gone or

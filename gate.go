@@ -23,6 +23,7 @@ type gates struct {
 type gateBucket struct {
 	mu    sync.Mutex
 	first *gate
+	spare *gate // one that is over, to be used again
 }
 
 // gate is where commits of one session wait. It exists while there are any, and so for as long as
@@ -49,8 +50,6 @@ func (g *gates) init() { g.seed = maphash.MakeSeed() }
 // tick returns a number that orders loads and commits within this process.
 func (g *gates) tick() int64 { return g.ticks.Add(1) }
 
-var gatePool = sync.Pool{New: func() any { return new(gate) }}
-
 // enter waits for the turn at the gate of id. A waiter gives up when for a time d nothing went
 // forward at this gate, neither its own entry nor anybody's successful commit: a long queue that
 // moves is no failure, while a store that is down fails everyone in time. The limit of the
@@ -66,8 +65,11 @@ func (g *gates) enter(ctx *limit, id string, d time.Duration) (*gate, error) {
 			return at, at.wait(ctx, turn, d)
 		}
 	}
-	at := gatePool.Get().(*gate)
-	at.id, at.bucket, at.next = id, b, b.first
+	at := b.spare
+	if b.spare = nil; at == nil {
+		at = &gate{bucket: b}
+	}
+	at.id, at.next = id, b.first
 	b.first = at
 	b.mu.Unlock()
 	return at, nil
@@ -137,6 +139,6 @@ func (at *gate) leave(committed *state, began int64) {
 		link = &(*link).next
 	}
 	*link = at.next
-	*at = gate{waiting: at.waiting[:0]}
-	gatePool.Put(at)
+	*at = gate{bucket: b, waiting: at.waiting[:0]}
+	b.spare = at
 }

@@ -203,6 +203,45 @@ func TestLimitOfCommit(t *testing.T) {
 	})
 }
 
+// TestAsked: a store may go by when a load or a commit began, unless something was waited for since.
+func TestAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		parent, cancel := context.WithCancel(t.Context())
+		l := &limit{watch: new(watch), parent: parent}
+		begin := func(detached bool) int64 {
+			time.Sleep(time.Second / 4)
+			end, now := monotonic()+int64(time.Minute), time.Now().UnixNano()
+			if l.wall == 0 {
+				l.wall = now - end
+			}
+			l.begin(end, detached)
+			time.Sleep(time.Second / 4)
+			return now
+		}
+		check := func(what string, want int64, failed bool) {
+			t.Helper()
+			if got, err := l.Asked(); got != want || (err != nil) != failed {
+				t.Errorf("%s: asked at %d, want %d; %v", what, got, want, err)
+			}
+		}
+		check("never begun and without a clock", 0, false)
+		at := begin(false)
+		check("load", at, false)
+		l.late()
+		check("load that was late", 0, false)
+		at = begin(false)
+		cancel()
+		check("load whose caller is gone", at, true)
+		at = begin(true)
+		check("commit", at, false)
+		l.extend(time.Hour)
+		check("commit after a queue", 0, false)
+		if d, _ := l.Deadline(); time.Until(d) != time.Hour {
+			t.Errorf("%v are left", time.Until(d))
+		}
+	})
+}
+
 // TestWatch: limits end in any order, in time, with their parents, or when they are released, and then the timer rests.
 func TestWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -12,10 +12,18 @@ import (
 type limit struct {
 	watch   *watch
 	parent  context.Context
-	word    atomic.Int64           // twice its end, and 1 more when it is detached
+	word    atomic.Int64           // four times its end, and the bits below
 	awaited atomic.Pointer[waited] // once somebody asked for Done
-	asked   int64                  // see Asked
+	wall    int64                  // from the end to when the limit began, as nanoseconds since 1970; zero if that is not known
 }
+
+// The lower bits of a limit's word.
+const (
+	limitDetached = 1 << iota // the parent's cancellation does not end it
+	limitLate                 // when it began says nothing any more
+
+	limitBits = iota
+)
 
 // waited is what a limit needs once somebody waits for its end.
 type waited struct {
@@ -50,9 +58,9 @@ func (w *watch) newLimit(parent context.Context, d time.Duration, detached bool)
 // commit, which reports whether that can have the limit: not once somebody has waited for its end, since a
 // context ends once. What a store has left running of the load may go on with the commit then.
 func (l *limit) begin(end int64, detached bool) bool {
-	word := end << 1
+	word := end << limitBits
 	if detached {
-		word |= 1
+		word |= limitDetached
 	}
 	l.word.Store(word) // first: who waits from now on waits for this end
 	return l.awaited.Load() == nil
@@ -62,10 +70,10 @@ func (l *limit) begin(end int64, detached bool) bool {
 func (l *limit) begun() bool { return l.word.Load() != 0 }
 
 // end returns when the limit ends, in nanoseconds on the monotonic clock.
-func (l *limit) end() int64 { return l.word.Load() >> 1 }
+func (l *limit) end() int64 { return l.word.Load() >> limitBits }
 
 // detached reports whether the parent's cancellation does not end it.
-func (l *limit) detached() bool { return l.word.Load()&1 != 0 }
+func (l *limit) detached() bool { return l.word.Load()&limitDetached != 0 }
 
 var epoch = time.Now()
 
@@ -85,10 +93,13 @@ func (l *limit) check(now int64) error {
 	return nil
 }
 
+// late makes [limit.Asked] say nothing: since the limit began, something was waited for.
+func (l *limit) late() { l.word.Or(limitLate) }
+
 // extend makes a limit end d from now, if that is later.
 func (l *limit) extend(d time.Duration) {
 	before := l.word.Load()
-	l.word.Store(max(before, (monotonic()+int64(d))<<1|before&1))
+	l.word.Store(max(before, (monotonic()+int64(d))<<limitBits|before&limitDetached) | limitLate)
 }
 
 // release ends the limit, if anybody waits for that.
@@ -205,14 +216,18 @@ func (l *limit) Err() error { return l.errAt(monotonic()) }
 // ErrAt is Err for a store that has just called [time.Now], as memstore has.
 func (l *limit) ErrAt(now time.Time) error { return l.errAt(int64(now.Sub(epoch))) }
 
-// Asked returns when the core asked for a load, in nanoseconds since 1970, and why its caller does not want it any more, if so. Zero
-// says nothing. It is for memstore: a load that has been held up may go by the time at which it was asked for, and
-// looking at the clock once more would be a quarter of it.
+// Asked returns when the core began the load or the commit that this is the limit of, in nanoseconds since 1970, and why its caller does
+// not want it any more, if so. Zero says nothing. It is for memstore: what has been held up may go by the time at which it was
+// asked for, and looking at the clock once more would be a quarter of a load.
 func (l *limit) Asked() (nanos int64, err error) {
-	if l.asked == 0 || l.detached() { // a commit looks at what there is now
+	word := l.word.Load()
+	if l.wall == 0 || word&limitLate != 0 {
 		return 0, nil
 	}
-	return l.asked, l.parent.Err()
+	if word&limitDetached == 0 {
+		err = l.parent.Err()
+	}
+	return l.wall + word>>limitBits, err
 }
 
 func (l *limit) errAt(now int64) error {

@@ -195,10 +195,11 @@ func (s *Session) ensureFor(detached bool) error {
 	if l.begun() { // for a load that failed: see refresh
 		l = &limit{watch: l.watch, parent: l.parent}
 	}
+	end := ticks + int64(s.m.options.Timeout)
 	if s.m.realTime {
-		l.asked = now.UnixNano()
+		l.wall = now.UnixNano() - end
 	}
-	l.begin(ticks+int64(s.m.options.Timeout), detached)
+	l.begin(end, detached)
 	defer l.release()
 	b := s.own()
 	err := s.m.loadAt(l, id, &b.state, now)

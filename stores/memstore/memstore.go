@@ -156,9 +156,9 @@ func (s *Store) check(ctx context.Context, op string) (now int64, err error) {
 	return nanos(t), nil
 }
 
-// checkLoad is check for a load of a shard that is locked. It may go by the time at which the core asked for it, but by none
+// checkAsked is check for what the core has asked for, on a shard that is locked. It may go by the time at which that was, but by none
 // earlier than others before it have gone by: what one found expired does not come back.
-func (s *Store) checkLoad(ctx context.Context, sh *shard) (now int64, err error) {
+func (s *Store) checkAsked(ctx context.Context, sh *shard, op string) (now int64, err error) {
 	if core, ok := ctx.(interface{ Asked() (int64, error) }); ok && s.realTime && s.unusable() == nil {
 		if asked, err := core.Asked(); asked != 0 && err == nil {
 			switch behind := sh.latest - asked; {
@@ -169,7 +169,7 @@ func (s *Store) checkLoad(ctx context.Context, sh *shard) (now int64, err error)
 			}
 		}
 	}
-	return s.check(ctx, "load")
+	return s.check(ctx, op)
 }
 
 // arm sees to it that a background sweep comes. A timer holds no goroutine while it waits, and an

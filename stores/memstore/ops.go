@@ -14,7 +14,7 @@ func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 	sh := &s.shards[n]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	now, err := s.checkLoad(ctx, sh)
+	now, err := s.checkAsked(ctx, sh, "load")
 	if err != nil {
 		return cloakroom.Record{}, err
 	}
@@ -109,7 +109,7 @@ func (s *Store) replace(ctx context.Context, id string, old cloakroom.Version, n
 	sh := &s.shards[n]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	now, err := s.check(ctx, "replace")
+	now, err := s.checkAsked(ctx, sh, "replace")
 	if err != nil {
 		return "", err
 	}
