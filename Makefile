@@ -58,7 +58,7 @@ fuzz: ## run every fuzz target for FUZZTIME, 5 minutes unless told
 
 bench: ## compare with every peer and write docs/performance.md, in half an hour
 	scripts/install-test-servers
-	cd bench && GOWORK=off go run . -full
+	cd bench && GOWORK=off go run . -full -rounds 9
 
 bench-quick: ## print the ratios that have a limit, in two minutes
 	scripts/install-test-servers

@@ -4,13 +4,16 @@
 //
 //	GOWORK=off go run .          # in memory, one client alone
 //	GOWORK=off go run . -quick   # the core of it, on files and servers too, within two minutes
-//	GOWORK=off go run . -full    # everything, with docs/performance.md, in about half an hour
+//	GOWORK=off go run . -full -rounds 9   # everything, with docs/performance.md, in about half an hour
 //
 //	GOWORK=off go run . -only postgres   # one part of -quick
 //
 // The lines `ratio NAME VALUE` come in two kinds. untouched/middleware divides the cost of a Cloakroom
 // request by that of a middleware that does nothing. `read memory scs` divides the cost of the peer by ours,
 // both less what the bare handler takes.
+//
+// Rounds are many and short, since a machine that is shared changes its pace from one second to the next: what is divided should be
+// close together.
 package main
 
 import (
@@ -39,8 +42,8 @@ func main() {
 	huge := flag.Bool("huge", false, "with -full: also ten million sessions in memory, which takes some 10 GB")
 	tiny := flag.Bool("tiny", false, "with -full: few sessions, to see that everything works; give -rounds 1 -time 5ms -out DIR with it")
 	dir := flag.String("out", "", "with -full: the folder to write to, instead of docs")
-	rounds := flag.Int("rounds", 5, "how often each cell is measured; at least 5 make a fair median")
-	each := flag.Duration("time", 100*time.Millisecond, "how long each cell is measured in one round")
+	rounds := flag.Int("rounds", 15, "how often each cell is measured; at least 5 make a fair median")
+	each := flag.Duration("time", 50*time.Millisecond, "how long each cell is measured in one round")
 	flag.Parse()
 	if *rounds < 1 || *each <= 0 || flag.NArg() > 0 || *only != "" && !slices.Contains(quickNames(), *only) {
 		flag.Usage()
