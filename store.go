@@ -48,7 +48,7 @@ type Store interface {
 	// ErrConflict when the live record is not old any more, and ErrNotFound when there is none.
 	// old is a record as Load, Create or Replace gave it: a store recognises it by its version, by
 	// its data, or both. What differs from old in owner or deadline changes the index likewise, new
-	// entries first.
+	// entries first. Where old and new expire at the same time, an expiry that a Touch has set in between may stay.
 	Replace(ctx context.Context, id string, old, new Record) (Version, error)
 
 	// Touch sets the expiry of the live record stored under id. It changes neither data nor

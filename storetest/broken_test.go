@@ -24,6 +24,15 @@ var brokenStores = []struct {
 				return overwrite(ctx, s, id, new)
 			}
 		}},
+	{"a Replace that sets the expiry first", []string{"expiry/conflict"},
+		func(b *broken, s cloakroom.FullStore, _ func() time.Time) {
+			b.replace = func(ctx context.Context, id string, old, new cloakroom.Record) (cloakroom.Version, error) {
+				if err := s.Touch(ctx, id, old, new.Expires); err != nil {
+					return "", err
+				}
+				return s.Replace(ctx, id, old, new)
+			}
+		}},
 	{"a Load that uses its buffer again", []string{"data/read-only"},
 		func(b *broken, s cloakroom.FullStore, _ func() time.Time) {
 			var mu sync.Mutex

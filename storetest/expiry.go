@@ -60,9 +60,10 @@ var expiryRules = []rule{
 	{name: "expiry/replace", rule: "Replace sets the expiry of new, earlier or later.",
 		check: func(c *caseT) {
 			earlier := random()
-			e := c.create(earlier, c.record("first"))
-			e.Expires = c.cfg.Now().Add(c.short())
-			c.replace(earlier, e, "second")
+			soon := c.record("second")
+			soon.Expires = c.cfg.Now().Add(c.short())
+			_, err := c.store.Replace(c.ctx, earlier, c.create(earlier, c.record("first")), soon)
+			c.want(err, nil, "Replace")
 			c.pass()
 			c.missing(earlier)
 			c.outlives(func(id string, r cloakroom.Record) (cloakroom.Record, error) {
@@ -71,6 +72,22 @@ var expiryRules = []rule{
 				later.Version = version
 				return later, err
 			})
+		}},
+	{name: "expiry/conflict", rule: "A Replace that returns ErrConflict changes no expiry.",
+		check: func(c *caseT) {
+			id := random()
+			stale := c.create(id, c.record("first"))
+			r := c.replace(id, stale, "second")
+			before := c.holds(id, r)
+			for _, d := range []time.Duration{-time.Minute, time.Minute} {
+				other := c.record("third")
+				other.Expires = before.Expires.Add(d)
+				_, err := c.store.Replace(c.ctx, id, stale, other)
+				c.want(err, cloakroom.ErrConflict, "Replace of a stale version")
+			}
+			if after := c.holds(id, r); !after.Expires.Equal(before.Expires) {
+				c.Fatalf("expires at %v, and did at %v before", after.Expires, before.Expires)
+			}
 		}},
 	{name: "expiry/born-expired", rule: "A record whose expiry has come is gone, also when it never lived.",
 		check: func(c *caseT) {

@@ -123,7 +123,7 @@ func (s *Store) Create(ctx context.Context, id string, r cloakroom.Record) (cloa
 	return version(r.Data), nil
 }
 
-// Replace implements [cloakroom.Store].
+// Replace implements [cloakroom.Store]. Where the expiry does not change, one that a touch has set in between stays.
 func (s *Store) Replace(ctx context.Context, id string, old, new cloakroom.Record) (cloakroom.Version, error) {
 	if err := tooLarge("replace", new); err != nil {
 		return "", err
@@ -132,8 +132,11 @@ func (s *Store) Replace(ctx context.Context, id string, old, new cloakroom.Recor
 		return "", failed("replace: owner index", err)
 	}
 	defer s.wrote(id)()
-	n, err := s.run(ctx, replaceScript, []string{s.key(id)},
-		digest(old.Data), rueidis.BinaryString(new.Data), decimal(millis(new.Expires)))
+	args := []string{digest(old.Data), rueidis.BinaryString(new.Data)}
+	if at := millis(new.Expires); at != millis(old.Expires) {
+		args = append(args, decimal(at))
+	}
+	n, err := s.run(ctx, replaceScript, []string{s.key(id)}, args...)
 	if err := outcome("replace", n, err); err != nil {
 		return "", err
 	}
