@@ -44,6 +44,9 @@ func (x *run) full(ctx context.Context, s scale) error {
 			return err
 		}
 	}
+	if err := x.quickValkey(ctx); err != nil {
+		return err
+	}
 	for _, store := range []string{"memory", "redis"} {
 		libraries := []string{measure.Bare, sections.Cloakroom, "scs", "fiber bare", "fiber"}
 		if store == "redis" {

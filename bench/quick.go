@@ -20,6 +20,7 @@ var quickParts = []struct {
 	{"memory", (*run).quickMemory},
 	{"file", (*run).quickFiles},
 	{"redis", (*run).quickRedis},
+	{"valkey", (*run).quickValkey},
 	{"postgres", (*run).quickPostgres},
 	{"http", (*run).quickHTTP},
 	{"growth", (*run).quickGrowth},
@@ -67,6 +68,21 @@ func (x *run) quickRedis(ctx context.Context) error {
 			return err
 		}
 		return x.redisChecks(ctx, o)
+	})
+}
+
+// quickValkey measures the same where the server compares and swaps by a command, for which Redis 7 needs a script. It need not be there.
+func (x *run) quickValkey(ctx context.Context) error {
+	if !sections.HasValkey() {
+		x.leaveOut("Valkey: scripts/install-valkey has not installed it")
+		return nil
+	}
+	return x.section(ctx, sections.Valkey, func(_ testing.TB, o *sections.Opened) error {
+		cells, err := x.small(sections.Valkey, o, o.Select(sections.Cloakroom, sections.DefaultClient, "scs"))
+		if err != nil {
+			return err
+		}
+		return x.together(sections.Crowds(o.Select(measure.Bare), nil), manyClients, cells...)
 	})
 }
 

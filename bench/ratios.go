@@ -139,6 +139,12 @@ func serverRatios() []ratio {
 		list = append(list, ratio{name: "near redis " + peer, over: ours(peer, measure.Read), per: ours(sections.Near, measure.Read), limit: near})
 	}
 	for _, act := range []measure.Act{measure.Read, measure.Write} {
+		peer := crowd(sections.Valkey, "scs", act, smallRecord)
+		list = append(list,
+			ratio{name: string(act) + " valkey scs", over: peer, per: crowd(sections.Valkey, sections.Cloakroom, act, smallRecord), limit: 4},
+			ratio{name: string(act) + " valkey scs default-client", over: peer, per: crowd(sections.Valkey, sections.DefaultClient, act, smallRecord), limit: 2.8})
+	}
+	for _, act := range []measure.Act{measure.Read, measure.Write} {
 		ours := crowd("postgres", sections.Cloakroom, act, smallRecord)
 		list = append(list, ratio{name: string(act) + " postgres scs", over: crowd("postgres", "scs", act, smallRecord), per: ours, limit: 1.5})
 	}

@@ -2,7 +2,9 @@ package redis
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,7 +13,7 @@ import (
 )
 
 // TestReplace: the script writes before it knows whether it may, so a conflict must leave everything as it was, and so must a
-// server that is full; an expiry that does not change is left to the touches that come in between.
+// server that is full; an expiry that does not change is left to the touches that come in between. Valkey needs no script.
 func TestReplace(t *testing.T) {
 	programs(t, func(t *testing.T, program string) {
 		r := servers.StartRedis(t, servers.RedisOptions{Program: program})
@@ -83,6 +85,13 @@ func TestReplace(t *testing.T) {
 		r.Do(t, "RPUSH", key, "a list")
 		if _, err := store.Replace(ctx, id, third, other); err == nil || sentinelError(err) {
 			t.Errorf("replace of a list: %v", err)
+		}
+
+		var major, minor int
+		fmt.Sscanf(r.Info("valkey_version"), "%d.%d", &major, &minor)
+		needs := 10*major+minor < 81
+		if scripts := strings.Contains(r.Do(t, "INFO", "commandstats"), "cmdstat_eval"); scripts != needs {
+			t.Errorf("scripts were called: %v, want %v", scripts, needs)
 		}
 	})
 }

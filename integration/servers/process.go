@@ -27,13 +27,29 @@ const Patience = time.Minute
 // when the environment has CI=true.
 func Need(t testing.TB, program string) string {
 	t.Helper()
-	path, err := exec.LookPath(program)
+	path, err := Find(program)
 	if err == nil {
 		return path
 	}
 	missing(t, program, "scripts/install-test-servers")
 	return ""
 }
+
+// Find returns the path of a program: of one that is installed, or of Valkey where scripts/install-valkey has put it.
+func Find(program string) (string, error) {
+	path, err := exec.LookPath(program)
+	if err == nil || program != "valkey-server" {
+		return path, err
+	}
+	dir, err := findRoot()
+	if err != nil {
+		return "", err
+	}
+	return exec.LookPath(filepath.Join(dir, ".cache", "valkey", valkeyRelease, "bin", program))
+}
+
+// valkeyRelease is the release of Debian that scripts/install-valkey takes it from.
+const valkeyRelease = "trixie"
 
 // missing skips the test, or fails it when the environment has CI=true.
 func missing(t testing.TB, what, script string) {
@@ -44,26 +60,34 @@ func missing(t testing.TB, what, script string) {
 	t.Skipf("%s is not installed: %s installs it", what, script)
 }
 
-// root is the folder of the repository, above integration.
+// root is the folder of the repository.
 func root(t testing.TB) string {
 	t.Helper()
-	dir, err := os.Getwd()
+	dir, err := findRoot()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return dir
+}
+
+// findRoot looks for the repository above the working folder.
+func findRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
 	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
 		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
-			return dir
+			return dir, nil
 		}
 	}
-	t.Fatal("this is not the repository")
-	return ""
+	return "", errors.New("this is not the repository")
 }
 
 // Optional is Need that never fails: for a server beside the one that must be there.
 func Optional(t testing.TB, program string) string {
 	t.Helper()
-	path, err := exec.LookPath(program)
+	path, err := Find(program)
 	if err != nil {
 		t.Skipf("%s is not installed, and need not be", program)
 	}

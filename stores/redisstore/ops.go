@@ -132,11 +132,7 @@ func (s *Store) Replace(ctx context.Context, id string, old, new cloakroom.Recor
 		return "", failed("replace: owner index", err)
 	}
 	defer s.wrote(id)()
-	args := []string{digest(old.Data), rueidis.BinaryString(new.Data)}
-	if at := millis(new.Expires); at != millis(old.Expires) {
-		args = append(args, decimal(at))
-	}
-	n, err := s.run(ctx, replaceScript, []string{s.key(id)}, args...)
+	n, err := s.replace(ctx, s.key(id), old, new)
 	if err := outcome("replace", n, err); err != nil {
 		return "", err
 	}

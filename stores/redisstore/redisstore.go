@@ -85,6 +85,7 @@ type Store struct {
 
 	cluster       bool
 	loads, writes *together
+	compares      atomic.Int32 // whether the server does so by itself, see replace
 
 	troubledAt atomic.Int64 // nanoseconds since start, of the last connection error; 0 for none
 	start      time.Time

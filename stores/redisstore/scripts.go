@@ -31,9 +31,9 @@ var (
 if not v then return false end
 return {v, redis.call('PEXPIRETIME', KEYS[1])}`)
 
-	// replaceScript: ARGV is the digest of old, the new data, and its expiry, unless that is old's. SET returns what was there, which is a
-	// third off the time that GET and SET take; in the rare case that it is not old, it is put back, within the same step for
-	// everybody else. Memory is only refused to the first SET of a script.
+	// replaceScript: ARGV is the digest of old, the new data, and its expiry, unless that is old's. SET returns what was there, so that the
+	// script takes three quarters of the time that it would with GET and SET; in the rare case that it is not old, it is put
+	// back, within the same step for everybody else. Memory is only refused to the first SET of a script.
 	replaceScript = newScript(`local v = redis.call('SET', KEYS[1], ARGV[2], 'XX', 'KEEPTTL', 'GET')
 if not v then return 0 end
 if redis.sha1hex(v) ~= ARGV[1] then

@@ -13,16 +13,29 @@ import (
 	"github.com/cloakroom-go/cloakroom/stores/redisstore"
 )
 
-// redis counts bytes on the wire by the server's own counters.
-func redis(t testing.TB) (*Opened, error) {
-	server := servers.StartRedis(t, servers.RedisOptions{})
+func redis(t testing.TB) (*Opened, error) { return onRedis(t, "redis", "redis-server") }
+
+// Valkey is the section of a Valkey beside the Redis that must be there.
+const Valkey = "valkey"
+
+// HasValkey reports whether there is one.
+func HasValkey() bool {
+	_, err := servers.Find("valkey-server")
+	return err == nil
+}
+
+func valkey(t testing.TB) (*Opened, error) { return onRedis(t, Valkey, "valkey-server") }
+
+// onRedis counts bytes on the wire by the server's own counters.
+func onRedis(t testing.TB, name, program string) (*Opened, error) {
+	server := servers.StartRedis(t, servers.RedisOptions{Program: program})
 	wire := func() int64 {
 		in, _ := strconv.ParseInt(server.Info("total_net_input_bytes"), 10, 64)
 		out, _ := strconv.ParseInt(server.Info("total_net_output_bytes"), 10, 64)
 		return in + out
 	}
 	o := &Opened{URL: server.URL()}
-	o.Sites = append(o.Sites, sites.Bare("redis"))
+	o.Sites = append(o.Sites, sites.Bare(name))
 
 	store, closer, err := redisstore.Open(t.Context(), server.URL())
 	if err != nil {
@@ -30,7 +43,7 @@ func redis(t testing.TB) (*Opened, error) {
 	}
 	closeLater(t, closer)
 	o.Store = store
-	if _, err := o.add(Cloakroom, "redis", store); err != nil {
+	if _, err := o.add(Cloakroom, name, store); err != nil {
 		return nil, err
 	}
 
@@ -39,7 +52,7 @@ func redis(t testing.TB) (*Opened, error) {
 		return nil, err
 	}
 	closeLater(t, closer)
-	if _, err := o.add(Near, "redis", near); err != nil {
+	if _, err := o.add(Near, name, near); err != nil {
 		return nil, err
 	}
 
@@ -52,13 +65,13 @@ func redis(t testing.TB) (*Opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := o.add(DefaultClient, "redis", byDefault); err != nil {
+	if _, err := o.add(DefaultClient, name, byDefault); err != nil {
 		return nil, err
 	}
 
 	peer := goredis.NewClient(&goredis.Options{Addr: server.Addr, PoolSize: sites.GoRedisPool})
 	closeLater(t, peer)
-	o.Sites = append(o.Sites, sites.SCS("redis", goredisstore.New(peer))...)
+	o.Sites = append(o.Sites, sites.SCS(name, goredisstore.New(peer))...)
 	for _, s := range o.Sites {
 		s.Wire = wire
 	}

@@ -52,9 +52,9 @@ func All() []Section {
 	}
 }
 
-// Find returns the section of a store.
+// Find returns the section of a store, also of one that All leaves out.
 func Find(store string) Section {
-	for _, s := range All() {
+	for _, s := range append(All(), Section{Store: Valkey, Open: valkey}) {
 		if s.Store == store {
 			return s
 		}
