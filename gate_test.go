@@ -234,6 +234,14 @@ func TestAsked(t *testing.T) {
 		check("load whose caller is gone", at, true)
 		at = begin(true)
 		check("commit", at, false)
+		l.checkAsked(time.Unix(0, at))
+		check("commit by the same clock", at, false)
+		for _, d := range []time.Duration{-time.Hour, time.Hour} {
+			l.begin(l.end(), true)
+			l.checkAsked(time.Unix(0, at).Add(d))
+			check("commit after the clock was set", 0, false)
+		}
+		begin(true)
 		l.extend(time.Hour)
 		check("commit after a queue", 0, false)
 		if d, _ := l.Deadline(); time.Until(d) != time.Hour {
@@ -301,4 +309,24 @@ func TestWatch(t *testing.T) {
 			t.Errorf("the timer does not rest: next %d, %d limits", w.next, len(w.all))
 		}
 	})
+}
+
+// TestCloseBeforeCookie: somebody may close a session of the middleware while its header is being written. The header has the
+// ticket all the same: without one it would clear the cookie.
+func TestCloseBeforeCookie(t *testing.T) {
+	m, err := New(Complete(nil), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ticket := newTicket()
+	s := m.open(t.Context(), &exchange{m: m}, ticket, true)
+	s.cookie = cookieSet
+	s.Close()
+	if c := s.cookieLocked(); c == nil || c.Value != ticket {
+		t.Error("the cookie is not that of the session")
+	}
+	s.close()
+	if s.body != &nobody {
+		t.Error("what is finished keeps its memory")
+	}
 }

@@ -108,7 +108,7 @@ func (x *exchange) get() *Session {
 		s.noteHeader(true)
 	}
 	if x.finished.Load() {
-		s.Close()
+		s.close()
 	}
 	return s
 }
@@ -225,7 +225,7 @@ func (x *exchange) finish(returned bool) {
 	defer func() { // also when a commit panics
 		x.finished.Store(true)
 		if s := x.session.Load(); s != nil && !closed {
-			s.Close()
+			s.close()
 		}
 	}()
 	if !returned {

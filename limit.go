@@ -96,6 +96,14 @@ func (l *limit) check(now int64) error {
 // late makes [limit.Asked] say nothing: since the limit began, something was waited for.
 func (l *limit) late() { l.word.Or(limitLate) }
 
+// checkAsked makes [limit.Asked] say nothing where it would say another time than now, when the limit has just begun once more: the clock was set
+// since it first began, or the machine slept.
+func (l *limit) checkAsked(now time.Time) {
+	if off := l.wall + l.end() - now.UnixNano(); off < -int64(time.Millisecond) || off > int64(time.Millisecond) {
+		l.late()
+	}
+}
+
 // extend makes a limit end d from now, if that is later.
 func (l *limit) extend(d time.Duration) {
 	before := l.word.Load()

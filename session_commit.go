@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"time"
 )
 
 // Save commits what is pending now, and notes that the session was used if that is due. Call it
@@ -120,7 +121,7 @@ func (s *Session) prepare(c *commit, extra *operation) (n int, todo bool, err er
 	}
 	c.m, c.ops, c.base, c.tick = s.m, ops, s.state, s.tick
 	now, ticks := s.m.clocks()
-	c.now, c.ctx, c.room = now, s.commitLimit(ticks), s.body.lend()
+	c.now, c.ctx, c.room = now, s.commitLimit(now, ticks), s.body.lend()
 	if s.w.view != nil && !s.gone {
 		s.w.view.owned = false // it goes on without this commit
 		c.view, c.seen = *s.w.view, n
@@ -128,11 +129,12 @@ func (s *Session) prepare(c *commit, extra *operation) (n int, todo bool, err er
 	return n, true, nil
 }
 
-// commitLimit returns the time limit of a commit that begins now, by the monotonic clock. s.mu is held.
-func (s *Session) commitLimit(now int64) *limit {
+// commitLimit returns the time limit of a commit that begins now, by both clocks. s.mu is held.
+func (s *Session) commitLimit(now time.Time, ticks int64) *limit {
 	if !s.committed {
 		s.committed = true
-		if s.limit.begin(now+int64(s.m.options.Timeout), true) {
+		if s.limit.begin(ticks+int64(s.m.options.Timeout), true) {
+			s.limit.checkAsked(now)
 			return &s.limit
 		}
 		s.limit.release() // whoever waits for it waits for a load that is over
@@ -294,11 +296,25 @@ func (s *Session) cookieLocked() *http.Cookie {
 func (s *Session) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.finish(false)
+}
+
+// close is Close when nobody has to send a cookie any more.
+func (s *Session) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.finish(true)
+}
+
+// finish finishes the use. s.mu is held.
+func (s *Session) finish(last bool) {
 	s.finished = true
 	if s.w != nil {
 		s.w.ops = nil
 	}
-	s.drop()
+	if last || s.cookie == cookieKeep {
+		s.drop()
+	}
 }
 
 // closeIdle is Close if there is nothing to commit, and nothing to report either.

@@ -39,13 +39,10 @@ func (s *Session) own() *body {
 	return s.body
 }
 
-// drop lets go of the body of a session that is finished. s.mu is held.
+// drop lets go of the body of a session that is finished, and of whose cookie nobody will ask any more. s.mu is held.
 func (s *Session) drop() {
 	b := s.body
-	switch {
-	case b == &nobody, b.w != nil && b.w.busy:
-		return
-	case s.cookie != cookieKeep && s.x == nil: // Cookie may be asked for yet
+	if b == &nobody || b.w != nil && b.w.busy {
 		return
 	}
 	s.body = &nobody

@@ -47,12 +47,20 @@ func TestReplace(t *testing.T) {
 			}
 			is("after a conflict", "first", record.Expires)
 		}
-		r.Do(t, "CONFIG", "SET", "maxmemory", "1")
-		if _, err := store.Replace(ctx, id, record, other); !errors.Is(err, cloakroom.ErrFull) {
-			t.Errorf("replace on a full server: %v", err)
+		for _, setting := range []string{"maxmemory", "min-replicas-to-write"} {
+			r.Do(t, "CONFIG", "SET", setting, "1")
+			if _, err := store.Replace(ctx, id, record, other); err == nil || errors.Is(err, cloakroom.ErrFull) != (setting == "maxmemory") {
+				t.Errorf("%s: replace: %v", setting, err)
+			}
+			if _, err := store.Replace(ctx, id, stale, other); !errors.Is(err, cloakroom.ErrConflict) {
+				t.Errorf("%s: replace of another: %v", setting, err)
+			}
+			if _, err := store.Replace(ctx, hexID(2), record, other); !errors.Is(err, cloakroom.ErrNotFound) {
+				t.Errorf("%s: replace of nothing: %v", setting, err)
+			}
+			r.Do(t, "CONFIG", "SET", setting, "0")
+			is(setting, "first", record.Expires)
 		}
-		r.Do(t, "CONFIG", "SET", "maxmemory", "0")
-		is("on a full server", "first", record.Expires)
 
 		touched := record.Expires.Add(time.Minute)
 		if err := store.Touch(ctx, id, record, touched); err != nil {

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"bytes"
 	"context"
 	"strings"
 
@@ -70,7 +71,8 @@ func (s *Store) comparesItself(ctx context.Context) bool {
 	return state == comparesYes
 }
 
-// setIfEqual is replace by one command. Only when nothing was replaced, another one tells why.
+// setIfEqual is replace by one command. Only when nothing was replaced, another one tells why: the server refuses to write before it
+// looks whether it would have to.
 func (s *Store) setIfEqual(ctx context.Context, key string, old, new cloakroom.Record, expires int64) (int64, error) {
 	res, waited := s.write(ctx, key, func(b rueidis.Builder) rueidis.Completed {
 		set := b.Arbitrary("SET").Keys(key).Args(rueidis.BinaryString(new.Data), "IFEQ", rueidis.BinaryString(old.Data))
@@ -79,20 +81,25 @@ func (s *Store) setIfEqual(ctx context.Context, key string, old, new cloakroom.R
 		}
 		return set.Args("PXAT", decimal(expires)).Build()
 	})
-	err := res.Error()
+	refusal := res.Error()
 	switch {
-	case err == nil:
+	case refusal == nil:
 		return scriptDone, waited
-	case !rueidis.IsRedisNil(err):
-		return 0, err
+	case res.NonRedisError() != nil || isSyntaxError(refusal):
+		return 0, refusal
 	}
-	n, err := s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
-		return s.client.Do(ctx, s.client.B().Exists().Key(key).Build())
-	}).AsInt64()
-	if err == nil && n > 0 {
+	there, err := s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
+		return s.client.Do(ctx, s.client.B().Get().Key(key).Build())
+	}).AsBytes()
+	switch {
+	case rueidis.IsRedisNil(err):
+		return scriptMissing, nil
+	case err != nil:
+		return 0, err
+	case rueidis.IsRedisNil(refusal) || !bytes.Equal(there, old.Data):
 		return scriptConflict, nil
 	}
-	return scriptMissing, err
+	return 0, refusal
 }
 
 func isSyntaxError(err error) bool {

@@ -33,9 +33,16 @@ return {v, redis.call('PEXPIRETIME', KEYS[1])}`)
 
 	// replaceScript: ARGV is the digest of old, the new data, and its expiry, unless that is old's. SET returns what was there, so that the
 	// script takes three quarters of the time that it would with GET and SET; in the rare case that it is not old, it is put
-	// back, within the same step for everybody else. Memory is only refused to the first SET of a script.
-	replaceScript = newScript(`local v = redis.call('SET', KEYS[1], ARGV[2], 'XX', 'KEEPTTL', 'GET')
+	// back, within the same step for everybody else. Memory is only refused to the first SET of a script. Where that is refused,
+	// it is an error only if there was something to replace.
+	replaceScript = newScript(`local v = redis.pcall('SET', KEYS[1], ARGV[2], 'XX', 'KEEPTTL', 'GET')
 if not v then return 0 end
+if type(v) == 'table' then
+  local w = redis.call('GET', KEYS[1])
+  if not w then return 0 end
+  if redis.sha1hex(w) ~= ARGV[1] then return 1 end
+  return v
+end
 if redis.sha1hex(v) ~= ARGV[1] then
   redis.call('SET', KEYS[1], v, 'KEEPTTL')
   return 1

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/redis/rueidis"
 )
@@ -31,14 +32,24 @@ type together struct {
 	mu      sync.Mutex
 	sends   int // under way
 	waiting []*caller
+
+	// All callers who have no results yet, and what looks for those whose time is up: one timer, where a context that somebody
+	// waits for costs each caller as much as its share of a send.
+	callers []*caller
+	timer   *time.Timer
+	timed   bool
 }
+
+// lookEvery is how often callers are looked at: one returns so much after the end of its context at most.
+const lookEvery = 10 * time.Millisecond
 
 // caller is who has commands to send, one or two, on one key.
 type caller struct {
+	ctx      context.Context
 	commands []rueidis.Completed
 	results  []rueidis.RedisResult
 	done     chan struct{}
-	gone     bool // nobody waits any more
+	at       int // among the callers, -1 when it has its results
 }
 
 func newTogether(client rueidis.Client) *together {
@@ -54,18 +65,48 @@ func (t *together) do(ctx context.Context, commands ...rueidis.Completed) []ruei
 		defer t.leave()
 		return t.client.DoMulti(ctx, commands...)
 	}
-	c := &caller{commands: commands, done: make(chan struct{})}
+	c := &caller{ctx: ctx, commands: commands, done: make(chan struct{}), at: len(t.callers)}
+	t.callers = append(t.callers, c)
 	t.waiting = append(t.waiting, c)
-	t.mu.Unlock()
-	select {
-	case <-c.done:
-		return c.results
-	case <-ctx.Done():
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		c.gone = true
-		return slices.Repeat([]rueidis.RedisResult{rueidis.NewErrorResult(ctx.Err())}, len(commands))
+	if !t.timed {
+		t.look()
 	}
+	t.mu.Unlock()
+	<-c.done
+	return c.results
+}
+
+// look ends the callers whose time is up, and comes again while there are others. t.mu is held.
+func (t *together) look() {
+	for i := len(t.callers) - 1; i >= 0; i-- { // one that ends gives its place to one that was looked at
+		if c := t.callers[i]; c.ctx.Err() != nil {
+			t.end(c, slices.Repeat([]rueidis.RedisResult{rueidis.NewErrorResult(c.ctx.Err())}, len(c.commands)))
+		}
+	}
+	switch t.timed = len(t.callers) > 0; {
+	case !t.timed:
+	case t.timer == nil:
+		t.timer = time.AfterFunc(lookEvery, func() {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			t.look()
+		})
+	default:
+		t.timer.Reset(lookEvery)
+	}
+}
+
+// end gives a caller its results, unless it has some. t.mu is held.
+func (t *together) end(c *caller, results []rueidis.RedisResult) {
+	if c.at < 0 {
+		return
+	}
+	last := len(t.callers) - 1
+	t.callers[last].at = c.at
+	t.callers[c.at], t.callers[last] = t.callers[last], nil
+	t.callers = t.callers[:last]
+	c.at, c.results = -1, results
+	close(c.done)
 }
 
 // leave ends a send, and begins one for those who wait.
@@ -83,11 +124,13 @@ func (t *together) serve(list []*caller) {
 			commands = append(commands, c.commands...)
 		}
 		results := t.client.DoMulti(context.Background(), commands...)
+		t.mu.Lock()
 		for _, c := range list {
 			n := len(c.commands)
-			c.results, results = results[:n:n], results[n:]
-			close(c.done)
+			t.end(c, results[:n:n])
+			results = results[n:]
 		}
+		t.mu.Unlock()
 		list = t.next()
 	}
 }
@@ -99,7 +142,7 @@ func (t *together) next() []*caller {
 	var list []*caller
 	n := 0
 	for n < len(t.waiting) && len(list) < maxTogether {
-		if c := t.waiting[n]; !c.gone {
+		if c := t.waiting[n]; c.at >= 0 {
 			list = append(list, c)
 		}
 		n++
