@@ -121,7 +121,7 @@ func (s *Session) prepare(c *commit, extra *operation) (n int, todo bool, err er
 	}
 	c.m, c.ops, c.base, c.tick = s.m, ops, s.state, s.tick
 	now, ticks := s.m.clocks()
-	c.now, c.ctx, c.room = now, s.commitLimit(now, ticks), s.body.lend()
+	c.now, c.ctx, c.room = now, s.commitLimit(now, ticks), s.lend()
 	if s.w.view != nil && !s.gone {
 		s.w.view.owned = false // it goes on without this commit
 		c.view, c.seen = *s.w.view, n
