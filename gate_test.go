@@ -319,7 +319,8 @@ func TestCloseBeforeCookie(t *testing.T) {
 		t.Fatal(err)
 	}
 	ticket := newTicket()
-	s := m.open(t.Context(), &exchange{m: m}, ticket, true)
+	var s Session
+	s.open(t.Context(), m, &exchange{m: m}, ticket, true)
 	s.cookie = cookieSet
 	s.Close()
 	if c := s.cookieLocked(); c == nil || c.Value != ticket {

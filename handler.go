@@ -66,14 +66,14 @@ func (m *Manager) Require(next http.Handler) http.Handler {
 	})
 }
 
-// exchange is one request on its way through the middleware: the request as the handler gets it, its context and its
-// response writer in one, so that a request that never touches its session costs one allocation.
+// exchange is one request on its way through the middleware: the request as the handler gets it, its context, its response writer, and
+// its session in one allocation, which is all that a request costs that never touches its session.
 type exchange struct {
 	w       http.ResponseWriter
 	r       *http.Request // as it came, with the context that this one extends
 	m       *Manager
-	session atomic.Pointer[Session]
-	outer   http.Header // what middleware outside of this one had set
+	session atomic.Pointer[Session] // own, once somebody asked for it
+	outer   http.Header             // what middleware outside of this one had set
 
 	began    atomic.Bool // the final header is being written, or was
 	finished atomic.Bool // the handler has returned
@@ -83,6 +83,7 @@ type exchange struct {
 
 	vary  [1]string // the header's, without an allocation of its own
 	inner http.Request
+	own   Session
 }
 
 var (
@@ -98,11 +99,8 @@ func (x *exchange) get() *Session {
 	if s := x.session.Load(); s != nil {
 		return s
 	}
-	ticket, presented := x.m.ticketIn(x.r.Header)
-	s := x.m.open(x.r.Context(), x, ticket, presented)
-	if !x.session.CompareAndSwap(nil, s) {
-		return x.session.Load()
-	}
+	s := &x.own
+	x.open(s)
 	// It may be first asked for late. Whoever sets these looks for a session afterwards.
 	if x.began.Load() {
 		s.noteHeader(true)
@@ -111,6 +109,17 @@ func (x *exchange) get() *Session {
 		s.close()
 	}
 	return s
+}
+
+// open opens the session of the request, once.
+func (x *exchange) open(s *Session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if x.session.Load() == nil {
+		ticket, presented := x.m.ticketIn(x.r.Header)
+		s.open(x.r.Context(), x.m, x, ticket, presented)
+		x.session.Store(s)
+	}
 }
 
 func (x *exchange) Deadline() (time.Time, bool) { return x.r.Context().Deadline() }

@@ -63,7 +63,7 @@ func (m *Manager) FromContext(ctx context.Context) *Session {
 	if x, ok := ctx.Value(m).(*exchange); ok {
 		return x.get()
 	}
-	s := m.open(ctx, nil, "", false)
+	s := m.newSession(ctx, "", false)
 	s.own().err = ErrNoMiddleware
 	return s
 }

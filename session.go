@@ -140,16 +140,23 @@ func (m *Manager) Open(ctx context.Context, ticket string) *Session {
 	if !m.isTicket(ticket) {
 		ticket = ""
 	}
-	return m.open(ctx, nil, ticket, presented)
+	return m.newSession(ctx, ticket, presented)
 }
 
-// open returns the session of a ticket that is well-formed or empty.
-func (m *Manager) open(ctx context.Context, x *exchange, ticket string, presented bool) *Session {
-	s := &Session{m: m, x: x, presented: presented, body: &nobody, limit: limit{watch: &m.limits, parent: ctx}}
+// newSession returns a session without HTTP, of a ticket that is well-formed or empty.
+func (m *Manager) newSession(ctx context.Context, ticket string, presented bool) *Session {
+	s := new(Session)
+	s.open(ctx, m, nil, ticket, presented)
+	return s
+}
+
+// open makes the zero Session that of a ticket. s.mu is held, or nobody else has it yet.
+func (s *Session) open(ctx context.Context, m *Manager, x *exchange, ticket string, presented bool) {
+	s.m, s.x, s.presented, s.body = m, x, presented, &nobody
+	s.limit.watch, s.limit.parent = &m.limits, ctx
 	if ticket != "" {
 		s.own().ticket = ticket
 	}
-	return s
 }
 
 func (s *Session) ctx() context.Context { return s.limit.parent }
