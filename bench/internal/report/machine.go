@@ -11,6 +11,8 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+
+	"github.com/cloakroom-go/cloakroom/integration/servers"
 )
 
 // Machine says where the results are from.
@@ -67,7 +69,8 @@ func Versions(ctx context.Context, root string) []string {
 	python := filepath.Join(root, ".venv", "flask", "bin", "python")
 	const modules = "import platform\nfrom importlib.metadata import version as v\n" +
 		"print('Python', platform.python_version(), *(', %s %s' % (n, v(n)) for n in ('flask', 'flask-session', 'gunicorn', 'redis', 'cachelib')))"
-	for _, command := range [][]string{{"redis-server", "--version"}, {"memcached", "-V"}, {postgres, "--version"}, {python, "-c", modules}} {
+	valkey, _ := servers.Find("valkey-server")
+	for _, command := range [][]string{{"redis-server", "--version"}, {valkey, "--version"}, {"memcached", "-V"}, {postgres, "--version"}, {python, "-c", modules}} {
 		out, err := exec.CommandContext(ctx, command[0], command[1:]...).Output()
 		if line, _, _ := strings.Cut(string(out), "\n"); err == nil && line != "" {
 			list = append(list, strings.ReplaceAll(short(line), " ,", ","))

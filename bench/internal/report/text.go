@@ -44,6 +44,8 @@ const method = `
 - All answers are checked, and after each measurement whether what was written latest is there.
 - Store calls and bytes on the wire are counted in requests of their own. Bytes are those that Redis counts (INFO), or that pass the connections of the client
   (PostgreSQL, Memcached), both ways.
+- Rounds are many and short, since a machine that is shared changes its pace from one second to the next.
+- Valkey stands beside Redis because it compares and swaps by a command since 8.1, for which Redis 7 needs a script; only the small record is measured there.
 - Cloakroom has its defaults. Redis is opened by URL; "default-client" is a rueidis client as it comes, "near" has the near cache.
 - scs has its defaults, with encoding/gob, and once with JSON; no idle timeout, which would add a write to each request; no
   background cleanup; 128 connections of go-redis, which were faster than fewer; as many of pgx as ours.
