@@ -6,7 +6,8 @@
 //	GOWORK=off go run . -quick   # the core of it, on files and servers too, within two minutes
 //	GOWORK=off go run . -full -rounds 9   # everything, with docs/performance.md, in about half an hour
 //
-//	GOWORK=off go run . -only postgres   # one part of -quick
+//	GOWORK=off go run . -only postgres                    # one part of -quick
+//	GOWORK=off go run . -only redis -cpuprofile cpu.prof   # where its time goes
 //
 // The lines `ratio NAME VALUE` come in two kinds. untouched/middleware divides the cost of a Cloakroom
 // request by that of a middleware that does nothing. `read memory scs` divides the cost of the peer by ours,
@@ -18,11 +19,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"time"
@@ -43,6 +46,7 @@ func main() {
 	tiny := flag.Bool("tiny", false, "with -full: few sessions, to see that everything works; give -rounds 1 -time 5ms -out DIR with it")
 	dir := flag.String("out", "", "with -full: the folder to write to, instead of docs")
 	rounds := flag.Int("rounds", 15, "how often each cell is measured; at least 5 make a fair median")
+	profile := flag.String("cpuprofile", "", "write a processor profile of this process to `file`; go tool pprof -focus shows one library's part of it")
 	each := flag.Duration("time", 50*time.Millisecond, "how long each cell is measured in one round")
 	flag.Parse()
 	if *rounds < 1 || *each <= 0 || flag.NArg() > 0 || *only != "" && !slices.Contains(quickNames(), *only) {
@@ -76,10 +80,28 @@ func main() {
 	case *quick:
 		do = func(ctx context.Context) error { return x.quick(ctx) }
 	}
-	if err := present(ctx, os.Stdout, x, do); err != nil {
+	err := profiled(*profile, func() error { return present(ctx, os.Stdout, x, do) })
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+// profiled calls f, and writes a processor profile of it to a file, if one is named.
+func profiled(name string, f func() error) error {
+	if name == "" {
+		return f()
+	}
+	out, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	if err := pprof.StartCPUProfile(out); err != nil {
+		return errors.Join(err, out.Close())
+	}
+	err = f()
+	pprof.StopCPUProfile()
+	return errors.Join(err, out.Close())
 }
 
 // serving makes this process a server of its own, if it was started as one, and returns when that has ended.
