@@ -99,26 +99,27 @@ func (x *exchange) get() *Session {
 	if s := x.session.Load(); s != nil {
 		return s
 	}
-	s := &x.own
-	x.open(s)
-	// It may be first asked for late. Whoever sets these looks for a session afterwards.
-	if x.began.Load() {
-		s.noteHeader(true)
-	}
-	if x.finished.Load() {
-		s.close()
-	}
-	return s
+	x.open()
+	return &x.own
 }
 
-// open opens the session of the request, once.
-func (x *exchange) open(s *Session) {
+// open opens the session of the request, once. It may be first asked for late, when the header is being written or the handler has returned:
+// whoever sets began or finished looks for a session afterwards, and nobody uses it before it knows.
+func (x *exchange) open() {
+	s := &x.own
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if x.session.Load() == nil {
-		ticket, presented := x.m.ticketIn(x.r.Header)
-		s.open(x.r.Context(), x.m, x, ticket, presented)
-		x.session.Store(s)
+	if x.session.Load() != nil {
+		return
+	}
+	ticket, presented := x.m.ticketIn(x.r.Header)
+	s.open(x.r.Context(), x.m, x, ticket, presented)
+	x.session.Store(s)
+	if x.began.Load() {
+		s.headerSent = true
+	}
+	if x.finished.Load() {
+		s.finish(true)
 	}
 }
 
@@ -345,7 +346,7 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil && !began { // the header has not left after all
 		x.began.Store(false)
 		if s := x.session.Load(); s != nil {
-			s.noteHeader(false)
+			s.noteNotSent()
 		}
 	}
 	return conn, rw, err

@@ -317,7 +317,7 @@ func (s *Session) finish(last bool) {
 	}
 }
 
-// closeIdle is Close if there is nothing to commit, and nothing to report either.
+// closeIdle is close if there is nothing to commit, and nothing to report either.
 func (s *Session) closeIdle() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -334,12 +334,11 @@ func (s *Session) reportDropped() {
 	s.m.log(s.ctx(), slog.LevelInfo, "the session ended meanwhile, so this request's changes were dropped", "", nil)
 }
 
-// noteHeader notes whether the response's header has left, or is about to: whatever needs a new cookie
-// and is not pending yet then comes too late.
-func (s *Session) noteHeader(sent bool) {
+// noteNotSent takes back that the response's header is about to leave.
+func (s *Session) noteNotSent() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.headerSent = sent
+	s.headerSent = false
 }
 
 // hidesCookie reports whether a cookie has to be sent that nobody has taken yet.

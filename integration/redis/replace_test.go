@@ -3,6 +3,7 @@ package redis
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -95,9 +96,13 @@ func TestReplace(t *testing.T) {
 			t.Errorf("replace of a list: %v", err)
 		}
 
-		var major, minor int
-		fmt.Sscanf(r.Info("valkey_version"), "%d.%d", &major, &minor)
-		needs := 10*major+minor < 81
+		version, first := r.Info("valkey_version"), [2]int{8, 1}
+		if version == "" {
+			version, first = r.Info("redis_version"), [2]int{8, 4}
+		}
+		var has [2]int
+		fmt.Sscanf(version, "%d.%d", &has[0], &has[1])
+		needs := slices.Compare(has[:], first[:]) < 0
 		if scripts := strings.Contains(r.Do(t, "INFO", "commandstats"), "cmdstat_eval"); scripts != needs {
 			t.Errorf("scripts were called: %v, want %v", scripts, needs)
 		}

@@ -55,7 +55,7 @@ func (s *Store) entry(r ref, now int64) (cloakroom.Entry, bool) {
 	sh := &s.shards[r.shard()]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	sh.latest = max(sh.latest, now)
+	now, _ = sh.notBefore(now)
 	it := sh.at(r.slot())
 	if it.version == "" || it.expires <= now {
 		return cloakroom.Entry{}, false
@@ -78,7 +78,7 @@ func (s *Store) All(ctx context.Context, cursor string, limit int) ([]cloakroom.
 	for looked := 0; n < shardCount; n, slot = n+1, 0 {
 		sh := &s.shards[n]
 		sh.mu.Lock()
-		sh.latest = max(sh.latest, now)
+		now, _ := sh.notBefore(now)
 		for ; slot < sh.used && len(page) < limit && looked < scanFactor*limit; slot++ {
 			looked++
 			if it := sh.at(slot); it.version != "" && it.expires > now {

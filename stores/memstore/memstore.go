@@ -161,11 +161,8 @@ func (s *Store) check(ctx context.Context, op string) (now int64, err error) {
 func (s *Store) checkAsked(ctx context.Context, sh *shard, op string) (now int64, err error) {
 	if core, ok := ctx.(interface{ Asked() (int64, error) }); ok && s.realTime && s.unusable() == nil {
 		if asked, err := core.Asked(); asked != 0 && err == nil {
-			switch behind := sh.latest - asked; {
-			case behind <= 0:
-				return asked, nil
-			case behind < int64(time.Second): // and not because the clock was set
-				return sh.latest, nil
+			if now, ok = sh.notBefore(asked); ok {
+				return now, nil
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/cloakroom-go/cloakroom"
 )
@@ -109,6 +110,19 @@ func (sh *shard) id(slot uint32) string {
 		return sh.other[slot]
 	}
 	return string(bytes.TrimRight(it.id[:], "\x00"))
+}
+
+// notBefore returns the time to go by for what has looked at the clock before the shard was locked: the one that it saw, or a later
+// one that another went by meanwhile. It is not ok when that is so much later that the clock must have been set.
+func (sh *shard) notBefore(saw int64) (now int64, ok bool) {
+	switch ahead := sh.latest - saw; {
+	case ahead <= 0:
+		sh.latest = saw
+		return saw, true
+	case ahead < int64(time.Second):
+		return sh.latest, true
+	}
+	return saw, false
 }
 
 // live returns the record of id unless it is missing or expired.

@@ -55,19 +55,19 @@ func (s *Store) comparesItself(ctx context.Context) bool {
 	default:
 		return false
 	}
-	// No key ends like this one, so there is nothing to compare with, and nothing is stored. A server that did not know the
+	state := int32(comparesUnknown)
+	defer func() { s.compares.Store(state) }() // also when the client panics
+	// There is no such key, so there is nothing to compare with, and nothing is stored. A server that did not know the
 	// condition and ignored it would store it, for a moment.
 	res := s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
 		return s.client.Do(ctx, s.client.B().Arbitrary("SET").Keys(s.prefix+"compares\x00").Args("no", "IFEQ", "yes", "PX", "1").Build())
 	})
-	state := int32(comparesUnknown)
 	switch err := res.Error(); {
 	case rueidis.IsRedisNil(err):
 		state = comparesYes
-	case err == nil, isSyntaxError(err):
+	case err == nil, saysNo(err):
 		state = comparesNo
 	}
-	s.compares.Store(state)
 	return state == comparesYes
 }
 
@@ -100,6 +100,13 @@ func (s *Store) setIfEqual(ctx context.Context, key string, old, new cloakroom.R
 		return scriptConflict, nil
 	}
 	return 0, refusal
+}
+
+// saysNo reports whether a server will answer so again. It does not go by the words, which are others where another program
+// speaks the protocol: what passes, such as being full or a replica, has a code of its own.
+func saysNo(err error) bool {
+	e, ok := rueidis.IsRedisErr(err)
+	return ok && (strings.HasPrefix(e.Error(), "ERR ") || strings.HasPrefix(e.Error(), "NOPERM "))
 }
 
 func isSyntaxError(err error) bool {

@@ -3,7 +3,7 @@
 //
 // A record is a string under prefix and id, with an expiry: Flask-Session's layout. It is recognised by
 // the SHA-1 of its data, so a write by anybody, such as a Flask application, is noticed. Load asks for data and expiry in
-// one trip; Replace is one script call that compares and swaps. Expiries are kept to
+// one trip; Replace compares and swaps in one step, by SET with IFEQ or by a script. Expiries are kept to
 // the millisecond, by the server's clock, and Redis removes what has expired: there is nothing to sweep.
 //
 // The store lists by owner and lists all. It moves records in one step except in a Cluster,
@@ -102,7 +102,8 @@ var (
 )
 
 // New returns a store that uses client, which stays the caller's to close. The client must read from
-// masters only: no SendToReplicas and no ReplicaOnly. rueidis never repeats a write by itself.
+// masters only: no SendToReplicas and no ReplicaOnly. rueidis never repeats a write by itself; DisableRetry keeps it from repeating
+// reads for as long as the server is away.
 // ConnWriteTimeout and Dialer.Timeout should be about a second, or requests wait out their own time limit
 // when the server hangs; [Opener] sets both.
 //

@@ -78,10 +78,12 @@ func (t *together) do(ctx context.Context, commands ...rueidis.Completed) []ruei
 
 // look ends the callers whose time is up, and comes again while there are others. t.mu is held.
 func (t *together) look() {
+	ended := false
 	for i := len(t.callers) - 1; i >= 0; i-- { // one that ends gives its place to one that was looked at
-		if c := t.callers[i]; c.ctx.Err() != nil {
-			t.end(c, slices.Repeat([]rueidis.RedisResult{rueidis.NewErrorResult(c.ctx.Err())}, len(c.commands)))
-		}
+		ended = t.over(t.callers[i]) || ended
+	}
+	if ended { // sends that hang must not keep those who gave up
+		t.waiting = slices.DeleteFunc(t.waiting, func(c *caller) bool { return c.at < 0 })
 	}
 	switch t.timed = len(t.callers) > 0; {
 	case !t.timed:
@@ -96,6 +98,16 @@ func (t *together) look() {
 	}
 }
 
+// over reports whether a caller has its results, which it is given if its time is up. t.mu is held.
+func (t *together) over(c *caller) bool {
+	if c.at >= 0 {
+		if err := c.ctx.Err(); err != nil {
+			t.end(c, slices.Repeat([]rueidis.RedisResult{rueidis.NewErrorResult(err)}, len(c.commands)))
+		}
+	}
+	return c.at < 0
+}
+
 // end gives a caller its results, unless it has some. t.mu is held.
 func (t *together) end(c *caller, results []rueidis.RedisResult) {
 	if c.at < 0 {
@@ -105,7 +117,7 @@ func (t *together) end(c *caller, results []rueidis.RedisResult) {
 	t.callers[last].at = c.at
 	t.callers[c.at], t.callers[last] = t.callers[last], nil
 	t.callers = t.callers[:last]
-	c.at, c.results = -1, results
+	c.at, c.ctx, c.results = -1, nil, results
 	close(c.done)
 }
 
@@ -142,7 +154,7 @@ func (t *together) next() []*caller {
 	var list []*caller
 	n := 0
 	for n < len(t.waiting) && len(list) < maxTogether {
-		if c := t.waiting[n]; c.at >= 0 {
+		if c := t.waiting[n]; !t.over(c) {
 			list = append(list, c)
 		}
 		n++

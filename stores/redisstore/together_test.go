@@ -103,3 +103,37 @@ func TestTogether(t *testing.T) {
 		}
 	})
 }
+
+// hanging is a client that does not answer.
+type hanging struct {
+	rueidis.Client
+	end chan struct{}
+}
+
+func (c hanging) DoMulti(context.Context, ...rueidis.Completed) []rueidis.RedisResult {
+	<-c.end
+	return []rueidis.RedisResult{{}}
+}
+
+// TestTogetherHangs: while sends hang, who gave up is not kept.
+func TestTogetherHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		end := make(chan struct{})
+		to := newTogether(hanging{end: end})
+		var wg sync.WaitGroup
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		for range 100 {
+			wg.Go(func() { to.do(ctx, command("GET", "k")) })
+		}
+		time.Sleep(time.Second + lookEvery)
+		synctest.Wait()
+		to.mu.Lock()
+		if len(to.waiting) != 0 || len(to.callers) != 0 {
+			t.Errorf("%d and %d callers are kept", len(to.waiting), len(to.callers))
+		}
+		to.mu.Unlock()
+		close(end)
+		wg.Wait()
+	})
+}
