@@ -324,8 +324,7 @@ func (s *Session) closeIdle() bool {
 	if w := s.w; w != nil && (w.busy || len(w.ops) > 0) || s.err != nil || s.dropped || s.due {
 		return false
 	}
-	s.finished = true
-	s.drop()
+	s.finish(true)
 	return true
 }
 

@@ -60,11 +60,7 @@ func (x *run) quickFiles(ctx context.Context) error {
 
 func (x *run) quickRedis(ctx context.Context) error {
 	return x.section(ctx, "redis", func(_ testing.TB, o *sections.Opened) error {
-		cells, err := x.small("redis", o, o.Sites)
-		if err == nil {
-			err = x.together(sections.Crowds(o.Select(measure.Bare), nil), manyClients, cells...)
-		}
-		if err != nil {
+		if err := x.smallTogether("redis", o, o.Sites); err != nil {
 			return err
 		}
 		return x.redisChecks(ctx, o)
@@ -78,12 +74,17 @@ func (x *run) quickValkey(ctx context.Context) error {
 		return nil
 	}
 	return x.section(ctx, sections.Valkey, func(_ testing.TB, o *sections.Opened) error {
-		cells, err := x.small(sections.Valkey, o, o.Select(sections.Cloakroom, sections.DefaultClient, "scs"))
-		if err != nil {
-			return err
-		}
-		return x.together(sections.Crowds(o.Select(measure.Bare), nil), manyClients, cells...)
+		return x.smallTogether(sections.Valkey, o, o.Select(sections.Cloakroom, sections.DefaultClient, "scs"))
 	})
+}
+
+// smallTogether measures small records with many clients, and the bare handler with them.
+func (x *run) smallTogether(store string, o *sections.Opened, list []*measure.Site) error {
+	cells, err := x.small(store, o, list)
+	if err != nil {
+		return err
+	}
+	return x.together(sections.Crowds(o.Select(measure.Bare), nil), manyClients, cells...)
 }
 
 // small returns the cells of small records with many clients, and of the bare Load of Redis.
@@ -114,11 +115,7 @@ func (x *run) redisChecks(ctx context.Context, o *sections.Opened) error {
 
 func (x *run) quickPostgres(ctx context.Context) error {
 	return x.section(ctx, "postgres", func(_ testing.TB, o *sections.Opened) error {
-		cells, err := x.small("postgres", o, o.Select(sections.Cloakroom, "scs"))
-		if err != nil {
-			return err
-		}
-		return x.together(sections.Crowds(o.Select(measure.Bare), nil), manyClients, cells...)
+		return x.smallTogether("postgres", o, o.Select(sections.Cloakroom, "scs"))
 	})
 }
 

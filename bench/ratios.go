@@ -117,32 +117,32 @@ func memoryRatios() []ratio {
 
 // serverRatios compare on stores with a server or with files.
 func serverRatios() []ratio {
-	ours := func(library string, act measure.Act) measure.Key { return crowd("redis", library, act, smallRecord) }
 	list := []ratio{
 		{name: "read file gorilla", over: cell("file", "gorilla", measure.Read, 100), per: cell("file", sections.Cloakroom, measure.Read, 100), limit: 20},
 		{name: "write file gorilla", over: cell("file", "gorilla", measure.Write, 100), per: cell("file", sections.Cloakroom, measure.Write, 100), limit: 5},
 		{
-			name: "read/load redis", over: ours(sections.Cloakroom, measure.Read),
+			name: "read/load redis", over: crowd("redis", sections.Cloakroom, measure.Read, smallRecord),
 			per: crowd("redis", sections.Load, measure.Read, recordBytes), limit: 1.35, atMost: true,
 		},
 	}
-	for _, peer := range []string{"scs", "scs-json"} {
+	for _, against := range []struct{ store, peer string }{{"redis", "scs"}, {"redis", "scs-json"}, {sections.Valkey, "scs"}} {
 		limit, byDefault, near := 4.0, 2.8, 40.0
-		if peer != "scs" {
+		if against.peer != "scs" {
 			limit, byDefault, near = 0, 0, 0
 		}
-		for _, act := range []measure.Act{measure.Read, measure.Write} {
-			list = append(list,
-				ratio{name: string(act) + " redis " + peer, over: ours(peer, act), per: ours(sections.Cloakroom, act), limit: limit},
-				ratio{name: string(act) + " redis " + peer + " default-client", over: ours(peer, act), per: ours(sections.DefaultClient, act), limit: byDefault})
+		site := func(library string, act measure.Act) measure.Key {
+			return crowd(against.store, library, act, smallRecord)
 		}
-		list = append(list, ratio{name: "near redis " + peer, over: ours(peer, measure.Read), per: ours(sections.Near, measure.Read), limit: near})
-	}
-	for _, act := range []measure.Act{measure.Read, measure.Write} {
-		peer := crowd(sections.Valkey, "scs", act, smallRecord)
-		list = append(list,
-			ratio{name: string(act) + " valkey scs", over: peer, per: crowd(sections.Valkey, sections.Cloakroom, act, smallRecord), limit: 4},
-			ratio{name: string(act) + " valkey scs default-client", over: peer, per: crowd(sections.Valkey, sections.DefaultClient, act, smallRecord), limit: 2.8})
+		name := against.store + " " + against.peer
+		for _, act := range []measure.Act{measure.Read, measure.Write} {
+			peer := site(against.peer, act)
+			list = append(list,
+				ratio{name: string(act) + " " + name, over: peer, per: site(sections.Cloakroom, act), limit: limit},
+				ratio{name: string(act) + " " + name + " default-client", over: peer, per: site(sections.DefaultClient, act), limit: byDefault})
+		}
+		if against.store == "redis" {
+			list = append(list, ratio{name: "near " + name, over: site(against.peer, measure.Read), per: site(sections.Near, measure.Read), limit: near})
+		}
 	}
 	for _, act := range []measure.Act{measure.Read, measure.Write} {
 		ours := crowd("postgres", sections.Cloakroom, act, smallRecord)
