@@ -42,7 +42,11 @@ type commit struct {
 	doubtData []byte
 	doubtErr  error
 
+	clearOthers bool // Profile.ClearCookies are to be cleared
+
 	touchErr error // of a touch in place of a write, to be reported when nothing is locked
+
+	unreadable string // the id of a record that cannot be read, to be ended before another is created
 
 	ticket string // the new one, for a session that is created or moved
 	newID  string
@@ -108,18 +112,15 @@ func (c *commit) build() (bool, error) {
 			return false, err
 		}
 	}
+	if p := c.m.options.Profile; p != nil {
+		c.clearOthers = p.takeClear(&d) || p.replacesOwner(&d, base, c.ops)
+	}
 	changed := hasKind(c.ops, opSet) || !c.fresh && must(c.ops) || !d.unchanged(base)
 	d.meta.commits = base.meta.commits
 	st := &c.next
 	st.id, st.doc, st.rec.Owner = c.base.id, d.document, "" // the rest of the record follows
-	if p := c.m.options.Profile; p == nil {
-		st.rec.Data = st.doc.encodeWith(c.commit, d.owned)
-	} else {
-		data, err := p.encode(&st.doc, base, c.commit)
-		if err != nil {
-			return false, err
-		}
-		st.rec.Data = data
+	if err := c.encode(d.owned); err != nil {
+		return false, err
 	}
 	st.rec.Expires = c.expires()
 	st.rec.Deadline = timeOf(d.meta.deadline)
@@ -130,11 +131,33 @@ func (c *commit) build() (bool, error) {
 	default:
 		st.rec.Owner = hexDigest(string(d.meta.owner))
 	}
-	err := c.m.bounds.check(st.rec.Data, len(d.fields))
-	if err != nil && len(d.fields) <= len(c.base.doc.fields) && len(st.rec.Data) <= len(c.base.rec.Data)+commitIDBytes {
-		err = nil // the limits were higher when it was stored: what shrinks is let through
+	return changed, nil
+}
+
+// encode makes the data of the next record, within the bounds. own tells that the fields are the document's own.
+func (c *commit) encode(own bool) error {
+	var (
+		doc, base = &c.next.doc, &c.base.doc
+		p         = c.m.options.Profile
+		data      []byte
+		err       error
+	)
+	if p == nil {
+		data = doc.encodeWith(c.commit, own)
+	} else if data, err = p.encode(doc, base, c.commit); err != nil {
+		return err
 	}
-	return changed, err
+	// The limits may have been higher when the base was stored: what does not grow is let through.
+	if err := c.m.bounds.check(data, len(doc.fields)); err != nil && doc.outgrows(base) {
+		return err
+	}
+	if p != nil && p.Restore != nil {
+		if data, err = p.Restore(data, c.base.rec.Data); err != nil {
+			return errorAt("commit: encode record", err)
+		}
+	}
+	c.next.rec.Data = data
+	return nil
 }
 
 // replace stores the changed session under the ticket that it has.
@@ -170,7 +193,7 @@ func (c *commit) replace() (result, error) {
 		case err == nil:
 			return result{written: true}, nil
 		case errors.Is(err, ErrNotFound):
-			return result{}, errGone
+			return result{}, c.lost(err)
 		case isRefusal(err):
 			return result{}, c.final(errorAt("commit: replace record", err))
 		}
@@ -207,6 +230,14 @@ func (c *commit) waited() {
 func (c *commit) over() error {
 	if c.doubt {
 		return c.giveUp(nil)
+	}
+	return errGone
+}
+
+// lost takes down why the base is no session any more, and returns errGone.
+func (c *commit) lost(err error) error {
+	if errors.Is(err, ErrUnreadable) {
+		c.unreadable = c.base.id
 	}
 	return errGone
 }
@@ -309,7 +340,7 @@ func (c *commit) reloadRecord(try int, failure error) (state, error) {
 		case err == nil:
 			return present, nil
 		case errors.Is(err, ErrNotFound):
-			return state{}, errGone
+			return state{}, c.lost(err)
 		case try+1 >= maxTries || c.ctx.Err() != nil:
 			return state{}, c.giveUp(errors.Join(failure, err))
 		}
@@ -324,8 +355,15 @@ func (c *commit) canTell(present *state) bool {
 		bytes.Equal(present.rec.Data, c.doubtData)
 }
 
-// create stores a session that has no record yet, under a new ticket.
+// create stores a session that has no record yet, under a new ticket. A record that cannot be read is ended before.
 func (c *commit) create() (result, error) {
+	ended := c.unreadable != ""
+	if ended {
+		if _, err := c.m.endCommitting(c.ctx, c.unreadable, nil, ""); err != nil {
+			return result{}, errorAt("commit: end a record that cannot be read", err)
+		}
+		c.unreadable = ""
+	}
 	changed, err := c.build()
 	if err != nil {
 		return result{}, err
@@ -334,7 +372,7 @@ func (c *commit) create() (result, error) {
 	if !changed || next.doc.meta.owner == nil && sameFields(next.doc.fields, c.base.doc.fields) ||
 		c.m.options.Profile != nil && next.doc.empty() {
 		c.next = c.base
-		return result{}, nil
+		return result{emptied: ended}, nil
 	}
 	for try := 0; ; try++ {
 		// Each try has a ticket of its own: an earlier one may be applied later, even after the session

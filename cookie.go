@@ -44,12 +44,20 @@ func (m *Manager) ticketIn(header http.Header) (ticket string, presented bool) {
 				continue
 			}
 			presented = true
-			if value := part[len(name)+1:]; m.isTicket(value) {
+			if value := m.unquoted(part[len(name)+1:]); m.isTicket(value) {
 				return value, true
 			}
 		}
 	}
 	return "", presented
+}
+
+// unquoted returns a cookie's value without quotes around it, which other libraries may write (RFC 6265 section 4.1.1).
+func (m *Manager) unquoted(value string) string {
+	if n := len(value); m.options.Profile != nil && n >= 2 && value[0] == '"' && value[n-1] == '"' {
+		return value[1 : n-1]
+	}
+	return value
 }
 
 // trimSpace removes spaces and tabs around s, in a sixth of the time that strings.Trim takes.

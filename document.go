@@ -64,6 +64,19 @@ func (d *document) value(name string) []byte {
 // at is value with what it takes to decode it.
 func (d *document) at(name string) stored { return stored{value: d.value(name), format: d.format} }
 
+// weight is how long the names and the encoded values are together.
+func (d *document) weight() (n int) {
+	for i := range d.fields {
+		n += len(d.fields[i].name) + len(d.fields[i].value)
+	}
+	return n
+}
+
+// outgrows reports whether a document holds more than the one that it came from.
+func (d *document) outgrows(base *document) bool {
+	return len(d.fields) > len(base.fields) || d.weight() > base.weight()
+}
+
 func (d *document) persistent() bool {
 	return d.format.truth(d.value(namePermanent))
 }
@@ -161,7 +174,7 @@ func (d *document) encode() []byte {
 	if d.format == JSON {
 		return d.encodeJSON()
 	}
-	return d.encodeMessagePack(d.meta.commits, nil, false)
+	return d.encodeMessagePack(commitList{kept: d.meta.commits}, false)
 }
 
 // encodeWith is encode after it has added a commit to those that the document notes. Where the fields are the document's own,
@@ -172,15 +185,25 @@ func (d *document) encodeWith(id commitID, own bool) []byte {
 		return d.encodeJSON()
 	}
 	kept := d.meta.keptCommits()
-	data := d.encodeMessagePack(kept, id[:], own)
+	data := d.encodeMessagePack(commitList{kept: kept, more: id[:]}, own)
 	d.meta.commits = data[len(data)-len(kept)-len(id):] // they come last
 	return data
 }
 
-// encodeMessagePack writes two lists of commit ids as one, in place of those in d.meta. Bare fields are in documents only that
+// encodeShared is encodeWith for a record that another library reads too: all notes are text or numbers, since
+// that library may make JSON of them.
+func (d *document) encodeShared(id commitID) []byte {
+	d.meta.commits = d.meta.withCommit(id)
+	if d.format == JSON {
+		return d.encodeJSON()
+	}
+	return d.encodeMessagePack(commitList{kept: d.meta.commits, text: true}, false)
+}
+
+// encodeMessagePack writes these commit ids in place of those in d.meta. Bare fields are in documents only that
 // have fields of their own.
-func (d *document) encodeMessagePack(commits, more []byte, own bool) []byte {
-	size := 5 + 1 + len(nameReserved) + d.meta.size() + len(commits) + len(more)
+func (d *document) encodeMessagePack(commits commitList, own bool) []byte {
+	size := 5 + 1 + len(nameReserved) + d.meta.size() + commits.size()
 	for i := range d.fields {
 		size += 3 + len(d.fields[i].name) + 5 + len(d.fields[i].value)
 	}
@@ -206,7 +229,7 @@ func (d *document) encodeMessagePack(commits, more []byte, own bool) []byte {
 		}
 	}
 	out = msgpack.AppendString(out, nameReserved)
-	out = d.meta.appendMessagePack(out, commits, more)
+	out = d.meta.appendMessagePack(out, commits)
 	if own {
 		d.span = len(out)
 	}

@@ -22,6 +22,9 @@ func (m *Manager) end(ctx *limit, id string, known *state, nextOwner string) (en
 	for try := range maxTries {
 		if known == nil {
 			rec, err := m.store.Load(ctx, id)
+			if errors.Is(err, ErrUnreadable) {
+				rec, err = Record{}, nil // whatever it is, it is to be deleted
+			}
 			if errors.Is(err, ErrNotFound) {
 				return endedNothing, nil
 			}
@@ -68,6 +71,8 @@ func (m *Manager) endNext(ctx *limit, id string) (ending, error) {
 	for try := 0; id != "" && try < maxTries; try++ {
 		rec, err := m.store.Load(ctx, id)
 		switch {
+		case errors.Is(err, ErrUnreadable):
+			err = m.store.Delete(ctx, id, Record{}) // then it is sealed
 		case errors.Is(err, ErrNotFound):
 			_, err = m.store.Create(ctx, id, m.tombstone())
 			if err == nil {

@@ -1,6 +1,9 @@
 package cloakroom
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // What a [Store] returns. All of them mean that nothing was written.
 var (
@@ -19,6 +22,11 @@ var (
 
 	// ErrFull means that the store has no room for another record.
 	ErrFull = errors.New("store is full")
+
+	// ErrUnreadable means that there is a live record of that id, which cannot be read: it is damaged, or
+	// was written by a newer version. It is an [ErrNotFound] too. A request with such a session has none, keeps its
+	// cookie, and what it changes is dropped; [Session.Logout], [Session.Login] and [Session.Clear] end the record.
+	ErrUnreadable = fmt.Errorf("%w that can be read", ErrNotFound)
 )
 
 // What a [Session] or a [Manager] returns besides.

@@ -149,8 +149,8 @@ func (x *exchange) begin() bool {
 	}
 	x.failed = true // until it is known better: the commit may panic
 	err := s.commitHeader()
-	if errors.Is(err, ErrEnded) && s.Err() == nil {
-		s.reportDropped()
+	if isOver(err) && s.Err() == nil {
+		s.reportDropped(err)
 		err = nil
 	}
 	if err != nil {
@@ -213,6 +213,9 @@ func (x *exchange) setCookie(s *Session) {
 			h.Set("Cache-Control", "private")
 		}
 	}
+	if s.clearOthers {
+		x.clearOthers()
+	}
 	vary := h["Vary"]
 	if len(vary) == 0 {
 		x.vary[0] = "Cookie"
@@ -227,6 +230,21 @@ func (x *exchange) setCookie(s *Session) {
 		}
 	}
 	h.Add("Vary", "Cookie")
+}
+
+// clearOthers clears the other library's cookies, as far as the browser has them.
+func (x *exchange) clearOthers() {
+	p := x.m.options.Profile
+	if p == nil {
+		return
+	}
+	for _, other := range p.ClearCookies {
+		if len(x.r.CookiesNamed(other.Name)) > 0 {
+			c := *other
+			c.Value, c.MaxAge, c.Expires = "", -1, time.Time{}
+			x.w.Header().Add("Set-Cookie", c.String())
+		}
+	}
 }
 
 // finish ends the exchange when the handler has returned, or has panicked.
@@ -255,8 +273,8 @@ func (x *exchange) finish(returned bool) {
 			return
 		}
 		err := s.commit(nil)
-		if errors.Is(err, ErrEnded) && s.Err() == nil {
-			s.reportDropped()
+		if isOver(err) && s.Err() == nil {
+			s.reportDropped(err)
 		} else if err != nil {
 			x.m.log(x.r.Context(), slog.LevelError, "what was changed after the response had begun is not stored", s.loadedID(), err)
 		}

@@ -14,7 +14,8 @@ const maxOwnerBytes = 16 << 10
 // session belonged to another owner: then it keeps only what is set after Login.
 //
 // Where the session ended meanwhile, an anonymous one is replaced by a new one with only what is set
-// after Login, and one that had an owner fails with [ErrEnded].
+// after Login, and one that had an owner fails with [ErrEnded]. A record that cannot be read is ended first, and replaced
+// likewise; where it cannot be ended either, the sign-in fails.
 //
 // The returned error says that owner is empty or longer than 16 KiB, that the session could not be loaded, or that the
 // response has begun; it is sticky.
@@ -38,7 +39,8 @@ func (s *Session) Login(owner string) error {
 }
 
 // Renew gives the session a new ticket, as Login does, and changes nothing else. Call it whenever
-// the privileges of its owner change. It happens at the commit; a session without a record needs no new ticket.
+// the privileges of its owner change. It happens at the commit; a session without a record needs no new ticket, and
+// one whose record cannot be read cannot get one: the response is not sent then.
 func (s *Session) Renew() error {
 	isNew, err := s.renews()
 	if err != nil || isNew {
@@ -55,8 +57,11 @@ func (s *Session) renews() (isNew bool, err error) {
 		return false, err
 	}
 	isNew = s.rec.Version == ""
-	if s.gone && firstLogin(s.ops()) < 0 {
-		return isNew, ErrEnded
+	if s.gone && s.firstRestart(s.ops()) < 0 {
+		if s.unreadable { // its ticket would stay as it is, and the caller must not think otherwise
+			s.failLocked(errorAt("renew", ErrUnreadable))
+		}
+		return isNew, s.over()
 	}
 	return isNew, nil
 }

@@ -127,7 +127,7 @@ func (m *Manager) RevokeOthers(ctx context.Context, s *Session) (int, error) {
 		return 0, err
 	}
 	s.mu.Lock()
-	owner, keep, gone := string(s.view().meta.owner), s.id, s.gone && firstLogin(s.ops()) < 0
+	owner, keep, gone := string(s.view().meta.owner), s.id, s.gone && s.firstRestart(s.ops()) < 0
 	s.mu.Unlock()
 	if gone {
 		return 0, errorAt("revoke other sessions", ErrEnded)

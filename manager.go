@@ -78,11 +78,8 @@ func (m *Manager) clocks() (now time.Time, ticks int64) {
 	return m.now(), monotonic()
 }
 
-// errUnreadable is the ErrNotFound of a record that is there.
-var errUnreadable = fmt.Errorf("%w that can be read", ErrNotFound)
-
 // load fills st with the live session stored under id, or returns ErrNotFound. A record that cannot be
-// read is reported, once, and is errUnreadable; one whose absolute deadline has passed is none.
+// read is reported, once, and is ErrUnreadable; one whose absolute deadline has passed is none.
 func (m *Manager) load(ctx context.Context, id string, st *state) error {
 	return m.loadAt(ctx, id, st, m.now())
 }
@@ -92,12 +89,16 @@ func (m *Manager) loadAt(ctx context.Context, id string, st *state, now time.Tim
 	var err error
 	if st.rec, err = m.store.Load(ctx, id); err != nil {
 		st.rec = Record{}
+		if errors.Is(err, ErrUnreadable) {
+			m.reportUnreadable(ctx, id, withoutID{err, id})
+			return ErrUnreadable
+		}
 		return err
 	}
 	st.id = id
 	if m.decode(ctx, st) != nil {
 		*st = state{}
-		return errUnreadable
+		return ErrUnreadable
 	}
 	left := between(now, st.rec.Expires)
 	if left <= 0 || now.UnixMicro() >= st.doc.meta.deadline {
@@ -111,10 +112,17 @@ func (m *Manager) loadAt(ctx context.Context, id string, st *state, now time.Tim
 // decode is slice that reports a record that cannot be read.
 func (m *Manager) decode(ctx context.Context, st *state) error {
 	err := m.slice(st)
-	if err != nil && m.reported.first(st.id) {
-		m.log(ctx, slog.LevelError, "stored record reads as no session", publicID(st.id), &DecodeError{Err: err})
+	if err != nil {
+		m.reportUnreadable(ctx, st.id, &DecodeError{Err: err})
 	}
 	return err
+}
+
+// reportUnreadable logs, once, that a record cannot be read.
+func (m *Manager) reportUnreadable(ctx context.Context, id string, err error) {
+	if m.reported.first(id) {
+		m.log(ctx, slog.LevelError, "stored record reads as no session", publicID(id), err)
+	}
 }
 
 // log reports what nobody is told otherwise.

@@ -159,8 +159,34 @@ func (m *meta) size() int {
 	return n + len(m.texts)
 }
 
-// appendMessagePack writes two lists of commit ids as one, in place of m.commits. They come last.
-func (m *meta) appendMessagePack(out, commits, more []byte) []byte {
+// commitList is a list of commit ids as a MessagePack document has it: in two parts, the older first, as
+// bytes or, where another library reads the record too, as text in base64.
+type commitList struct {
+	kept, more []byte
+	text       bool
+}
+
+// size bounds the length of what append appends from above, but for the header.
+func (l *commitList) size() int {
+	n := len(l.kept) + len(l.more)
+	if l.text {
+		return base64.StdEncoding.EncodedLen(n)
+	}
+	return n
+}
+
+func (l *commitList) append(out []byte) []byte {
+	if l.text {
+		ids := append(append(make([]byte, 0, commitIDsKept*commitIDBytes), l.kept...), l.more...)
+		out = msgpack.AppendStringHeader(out, l.size())
+		return base64.StdEncoding.AppendEncode(out, ids)
+	}
+	out = msgpack.AppendBytesHeader(out, l.size())
+	return append(append(out, l.kept...), l.more...)
+}
+
+// appendMessagePack writes these commit ids in place of m.commits. They come last.
+func (m *meta) appendMessagePack(out []byte, commits commitList) []byte {
 	n := 4 + m.countTexts()
 	if m.authenticated != 0 {
 		n++
@@ -186,8 +212,7 @@ func (m *meta) appendMessagePack(out, commits, more []byte) []byte {
 		out = msgpack.AppendBool(msgpack.AppendString(out, metaSealed), true)
 	}
 	out = append(out, m.texts...)
-	out = msgpack.AppendBytesHeader(msgpack.AppendString(out, metaCommits), len(commits)+len(more))
-	return append(append(out, commits...), more...)
+	return commits.append(msgpack.AppendString(out, metaCommits))
 }
 
 // readMessagePack reads what stands under the reserved name of a document, one value at the start

@@ -32,7 +32,7 @@ func (c *commit) move() (result, error) {
 			c.dropSeal()
 			return result{ticket: c.ticket, written: true}, nil
 		case errors.Is(err, ErrNotFound):
-			return result{}, errGone
+			return result{}, c.lost(err)
 		case isRefusal(err):
 			return result{}, c.final(errorAt("commit: move record", err))
 		}
@@ -68,7 +68,7 @@ func (c *commit) sealThenCreate() (result, error) {
 		case err == nil:
 			return c.createSealed()
 		case errors.Is(err, ErrNotFound):
-			return result{}, errGone
+			return result{}, c.lost(err)
 		case isRefusal(err):
 			return result{}, c.final(errorAt("commit: seal record", err))
 		}

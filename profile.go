@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"time"
 )
@@ -19,13 +20,22 @@ import (
 // sign-out by the old ticket no longer finds the session. Nobody but Cloakroom keeps an index, so listing and
 // revoking by owner is [errors.ErrUnsupported].
 type Profile struct {
+	// ClearCookies are cleared, with ours, by a Logout, and by a Login that replaces another owner, as far as the
+	// browser sent them: those by which the other library would sign the visitor in again. Their name, path, domain and
+	// flags count. The default is none.
+	ClearCookies []*http.Cookie
+
+	// ClearName is the name of a value that asks for the same: where a commit would store the text "clear" under
+	// it, it stores nothing under it, and the response clears ClearCookies. The default is none.
+	ClearName string
+
 	// CheckValue returns an error for a value that the other library could not read. The commit that
 	// would store it fails. The default takes every value.
 	CheckValue func(format Format, value []byte) error
 
 	// Convert returns the document, a MessagePack map or a JSON object, that record data of another form stands
-	// for. The next commit stores it in that format. It must bound its work by the length of data. The default
-	// reads no other form.
+	// for. The next commit stores it in that format, unless Restore says otherwise. It must bound its work by the
+	// length of data. The default reads no other form.
 	Convert func(data []byte) ([]byte, error)
 
 	// ID returns the store's id for a ticket, the value of a cookie, and false for one that is malformed,
@@ -43,6 +53,10 @@ type Profile struct {
 	// cookie again if that is persistent, also where the handler did not touch the session: such a request costs a load
 	// and a touch. Otherwise only what changes a session slides the timeout, besides [Session.KeepAlive].
 	RefreshEachRequest bool
+
+	// Restore returns what to store for a document: the way back from Convert. before is the data of the record
+	// that the document was made from, nil for a new session. The default stores the document as it is.
+	Restore func(document, before []byte) ([]byte, error)
 
 	// ScriptCookie leaves out the cookie's HttpOnly attribute, so that scripts of the page can read the ticket.
 	ScriptCookie bool
@@ -152,7 +166,7 @@ func (p *Profile) ownerIn(d *document) []byte {
 	return nil
 }
 
-// encode is document.encodeWith for a document whose owner stands among its values, after a look at the values
+// encode is document.encodeShared for a document whose owner stands among its values, after a look at the values
 // that are new in it.
 func (p *Profile) encode(d, base *document, id commitID) ([]byte, error) {
 	d.meta.owner = p.ownerIn(d)
@@ -169,9 +183,28 @@ func (p *Profile) encode(d, base *document, id commitID) ([]byte, error) {
 	}
 	stored := *d
 	stored.meta.owner = nil
-	data := stored.encodeWith(id, false)
+	data := stored.encodeShared(id)
 	d.meta.commits = stored.meta.commits
 	return data, nil
+}
+
+// takeClear takes out the value by which the other library asks for ClearCookies to be cleared, if it does.
+func (p *Profile) takeClear(d *draft) bool {
+	at := d.at(p.ClearName)
+	if p.ClearName == "" || at.value == nil {
+		return false
+	}
+	text, err := decodeAs[string](at, p.ClearName)
+	if err != nil || text != "clear" {
+		return false
+	}
+	d.remove(p.ClearName)
+	return true
+}
+
+// replacesOwner reports whether operations sign in another owner than the one whose session it was.
+func (p *Profile) replacesOwner(d *draft, base *document, ops []operation) bool {
+	return base.meta.owner != nil && firstLogin(ops) >= 0 && !bytes.Equal(base.meta.owner, p.ownerIn(&d.document))
 }
 
 // empty reports whether a document holds nothing that its user put there.

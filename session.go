@@ -28,12 +28,14 @@ type Session struct {
 	looked      bool // somebody asked: the response varies by cookie
 	gone        bool // ended: there is nothing to read, and changes are dropped
 	goneFirst   bool // it was gone when it was first loaded, so a sign-in starts afresh
+	unreadable  bool // it is gone as its record cannot be read: a sign-in ends that one first
 	wasOwned    bool // what was loaded had an owner
 	dropped     bool // changes were dropped
 	headerSent  bool
 	finished    bool
 	cookieTaken bool // Cookie returned it
 	committed   bool // limit has been that of a commit
+	clearOthers bool // Profile.ClearCookies are to be cleared
 	cookie      cookieChange
 	*body
 	limit limit // of the load, and then of the first commit: it has no allocation of its own, and has the session's context
@@ -227,8 +229,8 @@ func (s *Session) ensureFor(detached bool) error {
 		}
 	case errors.Is(err, ErrNotFound):
 		s.begin()
-		if errors.Is(err, errUnreadable) {
-			s.goneID = id // a sign-out still has something to end
+		if errors.Is(err, ErrUnreadable) {
+			s.gone, s.goneFirst, s.unreadable, s.goneID = true, true, true, id
 		}
 	default:
 		err = fmt.Errorf("cloakroom: load session: %w", err)
@@ -244,8 +246,12 @@ func (s *Session) begin() {
 	s.setState(&fresh, nil)
 	s.ticket = ""
 	s.loaded = true
-	s.gone, s.goneFirst, s.goneID, s.wasOwned = false, false, "", false
+	s.notGone()
+	s.wasOwned = false
 }
+
+// notGone takes in that the session is one that goes on.
+func (s *Session) notGone() { s.gone, s.goneFirst, s.unreadable, s.goneID = false, false, false, "" }
 
 // freshState is a session that has no record yet.
 func (m *Manager) freshState() state {
@@ -260,7 +266,9 @@ func (m *Manager) freshState() state {
 // end takes in that the session is no more: there is nothing to read, and changes are dropped. The
 // pending operations that are given stay, for a session that a sign-in among them begins.
 func (s *Session) end(ops []operation) {
-	s.goneID = s.id
+	if s.id != "" { // else it was gone when it was loaded
+		s.goneID = s.id
+	}
 	fresh := s.m.freshState()
 	s.setState(&fresh, ops)
 	s.gone, s.goneFirst, s.ticket, s.cookie = true, false, "", cookieKeep
@@ -368,11 +376,35 @@ func (s *Session) unlocked(f func() error) error {
 // dropIfGone reports whether a change has nowhere to go, since the session has ended. A sign-in
 // may still start another one.
 func (s *Session) dropIfGone(kind operationKind) bool {
-	if s.gone && kind != opLogin && firstLogin(s.ops()) < 0 {
+	if s.gone && !s.restarts(kind) && s.firstRestart(s.ops()) < 0 {
 		s.dropped = true
 		return true
 	}
 	return false
+}
+
+// restarts reports whether an operation begins another session where this one is gone. A sign-in does, and
+// so does clearing what cannot be read: both end that record first.
+func (s *Session) restarts(kind operationKind) bool {
+	return kind == opLogin || kind == opClear && s.unreadable
+}
+
+// firstRestart returns the position of the first operation that restarts the session, or -1.
+func (s *Session) firstRestart(ops []operation) int {
+	for i := range ops {
+		if s.restarts(ops[i].kind) {
+			return i
+		}
+	}
+	return -1
+}
+
+// over returns why a change has nowhere to go: ErrEnded, or ErrUnreadable.
+func (s *Session) over() error {
+	if s.unreadable {
+		return ErrUnreadable
+	}
+	return ErrEnded
 }
 
 // refuseLate returns an error for a change that needs a new cookie when the header has left.

@@ -12,7 +12,8 @@ import (
 // cookie, if a new one is needed, goes out with the response's header.
 //
 // [ErrEnded] means that the session ended meanwhile, and what was pending was dropped: not a failure of
-// the response, but there is nothing to build on any more. Other errors are sticky, unless the changes were refused with
+// the response, but there is nothing to build on any more. [ErrUnreadable] means the same of a record that
+// is there and cannot be read. Other errors are sticky, unless the changes were refused with
 // [ErrTooLarge]; they stay pending.
 func (s *Session) Save() error { return s.commit(nil) }
 
@@ -95,7 +96,7 @@ func (s *Session) prepare(c *commit, extra *operation) (n int, todo bool, err er
 			return 0, false, err
 		}
 		if s.dropIfGone(extra.kind) {
-			return 0, false, ErrEnded
+			return 0, false, s.over()
 		}
 		if err := s.refuseLate(extra.kind); err != nil {
 			return 0, false, err
@@ -105,10 +106,10 @@ func (s *Session) prepare(c *commit, extra *operation) (n int, todo bool, err er
 	n = len(ops)
 	ops = ops[:n:n] // operations are never changed once they are recorded
 	switch {
-	case s.gone && firstLogin(ops) < 0 && (n > 0 || s.dropped):
+	case s.gone && s.firstRestart(ops) < 0 && (n > 0 || s.dropped):
 		s.dropped = true
 		s.end(nil)
-		return 0, false, ErrEnded
+		return 0, false, s.over()
 	case n == 0 && extra == nil:
 		c.touchErr = s.touch()
 		return 0, false, nil
@@ -120,6 +121,9 @@ func (s *Session) prepare(c *commit, extra *operation) (n int, todo bool, err er
 		ops = append(ops, *extra)
 	}
 	c.m, c.ops, c.base, c.tick = s.m, ops, s.state, s.tick
+	if s.unreadable {
+		c.unreadable = s.goneID
+	}
 	now, ticks := s.m.clocks()
 	c.now, c.ctx, c.room = now, s.commitLimit(now, ticks), s.lend()
 	if s.w.view != nil && !s.gone {
@@ -163,6 +167,7 @@ func (s *Session) concluded(c *commit, n int, res result, err error, extra bool)
 		}
 		return err
 	}
+	s.clearOthers = s.clearOthers || c.clearOthers
 	wasPersistent := s.doc.persistent() && s.rec.Version != ""
 	s.setState(&c.next, s.w.ops[min(n, len(s.w.ops)):])
 	s.wasOwned = s.doc.meta.owner != nil
@@ -174,7 +179,7 @@ func (s *Session) concluded(c *commit, n int, res result, err error, extra bool)
 	if res.ticket != "" {
 		s.ticket = res.ticket
 		s.cookie, s.cookieTaken = cookieSet, false
-		s.gone, s.goneFirst, s.goneID = false, false, ""
+		s.notGone()
 	} else if s.rec.Version != "" && (s.doc.persistent() != wasPersistent || res.written && s.m.options.Profile != nil) {
 		s.cookie, s.cookieTaken = cookieSet, false
 	} else if res.emptied {
@@ -202,21 +207,22 @@ func (s *Session) ended(c *commit, n int, extra bool) error {
 func (s *Session) takeEnd(c *commit) (again *commit, signIn int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	signIn = firstLogin(c.ops)
+	s.unreadable = c.unreadable != ""
+	signIn = s.firstRestart(c.ops)
 	switch {
 	case signIn < 0:
 		s.end(nil)
 		s.dropped = true
-		return nil, 0, ErrEnded
+		return nil, 0, s.over()
 	case s.wasOwned || c.base.rec.Version == "" || c.sealed:
 		s.end(nil)
-		err := errorAt("sign in", ErrEnded)
+		err := errorAt("sign in", s.over())
 		s.failLocked(err)
 		return nil, 0, err
 	}
 	s.end(s.w.ops[min(signIn, len(s.w.ops)):])
 	s.see()
-	return &commit{m: s.m, ctx: c.ctx, ops: c.ops[signIn:], base: s.state}, signIn, nil
+	return &commit{m: s.m, ctx: c.ctx, ops: c.ops[signIn:], base: s.state, unreadable: c.unreadable}, signIn, nil
 }
 
 // Logout ends the session: its record is deleted now, what was changed and not committed is dropped, and the
@@ -247,7 +253,7 @@ func (s *Session) Logout() error {
 		return err
 	}
 	s.begin()
-	s.dropped, s.cookie = false, cookieKeep
+	s.dropped, s.cookie, s.clearOthers = false, cookieKeep, true
 	if s.presented {
 		s.cookie = cookieClear
 	}
@@ -328,9 +334,16 @@ func (s *Session) closeIdle() bool {
 	return true
 }
 
-// reportDropped logs that changes went nowhere because the session had ended.
-func (s *Session) reportDropped() {
-	s.m.log(s.ctx(), slog.LevelInfo, "the session ended meanwhile, so this request's changes were dropped", "", nil)
+// isOver reports whether a commit found no session to store anything in. The response goes out all the same.
+func isOver(err error) bool { return errors.Is(err, ErrEnded) || errors.Is(err, ErrUnreadable) }
+
+// reportDropped logs that changes went nowhere, and why.
+func (s *Session) reportDropped(why error) {
+	level := slog.LevelInfo
+	if errors.Is(why, ErrUnreadable) {
+		level = slog.LevelWarn
+	}
+	s.m.log(s.ctx(), level, "this request's changes were dropped", "", why)
 }
 
 // noteNotSent takes back that the response's header is about to leave.

@@ -154,6 +154,8 @@ type spy struct {
 	// around, if set, is called in place of each operation; do performs it.
 	around func(op, id string, do func() error) error
 	noMove bool
+	// unreadable, if set, is the id of a record that the store cannot read.
+	unreadable string
 }
 
 func (s *spy) call(op, id string, do func() error) error {
@@ -187,7 +189,12 @@ func (s *spy) count(f func()) map[string]int {
 }
 
 func (s *spy) Load(ctx context.Context, id string) (r cloakroom.Record, err error) {
-	err = s.call("load", id, func() (err error) { r, err = s.FullStore.Load(ctx, id); return err })
+	err = s.call("load", id, func() (err error) {
+		if r, err = s.FullStore.Load(ctx, id); err == nil && id == s.unreadable {
+			r, err = cloakroom.Record{}, cloakroom.ErrUnreadable
+		}
+		return err
+	})
 	return r, err
 }
 

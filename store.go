@@ -37,7 +37,7 @@ import (
 type Store interface {
 	// Load returns the live record stored under id, with its data, expiry and version. It may
 	// leave Owner and Deadline empty. It returns ErrNotFound when there is none, also when the
-	// record has expired.
+	// record has expired, and ErrUnreadable when there is one that the store cannot read.
 	Load(ctx context.Context, id string) (Record, error)
 
 	// Create stores r under id and returns its version. It returns ErrExists when a live record
@@ -58,9 +58,9 @@ type Store interface {
 	Touch(ctx context.Context, id string, r Record, expires time.Time) error
 
 	// Delete removes the record stored under id. With a version in r it returns ErrConflict when
-	// the live record is not r any more; with an empty version it deletes whatever is there. It
-	// returns ErrNotFound when there is no live record. Owner and Deadline of r let it clear the
-	// owner's index entry, which it does after the record is gone.
+	// the live record is not r any more; with an empty version it deletes whatever is there, also
+	// what Load cannot read. It returns ErrNotFound when there is no live record. Owner and Deadline of
+	// r let it clear the owner's index entry, which it does after the record is gone.
 	Delete(ctx context.Context, id string, r Record) error
 }
 

@@ -17,7 +17,7 @@ func (s *Session) KeepAlive() error {
 
 // Reload loads the session again, so that a stream or a socket sees what others committed. What is
 // pending stays pending, on top. It returns [ErrEnded] when the session is no more: then there is nothing
-// to read, either.
+// to read, either; and [ErrUnreadable] when it cannot be read any more.
 func (s *Session) Reload() error {
 	return s.renewed(func() error {
 		limit := s.m.limits.newLimit(s.ctx(), s.m.options.Timeout, false)
@@ -32,6 +32,8 @@ func (s *Session) Reload() error {
 			s.wasOwned = present.doc.meta.owner != nil
 			s.see()
 			return s.err
+		case errors.Is(err, ErrUnreadable):
+			return ErrUnreadable
 		case err == nil || errors.Is(err, ErrNotFound):
 			return ErrEnded
 		}
@@ -52,15 +54,16 @@ func (s *Session) renewed(f func() error) error {
 		return err
 	}
 	if s.gone {
-		return ErrEnded
+		return s.over()
 	}
 	if s.rec.Version == "" {
 		return nil
 	}
 	err := f()
-	if errors.Is(err, ErrEnded) {
+	if isOver(err) {
 		s.dropped = len(s.w.ops) > 0
 		s.end(nil)
+		s.unreadable = errors.Is(err, ErrUnreadable)
 	}
 	return err
 }
