@@ -43,7 +43,8 @@
 // is dead before the new one is handed out, or the sign-in fails.
 //
 // Bad input costs nothing. A cookie that is not a well-formed ticket never reaches the store. A
-// record that cannot be read reads as no session, is logged once, and wedges nobody.
+// record that cannot be read is no session and is logged once: the request goes on without one, what it
+// changes is dropped, and its cookie stays. A sign-out or a sign-in ends the record.
 //
 // Both clocks. An idle timeout and an absolute lifetime are both on by default. The absolute
 // deadline is fixed in the record and enforced here, whatever the store or the cookie says; the

@@ -26,7 +26,7 @@ type document struct {
 }
 
 // field is a name and its encoded value. Both may point into the record that they came from. Where another library
-// used a key that is no string, the name is nil, and the value is the encoded key with the value behind it.
+// used a key that is no string of UTF-8, the name is nil, and the value is the encoded key with the value behind it.
 type field struct {
 	name, value []byte
 	bare        bool // value is a string as it is, to be encoded with the document, see [draft.setText]
@@ -154,19 +154,38 @@ func sameFields(a, b []field) bool {
 	if len(a) != len(b) {
 		return false
 	}
-	other := document{fields: b}
 	for i := range a {
-		if i < len(b) && string(a[i].name) == string(b[i].name) {
-			if !bytes.Equal(a[i].encoded(), b[i].encoded()) {
-				return false
-			}
-			continue
+		if string(a[i].name) != string(b[i].name) {
+			return sameUnordered(a[i:], b[i:])
 		}
-		if j := other.index(string(a[i].name)); j < 0 || !bytes.Equal(a[i].encoded(), b[j].encoded()) {
+		if !bytes.Equal(a[i].encoded(), b[i].encoded()) {
 			return false
 		}
 	}
 	return true
+}
+
+// sameUnordered is sameFields by name. What has no name is compared with its key.
+func sameUnordered(a, b []field) bool {
+	places := make(map[string]*field, len(b))
+	for i := range b {
+		places[b[i].place()] = &b[i]
+	}
+	for i := range a {
+		other, ok := places[a[i].place()]
+		if !ok || !bytes.Equal(a[i].encoded(), other.encoded()) {
+			return false
+		}
+	}
+	return true
+}
+
+// place tells a field from every other of its document.
+func (f *field) place() string {
+	if f.name == nil {
+		return "\x00" + string(f.value)
+	}
+	return "n" + string(f.name)
 }
 
 // encode returns the document as one record's data.
@@ -258,9 +277,11 @@ const (
 	reservedBytes = 64 << 10
 
 	// A record within these is read also where the bounds are lower: what was stored when they were
-	// higher stays readable.
+	// higher, or by another library, stays readable. A value that is nested more deeply than maxDepth can be kept,
+	// and not be decoded.
 	readableBytes  = 64 << 20
-	readableValues = 1024
+	readableValues = 1 << 16
+	readableDepth  = 8192
 )
 
 // check reports a document that is over the bounds; what it returns is ErrTooLarge.
@@ -348,7 +369,7 @@ func (b bounds) sliceMessagePack(data []byte, d *document) (reserved int, err er
 		case err == nil:
 			name = data[begin:end:end]
 		case b.foreign: // the name is no string: it is kept as a part of the value
-			n, err := msgpack.Next(data[at:], msgpack.Limits{Depth: maxDepth - 1})
+			n, err := msgpack.Next(data[at:], msgpack.Limits{Depth: readableDepth - 1})
 			if err != nil {
 				return 0, err
 			}
@@ -367,7 +388,7 @@ func (b bounds) sliceMessagePack(data []byte, d *document) (reserved int, err er
 			at += reserved
 			continue
 		}
-		n, err := msgpack.Next(data[at:], msgpack.Limits{Depth: maxDepth - 1})
+		n, err := msgpack.Next(data[at:], msgpack.Limits{Depth: readableDepth - 1})
 		if err != nil {
 			return 0, err
 		}

@@ -128,7 +128,7 @@ func TestLoweredLimits(t *testing.T) {
 	for _, format := range []Format{MessagePack, JSON} {
 		var got document
 		d := document{format: format, meta: meta{created: 1, deadline: 2}}
-		value, _ := format.encode(strings.Repeat("v", 4096))
+		value, _ := format.encode(strings.Repeat("v", 64))
 		for i := range readableValues {
 			d.fields = append(d.fields, field{name: []byte(strconv.Itoa(i)), value: value})
 		}

@@ -1,6 +1,7 @@
 package cloakroom_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/flask"
 	"github.com/cloakroom-go/cloakroom/stores/memstore"
 )
 
@@ -265,4 +267,35 @@ func ExampleSession_Flash() {
 	// Output:
 	// /save: [{info saved}]
 	// /: []
+}
+
+// Flask's flash takes what it is given: here a dict, for which there is a struct in Go.
+func ExampleFlashesOf() {
+	const id = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	store := memstore.New(memstore.Options{})
+	defer store.Close()
+	_, err := store.Create(context.Background(), id, cloakroom.Record{ // as Flask-Session has stored it
+		Data:    []byte(`{"_flashes": [["message", "saved"], ["error", {"field": "email"}]]}`),
+		Expires: time.Now().Add(time.Hour),
+	})
+	if err != nil {
+		panic(err)
+	}
+	config := flask.Default()
+	config.SessionType = "redis" // or any other that keeps documents as they are
+	sessions, err := flask.New(store, config)
+	if err != nil {
+		panic(err)
+	}
+
+	type problem struct {
+		Field string `json:"field"`
+	}
+	s := sessions.Open(context.Background(), id)
+	defer s.Close()
+	fmt.Println(cloakroom.FlashesOf[problem](s))
+	fmt.Println(s.Flashes())
+	// Output:
+	// [{error {email}}]
+	// [{message saved}]
 }

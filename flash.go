@@ -1,78 +1,121 @@
 package cloakroom
 
-import "slices"
+import (
+	"bytes"
+	"errors"
+	"slices"
+)
 
 // Flash is a message to be shown once, usually by the next page.
-type Flash struct {
-	Category string // such as "error"; Flask's default is "message"
-	Message  string
-}
+type Flash = FlashOf[string]
 
-// storedFlash is how Flask keeps a flash message: a list of category and text.
-type storedFlash = [2]string
+// FlashOf is a flash message of any type: Flask's flash takes what it is given.
+type FlashOf[T any] struct {
+	Category string // such as "error"; Flask's default is "message". Empty for None.
+	Message  T
+}
 
 // Flash adds a message for [Session.Flashes] to return, in this request or a later one.
 func (s *Session) Flash(category, message string) {
+	at, err := s.read(nameFlashes)
+	if err != nil {
+		return // the session has failed
+	}
+	if _, err := at.format.splitList(at.value); err != nil {
+		s.report(&DecodeError{nameFlashes, err}) // what is stored stays
+		return
+	}
 	s.write(operation{kind: opChange, name: nameFlashes, change: func(d *draft) error {
-		return d.setFlashes(append(d.flashes(), storedFlash{category, message}))
+		item, err := d.format.encode([]string{category, message})
+		if err != nil {
+			return err
+		}
+		d.setFlashes(append(d.flashes(), item))
+		return nil
 	}})
 }
 
 // Flashes returns the messages of the given categories, or all messages, and removes exactly what it
-// returned: a message that another request adds meanwhile stays. Without messages it changes nothing.
-func (s *Session) Flashes(categories ...string) []Flash {
+// returned: a message that another request adds meanwhile stays, and so does what another library stored and is
+// no text; see [FlashesOf]. Without messages it changes nothing.
+func (s *Session) Flashes(categories ...string) []Flash { return FlashesOf[string](s, categories...) }
+
+// FlashesOf is [Session.Flashes] for messages that can be decoded into T: with a struct or a map, those of Flask's
+// flash({...}), with any, all.
+func FlashesOf[T any](s *Session, categories ...string) []FlashOf[T] {
 	at, err := s.read(nameFlashes)
 	if err != nil || at.value == nil {
 		return nil
 	}
-	d := draft{document: document{format: at.format, fields: []field{{name: []byte(nameFlashes), value: at.value}}}}
-	var taken []storedFlash
-	for _, f := range d.flashes() {
-		if len(categories) == 0 || slices.Contains(categories, f[0]) {
-			taken = append(taken, f)
-		}
-	}
-	if len(taken) == 0 {
+	items, err := at.format.splitList(at.value)
+	if err != nil {
+		s.report(&DecodeError{nameFlashes, err})
 		return nil
 	}
-	s.write(operation{kind: opChange, name: nameFlashes, change: func(d *draft) error {
+	var (
+		found []FlashOf[T]
+		taken [][]byte
+	)
+	for _, item := range items {
+		f, err := flashIn[T](at.format, item)
+		if err == nil && (len(categories) == 0 || slices.Contains(categories, f.Category)) {
+			found, taken = append(found, f), append(taken, item)
+		}
+	}
+	if len(taken) > 0 {
+		s.write(removeFlashes(taken))
+	}
+	return found
+}
+
+// removeFlashes removes each of these messages once, as far as they are still there.
+func removeFlashes(taken [][]byte) operation {
+	return operation{kind: opChange, name: nameFlashes, change: func(d *draft) error {
 		left := d.flashes()
-		for _, f := range taken {
-			if i := slices.Index(left, f); i >= 0 {
+		for _, item := range taken {
+			if i := slices.IndexFunc(left, func(other []byte) bool { return bytes.Equal(item, other) }); i >= 0 {
 				left = slices.Delete(left, i, i+1)
 			}
 		}
-		return d.setFlashes(left)
-	}})
-	flashes := make([]Flash, len(taken))
-	for i, f := range taken {
-		flashes[i] = Flash{Category: f[0], Message: f[1]}
-	}
-	return flashes
+		d.setFlashes(left)
+		return nil
+	}}
 }
 
-// flashes returns the stored messages. What is no list of messages reads as none.
-func (d *draft) flashes() []storedFlash {
-	at := d.at(nameFlashes)
-	if at.value == nil {
-		return nil
+var errNoFlash = errors.New("no list of a category and a message")
+
+// flashIn decodes a message as Flask keeps it: a list of category and message.
+func flashIn[T any](f Format, item []byte) (flash FlashOf[T], err error) {
+	parts, err := f.splitList(item)
+	if err != nil || len(parts) != 2 {
+		return flash, errNoFlash
 	}
-	flashes, err := decodeAs[[]storedFlash](at, nameFlashes)
+	if !f.isNil(parts[0]) {
+		if flash.Category, err = decodeAs[string](stored{value: parts[0], format: f}, nameFlashes); err != nil {
+			return flash, err
+		}
+	}
+	flash.Message, err = decodeAs[T](stored{value: parts[1], format: f}, nameFlashes)
+	return flash, err
+}
+
+// flashes returns the stored messages, each encoded. What is no list reads as none.
+func (d *draft) flashes() [][]byte {
+	items, err := d.format.splitList(d.value(nameFlashes))
 	if err != nil {
 		return nil
 	}
-	return flashes
+	return items
 }
 
-func (d *draft) setFlashes(stored []storedFlash) error {
-	if len(stored) == 0 {
+// setFlashes stores messages, unless what is stored is no list, and so none of ours.
+func (d *draft) setFlashes(items [][]byte) {
+	if _, err := d.format.splitList(d.value(nameFlashes)); err != nil {
+		return
+	}
+	if len(items) == 0 {
 		d.remove(nameFlashes)
-		return nil
+		return
 	}
-	value, err := d.format.encode(stored)
-	if err != nil {
-		return err
-	}
-	d.set(nameFlashes, value)
-	return nil
+	d.set(nameFlashes, d.format.joinList(items))
 }

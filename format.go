@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -53,7 +54,7 @@ func (e *DecodeError) Error() string {
 
 func (e *DecodeError) Unwrap() error { return e.Err }
 
-// maxDepth is how deep arrays and maps may nest, in a whole document.
+// maxDepth is how deep arrays and maps may nest in what is set and what is decoded, a whole document counted.
 const maxDepth = 64
 
 // encode returns v in this format.
@@ -71,7 +72,7 @@ func (f Format) encode(v any) ([]byte, error) {
 		return nil, err
 	}
 	value := bytes.TrimSuffix(out.Bytes(), []byte("\n"))
-	if scan := (jsonScanner{rest: value}); scan.value() != nil && scan.deep {
+	if scan := (jsonScanner{rest: value, most: maxDepth}); scan.value() != nil && scan.deep {
 		return nil, errTooDeep // it could not be read again
 	}
 	return value, nil
@@ -108,9 +109,57 @@ func (e quietJSONError) Error() string {
 
 func (e quietJSONError) Unwrap() error { return e.err }
 
+// splitList returns the items of an encoded list, each encoded, and none for an absent value.
+func (f Format) splitList(value []byte) ([][]byte, error) {
+	if len(value) == 0 || f.isNil(value) {
+		return nil, nil
+	}
+	if f == JSON {
+		var items []json.RawMessage
+		if err := f.decode(value, &items); err != nil {
+			return nil, err
+		}
+		list := make([][]byte, len(items))
+		for i := range items {
+			list[i] = items[i]
+		}
+		return list, nil
+	}
+	count, rest, err := msgpack.ReadArrayHeader(value)
+	if err != nil {
+		return nil, err
+	}
+	list := make([][]byte, 0, min(count, len(rest)))
+	for range count {
+		n, err := msgpack.Next(rest, msgpack.Limits{Depth: readableDepth})
+		if err != nil {
+			return nil, err
+		}
+		list, rest = append(list, rest[:n:n]), rest[n:]
+	}
+	return list, nil
+}
+
+// joinList is the way back from splitList.
+func (f Format) joinList(items [][]byte) []byte {
+	if f == JSON {
+		return slices.Concat([]byte("["), bytes.Join(items, []byte(",")), []byte("]"))
+	}
+	return append(msgpack.AppendArrayHeader(nil, len(items)), bytes.Join(items, nil)...)
+}
+
+// isNil reports whether the encoded value is null.
+func (f Format) isNil(value []byte) bool {
+	if f == JSON {
+		return string(value) == "null"
+	}
+	_, err := msgpack.ReadNil(value)
+	return err == nil
+}
+
 // truth returns whether the encoded value is true.
 func (f Format) truth(value []byte) bool {
-	if len(value) == 0 {
+	if len(value) == 0 || f.isNil(value) {
 		return false // absent, as is usual: no error to be made for that
 	}
 	if f == MessagePack {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -16,8 +17,10 @@ func (d *document) encodeJSON() []byte {
 	}
 	out := append(make([]byte, 0, size), '{')
 	for i := range d.fields {
-		out = appendJSONString(out, string(d.fields[i].name))
-		out = append(out, ':')
+		if d.fields[i].name != nil {
+			out = appendJSONString(out, string(d.fields[i].name))
+			out = append(out, ':')
+		}
 		out = append(out, d.fields[i].value...)
 		out = append(out, ',')
 	}
@@ -45,7 +48,7 @@ func (b bounds) sliceJSON(data []byte) (fields []field, reserve []byte, err erro
 	if !json.Valid(data) {
 		return nil, nil, errJSON
 	}
-	s := jsonScanner{rest: data}
+	s := jsonScanner{rest: data, most: readableDepth}
 	if !s.skip('{') {
 		return nil, nil, errNoDocument
 	}
@@ -53,12 +56,16 @@ func (b bounds) sliceJSON(data []byte) (fields []field, reserve []byte, err erro
 		if len(fields) > b.values {
 			return nil, nil, errTooManyValues
 		}
-		name, err := unquoteJSON(s.value())
+		quoted := s.value()
+		name, err := unquoteJSON(quoted)
 		if err != nil {
 			return nil, nil, err
 		}
 		s.skip(':')
 		value := s.value()
+		if b.foreign && unnamable(quoted, name) {
+			name, value = nil, slices.Concat(quoted, []byte(":"), value)
+		}
 		if s.deep {
 			return nil, nil, errTooDeep
 		}
@@ -91,10 +98,17 @@ func unquoteJSON(quoted []byte) ([]byte, error) {
 	return []byte(s), err
 }
 
+// unnamable reports whether a name has an escape that may stand for half of a surrogate pair, which Python writes and
+// which has no place in UTF-8: the other character that encoding/json reads is not the name.
+func unnamable(quoted, name []byte) bool {
+	return bytes.IndexByte(quoted, '\\') >= 0 && bytes.Contains(name, []byte("\ufffd"))
+}
+
 // jsonScanner walks over the members of an object that is known to be valid JSON.
 type jsonScanner struct {
 	rest []byte
-	deep bool // something was nested deeper than maxDepth
+	most int  // how deep things may be nested
+	deep bool // something was nested more deeply
 }
 
 // skip passes over white space, then over c if that comes next.
@@ -121,7 +135,7 @@ func (s *jsonScanner) value() []byte {
 		case quoted:
 		case c == '{' || c == '[':
 			depth++
-			s.deep = s.deep || depth >= maxDepth
+			s.deep = s.deep || depth >= s.most
 		case depth == 0 && (c == ',' || c == ':' || c == '}' || c <= ' '):
 			return s.take(i)
 		case c == '}' || c == ']':

@@ -1,0 +1,110 @@
+package cloakroom_test
+
+import (
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cloakroom-go/cloakroom"
+)
+
+// foreignFlashes is a record with what Flask's flash keeps: a text, a dict, a number, a category of None, something
+// that is no list of two, a category that is a number, and a text again.
+var foreignFlashes = map[string]string{
+	"MessagePack": "\x81\xa8_flashes\x97" +
+		"\x92\xa7message\xa5plain" + "\x92\xa4json\x81\xa1t\x01" + "\x92\xa7message\xcd\x01\x94" + "\x92\xc0\xa4none" +
+		"\x91\xa5alone" + "\x92\x05\xa4five" + "\x92\xa5error\xa4last",
+	"JSON": `{"_flashes":[["message","plain"],["json",{"t":1}],["message",404],[null,"none"],["alone"],[5,"five"],["error","last"]]}`,
+}
+
+// TestForeignFlashes: what fits is returned, and everything else stays until it is asked for.
+func TestForeignFlashes(t *testing.T) {
+	for name, data := range foreignFlashes {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, cloakroom.Options{Profile: shared()})
+			tab, id := s.plant(data)
+			request := func(h func(s *cloakroom.Session)) {
+				t.Helper()
+				if w := tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { h(s) }); w.Code != 200 {
+					t.Fatalf("status %d", w.Code)
+				}
+			}
+			want := func(what string, got, want any) {
+				t.Helper()
+				if fmt.Sprint(got) != fmt.Sprint(want) {
+					t.Errorf("%s: %v, want %v", what, got, want)
+				}
+			}
+			request(func(s *cloakroom.Session) {
+				want("of a category", s.Flashes("message"), "[{message plain}]")
+				want("again", s.Flashes("message"), "[]")
+				s.Flash("info", "from Go")
+			})
+			if got := s.recordOf(id); strings.Contains(got, "plain") || !strings.Contains(got, "alone") || !strings.Contains(got, "five") {
+				t.Errorf("%q", got)
+			}
+			request(func(s *cloakroom.Session) {
+				want("a struct", cloakroom.FlashesOf[struct {
+					T int `json:"t"`
+				}](s), "[{json {1}}]")
+				want("numbers", cloakroom.FlashesOf[int](s, "message"), "[{message 404}]")
+			})
+			request(func(s *cloakroom.Session) {
+				want("all texts", s.Flashes(), "[{ none} {error last} {info from Go}]")
+			})
+			if got := s.recordOf(id); !strings.Contains(got, "alone") || !strings.Contains(got, "five") || strings.Contains(got, "none") {
+				t.Errorf("%q", got)
+			}
+		})
+	}
+}
+
+// TestFlashesOfAny takes each message of whatever type.
+func TestFlashesOfAny(t *testing.T) {
+	for name, data := range foreignFlashes {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, cloakroom.Options{Profile: shared()})
+			tab, _ := s.plant(data)
+			tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+				var categories []string
+				for _, f := range cloakroom.FlashesOf[any](s) {
+					categories = append(categories, f.Category)
+					if f.Category == "json" && reflect.TypeOf(f.Message).Kind() != reflect.Map {
+						t.Errorf("a dict is a %T", f.Message)
+					}
+				}
+				if want := []string{"message", "json", "message", "", "error"}; !slices.Equal(categories, want) {
+					t.Errorf("%q", categories)
+				}
+			})
+		})
+	}
+}
+
+// TestFlashesNoList: what is no list of messages stays as it is, and wedges nobody.
+func TestFlashesNoList(t *testing.T) {
+	for name, data := range map[string]string{
+		"MessagePack": "\x81\xa8_flashes\xa5other", "JSON": `{"_flashes":"other"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, cloakroom.Options{Profile: shared()})
+			tab, id := s.plant(data)
+			w := tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+				s.Flash("info", "lost")
+				if got := s.Flashes(); got != nil {
+					t.Error(got)
+				}
+				a.Set(s, "1")
+			})
+			if got := s.recordOf(id); w.Code != 200 || !strings.Contains(got, "other") || tab.value(a) != "1" {
+				t.Errorf("status %d, %q", w.Code, got)
+			}
+			if s.log.count("_flashes") == 0 {
+				t.Error("not reported")
+			}
+		})
+	}
+}
