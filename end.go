@@ -3,6 +3,7 @@ package cloakroom
 import (
 	"bytes"
 	"errors"
+	"log/slog"
 )
 
 // ending is what became of a session that was to be ended.
@@ -12,6 +13,7 @@ const (
 	endedNothing ending = iota // there was none
 	endedBefore                // it was none yet: now it will not begin
 	endedLive
+	endedWithoutSeal // endedLive, by a deletion
 )
 
 // end ends the session stored under id: its record, or, where a seal stands, the session that the
@@ -44,7 +46,7 @@ func (m *Manager) end(ctx *limit, id string, known *state, nextOwner string) (en
 			if nextOwner != "" && string(known.doc.meta.text(metaNextOwner)) != nextOwner {
 				return endedNothing, nil
 			}
-			return m.endNext(ctx, string(known.doc.meta.text(metaNext)))
+			return m.endNext(ctx, known)
 		}
 		err := m.store.Delete(ctx, id, known.rec)
 		switch {
@@ -64,11 +66,40 @@ func (m *Manager) end(ctx *limit, id string, known *state, nextOwner string) (en
 	return endedNothing, errorAt("end record", failure)
 }
 
-// endNext ends the session that a seal names, by a seal in its place: its record may be about to
-// be created, and then that must fail. It follows further seals.
-func (m *Manager) endNext(ctx *limit, id string) (ending, error) {
+// endNext ends the session that a seal names, see endSealed, and where only a deletion could do so, the seal too, which
+// would go on naming a session that may seem about to be created. It follows further seals.
+func (m *Manager) endNext(ctx *limit, seal *state) (ending, error) {
+	for range maxTries {
+		id := string(seal.doc.meta.text(metaNext))
+		if id == "" {
+			return endedNothing, nil
+		}
+		next, how, err := m.endSealed(ctx, id)
+		if err != nil {
+			return endedNothing, err
+		}
+		if how == endedWithoutSeal {
+			if seal.rec.Owner == "" {
+				seal.rec.Owner = m.indexOwner(&seal.doc.meta)
+			}
+			if err := m.store.Delete(ctx, seal.id, seal.rec); err != nil && !errors.Is(err, ErrNotFound) {
+				m.log(ctx, slog.LevelWarn, "seal not deleted", publicID(seal.id), withoutID{err, seal.id})
+			}
+			how = endedLive
+		}
+		if next == nil {
+			return how, nil
+		}
+		seal = next
+	}
+	return endedNothing, errorAt("seal record", ErrConflict)
+}
+
+// endSealed ends the session under id by a seal in its place: its record may be about to be created, and then that must
+// fail. It returns a seal that is there already.
+func (m *Manager) endSealed(ctx *limit, id string) (*state, ending, error) {
 	var last error
-	for try := 0; id != "" && try < maxTries; try++ {
+	for try := range maxTries {
 		rec, err := m.store.Load(ctx, id)
 		switch {
 		case errors.Is(err, ErrUnreadable):
@@ -76,7 +107,7 @@ func (m *Manager) endNext(ctx *limit, id string) (ending, error) {
 		case errors.Is(err, ErrNotFound):
 			_, err = m.store.Create(ctx, id, m.tombstone())
 			if err == nil {
-				return endedBefore, nil
+				return nil, endedBefore, nil
 			}
 		case err == nil:
 			st := state{id: id, rec: rec}
@@ -84,12 +115,15 @@ func (m *Manager) endNext(ctx *limit, id string) (ending, error) {
 				st.doc = m.newDocument()
 			}
 			if st.doc.meta.sealed {
-				id = string(st.doc.meta.text(metaNext))
-				continue
+				return &st, endedNothing, nil
 			}
 			_, err = m.store.Replace(ctx, id, st.rec, m.seal(&st, "", ""))
 			if err == nil {
-				return endedLive, nil
+				return nil, endedLive, nil
+			}
+			// A full store takes no seal. But the record is there, so its end will do.
+			if isRefusal(err) && m.store.Delete(ctx, id, st.rec) == nil {
+				return nil, endedWithoutSeal, nil
 			}
 		}
 		last = err
@@ -97,10 +131,7 @@ func (m *Manager) endNext(ctx *limit, id string) (ending, error) {
 			break
 		}
 	}
-	if id == "" {
-		return endedNothing, nil
-	}
-	return endedNothing, errorAt("seal record", last)
+	return nil, endedNothing, errorAt("seal record", last)
 }
 
 // tombstone is a seal where no record is yet.

@@ -111,9 +111,12 @@ func (m *Manager) Revoke(ctx context.Context, owner, id string) error {
 	return errorUnlessNil("revoke session", err)
 }
 
-// RevokeOwned ends all sessions of an owner, and returns how many there were. It misses none whose
+// RevokeOwned ends all sessions of an owner, and returns how many it ended. It misses none whose
 // sign-in was acknowledged before. Sign-ins that happen meanwhile may be ended or not; if
 // after ten passes there are still more, it says so in an error.
+//
+// A session that cannot be ended spares no other: all others are ended, and the error joins what went wrong with
+// each of the first 20, and says how many there were. Call it again then. It goes on until ctx ends.
 func (m *Manager) RevokeOwned(ctx context.Context, owner string) (int, error) {
 	n, err := m.revokeOwned(ctx, owner, nil)
 	return n, errorUnlessNil("revoke sessions", err)
@@ -165,22 +168,50 @@ func (m *Manager) revokeOwned(ctx context.Context, owner string, keep []string) 
 				return total, err
 			}
 		}
+		var failed failures // of this pass: what an earlier one could not end may have been ended since
 		err := m.eachOwned(ctx, hash, func(e Entry) error {
 			if slices.Contains(keep, e.ID) {
 				return nil
 			}
 			did, err := m.revoke(ctx, owner, e, keep)
-			if did == endedLive {
+			if did >= endedLive {
 				ended++
 			}
-			return err
+			failed.add(err)
+			return ctx.Err()
 		})
 		total += ended
 		if err != nil || ended == 0 {
-			return total, err
+			return total, errors.Join(failed.joined(), err)
 		}
 	}
 	return total, fmt.Errorf("sessions kept appearing through %d passes; %d were ended", maxPasses, total)
+}
+
+// failures are errors of which the first are kept.
+type failures struct {
+	first []error
+	count int
+}
+
+// failuresKept bounds how many errors are joined.
+const failuresKept = 20
+
+func (f *failures) add(err error) {
+	if err == nil {
+		return
+	}
+	if f.count++; f.count <= failuresKept {
+		f.first = append(f.first, err)
+	}
+}
+
+// joined returns all errors as one, or nil.
+func (f *failures) joined() error {
+	if more := f.count - len(f.first); more > 0 {
+		return errors.Join(append(f.first, fmt.Errorf("and %d more failed", more))...)
+	}
+	return errors.Join(f.first...)
 }
 
 func (m *Manager) eachOwned(ctx context.Context, hash string, do func(Entry) error) error {
@@ -206,7 +237,11 @@ func (m *Manager) revoke(ctx context.Context, owner string, e Entry, keep []stri
 	limit := m.limits.newLimit(ctx, m.options.Timeout, true)
 	defer limit.release()
 	if e.Record.Version == "" { // about to be created, so that must fail
-		return m.endNext(limit, e.ID)
+		seal, ended, err := m.endSealed(limit, e.ID)
+		if seal != nil {
+			return m.endNext(limit, seal)
+		}
+		return ended, err
 	}
 	hash := hexDigest(owner)
 	st := state{id: e.ID, rec: e.Record}
@@ -218,7 +253,7 @@ func (m *Manager) revoke(ctx context.Context, owner string, e Entry, keep []stri
 		if slices.Contains(keep, next) || string(st.doc.meta.text(metaNextOwner)) != hash {
 			return endedNothing, nil
 		}
-		return m.endNext(limit, next)
+		return m.endNext(limit, &st)
 	case !st.belongsTo(owner):
 		return endedNothing, nil
 	}
@@ -226,22 +261,23 @@ func (m *Manager) revoke(ctx context.Context, owner string, e Entry, keep []stri
 }
 
 // Sweep removes expired records, in batches, from a store that does not do so by itself, and returns how
-// many it removed. For any other store it does nothing. It may run beside requests and other sweeps.
+// many it removed. For any other store it does nothing. It may run beside requests and other sweeps. A record that
+// cannot be removed spares no other: the error joins what went wrong, as that of [Manager.RevokeOwned] does.
 func (m *Manager) Sweep(ctx context.Context) (int, error) {
 	total := 0
+	var failed failures
 	for cursor := ""; ; {
 		n, next, err := m.store.Sweep(ctx, cursor, pageSize)
 		total += n
-		switch {
-		case errors.Is(err, errors.ErrUnsupported):
-			return total, nil
-		case err != nil:
-			return total, errorAt("sweep", err)
-		case next == "":
+		if errors.Is(err, errors.ErrUnsupported) {
 			return total, nil
 		}
+		failed.add(err)
+		if next == "" {
+			return total, errorUnlessNil("sweep", failed.joined())
+		}
 		if err := ctx.Err(); err != nil {
-			return total, errorAt("sweep", err)
+			return total, errorAt("sweep", errors.Join(failed.joined(), err))
 		}
 		cursor = next
 	}

@@ -1,13 +1,16 @@
 package cloakroom_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/stores/memstore"
 )
 
 func (s *site) owned(owner string) map[string]cloakroom.Info {
@@ -144,5 +147,119 @@ func TestUnsupported(t *testing.T) {
 	}
 	if n, err := m.Sweep(t.Context()); n != 0 || err != nil {
 		t.Errorf("Sweep: %d, %v", n, err)
+	}
+}
+
+// TestRevokeGoesOn: a session that cannot be ended spares no other, and all that went wrong is told.
+func TestRevokeGoesOn(t *testing.T) {
+	for what, revoke := range map[string]func(s *site, keep *browser) (int, error){
+		"RevokeOwned": func(s *site, _ *browser) (int, error) { return s.m.RevokeOwned(t.Context(), "ann") },
+		"RevokeOthers": func(s *site, keep *browser) (n int, err error) {
+			keep.other().do(func(_ http.ResponseWriter, r *http.Request, x *cloakroom.Session) {
+				n, err = s.m.RevokeOthers(r.Context(), x)
+			})
+			return n, err
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := newSite(t, cloakroom.Options{Timeout: 20 * time.Millisecond})
+			var tabs []*browser
+			for range 30 {
+				tab := s.browser()
+				tab.login("ann")
+				tabs = append(tabs, tab)
+			}
+			const refused = 21
+			bad := map[string]bool{}
+			s.store.intercept(func(op, id string, do func() error) error {
+				if op == "delete" && (bad[id] || len(bad) < refused) {
+					bad[id] = true
+					return errors.New("node is down")
+				}
+				return do()
+			})
+			keep := s.browser()
+			keep.login("ann")
+			n, err := revoke(s, keep)
+			s.store.intercept(nil)
+			if n < len(tabs)-refused || err == nil || !strings.Contains(err.Error(), "and 1 more failed") || strings.Count(err.Error(), "node is down") != 20 {
+				t.Errorf("%d ended, %v", n, err)
+			}
+			alive := 0
+			for _, tab := range tabs {
+				if tab.owner() != "" {
+					alive++
+				}
+			}
+			if alive != refused {
+				t.Errorf("%d are alive, %d could not be ended", alive, refused)
+			}
+		})
+	}
+}
+
+// TestRevokeFullStore: where a store has no room for a seal, what moved to a new ticket just now ends all the same.
+func TestRevokeFullStore(t *testing.T) {
+	for what, end := range map[string]func(s *site, old *browser) error{
+		"revoke": func(s *site, _ *browser) error { _, err := s.m.RevokeOwned(t.Context(), "ann"); return err },
+		"logout": func(_ *site, old *browser) (err error) {
+			old.do(func(_ http.ResponseWriter, _ *http.Request, x *cloakroom.Session) { err = x.Logout() })
+			return err
+		},
+	} {
+		for _, noMove := range []bool{false, true} {
+			s := newSite(t, cloakroom.Options{})
+			if noMove {
+				s.withoutMove()
+			}
+			tab := s.browser()
+			tab.login("ann")
+			old := tab.other()
+			tab.do(func(_ http.ResponseWriter, _ *http.Request, x *cloakroom.Session) { x.Renew() })
+			s.store.intercept(func(op, _ string, do func() error) error {
+				switch op {
+				case "create", "replace", "move":
+					return cloakroom.ErrFull
+				}
+				return do()
+			})
+			if err := end(s, old); err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+			s.store.intercept(nil)
+			if tab.owner() != "" || old.owner() != "" {
+				t.Errorf("%s, without moves %v: still signed in", what, noMove)
+			}
+		}
+	}
+}
+
+// brokenSweeper fails at some of its pages.
+type brokenSweeper struct {
+	cloakroom.FullStore
+	pages int
+}
+
+func (b brokenSweeper) Sweep(_ context.Context, cursor string, _ int) (int, string, error) {
+	page, _ := strconv.Atoi(cursor)
+	var err error
+	if page%2 == 0 {
+		err = errors.New("cannot be removed")
+	}
+	if page++; page == b.pages {
+		return 1, "", err
+	}
+	return 1, strconv.Itoa(page), err
+}
+
+// TestSweepGoesOn: a record that cannot be removed spares no other.
+func TestSweepGoesOn(t *testing.T) {
+	m, err := cloakroom.New(brokenSweeper{cloakroom.Complete(memstore.New(memstore.Options{})), 5}, cloakroom.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := m.Sweep(t.Context())
+	if n != 5 || err == nil || strings.Count(err.Error(), "cannot be removed") != 3 {
+		t.Errorf("%d, %v", n, err)
 	}
 }

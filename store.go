@@ -132,7 +132,8 @@ type Lister interface {
 type Sweeper interface {
 	// Sweep removes expired records, at most about limit of them, and returns how many it removed.
 	// cursor and next are as in [OwnerLister.Owned]. A call does a bounded amount of work, so it may
-	// remove nothing and not be the last. Several processes may sweep at once.
+	// remove nothing and not be the last. Several processes may sweep at once. With an error, next may be where
+	// to go on: a record that cannot be removed spares no other.
 	Sweep(ctx context.Context, cursor string, limit int) (removed int, next string, err error)
 }
 
