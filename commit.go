@@ -46,6 +46,7 @@ type commit struct {
 
 	touchErr error // of a touch in place of a write, to be reported when nothing is locked
 
+	sealedID   string // the id of the seal that was loaded in place of a session
 	unreadable string // the id of a record that cannot be read, to be ended before another is created
 
 	ticket string // the new one, for a session that is created or moved
@@ -69,7 +70,16 @@ type result struct {
 func (c *commit) run() (res result, err error) {
 	binary.NativeEndian.PutUint64(c.commit[:], rand.Uint64())
 	if c.base.rec.Version == "" {
-		return c.create()
+		err := errGone
+		if c.sealedID != "" {
+			err = c.joinSealed(c.sealedID)
+		}
+		switch {
+		case err == errGone: //nolint:errorlint // it is never wrapped
+			return c.create()
+		case err != nil:
+			return result{}, err
+		}
 	}
 	id, limit := c.base.id, c.m.options.Timeout
 	gate, err := c.m.gates.enter(c.ctx, id, limit)

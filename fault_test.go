@@ -297,8 +297,8 @@ func TestLoginAfterEnd(t *testing.T) {
 			t.Error("a late request replaced the new ticket in the browser")
 		}
 		again.login("ann")
-		if again.owner() != "ann" || again.value(a) != "" {
-			t.Errorf("owner %q", again.owner())
+		if again.owner() != "ann" || again.value(a) != "1" || len(s.owned("ann")) != 1 {
+			t.Errorf("owner %q, a=%q, %d sessions", again.owner(), again.value(a), len(s.owned("ann")))
 		}
 	})
 }

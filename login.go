@@ -13,6 +13,10 @@ const maxOwnerBytes = 16 << 10
 // if it fails, the response is not sent. The absolute deadline is counted anew. Values stay, unless the
 // session belonged to another owner: then it keeps only what is set after Login.
 //
+// Where another request has signed in the same owner with the same ticket within the last minute, as the first click of
+// a double click, this one joins that session: both end in one, under the ticket of the later, with what either changed. (With
+// a [Profile] it cannot: no seal tells where the session went.)
+//
 // Where the session ended meanwhile, an anonymous one is replaced by a new one with only what is set
 // after Login, and one that had an owner fails with [ErrEnded]. A record that cannot be read is ended first, and replaced
 // likewise; where it cannot be ended either, the sign-in fails.

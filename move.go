@@ -126,7 +126,7 @@ func (c *commit) reloadSealed(try int, failure error) (bool, error) {
 	case present.doc.meta.sealed && string(present.doc.meta.text(metaNext)) == c.newID:
 		return true, nil
 	case present.doc.meta.sealed:
-		return false, errGone
+		return false, c.join(&present)
 	case !c.canTell(&present):
 		return false, c.over()
 	}

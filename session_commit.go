@@ -121,8 +121,11 @@ func (s *Session) prepare(c *commit, extra *operation) (n int, todo bool, err er
 		ops = append(ops, *extra)
 	}
 	c.m, c.ops, c.base, c.tick = s.m, ops, s.state, s.tick
-	if s.unreadable {
+	switch {
+	case s.unreadable:
 		c.unreadable = s.goneID
+	case s.goneFirst:
+		c.sealedID = s.goneID
 	}
 	now, ticks := s.m.clocks()
 	c.now, c.ctx, c.room = now, s.commitLimit(now, ticks), s.lend()

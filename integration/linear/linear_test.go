@@ -240,6 +240,17 @@ func TestModel(t *testing.T) {
 			{1, 2, input{kind: login, makes: 7}, output{}}, {3, 4, input{kind: get}, gone}, {5, 6, input{kind: get, ticket: 7}, n(0)}}, true},
 		"the former ticket lives": {[]op{
 			{1, 2, input{kind: login, makes: 7}, output{}}, {3, 4, input{kind: get}, n(0)}}, false},
+		"a second sign-in joins": {[]op{
+			{1, 2, input{kind: incr}, n(1)}, {3, 6, input{kind: login, makes: 7}, n(1)}, {3, 6, input{kind: login, makes: 8}, n(1)},
+			{7, 8, input{kind: get, ticket: 7}, gone}, {9, 10, input{kind: get, ticket: 8}, n(1)}}, true},
+		"a second sign-in leaves the first alive": {[]op{
+			{3, 4, input{kind: login, makes: 7}, output{}}, {5, 6, input{kind: login, makes: 8}, output{}},
+			{7, 8, input{kind: get, ticket: 8}, n(0)}, {9, 10, input{kind: get, ticket: 7}, n(0)}}, false},
+		"a second sign-in loses what was there": {[]op{
+			{1, 2, input{kind: incr}, n(1)}, {3, 4, input{kind: login, makes: 7}, n(1)}, {5, 6, input{kind: login, makes: 8}, n(0)}}, false},
+		"a second sign-in joins what was signed out": {[]op{
+			{3, 4, input{kind: login, makes: 7}, output{}}, {5, 6, input{kind: logout, ticket: 7}, output{}},
+			{7, 8, input{kind: login, makes: 8}, n(0)}}, false},
 		"revocation misses a sign-in": {[]op{
 			{1, 2, input{kind: login, makes: 7}, output{}}, {3, 4, input{kind: revoke}, output{}}, {5, 6, input{kind: get, ticket: 7}, n(0)}}, false},
 		"all data lost": {[]op{

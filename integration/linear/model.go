@@ -7,7 +7,8 @@
 //   - Its values are a register with read-modify-write: an operation that was acknowledged took effect once,
 //     at one moment between its request and its answer, and all at once, also over several values.
 //   - An operation whose outcome the client never learnt may have taken effect once, at any moment since, or not.
-//   - A ticket that was replaced at a sign-in reads as no session from the moment of the sign-in on.
+//   - A ticket that was replaced at a sign-in reads as no session from the moment of the sign-in on. Another sign-in of
+//     the same owner with it may join the session: it goes on under the ticket of the later one.
 //     Where the store cannot move a record in one step, the new ticket may come to life later, but before
 //     the sign-in is acknowledged; an owner's first sign-in of a session may escape a revocation until then.
 //   - After a sign-out, a revocation or an expiry no ticket reads or writes anything: deletion wins.
@@ -187,7 +188,7 @@ func step(s session, in input, out output) (bool, session) {
 		s.ticket, s.owned = in.makes, true
 		return out.values == s.values, s
 	}
-	if alive := !s.ended && in.ticket == s.ticket; !alive {
+	if alive := !s.ended && (in.ticket == s.ticket || s.joinedBy(in, out)); !alive {
 		silent := in.kind == put || in.kind == update
 		return out.gone || out.unknown || silent, s
 	}
@@ -198,6 +199,12 @@ func step(s session, in input, out output) (bool, session) {
 		return false, s
 	}
 	return s.act(in, out)
+}
+
+// joinedBy reports whether a sign-in with a former ticket has joined the session. One that came too late, or found
+// no seal, was told that there is none.
+func (s session) joinedBy(in input, out output) bool {
+	return (in.kind == login || in.kind == leave) && s.owned && s.ticket >= 0 && !out.gone
 }
 
 // act is an operation on a session that is there.

@@ -1,0 +1,56 @@
+package cloakroom
+
+import "errors"
+
+// joinTries bounds how often a sign-in looks for the session that it is to join: some 50 milliseconds.
+const joinTries = 10
+
+// join makes the session that the one of this commit has moved to the base, where this commit signs in the owner who
+// moved it, as the second click of a double click does. So both sign-ins end in one session, under the ticket of the
+// later one, with what either of them changed. It returns errGone where there is no such session.
+func (c *commit) join(seal *state) error {
+	at := firstLogin(c.ops)
+	if at < 0 {
+		return errGone
+	}
+	owner := c.ops[at].login.owner
+	for try := range joinTries {
+		next := string(seal.doc.meta.text(metaNext))
+		if next == "" || string(seal.doc.meta.text(metaNextOwner)) != hexDigest(owner) {
+			return errGone
+		}
+		var found state
+		err := c.m.load(c.ctx, next, &found)
+		switch {
+		case err == nil && found.doc.meta.sealed:
+			seal = &found
+			continue
+		case err == nil && !found.belongsTo(owner):
+			return errGone
+		case err == nil:
+			c.rebase(found, true)
+			c.doubt = false // a write in doubt was to the record that the seal has replaced, so it failed
+			return nil
+		case !errors.Is(err, ErrNotFound) && c.ctx.Err() != nil:
+			return c.giveUp(err)
+		}
+		if backoff(c.ctx, try) != nil { // it may be about to be created
+			break
+		}
+	}
+	return errGone
+}
+
+// joinSealed is join for a session that was sealed already when it was first loaded.
+func (c *commit) joinSealed(id string) error {
+	var seal state
+	switch err := c.m.load(c.ctx, id, &seal); {
+	case errors.Is(err, ErrNotFound):
+		return errGone
+	case err != nil:
+		return errorAt("commit: look for the session that this one has moved to", err)
+	case !seal.doc.meta.sealed:
+		return errGone
+	}
+	return c.join(&seal)
+}

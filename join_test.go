@@ -1,0 +1,183 @@
+package cloakroom_test
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cloakroom-go/cloakroom"
+)
+
+// eachMove runs a test with a store that moves records in one step, and with one that does not.
+func eachMove(t *testing.T, run func(t *testing.T, s *site)) {
+	for _, noMove := range []bool{false, true} {
+		t.Run(map[bool]string{false: "atomic", true: "sealed first"}[noMove], func(t *testing.T) {
+			s := newSite(t, cloakroom.Options{})
+			if noMove {
+				s.withoutMove()
+			}
+			run(t, s)
+		})
+	}
+}
+
+// live returns which of these browsers have a session.
+func live(tabs []*browser) (alive []*browser) {
+	for _, tab := range tabs {
+		if tab.owner() != "" {
+			alive = append(alive, tab)
+		}
+	}
+	return alive
+}
+
+// TestDoubleSignIn: two sign-ins at once with one ticket, as by a double click, end in one session, under the ticket
+// of the later one, with what either of them changed.
+func TestDoubleSignIn(t *testing.T) {
+	signIn := func(k cloakroom.Key[string]) handlerFunc {
+		return func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+			k.Set(s, "set")
+			if err := s.Login("ann"); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	cart := cloakroom.Key[string]("cart")
+	for _, owned := range []bool{false, true} {
+		eachMove(t, func(t *testing.T, s *site) {
+			tab := s.browser()
+			tab.set(cart, "apples")
+			if owned {
+				tab.login("ann")
+			}
+			tabs := []*browser{tab.other(), tab.other(), tab.other()}
+			var resume []func() int
+			for i, k := range []cloakroom.Key[string]{"one", "two", "three"} {
+				finish := tabs[i].begin(getting(cart), signIn(k))
+				resume = append(resume, func() int { return finish().Code })
+			}
+			for i, finish := range resume {
+				if status := finish(); status != 200 {
+					t.Errorf("sign-in %d: status %d\n%v", i, status, s.log)
+				}
+			}
+			alive := live(tabs)
+			if len(alive) != 1 || alive[0] != tabs[2] || len(s.owned("ann")) != 1 {
+				t.Fatalf("%d browsers signed in, %d sessions", len(alive), len(s.owned("ann")))
+			}
+			for _, k := range []cloakroom.Key[string]{cart, "one", "two", "three"} {
+				if alive[0].value(k) == "" {
+					t.Errorf("%s is lost", k)
+				}
+			}
+			if s.log.count("ticket") > 0 {
+				t.Error(s.log)
+			}
+		})
+	}
+}
+
+// TestLateSignIn: a sign-in with a ticket that was replaced before it began joins too, with what is set after it: there was
+// no session to read before.
+func TestLateSignIn(t *testing.T) {
+	eachMove(t, func(t *testing.T, s *site) {
+		tab := s.browser()
+		tab.set(a, "cart")
+		late := tab.other()
+		tab.login("ann")
+		late.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+			b.Set(s, "dropped")
+			s.Login("ann")
+			name.Set(s, "after")
+		})
+		if late.value(a) != "cart" || late.value(b) != "" || late.value(name) != "after" || tab.owner() != "" || len(s.owned("ann")) != 1 {
+			t.Errorf("a=%q b=%q name=%q, the former ticket has %q, %d sessions", late.value(a), late.value(b), late.value(name), tab.owner(), len(s.owned("ann")))
+		}
+	})
+}
+
+// TestJoinsNobodyElse: a sign-in joins no session of another owner, and none that has ended.
+func TestJoinsNobodyElse(t *testing.T) {
+	for what, end := range map[string]func(s *site, tab *browser){
+		"another owner": func(_ *site, tab *browser) { tab.login("bob") },
+		"signed out": func(_ *site, tab *browser) {
+			tab.login("ann")
+			tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { s.Logout() })
+		},
+		"revoked": func(s *site, tab *browser) {
+			tab.login("ann")
+			if _, err := s.m.RevokeOwned(t.Context(), "ann"); err != nil {
+				t.Error(err)
+			}
+		},
+		"signed out by the former ticket": func(_ *site, tab *browser) {
+			former := tab.other()
+			tab.login("ann")
+			former.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { s.Logout() })
+		},
+		"after the seal": func(s *site, tab *browser) {
+			tab.login("ann")
+			s.clock.advance(2 * time.Minute)
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			eachMove(t, func(t *testing.T, s *site) {
+				tab := s.browser()
+				tab.set(a, "cart")
+				late := tab.other()
+				slow := tab.other()
+				finish := slow.begin(getting(a), func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { s.Login("ann") })
+				end(s, tab)
+				before := tab.owner()
+				late.login("ann")
+				if w := finish(); w.Code != 200 {
+					t.Errorf("status %d", w.Code)
+				}
+				if late.value(a) != "" || slow.value(a) != "" {
+					t.Errorf("a=%q, a=%q in sessions that began afresh", late.value(a), slow.value(a))
+				}
+				if tab.owner() != before {
+					t.Errorf("the session of %q is now that of %q", before, tab.owner())
+				}
+			})
+		})
+	}
+}
+
+// TestJoinAfterLostAnswers: the answer to any one write of either sign-in may be lost.
+func TestJoinAfterLostAnswers(t *testing.T) {
+	eachMove(t, func(t *testing.T, s *site) {
+		for lost := range 8 {
+			tab := s.browser()
+			tab.set(a, "cart")
+			one, two := tab.other(), tab.other()
+			signIn := func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { s.Login("ann") }
+			first, second := one.begin(getting(a), signIn), two.begin(getting(a), signIn)
+			n := 0
+			s.store.intercept(func(op, _ string, do func() error) error {
+				err := do()
+				if slices.Contains([]string{"create", "replace", "move"}, op) {
+					if n++; n == lost+1 && err == nil {
+						return errors.New("the answer was lost")
+					}
+				}
+				return err
+			})
+			codes := []int{first().Code, second().Code}
+			s.store.intercept(nil)
+			alive := live([]*browser{one, two})
+			if len(alive) > 1 || slices.Equal(codes, []int{200, 200}) && (len(alive) != 1 || alive[0].value(a) != "cart") {
+				t.Errorf("answer %d lost: %d, %d live", lost, codes, len(alive))
+			}
+			if n := len(s.owned("ann")); n > 1 {
+				t.Errorf("answer %d lost: %d sessions", lost, n)
+			}
+			if _, err := s.m.RevokeOwned(t.Context(), "ann"); err != nil && !strings.Contains(err.Error(), "passes") {
+				t.Error(err)
+			}
+		}
+	})
+}
