@@ -115,6 +115,19 @@ func (d *draft) setText(name string, text []byte) {
 	d.put(d.index(name), name, field{value: text, bare: true})
 }
 
+// refuseValue returns an error for an operation that would add a value to as many as there may be: most, or as many as
+// there were.
+func (d *draft) refuseValue(op *operation, most, before int) error {
+	if op.kind != opSet || len(d.fields) < max(most, before) || d.index(op.name) >= 0 {
+		return nil
+	}
+	return tooManyValues(len(d.fields)+1, most)
+}
+
+func tooManyValues(n, most int) error {
+	return fmt.Errorf("cloakroom: %w: %d values, and Options.MaxValues is %d", ErrTooLarge, n, most)
+}
+
 // put makes f the value of a name, which stands at i or nowhere.
 func (d *draft) put(i int, name string, f field) {
 	if i < 0 {
@@ -287,7 +300,7 @@ const (
 // check reports a document that is over the bounds; what it returns is ErrTooLarge.
 func (b bounds) check(data []byte, values int) error {
 	if values > b.values {
-		return fmt.Errorf("%w: %d values, and Options.MaxValues is %d", ErrTooLarge, values, b.values)
+		return tooManyValues(values, b.values)
 	}
 	if len(data) <= b.bytes {
 		return nil // without a look at how much of it is reserved
@@ -298,7 +311,7 @@ func (b bounds) check(data []byte, values int) error {
 		return err
 	}
 	if size := len(data) - min(reserved, reservedBytes); size > b.bytes {
-		return fmt.Errorf("%w: %d bytes, and Options.MaxBytes is %d", ErrTooLarge, size, b.bytes)
+		return fmt.Errorf("cloakroom: %w: %d bytes, and Options.MaxBytes is %d", ErrTooLarge, size, b.bytes)
 	}
 	return nil
 }

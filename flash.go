@@ -3,6 +3,7 @@ package cloakroom
 import (
 	"bytes"
 	"errors"
+	"log/slog"
 	"slices"
 )
 
@@ -15,22 +16,34 @@ type FlashOf[T any] struct {
 	Message  T
 }
 
-// Flash adds a message for [Session.Flashes] to return, in this request or a later one.
+// maxFlashes is how many messages may wait, so that what one request costs has a bound.
+const maxFlashes = 100
+
+// Flash adds a message for [Session.Flashes] to return, in this request or a later one. At most 100 wait: where there are
+// as many, the oldest is dropped, which is logged.
 func (s *Session) Flash(category, message string) {
 	at, err := s.read(nameFlashes)
 	if err != nil {
 		return // the session has failed
 	}
-	if _, err := at.format.splitList(at.value); err != nil {
+	waiting, err := at.format.splitList(at.value)
+	if err != nil {
 		s.report(&DecodeError{nameFlashes, err}) // what is stored stays
 		return
+	}
+	if len(waiting) >= maxFlashes {
+		s.m.log(s.ctx(), slog.LevelWarn, "too many flash messages wait, so the oldest is dropped", s.loadedID(), nil)
 	}
 	s.write(operation{kind: opChange, name: nameFlashes, change: func(d *draft) error {
 		item, err := d.format.encode([]string{category, message})
 		if err != nil {
 			return err
 		}
-		d.setFlashes(append(d.flashes(), item))
+		items := d.flashes()
+		if len(items) >= maxFlashes {
+			items = items[1:] // one for one: another library may have left more
+		}
+		d.setFlashes(append(items, item))
 		return nil
 	}})
 }

@@ -108,3 +108,37 @@ func TestFlashesNoList(t *testing.T) {
 		})
 	}
 }
+
+// TestFlashesBounded: no more wait than the limit, the oldest go first, and what another library left over the limit stays
+// but for one for each that is added.
+func TestFlashesBounded(t *testing.T) {
+	const limit = 100
+	s := newSite(t, cloakroom.Options{})
+	tab := s.browser()
+	for part := range 3 {
+		tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+			for i := range 40 {
+				s.Flash("info", fmt.Sprint(40*part+i))
+			}
+		})
+	}
+	tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+		got := s.Flashes()
+		if len(got) != limit || got[0].Message != "20" || got[limit-1].Message != "119" {
+			t.Errorf("%d messages, from %v", len(got), got[:1])
+		}
+	})
+	if n := s.log.count("oldest is dropped"); n != 20 {
+		t.Errorf("reported %d times", n)
+	}
+
+	f := newSite(t, cloakroom.Options{Profile: shared()})
+	many := strings.TrimSuffix(strings.Repeat(`["info","x"],`, 150), ",")
+	foreign, _ := f.plant(`{"_flashes":[["info","first"],` + many + `]}`)
+	foreign.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { s.Flash("info", "added") })
+	foreign.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+		if got := s.Flashes(); len(got) != 151 || got[0].Message != "x" || got[150].Message != "added" {
+			t.Errorf("%d messages", len(got))
+		}
+	})
+}

@@ -61,7 +61,8 @@ type Options struct {
 	// changed if that does not make it larger.
 	MaxBytes int
 
-	// MaxValues is the greatest number of values in a session, lowered likewise. The default is 256.
+	// MaxValues is the greatest number of values in a session, lowered likewise. Setting one more is [ErrTooLarge]. The
+	// default is 256. What a request costs that sets or reads all of them grows with the square of it.
 	MaxValues int
 
 	// Now is the clock of both timeouts. The default is [time.Now].

@@ -333,6 +333,10 @@ func (s *Session) write(op operation) {
 			return
 		}
 		w := s.changes()
+		if err := s.refuseValue(&op); err != nil {
+			s.failLocked(err)
+			return
+		}
 		if op.kind != opChange {
 			if w.view != nil || op.kind == opSet && op.format != s.doc.format {
 				if err := op.apply(s.draft()); err != nil {
@@ -351,6 +355,9 @@ func (s *Session) write(op operation) {
 		err := s.unlocked(func() error { return op.apply(&d) })
 		if s.finished || gen != w.gen {
 			continue
+		}
+		if most := s.m.options.MaxValues; err == nil && len(d.fields) > max(most, len(s.doc.fields)) {
+			err = tooManyValues(len(d.fields), most)
 		}
 		if err == nil {
 			err = s.refuseLate(op.kind)
@@ -405,6 +412,15 @@ func (s *Session) over() error {
 		return ErrUnreadable
 	}
 	return ErrEnded
+}
+
+// refuseValue returns an error for a value that is one too many. The commit would tell so too, but each of the thousands
+// that may have been set by then takes longer than the one before.
+func (s *Session) refuseValue(op *operation) error {
+	if op.kind != opSet || len(s.doc.fields)+len(s.w.ops) < s.m.options.MaxValues {
+		return nil
+	}
+	return s.draft().refuseValue(op, s.m.options.MaxValues, len(s.doc.fields))
 }
 
 // refuseLate returns an error for a change that needs a new cookie when the header has left.

@@ -5,9 +5,11 @@ import "slices"
 // Tx is what [Session.Transact] passes to its function: the session's values as they will be
 // committed. It is valid until that function returns.
 type Tx struct {
-	d   draft
-	err error
-	log func(error)
+	d      draft
+	err    error
+	log    func(error)
+	most   int // values
+	before int
 }
 
 // Transact changes several values in one exact read-modify-write: fn reads and sets them through tx,
@@ -17,7 +19,7 @@ type Tx struct {
 // Transact returns that error. [ErrEnded] means that the session was ended meanwhile.
 func (s *Session) Transact(fn func(tx *Tx) error) error {
 	return s.commit(&operation{kind: opChange, change: func(d *draft) error {
-		tx := &Tx{d: *d, log: s.report}
+		tx := &Tx{d: *d, log: s.report, most: s.m.options.MaxValues, before: len(d.fields)}
 		tx.d.fields, tx.d.owned = slices.Clone(d.fields), true
 		err := fn(tx)
 		if err == nil {
@@ -42,6 +44,9 @@ func (tx *Tx) read(name string) (stored, error) {
 func (tx *Tx) write(op operation) {
 	if tx.err == nil {
 		tx.err = op.settle(tx.d.format)
+	}
+	if tx.err == nil {
+		tx.err = tx.d.refuseValue(&op, tx.most, tx.before)
 	}
 	if tx.err == nil {
 		tx.err = op.apply(&tx.d)

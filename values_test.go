@@ -2,6 +2,7 @@ package cloakroom_test
 
 import (
 	"errors"
+	"fmt"
 	"math/big"
 	"net/http"
 	"net/netip"
@@ -343,4 +344,55 @@ func TestUnencodable(t *testing.T) {
 	if w := s.browser().do(setting(a, "\xff")); w.Code != 503 {
 		t.Errorf("JSON took a string that it can't hold: status %d", w.Code)
 	}
+}
+
+// TestTooManyValues: the value that is one too many is refused when it is set, and not after thousands more.
+func TestTooManyValues(t *testing.T) {
+	key := func(i int) cloakroom.Key[int] { return cloakroom.Key[int](fmt.Sprint("k", i)) }
+	s := newSite(t, cloakroom.Options{MaxValues: 10})
+	tab := s.browser()
+	tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+		for i := range 8 {
+			key(i).Set(s, 1)
+		}
+	})
+	fill := func(v cloakroom.Values) {
+		for i := range 10 {
+			key(i).Set(v, 2)
+			key(i).Set(v, 3)
+		}
+		key(3).Delete(v)
+		key(10).Set(v, 3)
+	}
+	tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+		fill(s)
+		if err := s.Err(); err != nil {
+			t.Error(err)
+		}
+		key(11).Set(s, 1)
+		if err := s.Err(); !errors.Is(err, cloakroom.ErrTooLarge) || !strings.Contains(err.Error(), "11 values") {
+			t.Error(err)
+		}
+	})
+	tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+		for i := range 12 {
+			if err := s.Err(); (err != nil) != (i > 10) || err != nil && !errors.Is(err, cloakroom.ErrTooLarge) {
+				t.Errorf("after %d values: %v", i, err)
+			}
+			key(i).Update(s, func(n int) int { return n + 1 })
+		}
+	})
+	tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+		err := s.Transact(func(tx *cloakroom.Tx) error {
+			fill(tx)
+			key(11).Set(tx, 1)
+			return nil
+		})
+		if !errors.Is(err, cloakroom.ErrTooLarge) {
+			t.Error(err)
+		}
+		if err := s.Transact(func(tx *cloakroom.Tx) error { fill(tx); return nil }); err != nil {
+			t.Error(err)
+		}
+	})
 }
