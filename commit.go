@@ -139,7 +139,7 @@ func (c *commit) build() (bool, error) {
 	case bytes.Equal(d.meta.owner, base.meta.owner) && c.base.rec.Owner != "":
 		st.rec.Owner = c.base.rec.Owner
 	default:
-		st.rec.Owner = hexDigest(string(d.meta.owner))
+		st.rec.Owner = d.meta.ownerDigest()
 	}
 	return changed, nil
 }

@@ -190,7 +190,7 @@ func (m *Manager) indexOwner(meta *meta) string {
 	case m.options.Profile != nil:
 		return ""
 	case meta.owner != nil:
-		return hexDigest(string(meta.owner))
+		return meta.ownerDigest()
 	}
 	return string(meta.text(metaNextOwner))
 }

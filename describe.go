@@ -83,7 +83,7 @@ func (s *Session) ExpiresAt() time.Time {
 	}
 	expires := s.rec.Expires
 	if s.rec.Version == "" {
-		expires = s.m.now().Add(s.m.options.Idle)
+		expires = s.m.now().Add(s.m.idle(s.view().meta.owner))
 	}
 	return earlier(expires, timeOf(s.view().meta.deadline))
 }

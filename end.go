@@ -141,10 +141,14 @@ func (m *Manager) tombstone() Record {
 
 func (m *Manager) newDocument() document {
 	now := m.now()
-	return document{
+	d := document{
 		format: m.options.Format,
 		meta:   meta{created: micros(now), deadline: micros(now.Add(m.options.Lifetime))},
 	}
+	if app := m.options.Application; app != "" {
+		d.meta.setText(metaApplication, app)
+	}
+	return d
 }
 
 // belongsTo reports whether a record is of the owner whose name was given.

@@ -206,3 +206,35 @@ func ExampleFormat() {
 	fmt.Printf("%.17s\n", page[0].Record.Data)
 	// Output: {"theme":"dark","
 }
+
+// Two applications on one store: a ticket of the shop is nothing to the back office, whose anonymous sessions end after
+// ten minutes.
+func ExampleOptions() {
+	store := memstore.New(memstore.Options{})
+	defer store.Close()
+	shop, err := cloakroom.New(store, cloakroom.Options{Application: "shop"})
+	if err != nil {
+		panic(err)
+	}
+	office, err := cloakroom.New(store, cloakroom.Options{Application: "office", AnonymousIdle: 10 * time.Minute})
+	if err != nil {
+		panic(err)
+	}
+
+	s := shop.Open(context.Background(), "")
+	defer s.Close()
+	if err := errors.Join(s.Login("ann"), s.Save()); err != nil {
+		panic(err)
+	}
+	ticket := s.Cookie().Value
+
+	same := shop.Open(context.Background(), ticket)
+	defer same.Close()
+	other := office.Open(context.Background(), ticket)
+	defer other.Close()
+	fmt.Printf("shop: %q, office: %q\n", same.Owner(), other.Owner())
+	fmt.Println(time.Until(other.ExpiresAt()).Round(time.Minute))
+	// Output:
+	// shop: "ann", office: ""
+	// 10m0s
+}

@@ -7,11 +7,18 @@ import (
 	"time"
 )
 
+// idle returns the idle timeout of a session of this owner, nil for one that nobody signed in.
+func (m *Manager) idle(owner []byte) time.Duration {
+	if owner == nil && m.options.Profile == nil {
+		return m.options.AnonymousIdle
+	}
+	return m.options.Idle
+}
+
 // due reports whether the use of a session should be noted that has so much left until it expires: about once per
-// tenth of the idle timeout. An expiry further away than it can be is from before Options.Idle was lowered, or
+// tenth of its idle timeout. An expiry further away than it can be is from before the timeout was lowered, or
 // a clock was set right.
-func (m *Manager) due(left time.Duration) bool {
-	idle := m.options.Idle
+func due(left, idle time.Duration) bool {
 	return left <= idle-idle/10 || left >= idle+idle/10
 }
 
@@ -25,7 +32,7 @@ func between(a, b time.Time) time.Duration {
 
 // touch notes that the session was used. It returns ErrEnded when the session is no more.
 func (m *Manager) touch(ctx context.Context, st *state) error {
-	now, idle := m.now(), m.options.Idle
+	now, idle := m.now(), m.idle(st.doc.meta.owner)
 	if !now.Before(timeOf(st.doc.meta.deadline)) {
 		return ErrEnded
 	}
@@ -59,13 +66,13 @@ func (s *Session) reportTouch(err error) {
 	}
 }
 
-// expires returns the next record's. A change slides the idle timeout no more often than a use does, see [Manager.due]: where
+// expires returns the next record's. A change slides the idle timeout no more often than a use does, see due: where
 // a store has an index of expiries, one that stays as it was costs nothing. Where another request slides it between this
 // commit's look at the clock and its write, that is undone, and made up for by the next use.
 func (c *commit) expires() time.Time {
-	now, before := c.clock(), c.base.rec.Expires
-	if c.m.options.Profile == nil && c.base.rec.Version != "" && !movesTicket(c.ops) && !c.m.due(between(now, before)) {
+	now, before, idle := c.clock(), c.base.rec.Expires, c.m.idle(c.next.doc.meta.owner)
+	if c.m.options.Profile == nil && c.base.rec.Version != "" && !movesTicket(c.ops) && !due(between(now, before), idle) {
 		return before
 	}
-	return now.Add(c.m.options.Idle)
+	return now.Add(idle)
 }

@@ -16,7 +16,7 @@ func (c *commit) join(seal *state) error {
 	owner := c.ops[at].login.owner
 	for try := range joinTries {
 		next := string(seal.doc.meta.text(metaNext))
-		if next == "" || string(seal.doc.meta.text(metaNextOwner)) != hexDigest(owner) {
+		if next == "" || string(seal.doc.meta.text(metaNextOwner)) != c.m.digest(owner) {
 			return errGone
 		}
 		var found state

@@ -70,8 +70,8 @@ func (k Key[T]) Lookup(s Values) (T, bool, error) {
 	return v, err == nil, err
 }
 
-// Set sets the value. When v cannot be encoded, the session fails: [Session.Err] tells, and the
-// response will not be sent. A string is not copied before it is committed, so it must be a true one: where a framework lends strings whose
+// Set sets the value. When v cannot be encoded, or could not be read back as it holds an interface with methods, the
+// session fails: [Session.Err] tells, and the response will not be sent. A string is not copied before it is committed, so it must be a true one: where a framework lends strings whose
 // bytes it uses again, as fasthttp does, clone those first.
 func (k Key[T]) Set(s Values, v T) {
 	op := operation{kind: opSet, name: string(k), typ: reflect.TypeFor[T]()}
@@ -178,6 +178,9 @@ func encodeAs[T any](f Format, name string, v T) ([]byte, error) {
 
 // encodeAny is apart because here v is copied to the heap.
 func encodeAny[T any](f Format, name string, v T) ([]byte, error) {
+	if err := checkReadable(reflect.TypeFor[T]()); err != nil {
+		return nil, fmt.Errorf("cloakroom: value %q cannot be set: %w", name, err)
+	}
 	encoded := any(v)
 	if f == JSON {
 		encoded = &v // encoding/json finds a pointer's MarshalJSON only where there is a pointer

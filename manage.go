@@ -15,7 +15,7 @@ type Info struct {
 	Owner           string    // "" for a session that nobody signed in
 	CreatedAt       time.Time // to the microsecond
 	AuthenticatedAt time.Time // the latest sign-in; zero for none
-	LastSeenAt      time.Time // exact to a tenth of Options.Idle, and only if that was not changed since
+	LastSeenAt      time.Time // exact to a tenth of the idle timeout, and only if that was not changed since
 	ExpiresAt       time.Time // when it ends unless it is used again
 	Deadline        time.Time // when it ends in any case
 	UserAgent       string    // as of the latest sign-in, at most 512 bytes
@@ -32,17 +32,21 @@ const maxPasses = 10
 // may be listed or not. Where the store cannot list by owner, the only element is the error
 // [errors.ErrUnsupported].
 func (m *Manager) Owned(ctx context.Context, owner string) iter.Seq2[Info, error] {
-	hash := hexDigest(owner)
+	hash := m.digest(owner)
 	return m.list(ctx, func(ctx context.Context, cursor string) ([]Entry, string, error) {
 		return m.store.Owned(ctx, hash, cursor, pageSize)
 	}, func(st *state) bool { return st.belongsTo(owner) })
 }
 
-// All lists all live sessions, for an operator. It is as Owned, and may list one twice.
+// All lists all live sessions, for an operator: those of Options.Application, if that is set, or those of all
+// applications. It is as Owned, and may list one twice.
 func (m *Manager) All(ctx context.Context) iter.Seq2[Info, error] {
 	return m.list(ctx, func(ctx context.Context, cursor string) ([]Entry, string, error) {
 		return m.store.All(ctx, cursor, pageSize)
-	}, func(*state) bool { return true })
+	}, func(st *state) bool {
+		app := m.options.Application
+		return app == "" || app == string(st.doc.meta.text(metaApplication))
+	})
 }
 
 func (m *Manager) list(ctx context.Context, page func(context.Context, string) ([]Entry, string, error), wanted func(*state) bool) iter.Seq2[Info, error] {
@@ -84,7 +88,7 @@ func (m *Manager) info(st *state) Info {
 		Owner:           string(meta.owner),
 		CreatedAt:       timeOf(meta.created),
 		AuthenticatedAt: timeOf(meta.authenticated),
-		LastSeenAt:      st.rec.Expires.Add(-m.options.Idle),
+		LastSeenAt:      st.rec.Expires.Add(-m.idle(meta.owner)),
 		ExpiresAt:       earlier(st.rec.Expires, st.rec.Deadline),
 		Deadline:        st.rec.Deadline,
 		UserAgent:       string(meta.text(metaUserAgent)),
@@ -97,7 +101,7 @@ func (m *Manager) info(st *state) Info {
 // that was given a new ticket within the last minute is found by its former ID too.
 func (m *Manager) Revoke(ctx context.Context, owner, id string) error {
 	found := false
-	err := m.eachOwned(ctx, hexDigest(owner), func(e Entry) error {
+	err := m.eachOwned(ctx, m.digest(owner), func(e Entry) error {
 		if found || publicID(e.ID) != id {
 			return nil
 		}
@@ -159,7 +163,7 @@ func (m *Manager) follow(ctx context.Context, ids []string) ([]string, error) {
 }
 
 func (m *Manager) revokeOwned(ctx context.Context, owner string, keep []string) (int, error) {
-	total, hash := 0, hexDigest(owner)
+	total, hash := 0, m.digest(owner)
 	for range maxPasses {
 		ended := 0
 		if len(keep) > 0 && keep[0] != "" {
@@ -243,7 +247,7 @@ func (m *Manager) revoke(ctx context.Context, owner string, e Entry, keep []stri
 		}
 		return ended, err
 	}
-	hash := hexDigest(owner)
+	hash := m.digest(owner)
 	st := state{id: e.ID, rec: e.Record}
 	switch {
 	case m.decode(ctx, &st) != nil: // another process may be able to read it

@@ -105,7 +105,7 @@ func (m *Manager) loadAt(ctx context.Context, id string, st *state, now time.Tim
 		*st = state{}
 		return ErrNotFound
 	}
-	st.due = m.due(left) && m.slides()
+	st.due = due(left, m.idle(st.doc.meta.owner)) && m.slides()
 	return nil
 }
 

@@ -44,8 +44,8 @@ func (m *meta) nextText(start int) (name, text []byte, end int) {
 	return name, text, len(m.texts) - len(rest)
 }
 
-// text returns what is noted under one of these names, or nil: metaUserAgent, metaIP, metaNext and
-// metaNextOwner.
+// text returns what is noted under one of these names, or nil: metaUserAgent, metaIP, metaNext,
+// metaNextOwner and metaApplication.
 func (m *meta) text(name string) []byte {
 	for start := 0; start < len(m.texts); {
 		key, text, end := m.nextText(start)
@@ -141,6 +141,7 @@ const (
 	metaSealed        = "sealed"
 	metaNext          = "next"
 	metaNextOwner     = "nextOwner"
+	metaApplication   = "application"
 )
 
 // size bounds the length of what appendMessagePack appends from above, but for commit ids.
@@ -265,7 +266,7 @@ func (m *meta) readMessagePack(data []byte) (int, error) {
 			m.commits, rest, err = readCommits(rest)
 		case metaSealed:
 			m.sealed, rest, err = msgpack.ReadBool(rest)
-		case metaUserAgent, metaIP, metaNext, metaNextOwner:
+		case metaUserAgent, metaIP, metaNext, metaNextOwner, metaApplication:
 			if _, rest, err = msgpack.ReadString(rest); err != nil {
 				break
 			}
@@ -350,6 +351,7 @@ type metaJSON struct {
 	Sealed        bool   `json:"sealed,omitempty"`
 	Next          string `json:"next,omitempty"`
 	NextOwner     string `json:"nextOwner,omitempty"`
+	Application   string `json:"application,omitempty"`
 	Commits       []byte `json:"commits"`
 }
 
@@ -357,7 +359,8 @@ func (m *meta) appendJSON(out []byte) []byte {
 	j := metaJSON{
 		Version: formatVersion, Created: m.created, Authenticated: m.authenticated, Deadline: m.deadline,
 		UserAgent: string(m.text(metaUserAgent)), IP: string(m.text(metaIP)), Sealed: m.sealed,
-		Next: string(m.text(metaNext)), NextOwner: string(m.text(metaNextOwner)), Commits: m.commits,
+		Next: string(m.text(metaNext)), NextOwner: string(m.text(metaNextOwner)),
+		Application: string(m.text(metaApplication)), Commits: m.commits,
 	}
 	if utf8.Valid(m.owner) {
 		j.Owner = string(m.owner)
@@ -383,7 +386,7 @@ func readMetaJSON(data []byte) (meta, error) {
 		m.owner = []byte(j.Owner)
 	}
 	for _, t := range [...]struct{ name, text string }{
-		{metaUserAgent, j.UserAgent}, {metaIP, j.IP}, {metaNext, j.Next}, {metaNextOwner, j.NextOwner},
+		{metaUserAgent, j.UserAgent}, {metaIP, j.IP}, {metaNext, j.Next}, {metaNextOwner, j.NextOwner}, {metaApplication, j.Application},
 	} {
 		if t.text != "" {
 			m.setText(t.name, t.text)

@@ -13,6 +13,15 @@ import (
 // Options configure a [Manager]. The zero value is ready for production behind HTTPS: each field
 // states its default. [New] refuses what is inconsistent.
 type Options struct {
+	// AnonymousIdle is Idle for sessions that nobody signed in, which robots make in numbers: at most Idle and at
+	// least a second. The default is an hour, or Idle if that is shorter. With a Profile it is Idle.
+	AnonymousIdle time.Duration
+
+	// Application keeps applications apart that use one store with one prefix: tickets and owners of one mean nothing
+	// to the others. Without it, a ticket of any is good for all. It has at most 64 printable ASCII characters. The default is
+	// none. Setting or changing it signs everybody out. A Profile has no use for it: give it a prefix of its own.
+	Application string
+
 	// ClientIP returns the address of a request's client, which is noted at sign-in and shown in
 	// the list of an owner's sessions; an empty string notes nothing. Behind a proxy, give a function that reads the
 	// header that your proxy sets. The default is the host part of RemoteAddr.
@@ -106,6 +115,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Idle == 0 {
 		o.Idle = min(30*time.Minute, o.Lifetime)
 	}
+	if o.AnonymousIdle == 0 {
+		o.AnonymousIdle = min(time.Hour, o.Idle)
+	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -136,7 +148,7 @@ func (o Options) withDefaults() (Options, error) {
 			o.CookieName = "__Host-session"
 		}
 	}
-	return o, errors.Join(o.checkLimits(), o.checkCookie(), o.Profile.check())
+	return o, errors.Join(o.checkApplication(), o.checkLimits(), o.checkCookie(), o.Profile.check())
 }
 
 func (o *Options) checkLimits() error {
@@ -147,6 +159,8 @@ func (o *Options) checkLimits() error {
 		return fmt.Errorf("cloakroom: Options.Idle is %v: it must be at least one second", o.Idle)
 	case o.Idle > o.Lifetime:
 		return fmt.Errorf("cloakroom: Options.Idle is %v, longer than Options.Lifetime, %v", o.Idle, o.Lifetime)
+	case o.AnonymousIdle < time.Second || o.AnonymousIdle > o.Idle:
+		return fmt.Errorf("cloakroom: Options.AnonymousIdle is %v: it must be from one second to Options.Idle, %v", o.AnonymousIdle, o.Idle)
 	case o.Timeout < 10*time.Millisecond || o.Timeout > 20*time.Second:
 		return fmt.Errorf("cloakroom: Options.Timeout is %v: it must be from 10ms to 20s", o.Timeout)
 	case o.Format > JSON:
@@ -155,6 +169,20 @@ func (o *Options) checkLimits() error {
 		return fmt.Errorf("cloakroom: Options.MaxBytes is %d: it must be from 1024 to 1 GiB", o.MaxBytes)
 	case o.MaxValues < 1 || o.MaxValues > 1<<16:
 		return fmt.Errorf("cloakroom: Options.MaxValues is %d: it must be from 1 to 65536", o.MaxValues)
+	}
+	return nil
+}
+
+const maxApplication = 64
+
+func (o *Options) checkApplication() error {
+	for i := range len(o.Application) {
+		if c := o.Application[i]; c < ' ' || c > '~' || len(o.Application) > maxApplication {
+			return fmt.Errorf("cloakroom: Options.Application is %.70q: it must have at most %d printable ASCII characters", o.Application, maxApplication)
+		}
+	}
+	if o.Application != "" && o.Profile != nil {
+		return errors.New("cloakroom: Options.Application is set, and Options.Profile too, whose records another library reads: give them a prefix of their own")
 	}
 	return nil
 }

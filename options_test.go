@@ -20,6 +20,11 @@ func TestOptionsRefused(t *testing.T) {
 	}{
 		{cloakroom.Options{Idle: 2 * time.Hour, Lifetime: time.Hour}, []string{"Idle", "2h0m0s", "Lifetime", "1h0m0s"}},
 		{cloakroom.Options{Idle: -1}, []string{"Idle", "-1ns"}},
+		{cloakroom.Options{AnonymousIdle: time.Hour}, []string{"AnonymousIdle", "1h0m0s", "30m0s"}},
+		{cloakroom.Options{AnonymousIdle: 1}, []string{"AnonymousIdle", "1ns"}},
+		{cloakroom.Options{Application: "käse"}, []string{"Application", "käse"}},
+		{cloakroom.Options{Application: strings.Repeat("a", 65)}, []string{"Application", "64"}},
+		{cloakroom.Options{Application: "shop", Profile: shared()}, []string{"Application", "Profile"}},
 		{cloakroom.Options{Lifetime: time.Millisecond}, []string{"Lifetime", "1ms"}},
 		{cloakroom.Options{Timeout: time.Minute}, []string{"Timeout", "1m0s"}},
 		{cloakroom.Options{MaxBytes: -5}, []string{"MaxBytes", "-5"}},

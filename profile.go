@@ -100,7 +100,7 @@ func (m *Manager) storeID(ticket string) string {
 		id, _ := p.ID(ticket)
 		return id
 	}
-	return storeID(ticket)
+	return m.digest(ticket)
 }
 
 // newTicket returns a ticket that nobody has, and the store's id for it.
@@ -110,7 +110,7 @@ func (m *Manager) newTicket() (ticket, id string) {
 		return p.Ticket(id), id
 	}
 	ticket = newTicket()
-	return ticket, storeID(ticket)
+	return ticket, m.digest(ticket)
 }
 
 // slice fills in st.doc from the record's data, and in the record what a store may leave out.
@@ -123,7 +123,7 @@ func (m *Manager) slice(st *state) error {
 		return err
 	}
 	if st.doc.meta.owner != nil && st.rec.Owner == "" {
-		st.rec.Owner = hexDigest(string(st.doc.meta.owner))
+		st.rec.Owner = st.doc.meta.ownerDigest()
 	}
 	st.rec.Deadline = timeOf(st.doc.meta.deadline)
 	return nil

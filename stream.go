@@ -8,7 +8,7 @@ func (s *Session) KeepAlive() error {
 	return s.renewed(func() error {
 		if now := s.m.now(); !now.Before(timeOf(s.doc.meta.deadline)) {
 			return ErrEnded
-		} else if !s.m.due(between(now, s.rec.Expires)) {
+		} else if !due(between(now, s.rec.Expires), s.m.idle(s.doc.meta.owner)) {
 			return nil
 		}
 		return s.m.touch(s.ctx(), &s.state)

@@ -62,6 +62,21 @@ func hexDigest(s string) string {
 	return string(digits[:])
 }
 
+// digest is the hexDigest of a ticket or an owner's name, of this application.
+func (m *Manager) digest(s string) string { return digestIn(m.options.Application, s) }
+
+// ownerDigest is the digest of the owner of a session, which need not be one of this application.
+func (m *meta) ownerDigest() string {
+	return digestIn(string(m.text(metaApplication)), string(m.owner))
+}
+
+func digestIn(application, s string) string {
+	if application != "" {
+		s = application + "\x00" + s
+	}
+	return hexDigest(s)
+}
+
 // hexDigits returns the eight digits of x as eight bytes, the first one highest. Every request pays
 // for a digest, and this takes less than half of the time of encoding/hex.
 func hexDigits(x uint32) uint64 {
