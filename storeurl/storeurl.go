@@ -9,7 +9,6 @@ package storeurl
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -38,14 +37,14 @@ type Opener struct {
 func Open(ctx context.Context, rawURL string, openers ...Opener) (cloakroom.Store, io.Closer, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
-		return nil, nil, parseError(rawURL, err)
+		return nil, nil, fmt.Errorf("storeurl: %w", parseError(err))
 	}
 	var known []string
 	for _, o := range openers {
 		if u.Scheme != "" && slices.Contains(o.Schemes, u.Scheme) {
 			store, closer, err := o.Open(ctx, u)
 			if err != nil {
-				return nil, nil, fmt.Errorf("storeurl: %s: %w", u.Scheme, hide(err, u))
+				return nil, nil, fmt.Errorf("storeurl: %s: %w", u.Scheme, Hide(err, rawURL))
 			}
 			return store, closer, nil
 		}
@@ -56,39 +55,4 @@ func Open(ctx context.Context, rawURL string, openers ...Opener) (cloakroom.Stor
 		return nil, nil, fmt.Errorf("storeurl: a store URL begins with a scheme, one of %s", strings.Join(known, ", "))
 	}
 	return nil, nil, fmt.Errorf("storeurl: unknown scheme %q; known are %s", u.Scheme, strings.Join(known, ", "))
-}
-
-// parseError says what is wrong with a URL. With an @ in it, any part may be of the password.
-func parseError(rawURL string, err error) error {
-	var e *url.Error // whose text repeats the URL
-	if !errors.As(err, &e) || strings.Contains(rawURL, "@") {
-		return errors.New("storeurl: not a valid URL")
-	}
-	return fmt.Errorf("storeurl: not a valid URL: %w", e.Err)
-}
-
-// redacted is an error whose text leaves passwords out.
-type redacted struct {
-	error
-	secrets []string
-}
-
-func (r redacted) Unwrap() error { return r.error }
-
-func (r redacted) Error() string {
-	text := r.error.Error()
-	for _, s := range r.secrets {
-		text = strings.ReplaceAll(text, s, "xxxxx")
-	}
-	return text
-}
-
-// hide keeps the password of u out of err's text, in every spelling that a URL may give it.
-func hide(err error, u *url.URL) error {
-	password, _ := u.User.Password()
-	if password == "" {
-		return err
-	}
-	_, encoded, _ := strings.Cut(u.User.String(), ":")
-	return redacted{err, []string{encoded, url.QueryEscape(password), url.PathEscape(password), password}}
 }
