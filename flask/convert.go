@@ -10,6 +10,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/internal/msgpack"
 	"github.com/cloakroom-go/cloakroom/internal/msgspec"
 	"github.com/cloakroom-go/cloakroom/internal/pickle"
+	"github.com/cloakroom-go/cloakroom/internal/pickledoc"
 )
 
 // What a session that cannot be converted is refused with. What is returned wraps one of them, and never
@@ -17,7 +18,8 @@ import (
 var (
 	// ErrUnreadable: the data is no dict in MessagePack, JSON or a pickle, or is too large.
 	ErrUnreadable = errors.New("flask: the stored session cannot be read")
-	// ErrObject: the data is a pickle with objects in it, other than dates, times, Decimals and UUIDs.
+	// ErrObject: the data is a pickle with objects in it of which this cannot tell what they would be in the
+	// format, such as those of numpy.
 	ErrObject = errors.New("flask: the stored session holds a Python object")
 	// ErrHold: the session holds a value that the format has no place for, such as an int beyond 64 bits in
 	// MessagePack.
@@ -28,8 +30,9 @@ var (
 // from MessagePack, from JSON, or from a pickle of any protocol, which versions before 0.7 wrote. Data that is
 // in that format already is returned as it is, byte for byte.
 //
-// A pickle is a program, and Python executes what it says. This executes nothing: it reads plain data, and refuses
-// anything else with [ErrObject].
+// A pickle is a program, and Python executes what it says. This executes nothing: it reads plain data, and of objects
+// those whose pickle tells what they hold: subclasses of str, int, list and dict such as Markup and OrderedDict, enums,
+// dataclasses, namedtuples, datetimes of a time zone. It refuses any other object with [ErrObject].
 func Convert(data []byte, to cloakroom.Format) ([]byte, error) {
 	from := formatOf(data)
 	if from == to.String() {
@@ -84,10 +87,38 @@ func read(data []byte, format string) (*pickle.Dict, error) {
 		return nil, refusal(err)
 	}
 	d, ok := v.(*pickle.Dict)
+	switch v.(type) {
+	case *pickle.Object, pickle.Global:
+		return nil, refusal(pickle.Refusal(v))
+	}
 	if !ok {
 		return nil, fmt.Errorf("%w: it is no dict", ErrUnreadable)
 	}
 	return d, nil
+}
+
+// isPickle reports whether data is neither MessagePack nor JSON, and so may be a pickle.
+func isPickle(data []byte) bool { return formatOf(data) == pickled }
+
+// document returns the document for a record of another form. A pickle becomes MessagePack, in which what Go cannot
+// read is an extension, whatever the format is: [restore] makes a pickle of it again.
+func document(data []byte, format cloakroom.Format) ([]byte, error) {
+	if !isPickle(data) {
+		return Convert(data, format)
+	}
+	out, err := pickledoc.FromPickle(data)
+	return out, refusal(err)
+}
+
+// restore returns what to store for a document: a pickle if before was one, or if pickles are what new sessions are
+// stored as.
+func restore(document, before []byte, pickles bool) ([]byte, error) {
+	switch {
+	case len(before) == 0 && !pickles, len(before) > 0 && !isPickle(before):
+		return document, nil
+	}
+	out, err := pickledoc.ToPickle(document, before)
+	return out, refusal(err)
 }
 
 // refusal turns an error of the formats into one of this package.

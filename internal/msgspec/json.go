@@ -57,6 +57,14 @@ func (w *jsonWriter) value(v pickle.Value, depth int) error {
 		return w.array(v.Items, depth)
 	case *pickle.Dict:
 		return w.dict(v, depth)
+	case *pickle.Object:
+		plain, ok := Plain(v)
+		if !ok {
+			return pickle.Refusal(v)
+		}
+		return w.value(plain, depth+1)
+	case pickle.Global:
+		return pickle.Refusal(v)
 	default:
 		return w.quoted(v)
 	}
@@ -143,7 +151,15 @@ func (w *jsonWriter) key(v pickle.Value) error {
 		default:
 			w.text(string(appendFloat(nil, v)))
 		}
-	case nil, bool, pickle.Tuple, *pickle.Set:
+	case *pickle.Object:
+		plain, ok := Plain(v)
+		if _, again := plain.(*pickle.Object); !ok || again {
+			return pickle.Refusal(v)
+		}
+		return w.key(plain)
+	case pickle.Global:
+		return pickle.Refusal(v)
+	case nil, bool, pickle.Tuple, *pickle.List, *pickle.Dict, *pickle.Set:
 		return cannotHold(jsonFormat, "a key that is neither like a str nor like a number")
 	default:
 		return w.quoted(v)

@@ -10,6 +10,9 @@ import (
 
 const messagePack = "MessagePack"
 
+// MaxDepth is how deep arrays and maps may be nested.
+const MaxDepth = 1000 // Python itself ends there
+
 // AppendMessagePack appends v as MessagePack.
 func AppendMessagePack(dst []byte, v pickle.Value) ([]byte, error) {
 	w := packer{begin: len(dst), out: dst}
@@ -27,10 +30,13 @@ type packer struct {
 
 // spend bounds what is written: a few bytes of a pickle can stand for very much.
 func spend(b *pickle.Budget, depth, length int) error {
-	if length > pickle.MaxBytes {
+	switch {
+	case length > pickle.MaxBytes:
 		return fmt.Errorf("%w: more than %d bytes", pickle.ErrTooLarge, pickle.MaxBytes)
+	case depth > MaxDepth:
+		return fmt.Errorf("%w: more than %d levels", pickle.ErrTooLarge, MaxDepth)
 	}
-	return b.Spend(depth)
+	return b.Spend()
 }
 
 func (w *packer) value(v pickle.Value, depth int) error {
@@ -92,6 +98,14 @@ func (w *packer) compound(v pickle.Value, depth int) error {
 		return w.array(v.Items, depth)
 	case *pickle.Dict:
 		return w.dict(v, depth)
+	case *pickle.Object:
+		plain, ok := Plain(v)
+		if !ok {
+			return pickle.Refusal(v)
+		}
+		return w.value(plain, depth+1)
+	case pickle.Global:
+		return pickle.Refusal(v)
 	}
 	text, ok := textOf(v)
 	if !ok {

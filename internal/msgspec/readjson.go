@@ -43,7 +43,7 @@ func (r *jsonReader) value(depth int) (pickle.Value, error) {
 }
 
 func (r *jsonReader) valueOf(token json.Token, depth int) (pickle.Value, error) {
-	if err := r.budget.Spend(depth); err != nil {
+	if err := spend(&r.budget, depth, 0); err != nil {
 		return nil, err
 	}
 	switch token := token.(type) {

@@ -11,7 +11,7 @@ import (
 
 // ReadMessagePack reads the one MessagePack value that b holds.
 func ReadMessagePack(b []byte) (pickle.Value, error) {
-	n, err := msgpack.Next(b, msgpack.Limits{Depth: pickle.MaxDepth}) // what follows recurses
+	n, err := msgpack.Next(b, msgpack.Limits{Depth: MaxDepth}) // what follows recurses
 	switch {
 	case err != nil:
 		return nil, malformed(messagePack, err)
@@ -23,12 +23,23 @@ func ReadMessagePack(b []byte) (pickle.Value, error) {
 	return v, err
 }
 
+// ReadMessagePackKey is [ReadMessagePack] for a key of a map, where an array is a tuple.
+func ReadMessagePackKey(b []byte) (pickle.Value, error) {
+	n, err := msgpack.Next(b, msgpack.Limits{Depth: MaxDepth})
+	if err != nil || n != len(b) {
+		return nil, malformed(messagePack, msgpack.ErrTrailing)
+	}
+	r := unpacker{}
+	v, _, err := r.value(b, true)
+	return v, err
+}
+
 type unpacker struct{ budget pickle.Budget }
 
 // value reads the value that b, which was found well-formed, begins with. As a key, or within one, an
 // array is a tuple.
 func (r *unpacker) value(b []byte, key bool) (v pickle.Value, rest []byte, err error) {
-	if err := r.budget.Spend(0); err != nil {
+	if err := r.budget.Spend(); err != nil {
 		return nil, nil, err
 	}
 	switch c := b[0]; {

@@ -6,118 +6,190 @@ import (
 	"math/big"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 var errKey = fmt.Errorf("%w: an unhashable key or item", ErrMalformed)
 
+// keyCost is what a key costs besides its length.
+const keyCost = 16
+
 // keyOf returns what stands for v in a Go map: equal for values that are equal in Python, such as 1, 1.0
-// and True. A Decimal is equal to Decimals of the same text alone, and NaN to nothing. What that costs is
-// taken off the budget, since a few bytes can name a long key many times.
-func keyOf(v Value, b *Budget) (any, error) {
+// and True. A Decimal is equal to Decimals of the same text alone, an object to itself alone, and NaN to
+// nothing. What that costs is taken off the work, since a few bytes can name a long key many times.
+func keyOf(v Value, work *fuel) (any, error) {
 	switch v := v.(type) {
 	case string:
-		return v, b.charge(len(v))
+		return v, work.burn(keyCost + len(v))
 	case int64:
-		return v, b.charge(0)
+		return v, work.burn(keyCost)
 	case nil:
-		return struct{}{}, b.charge(0)
+		return struct{}{}, work.burn(keyCost)
+	case *Object:
+		return v, work.burn(keyCost)
 	case float64:
 		if v != v {
-			return new(byte), b.charge(0) // unlike any other
+			return new(byte), work.burn(keyCost) // unlike any other
 		}
 	}
-	text, err := appendKey(nil, v, 0, b)
-	switch {
-	case err != nil:
+	k := keyer{work: work}
+	if err := k.value(v, 0); err != nil {
 		return nil, err
-	case len(text) > 1 && text[0] == 'i':
-		if n, err := strconv.ParseInt(string(text[1:]), 10, 64); err == nil {
+	}
+	if len(k.out) > 1 && k.out[0] == 'i' {
+		if n, err := strconv.ParseInt(string(k.out[1:]), 16, 64); err == nil {
 			return n, nil
 		}
 	}
-	return keyText(text), nil
+	return keyText(k.out), nil
 }
 
 type keyText string // a type of its own, so that none equals a str
 
-// appendKey appends text that is the same for equal values.
-func appendKey(out []byte, v Value, depth int, b *Budget) ([]byte, error) {
-	if err := b.Spend(depth); err != nil {
-		return nil, err
+// keyer makes text that is the same for equal values. It pays for text before it makes it.
+type keyer struct {
+	out  []byte
+	work *fuel
+}
+
+func (k *keyer) value(v Value, depth int) error {
+	if depth > MaxDepth {
+		return fmt.Errorf("%w: more than %d levels", ErrTooLarge, MaxDepth)
+	}
+	if err := k.work.burn(keyCost + lengthOf(v)); err != nil {
+		return err
 	}
 	switch v := v.(type) {
 	case nil:
-		return append(out, 'n'), nil
+		k.out = append(k.out, 'n')
 	case bool:
+		k.out = append(k.out, "i0"...)
 		if v {
-			return append(out, "i1"...), nil
+			k.out[len(k.out)-1] = '1'
 		}
-		return append(out, "i0"...), nil
 	case int64:
-		return strconv.AppendInt(append(out, 'i'), v, 10), nil
+		k.out = strconv.AppendInt(append(k.out, 'i'), v, 16)
 	case *big.Int:
-		return v.Append(append(out, 'i'), 10), nil
+		k.out = v.Append(append(k.out, 'i'), 16)
 	case float64:
-		return appendFloatKey(out, v), nil
+		k.float(v)
 	case string:
-		return appendTextKey(out, 's', v), b.charge(len(v))
+		k.text('s', v)
 	case Bytes:
-		return appendTextKey(out, 'b', string(v)), b.charge(len(v))
+		k.text('b', string(v))
 	case Decimal:
-		return appendTextKey(out, 'd', string(v)), nil
-	case UUID:
-		return appendTextKey(out, 'u', string(v[:])), nil
-	case Date:
-		return appendTextKey(out, 'D', string(v[:])), nil
-	case DateTime:
-		return appendZoneKey(appendTextKey(out, 'T', string(v.State[:])), v.Zone), nil
-	case Time:
-		return appendZoneKey(appendTextKey(out, 't', string(v.State[:])), v.Zone), nil
-	case Delta:
-		return fmt.Appendf(out, "e%d,%d,%d", v.Days, v.Seconds, v.Microseconds), nil
-	case Zone:
-		return appendZoneKey(out, &v), nil
+		k.text('d', string(v))
+	case Global:
+		k.text('g', v.Module)
+		k.text('g', v.Name)
+	case *Object:
+		k.out = fmt.Appendf(k.out, "o%p", v)
 	case Tuple:
-		return appendItemKeys(append(out, '('), v, depth, b, false)
+		return k.tuple(v, depth)
 	case *Set:
-		if v.Frozen {
-			return appendItemKeys(append(out, '{'), v.Items, depth, b, true)
+		if !v.Frozen {
+			return errKey
 		}
+		return k.frozen(v, depth)
+	default:
+		return k.state(v)
 	}
-	return nil, errKey
+	return nil
 }
 
-func appendItemKeys(out []byte, items []Value, depth int, b *Budget, sorted bool) ([]byte, error) {
-	keys := make([]string, 0, len(items))
-	for _, item := range items {
-		key, err := appendKey(nil, item, depth+1, b)
-		if err != nil {
-			return nil, err
+// lengthOf returns how many bytes a value adds to a key, at least if it is long.
+func lengthOf(v Value) int {
+	switch v := v.(type) {
+	case string:
+		return len(v)
+	case Bytes:
+		return len(v)
+	case Decimal:
+		return len(v)
+	case *big.Int:
+		return v.BitLen() / 4
+	case float64:
+		return 256 // as an int
+	case Global:
+		return len(v.Module) + len(v.Name)
+	}
+	return 0
+}
+
+// state adds what a value of calendar or UUID is made of.
+func (k *keyer) state(v Value) error {
+	switch v := v.(type) {
+	case UUID:
+		k.text('u', string(v[:]))
+	case Date:
+		k.text('D', string(v[:]))
+	case DateTime:
+		k.text('T', string(v.State[:]))
+		k.zone(v.Zone)
+	case Time:
+		k.text('t', string(v.State[:]))
+		k.zone(v.Zone)
+	case Delta:
+		k.out = fmt.Appendf(k.out, "e%d,%d,%d", v.Days, v.Seconds, v.Microseconds)
+	case Zone:
+		k.zone(&v)
+	default:
+		return errKey
+	}
+	return nil
+}
+
+func (k *keyer) tuple(t Tuple, depth int) error {
+	k.out = append(k.out, '(')
+	for _, item := range t {
+		if err := k.value(item, depth+1); err != nil {
+			return err
 		}
-		keys = append(keys, string(key))
+		k.out = append(k.out, ',')
 	}
-	if sorted {
-		slices.Sort(keys)
-	}
-	return append(append(out, strings.Join(keys, ",")...), ')'), nil
+	k.out = append(k.out, ')')
+	return nil
 }
 
-func appendTextKey(out []byte, kind byte, s string) []byte {
-	return append(strconv.AppendInt(append(out, kind), int64(len(s)), 10), ":"+s...)
+// frozen adds the items in an order that does not depend on that of the set.
+func (k *keyer) frozen(s *Set, depth int) error {
+	keys := make([]string, 0, min(len(s.Items), 1<<10))
+	for _, item := range s.Items {
+		each := keyer{work: k.work}
+		if err := each.value(item, depth+1); err != nil {
+			return err
+		}
+		if err := k.work.burn(2 * len(each.out)); err != nil {
+			return err
+		}
+		keys = append(keys, string(each.out))
+	}
+	slices.Sort(keys)
+	k.out = append(k.out, '{')
+	for _, key := range keys {
+		k.out = append(append(k.out, key...), ',')
+	}
+	k.out = append(k.out, '}')
+	return nil
 }
 
-func appendZoneKey(out []byte, z *Zone) []byte {
+func (k *keyer) text(kind byte, s string) {
+	k.out = append(strconv.AppendInt(append(k.out, kind), int64(len(s)), 10), ':')
+	k.out = append(k.out, s...)
+}
+
+func (k *keyer) zone(z *Zone) {
 	if z == nil {
-		return append(out, 'z')
+		k.out = append(k.out, 'z')
+		return
 	}
-	return fmt.Appendf(out, "Z%d", z.Offset.Duration())
+	k.out = fmt.Appendf(k.out, "Z%d", z.Offset.Duration())
 }
 
-func appendFloatKey(out []byte, f float64) []byte {
+func (k *keyer) float(f float64) {
 	if f == math.Trunc(f) && !math.IsInf(f, 0) {
 		n, _ := big.NewFloat(f).Int(nil)
-		return n.Append(append(out, 'i'), 10)
+		k.out = n.Append(append(k.out, 'i'), 16)
+		return
 	}
-	return strconv.AppendFloat(append(out, 'f'), f, 'g', -1, 64)
+	k.out = strconv.AppendFloat(append(k.out, 'f'), f, 'g', -1, 64)
 }

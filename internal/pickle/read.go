@@ -1,6 +1,7 @@
 package pickle
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -12,33 +13,32 @@ func Decode(data []byte) (Value, error) {
 	if len(data) > MaxBytes {
 		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(data))
 	}
-	m := machine{data: data, memo: map[uint32]Value{}}
+	m := machine{data: data, memo: map[uint32]Value{}, work: fuelFor(len(data))}
 	v, err := m.run()
 	if err != nil {
 		return nil, err
+	}
+	if d, ok := v.(*Dict); ok {
+		d.Length = len(data)
 	}
 	return v, nil
 }
 
 // machine executes a pickle up to its end. Each instruction takes at least one byte and makes at
-// most one value, so the work is bounded by the length of the pickle.
+// most one value, so the work is bounded by the length of the pickle. What a memorised value costs
+// beyond that, each time that it is named, is taken off work.
 type machine struct {
-	data  []byte
-	at    int
-	op    int // where the instruction began
-	stack []Value
-	marks []int // heights of the stack
-	memo  map[uint32]Value
-	made  Budget // values
-	keys  Budget // what keys and items of sets cost
+	data     []byte
+	at       int
+	op       int // where the instruction began
+	protocol byte
+	stack    []Value
+	marks    []int // heights of the stack
+	memo     map[uint32]Value
+	alias    map[*Object]Value // what objects in the memo turned out to be
+	made     Budget            // values
+	work     fuel              // bytes of keys, items of sets, and copies
 }
-
-// What is on the stack besides values, and never within one.
-type (
-	global  struct{ module, name string }
-	args    []Value              // a tuple with a global in it
-	pending struct{ uuid *UUID } // a UUID that is told its number later
-)
 
 func (m *machine) malformed(why string) error {
 	return fmt.Errorf("%w: %s (at byte %d)", ErrMalformed, why, m.op)
@@ -71,28 +71,12 @@ func (m *machine) result() (Value, error) {
 	case m.at != len(m.data):
 		return nil, m.malformed("bytes after the end")
 	}
-	return m.plain(v)
-}
-
-// plain returns what v is as part of a container, where nothing but values may be.
-func (m *machine) plain(v Value) (Value, error) {
-	switch v := v.(type) {
-	case global:
-		return nil, objectError(v)
-	case args:
-		return nil, fmt.Errorf("%w (a tuple with a class in it)", ErrObject)
-	case *pending:
-		if v.uuid == nil {
-			return nil, m.malformed("a UUID without a number")
-		}
-		return *v.uuid, nil
-	}
 	return v, nil
 }
 
 func (m *machine) push(v Value) error {
 	m.stack = append(m.stack, v)
-	return m.made.charge(0)
+	return m.made.Spend()
 }
 
 // floor is the height of the stack that the innermost mark protects.
@@ -171,12 +155,10 @@ func (m *machine) sized(width int) ([]byte, error) {
 
 // line returns the bytes up to the next line feed.
 func (m *machine) line() ([]byte, error) {
-	for i, c := range m.data[m.at:] {
-		if c == '\n' {
-			b := m.data[m.at : m.at+i]
-			m.at += i + 1
-			return b, nil
-		}
+	if i := bytes.IndexByte(m.data[m.at:], '\n'); i >= 0 {
+		b := m.data[m.at : m.at+i]
+		m.at += i + 1
+		return b, nil
 	}
 	return nil, m.malformed("ends early")
 }
@@ -198,13 +180,18 @@ func (m *machine) put(index uint64) error {
 		return m.malformed("a memo index out of range")
 	}
 	m.memo[uint32(index)] = v
-	return m.made.charge(0)
+	return m.made.Spend()
 }
 
 func (m *machine) get(index uint64) error {
 	v, ok := m.memo[uint32(index)]
 	if !ok || index > math.MaxUint32 {
 		return m.malformed("nothing was memorised there")
+	}
+	if o, isObject := v.(*Object); isObject {
+		if plain, ok := m.alias[o]; ok {
+			v = plain
+		}
 	}
 	return m.push(v)
 }

@@ -130,6 +130,9 @@ func (m *machine) text(op byte) error {
 	case opShortBinBytes, opBinBytes, opBinBytes8:
 		return m.push(Bytes(b))
 	case opByteArray8:
+		if len(b) == 0 {
+			b = make([]byte, 0, smallBytes) // one of its own
+		}
 		return m.push(ByteArray(b))
 	case opString:
 		if b, err = m.unquote(b); err != nil {

@@ -84,7 +84,7 @@ func (m *machine) step(op byte) error {
 	switch op {
 	case opMark:
 		m.marks = append(m.marks, len(m.stack))
-		return m.made.charge(0)
+		return m.made.Spend()
 	case opNone:
 		return m.push(nil)
 	case opNewTrue, opNewFalse:
@@ -112,9 +112,9 @@ func (m *machine) step(op byte) error {
 		return m.fill(op)
 	case opList, opDict, opTuple, opTuple1, opTuple2, opTuple3, opFrozenSet:
 		return m.compound(op)
-	case opGlobal, opStackGlobal, opReduce, opNewObj, opBuild:
-		return m.class(op)
-	case opInst, opObj, opNewObjEx, opExt1, opExt2, opExt4, opPersID, opBinPersID, opNextBuffer, opReadonlyBuffer:
+	case opGlobal, opStackGlobal, opReduce, opNewObj, opNewObjEx, opInst, opObj, opBuild:
+		return m.object(op)
+	case opExt1, opExt2, opExt4, opPersID, opBinPersID, opNextBuffer, opReadonlyBuffer:
 		return fmt.Errorf("%w (instruction 0x%02x at byte %d)", ErrObject, op, m.op)
 	}
 	return m.malformed(fmt.Sprintf("unknown instruction 0x%02x", op))
@@ -127,6 +127,7 @@ func (m *machine) control(op byte) error {
 		if err == nil && version > maxProtocol {
 			err = m.malformed("a protocol later than 5")
 		}
+		m.protocol = byte(version)
 		return err
 	case opFrame:
 		n, err := m.number(8)
@@ -207,7 +208,8 @@ func (m *machine) fill(op byte) error {
 	switch c := container.(type) {
 	case *List:
 		if op == opAppend || op == opAppends {
-			return m.extend(c, items)
+			c.Items = append(c.Items, items...)
+			return nil
 		}
 	case *Dict:
 		if op == opSetItem || op == opSetItems {
@@ -217,20 +219,24 @@ func (m *machine) fill(op byte) error {
 		if op == opAddItems && !c.Frozen {
 			return m.addItems(c, items)
 		}
-	case global, *pending, args:
-		_, err := m.plain(container)
-		return err
+	case *Object:
+		return m.change(c, op, items)
 	}
 	return m.malformed("items for what takes none")
 }
 
-func (m *machine) extend(l *List, items []Value) error {
-	for _, item := range items {
-		v, err := m.plain(item)
-		if err != nil {
-			return err
+// change notes what is done to an object.
+func (m *machine) change(o *Object, op byte, items []Value) error {
+	switch op {
+	case opAppend, opAppends:
+		o.do(AppendItems, items)
+	case opAddItems:
+		o.do(AddItems, items)
+	default:
+		if len(items)%2 != 0 {
+			return m.malformed("a key without a value")
 		}
-		l.Items = append(l.Items, v)
+		o.do(SetItems, items)
 	}
 	return nil
 }
@@ -240,15 +246,7 @@ func (m *machine) setItems(d *Dict, items []Value) error {
 		return m.malformed("a key without a value")
 	}
 	for i := 0; i < len(items); i += 2 {
-		key, err := m.plain(items[i])
-		if err != nil {
-			return err
-		}
-		value, err := m.plain(items[i+1])
-		if err != nil {
-			return err
-		}
-		if err := d.set(key, value, &m.keys); err != nil {
+		if err := d.set(items[i], items[i+1], &m.work); err != nil {
 			return err
 		}
 	}
@@ -257,11 +255,7 @@ func (m *machine) setItems(d *Dict, items []Value) error {
 
 func (m *machine) addItems(s *Set, items []Value) error {
 	for _, item := range items {
-		v, err := m.plain(item)
-		if err != nil {
-			return err
-		}
-		if err := s.add(v, &m.keys); err != nil {
+		if err := s.add(item, &m.work); err != nil {
 			return err
 		}
 	}
@@ -282,9 +276,7 @@ func (m *machine) compound(op byte) error {
 	}
 	switch op {
 	case opList:
-		l := &List{}
-		err = m.extend(l, items)
-		return m.pushIf(l, err)
+		return m.push(&List{Items: append([]Value(nil), items...)})
 	case opDict:
 		d := &Dict{}
 		err = m.setItems(d, items)
@@ -294,17 +286,7 @@ func (m *machine) compound(op byte) error {
 		err = m.addItems(s, items)
 		return m.pushIf(s, err)
 	}
-	t := make(Tuple, len(items))
-	for i, item := range items {
-		switch item.(type) {
-		case global, args:
-			return m.push(append(args{}, items...))
-		}
-		if t[i], err = m.plain(item); err != nil {
-			return err
-		}
-	}
-	return m.push(t)
+	return m.push(append(Tuple{}, items...))
 }
 
 func (m *machine) pushIf(v Value, err error) error {

@@ -10,7 +10,7 @@ import (
 // Bounds on what is read and written.
 const (
 	MaxBytes  = 64 << 20 // the longest pickle
-	MaxDepth  = 64       // how deep containers may be nested when a value is walked over
+	MaxDepth  = 4096     // how deep values may be nested when they are written: Python's own end is near 1,000
 	MaxDigits = 4300     // of an int: Python's own limit for turning one into text
 	MaxValues = 1 << 20  // in one pickle, and in what is made of one
 )
@@ -19,7 +19,7 @@ const (
 var (
 	// ErrMalformed: the bytes are no pickle, end too early, or do what no pickle of plain data does.
 	ErrMalformed = errors.New("pickle: malformed or truncated")
-	// ErrObject: the pickle holds something other than plain data.
+	// ErrObject: what a pickle holds is an object that means nothing here.
 	ErrObject = errors.New("pickle: holds an object, which is not read")
 	// ErrTooLarge: one of the bounds was exceeded.
 	ErrTooLarge = errors.New("pickle: too large or nested too deeply")
@@ -50,6 +50,7 @@ type Set struct {
 // Dict is a dict.
 type Dict struct {
 	Keys, Values []Value
+	Length       int // of the pickle that this dict is all of, in bytes, for what bounds its work by that
 	index        map[any]int
 }
 
@@ -96,9 +97,9 @@ func (d *Dict) Get(key string) (Value, bool) {
 
 // Set sets the value of a key, which keeps its place if it is there already, as in Python. It fails on
 // a key that cannot be one.
-func (d *Dict) Set(key, value Value) error { return d.set(key, value, new(Budget)) }
+func (d *Dict) Set(key, value Value) error { return d.set(key, value, newFuel(MaxBytes)) }
 
-func (d *Dict) set(key, value Value, b *Budget) error {
+func (d *Dict) set(key, value Value, b *fuel) error {
 	h, err := keyOf(key, b)
 	if err != nil {
 		return err
@@ -116,7 +117,7 @@ func (d *Dict) set(key, value Value, b *Budget) error {
 }
 
 // add adds an item unless it is there already.
-func (s *Set) add(item Value, b *Budget) error {
+func (s *Set) add(item Value, b *fuel) error {
 	h, err := keyOf(item, b)
 	if err != nil {
 		return err
@@ -183,18 +184,28 @@ func micro(b []byte) int { return int(b[0])<<16 | int(b[1])<<8 | int(b[2]) }
 // Budget counts values while they are walked over, since few bytes of a pickle can stand for very many.
 type Budget int
 
-// Spend takes one value off, at a depth of that many containers.
-func (b *Budget) Spend(depth int) error {
-	if depth > MaxDepth {
-		return fmt.Errorf("%w: more than %d levels", ErrTooLarge, MaxDepth)
+// Spend takes one value off.
+func (b *Budget) Spend() error {
+	if *b++; *b > MaxValues {
+		return fmt.Errorf("%w: more than %d values", ErrTooLarge, MaxValues)
 	}
-	return b.charge(0)
+	return nil
 }
 
-// charge takes a value off, and more for one that is long.
-func (b *Budget) charge(length int) error {
-	if *b += Budget(1 + length/64); *b > MaxValues {
-		return fmt.Errorf("%w: more than %d values", ErrTooLarge, MaxValues)
+// fuel is how many bytes of work are left.
+type fuel int
+
+func newFuel(n int) *fuel {
+	f := fuel(n)
+	return &f
+}
+
+// fuelFor returns what reading a pickle of that length may cost beyond reading it once.
+func fuelFor(length int) fuel { return fuel(64*length + 1<<20) }
+
+func (f *fuel) burn(n int) error {
+	if *f -= fuel(n); *f < 0 {
+		return fmt.Errorf("%w: far more work than its length allows", ErrTooLarge)
 	}
 	return nil
 }

@@ -8,11 +8,11 @@ import (
 	"slices"
 )
 
-// Append appends v as a pickle of protocol 4, which Python reads from version 3.4 on. It fails on a
-// value that is nested too deeply, such as one within itself, and on types that the package
-// documentation does not list.
+// Append appends v as a pickle of protocol 4, which Python reads from version 3.4 on. Values that are
+// shared, or within themselves, are so for Python too. It fails with [ErrTooLarge] on a value that is
+// nested more than [MaxDepth] deep, and on types that the package documentation does not list.
 func Append(dst []byte, v Value) ([]byte, error) {
-	w := writer{out: append(dst, opProto, 4), begin: len(dst)}
+	w := writer{out: append(dst, opProto, 4), begin: len(dst), memo: map[any]uint32{}}
 	if err := w.value(v, 0); err != nil {
 		return nil, err
 	}
@@ -23,14 +23,14 @@ type writer struct {
 	out    []byte
 	begin  int
 	budget Budget
+	memo   map[any]uint32   // what was written, by identity
+	open   map[any]struct{} // what cannot be memorised before all within it is written
+	again  int              // items written once more since they are within themselves
 }
 
 func (w *writer) value(v Value, depth int) error {
-	if err := w.budget.Spend(depth); err != nil {
+	if err := w.spend(depth); err != nil {
 		return err
-	}
-	if len(w.out)-w.begin > MaxBytes {
-		return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, MaxBytes)
 	}
 	switch v := v.(type) {
 	case nil:
@@ -50,91 +50,38 @@ func (w *writer) value(v Value, depth int) error {
 	case string:
 		return w.str(v)
 	case Bytes:
-		w.sized(v, opShortBinBytes, opBinBytes, opBinBytes8)
+		w.bytes(v)
 	case ByteArray:
-		w.class("builtins", "bytearray")
-		w.sized(v, opShortBinBytes, opBinBytes, opBinBytes8)
-		w.op(opTuple1, opReduce)
+		w.byteArray(v)
 	default:
 		return w.compound(v, depth)
 	}
 	return nil
 }
 
-func (w *writer) compound(v Value, depth int) error {
-	switch v := v.(type) {
-	case Tuple:
-		if len(v) == 0 {
-			w.op(opEmptyTuple)
-			return nil
-		}
-		w.op(opMark)
-		return w.values(v, depth, opTuple)
-	case *List:
-		w.op(opEmptyList)
-		if len(v.Items) == 0 {
-			return nil
-		}
-		w.op(opMark)
-		return w.values(v.Items, depth, opAppends)
-	case *Set:
-		if v.Frozen {
-			w.op(opMark)
-			return w.values(v.Items, depth, opFrozenSet)
-		}
-		w.op(opEmptySet)
-		if len(v.Items) == 0 {
-			return nil
-		}
-		w.op(opMark)
-		return w.values(v.Items, depth, opAddItems)
-	case *Dict:
-		return w.dict(v, depth)
+func (w *writer) spend(depth int) error {
+	switch {
+	case depth > MaxDepth:
+		return fmt.Errorf("%w: more than %d levels", ErrTooLarge, MaxDepth)
+	case len(w.out)-w.begin > MaxBytes:
+		return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, MaxBytes)
 	}
-	return w.object(v)
+	return w.budget.Spend()
 }
 
-func (w *writer) values(items []Value, depth int, end byte) error {
-	for _, item := range items {
-		if err := w.value(item, depth+1); err != nil {
-			return err
-		}
-	}
-	w.op(end)
-	return nil
-}
-
-func (w *writer) dict(d *Dict, depth int) error {
-	w.op(opEmptyDict)
-	if len(d.Keys) == 0 {
-		return nil
-	}
-	w.op(opMark)
-	for i := range d.Keys {
-		if err := w.value(d.Keys[i], depth+1); err != nil {
-			return err
-		}
-		if err := w.value(d.Values[i], depth+1); err != nil {
-			return err
-		}
-	}
-	w.op(opSetItems)
-	return nil
-}
-
-// object writes a value that is pickled as the call of a class.
-func (w *writer) object(v Value) error {
+// known writes a value that is pickled as the call of a class that this package knows.
+func (w *writer) known(v Value) error {
 	switch v := v.(type) {
 	case DateTime:
-		w.calendar("datetime", v.State[:], v.Zone)
+		return w.calendar("datetime", v.State[:], v.Zone)
 	case Date:
-		w.calendar("date", v[:], nil)
+		return w.calendar("date", v[:], nil)
 	case Time:
-		w.calendar("time", v.State[:], v.Zone)
+		return w.calendar("time", v.State[:], v.Zone)
 	case Delta:
 		w.delta(v)
 	case Zone:
-		w.zone(v)
+		return w.zone(v)
 	case Decimal:
 		w.class("decimal", "Decimal")
 		if err := w.str(string(v)); err != nil {
@@ -175,9 +122,13 @@ func (w *writer) big(n *big.Int) error {
 		w.int(n.Int64())
 		return nil
 	}
+	if w.get(n) {
+		return nil
+	}
 	if n.CmpAbs(tooManyDigits) >= 0 {
 		return fmt.Errorf("%w: an int of more than %d digits", ErrTooLarge, MaxDigits)
 	}
+	id := n
 	width := n.BitLen()/8 + 1 // with room for the sign
 	if n.Sign() < 0 {
 		n = new(big.Int).Add(n, new(big.Int).Lsh(big.NewInt(1), uint(8*width)))
@@ -190,14 +141,23 @@ func (w *writer) big(n *big.Int) error {
 		w.out = binary.LittleEndian.AppendUint32(append(w.out, opLong4), uint32(width))
 	}
 	w.op(b...)
+	w.memorise(id) // which Python does not: but a few bytes could name a long int very often
 	return nil
 }
 
 func (w *writer) str(s string) error {
+	if len(s) > shortText {
+		if w.get(idOfText(s)) {
+			return nil
+		}
+	}
 	if !ValidText(s) {
 		return fmt.Errorf("%w: a str is UTF-8", ErrMalformed)
 	}
 	w.text(s)
+	if len(s) > shortText {
+		w.memorise(idOfText(s))
+	}
 	return nil
 }
 
@@ -218,20 +178,54 @@ func (w *writer) sized(b []byte, short, long, longest byte) {
 }
 
 func (w *writer) class(module, name string) {
-	w.text(module)
-	w.text(name)
+	g := Global{module, name}
+	if w.get(g) {
+		return
+	}
+	for _, s := range []string{module, name} {
+		if w.get(nameID(s)) {
+			continue
+		}
+		w.text(s)
+		w.memorise(nameID(s))
+	}
 	w.op(opStackGlobal)
+	w.memorise(g)
 }
 
-func (w *writer) calendar(name string, state []byte, zone *Zone) {
+func (w *writer) bytes(b Bytes) {
+	if len(b) > shortText && w.get(idOfBytes(b, false)) {
+		return
+	}
+	w.sized(b, opShortBinBytes, opBinBytes, opBinBytes8)
+	if len(b) > shortText {
+		w.memorise(idOfBytes(b, false))
+	}
+}
+
+func (w *writer) byteArray(b ByteArray) {
+	id := idOfBytes(b, true)
+	if cap(b) > 0 && w.get(id) {
+		return
+	}
+	w.class("builtins", "bytearray")
+	w.bytes(Bytes(b))
+	w.op(opTuple1, opReduce)
+	if cap(b) > 0 {
+		w.memorise(id)
+	}
+}
+
+func (w *writer) calendar(name string, state []byte, zone *Zone) error {
 	w.class("datetime", name)
 	w.sized(state, opShortBinBytes, opBinBytes, opBinBytes8)
 	if zone == nil {
 		w.op(opTuple1, opReduce)
-		return
+		return nil
 	}
-	w.zone(*zone)
+	err := w.zone(*zone)
 	w.op(opTuple2, opReduce)
+	return err
 }
 
 func (w *writer) delta(d Delta) {
@@ -242,13 +236,14 @@ func (w *writer) delta(d Delta) {
 	w.op(opTuple3, opReduce)
 }
 
-func (w *writer) zone(z Zone) {
+func (w *writer) zone(z Zone) error {
 	w.class("datetime", "timezone")
 	w.delta(z.Offset)
 	if !z.Named {
 		w.op(opTuple1, opReduce)
-		return
+		return nil
 	}
-	w.text(z.Name)
+	err := w.str(z.Name)
 	w.op(opTuple2, opReduce)
+	return err
 }
