@@ -9,6 +9,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/internal/msgspec"
+	"github.com/cloakroom-go/cloakroom/internal/pickledoc"
 )
 
 // forEver is the longest absolute lifetime that the core takes: Flask has none.
@@ -86,9 +87,9 @@ func (c Config) inFiles() bool {
 
 // profile returns the profile without a signer.
 func (c Config) profile(format cloakroom.Format) *cloakroom.Profile {
-	return &cloakroom.Profile{
+	p := &cloakroom.Profile{
 		CheckValue:         checkValue,
-		Convert:            func(data []byte) ([]byte, error) { return Convert(data, format) },
+		Convert:            func(data []byte) ([]byte, error) { return document(data, format) },
 		ID:                 func(ticket string) (string, bool) { return ticket, isID(ticket) },
 		NewID:              func() string { return newID(c.SessionIDLength) },
 		OwnerName:          ownerName,
@@ -96,6 +97,11 @@ func (c Config) profile(format cloakroom.Format) *cloakroom.Profile {
 		ScriptCookie:       !c.SessionCookieHTTPOnly,
 		Ticket:             func(id string) string { return id },
 	}
+	if !c.inFiles() { // whose store makes pickles of documents itself
+		pickles := c.SessionSerializationFormat == pickled
+		p.Restore = func(document, before []byte) ([]byte, error) { return restore(document, before, pickles) }
+	}
+	return p
 }
 
 // newID returns an id as Python's secrets.token_urlsafe does.
@@ -121,12 +127,12 @@ func isID(id string) bool {
 	return true
 }
 
-// checkValue refuses a value that msgspec could not read, or would round.
+// checkValue refuses a value that msgspec could not read, or would round. What came from a pickle may be in it.
 func checkValue(format cloakroom.Format, value []byte) error {
 	var err error
 	switch format {
 	case cloakroom.MessagePack:
-		_, err = msgspec.ReadMessagePack(value)
+		_, err = pickledoc.Value(value)
 	case cloakroom.JSON:
 		_, err = msgspec.ReadJSON(value)
 	default:

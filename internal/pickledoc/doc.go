@@ -114,13 +114,17 @@ func Dict(document []byte, before *pickle.Dict) (*pickle.Dict, error) {
 	}
 	n, err := msgpack.Next(document, limits)
 	if err != nil || n != len(document) {
-		return nil, fmt.Errorf("%w: %w", ErrDocument, cmpErr(err, msgpack.ErrTrailing))
+		return nil, fmt.Errorf("%w: %w", ErrDocument, firstError(err, msgpack.ErrTrailing))
 	}
 	r := restorer{before: e.out, exts: e.exts}
-	return r.dict(document, &root)
+	d, same, err := r.dict(document, &root)
+	if same {
+		return before, nil
+	}
+	return d, err
 }
 
-func cmpErr(err, other error) error {
+func firstError(err, other error) error {
 	if err != nil {
 		return err
 	}

@@ -24,22 +24,27 @@ func (r *restorer) encoded(p *part) []byte { return r.before[p.keyEnd:p.end] }
 
 func (r *restorer) key(p *part) []byte { return r.before[p.begin:p.keyEnd] }
 
-// value returns the value that b is the encoding of. Old is what was in its place, or nil.
-func (r *restorer) value(b []byte, old *part) (pickle.Value, error) {
+// value returns the value that b is the encoding of. Old is what was in its place, or nil. Where it is the
+// same, but perhaps for the order of keys, which Go's maps do not know, the value is that of before.
+func (r *restorer) value(b []byte, old *part) (v pickle.Value, same bool, err error) {
 	if old != nil && bytes.Equal(b, r.encoded(old)) {
-		return old.value, nil
+		return old.value, true, nil
 	}
 	switch c := b[0]; {
 	case c&0xf0 == 0x80 || c == 0xde || c == 0xdf:
-		d, err := r.dict(b, old)
-		if err != nil {
-			return nil, err
+		var d *pickle.Dict
+		if d, same, err = r.dict(b, old); err == nil && !same {
+			v = ofClass(d, old)
 		}
-		return ofClass(d, old), nil
 	case c&0xf0 == 0x90 || c == 0xdc || c == 0xdd:
-		return r.list(b, old)
+		v, same, err = r.list(b, old)
+	default:
+		v, err = r.scalar(b, msgspec.ReadMessagePack)
 	}
-	return r.scalar(b, msgspec.ReadMessagePack)
+	if same {
+		v = old.value
+	}
+	return v, same, err
 }
 
 // scalar returns the value of an encoding that is no array and no map, which read reads.
@@ -88,45 +93,86 @@ func next(b []byte) (first, rest []byte, err error) {
 	return b[:n:n], b[n:], nil
 }
 
-func (r *restorer) dict(b []byte, old *part) (*pickle.Dict, error) {
+// entry is a key and its value in a map.
+type entry struct {
+	key, value []byte
+	was        *part // under the key before, or nil
+}
+
+func entries(b []byte) ([]entry, error) {
 	n, rest, err := msgpack.ReadMapHeader(b)
 	if err != nil {
 		return nil, err
 	}
-	olds := map[string]*part{}
-	if old != nil {
-		for i := range old.kids {
-			if kid := &old.kids[i]; kid.keyEnd > kid.begin {
-				olds[string(r.key(kid))] = kid
-			}
+	all := make([]entry, n) // as many are there
+	for i := range all {
+		if all[i].key, rest, err = next(rest); err != nil {
+			return nil, err
+		}
+		if all[i].value, rest, err = next(rest); err != nil {
+			return nil, err
 		}
 	}
-	d := &pickle.Dict{}
-	for range n {
-		var name, value []byte
-		if name, rest, err = next(rest); err != nil {
-			return nil, err
+	return all, nil
+}
+
+// inOrder returns the entries in the order of those before, and then what is new.
+func (r *restorer) inOrder(all []entry, old *part) []entry {
+	if !old.isMap() {
+		return all
+	}
+	olds := make(map[string]int, len(old.kids))
+	for i := range old.kids {
+		olds[string(r.key(&old.kids[i]))] = i
+	}
+	kept, added := make([]*entry, len(old.kids)), []entry{}
+	for i := range all {
+		at, ok := olds[string(all[i].key)]
+		if !ok || kept[at] != nil {
+			added = append(added, all[i])
+			continue
 		}
-		if value, rest, err = next(rest); err != nil {
-			return nil, err
+		all[i].was = &old.kids[at]
+		kept[at] = &all[i]
+	}
+	ordered := make([]entry, 0, len(all))
+	for _, e := range kept {
+		if e != nil {
+			ordered = append(ordered, *e)
 		}
-		was := olds[string(name)]
-		key, err := r.keyOf(name, was)
+	}
+	return append(ordered, added...)
+}
+
+// isMap reports whether a part is a map with anything in it.
+func (p *part) isMap() bool {
+	return p != nil && len(p.kids) > 0 && p.kids[0].keyEnd > p.kids[0].begin
+}
+
+func (r *restorer) dict(b []byte, old *part) (d *pickle.Dict, same bool, err error) {
+	all, err := entries(b)
+	if err != nil {
+		return nil, false, err
+	}
+	d, same = &pickle.Dict{}, old.isMap() && len(all) == len(old.kids)
+	for _, e := range r.inOrder(all, old) {
+		key, err := r.keyOf(e.key, e.was)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		v, err := r.value(value, was)
+		v, asBefore, err := r.value(e.value, e.was)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if err := d.Set(key, v); err != nil {
-			return nil, err
+			return nil, false, err
 		}
+		same = same && asBefore
 	}
-	if len(d.Keys) != n {
-		return nil, ErrDocument
+	if len(d.Keys) != len(all) {
+		return nil, false, ErrDocument
 	}
-	return d, nil
+	return d, same, nil
 }
 
 func (r *restorer) keyOf(name []byte, was *part) (pickle.Value, error) {
@@ -138,31 +184,34 @@ func (r *restorer) keyOf(name []byte, was *part) (pickle.Value, error) {
 
 // list returns a list whose items are, where they are equal, those of before, wherever they stood; else,
 // what was in the same place may have parts that did not change.
-func (r *restorer) list(b []byte, old *part) (pickle.Value, error) {
+func (r *restorer) list(b []byte, old *part) (v pickle.Value, same bool, err error) {
 	n, rest, err := msgpack.ReadArrayHeader(b)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	items := make([][]byte, n) // as many are there
 	for i := range items {
 		if items[i], rest, err = next(rest); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
 	l := &pickle.List{Items: make([]pickle.Value, n)}
 	olds := r.match(items, old)
+	same = n > 0 && old != nil && len(old.kids) == n
 	for i := range items {
-		if l.Items[i], err = r.value(items[i], olds[i]); err != nil {
-			return nil, err
+		var asBefore bool
+		if l.Items[i], asBefore, err = r.value(items[i], olds[i]); err != nil {
+			return nil, false, err
 		}
+		same = same && asBefore && olds[i] == &old.kids[i]
 	}
-	return l, nil
+	return l, same, nil
 }
 
 // match finds for each item the part that it was before, or nil.
 func (r *restorer) match(items [][]byte, old *part) []*part {
 	olds := make([]*part, len(items))
-	if old == nil || len(old.kids) == 0 || old.kids[0].keyEnd > old.kids[0].begin {
+	if old == nil || old.isMap() {
 		return olds
 	}
 	free := map[string][]*part{}
@@ -189,6 +238,16 @@ func (r *restorer) match(items [][]byte, old *part) []*part {
 		}
 	}
 	return olds
+}
+
+// Value returns the value that b is the encoding of in a document.
+func Value(b []byte) (pickle.Value, error) {
+	n, err := msgpack.Next(b, limits)
+	if err != nil || n != len(b) {
+		return nil, fmt.Errorf("%w: %w", ErrDocument, firstError(err, msgpack.ErrTrailing))
+	}
+	v, _, err := new(restorer).value(b, nil)
+	return v, err
 }
 
 // dictOfJSON is [Dict] for JSON, which has no extensions: a value that is as before is taken from there.
