@@ -20,7 +20,7 @@ func Plain(o *pickle.Object) (pickle.Value, bool) {
 		return reconstructed(o)
 	case class.Module == "collections" && o.Made == pickle.ByReduce:
 		return collection(class.Name, o)
-	case class.Module == werkzeug || strings.HasPrefix(class.Module, werkzeug+"."):
+	case isWerkzeug(class):
 		return datastructure(class.Name, o)
 	case o.Made == pickle.ByNew:
 		return made(o)
@@ -32,7 +32,10 @@ func Plain(o *pickle.Object) (pickle.Value, bool) {
 
 var reconstructor = pickle.Global{Module: "copyreg", Name: "_reconstructor"}
 
-const werkzeug = "werkzeug.datastructures"
+// isWerkzeug reports whether a class is one of Werkzeug's dicts.
+func isWerkzeug(class pickle.Global) bool {
+	return class.Module == "werkzeug.datastructures" || strings.HasPrefix(class.Module, "werkzeug.datastructures.")
+}
 
 // isScalar reports whether a value can be that of an enum, or the one thing that a subclass is made of.
 func isScalar(v pickle.Value) bool {
@@ -67,7 +70,7 @@ func reconstructed(o *pickle.Object) (pickle.Value, bool) {
 	if base.Module != "builtins" {
 		return nil, false
 	}
-	if class, ok := o.Args[0].(pickle.Global); ok && class.Module == werkzeug {
+	if class, ok := o.Args[0].(pickle.Global); ok && isWerkzeug(class) {
 		return datastructure(class.Name, o)
 	}
 	v := o.Args[2]
@@ -80,7 +83,8 @@ func reconstructed(o *pickle.Object) (pickle.Value, bool) {
 	case "bytes":
 		_, ok = v.(pickle.Bytes)
 	case "int", "float":
-		ok = isScalar(v)
+		_, text := v.(string)
+		ok = isScalar(v) && !text
 	case "tuple":
 		_, ok = v.(pickle.Tuple)
 	case "list":

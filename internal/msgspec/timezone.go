@@ -89,13 +89,22 @@ func fixedOffset(zone *pickle.Object) (pickle.Delta, bool) {
 	case "tzutc":
 		return pickle.Delta{}, true
 	case "tzoffset":
-		if d, ok := state(zone).(*pickle.Dict); ok {
-			offset, _ := d.Get("_offset")
-			delta, ok := offset.(pickle.Delta)
-			return delta, ok && delta.Days >= -1 && delta.Days <= 0 && delta.Duration() > -24*time.Hour
-		}
+		offset, ok := dateutilOffset(zone).(pickle.Delta)
+		return offset, ok && offset.Days >= -1 && offset.Days <= 0 && offset.Duration() > -24*time.Hour
 	}
 	return pickle.Delta{}, false
+}
+
+// dateutilOffset returns the offset of a tzoffset, as an attribute or, since version 4, what it is made of.
+func dateutilOffset(zone *pickle.Object) pickle.Value {
+	if d, ok := state(zone).(*pickle.Dict); ok {
+		offset, _ := d.Get("_offset")
+		return offset
+	}
+	if zone.Made == pickle.ByReduce && len(zone.Args) == 2 {
+		return zone.Args[1]
+	}
+	return nil
 }
 
 func firstArg(o *pickle.Object) pickle.Value {

@@ -2,8 +2,10 @@ package pickle_test
 
 import (
 	"fmt"
+	"math/big"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/cloakroom-go/cloakroom/internal/pickle"
 )
@@ -92,10 +94,25 @@ func (g *grapher) value(v pickle.Value) {
 		if cap(v) == 0 || g.begin(&v[:1][0]) {
 			g.out.WriteString(describe(v))
 		}
+	case string:
+		if len(v) < long || g.begin(unsafe.StringData(v)) {
+			g.out.WriteString(describe(v))
+		}
+	case pickle.Bytes:
+		if len(v) < long || g.begin(&v[0]) {
+			g.out.WriteString(describe(v))
+		}
+	case *big.Int:
+		if g.begin(v) {
+			g.out.WriteString(describe(v))
+		}
 	default:
 		g.out.WriteString(describe(v))
 	}
 }
+
+// long is the length of texts and bytes that are described once.
+const long = 17
 
 // What is shared, or within itself, is written so that it is that again.
 func TestSharing(t *testing.T) {

@@ -201,7 +201,7 @@ func newFuel(n int) *fuel {
 }
 
 // fuelFor returns what reading a pickle of that length may cost beyond reading it once.
-func fuelFor(length int) fuel { return fuel(64*length + 1<<20) }
+func fuelFor(length int) fuel { return fuel(64*length + 256<<10) }
 
 func (f *fuel) burn(n int) error {
 	if *f -= fuel(n); *f < 0 {

@@ -1,0 +1,59 @@
+package msgspec_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/cloakroom-go/cloakroom/internal/msgspec"
+	"github.com/cloakroom-go/cloakroom/internal/pickle"
+)
+
+// Objects are encoded as by the library, or as what they are based on, as far as their pickles tell, by
+// whichever Python and protocol: testdata/objects.py.
+func TestEncodesObjects(t *testing.T) {
+	for _, line := range lines(t, "objects.txt") {
+		v := unpickle(t, line[3])
+		for i, f := range formats {
+			name := fmt.Sprintf("%s/%s/Python %s, protocol %s", f.name, line[0], line[1], line[2])
+			got, err := f.write(nil, v)
+			if line[4] == "!" {
+				if !errors.Is(err, pickle.ErrObject) && !errors.Is(err, msgspec.ErrHold) {
+					t.Errorf("%s: %x, error %v", name, got, err)
+				}
+				continue
+			}
+			if want := unhex(t, line[5+i]); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%s: error %v\n%x (%q)\nwant %x (%q)", name, err, got, got, want, want)
+			}
+		}
+	}
+}
+
+// What no pickle of Python looks like is not read, and costs no panic.
+func TestOddObjects(t *testing.T) {
+	for _, p := range []string{
+		"cos\nsystem\nVtrue\n\x85R.", "csubprocess\nPopen\nVtrue\n\x85R.", "cbuiltins\neval\nV1\n\x85R.", "cm\n\nV1\n\x85R.", "cm\nC\n)\x81.", "cm\nC\n]\x85R.",
+		"ccopy_reg\n_reconstructor\n)R.", "ccopy_reg\n_reconstructor\n(cm\nC\nc__builtin__\nint\nVx\ntR]b.", "ccopy_reg\n_reconstructor\n(cm\nC\nc__builtin__\nlist\nNtR.",
+		"cdatetime\ndatetime\nNN\x86R.", "cdatetime\ndatetime\nC\x0a\x07\xe8\x01\x01\x00\x00\x00\x00\x00\x00cm\nf\n)R\x86R.", "cdatetime\ndatetime\nC\x0a\x07\xe8\x01\x01\x00\x00\x00\x00\x00\x00cpytz\n_p\n)R\x86R.",
+		"cdatetime\ndatetime\nC\x0a\x07\xe8\x01\x01\x00\x00\x00\x00\x00\x00cpytz\n_p\n(Vx\nL100000000000L\nK\x00NtR\x86R.", "cdatetime\ndatetime\nC\x0a\x07\xe8\x01\x01\x00\x00\x00\x00\x00\x00cpytz\n_FixedOffset\nL99999L\n\x85R\x86R.",
+		"\x80\x04cdatetime\ndatetime\nC\x0a\x07\xe8\x01\x01\x00\x00\x00\x00\x00\x00czoneinfo\nZoneInfo._unpickle\nV../../etc/passwd\nK\x01\x86R\x86R.", "\x80\x04cdatetime\ndatetime\nC\x0a\x07\xe8\x01\x01\x00\x00\x00\x00\x00\x00czoneinfo\nZoneInfo._unpickle\nVLocal\nK\x01\x86R\x86R.",
+		"\x80\x04cdatetime\ndatetime\nC\x0a\x07\xe8\x01\x01\x00\x00\x00\x00\x00\x00czoneinfo\nZoneInfo._unpickle\nVNowhere/Land\nK\x01\x86R\x86R.",
+		"cdatetime\ndatetime\nC\x0a\x07\xe8\x01\x01\x00\x00\x00\x00\x00\x00cdateutil.tz.tz\ntzoffset\n)\x81}V_offset\nNsb\x86R.", "ccollections\nCounter\n]\x85R.", "ccollections\nOrderedDict\n)R]Nsb.", "cwerkzeug.datastructures\nMultiDict\n)\x81.",
+		"cwerkzeug.datastructures\nImmutableMultiDict\n]N\x86a\x85R.", "cuuid\nUUID\n)\x81}Vint\nNsb.", "cm\nC\n)\x81}K\x01Nsb.", "cm\nC\n)\x81N}\x86b}b.", "(im\nC\n}b.", "(cm\nC\nVx\no.", "cm\nC\n)R)R.",
+	} {
+		v, err := pickle.Decode([]byte(p))
+		if err != nil {
+			if !errors.Is(err, pickle.ErrMalformed) {
+				t.Errorf("%q: %v", p, err)
+			}
+			continue
+		}
+		for _, f := range formats {
+			if got, err := f.write(nil, v); !errors.Is(err, pickle.ErrObject) && !errors.Is(err, msgspec.ErrHold) {
+				t.Errorf("%s: %q became %q, error %v", f.name, p, got, err)
+			}
+		}
+	}
+}
