@@ -179,8 +179,11 @@ func (m *machine) put(index uint64) error {
 	if index > math.MaxUint32 {
 		return m.malformed("a memo index out of range")
 	}
+	if len(m.memo) >= MaxValues {
+		return fmt.Errorf("%w: more than %d values are memorised", ErrTooLarge, MaxValues)
+	}
 	m.memo[uint32(index)] = v
-	return m.made.Spend()
+	return nil
 }
 
 func (m *machine) get(index uint64) error {

@@ -83,8 +83,11 @@ const maxProtocol = 5
 func (m *machine) step(op byte) error {
 	switch op {
 	case opMark:
+		if len(m.marks) >= MaxValues {
+			return fmt.Errorf("%w: more than %d marks", ErrTooLarge, MaxValues)
+		}
 		m.marks = append(m.marks, len(m.stack))
-		return m.made.Spend()
+		return nil
 	case opNone:
 		return m.push(nil)
 	case opNewTrue, opNewFalse:

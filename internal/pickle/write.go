@@ -16,13 +16,16 @@ func Append(dst []byte, v Value) ([]byte, error) {
 	if err := w.value(v, 0); err != nil {
 		return nil, err
 	}
-	return append(w.out, opStop), nil
+	if w.op(opStop); len(w.out)-len(dst) > MaxBytes {
+		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, MaxBytes)
+	}
+	return w.out, nil
 }
 
 type writer struct {
 	out    []byte
 	begin  int
-	budget Budget
+	budget Budget           // values, as they are counted when they are read
 	memo   map[any]uint32   // what was written, by identity
 	open   map[any]struct{} // what cannot be memorised before all within it is written
 	again  int              // items written once more since they are within themselves
@@ -89,6 +92,7 @@ func (w *writer) known(v Value) error {
 		}
 		w.op(opTuple1, opReduce)
 	case UUID:
+		w.budget += 5
 		w.class("uuid", "UUID")
 		w.op(opEmptyTuple, opNewObj, opEmptyDict)
 		w.text("int")
@@ -178,6 +182,7 @@ func (w *writer) sized(b []byte, short, long, longest byte) {
 }
 
 func (w *writer) class(module, name string) {
+	w.budget += 3
 	g := Global{module, name}
 	if w.get(g) {
 		return
@@ -208,6 +213,7 @@ func (w *writer) byteArray(b ByteArray) {
 	if cap(b) > 0 && w.get(id) {
 		return
 	}
+	w.budget += 3
 	w.class("builtins", "bytearray")
 	w.bytes(Bytes(b))
 	w.op(opTuple1, opReduce)
@@ -217,6 +223,7 @@ func (w *writer) byteArray(b ByteArray) {
 }
 
 func (w *writer) calendar(name string, state []byte, zone *Zone) error {
+	w.budget += 3
 	w.class("datetime", name)
 	w.sized(state, opShortBinBytes, opBinBytes, opBinBytes8)
 	if zone == nil {
@@ -229,6 +236,7 @@ func (w *writer) calendar(name string, state []byte, zone *Zone) error {
 }
 
 func (w *writer) delta(d Delta) {
+	w.budget += 5
 	w.class("datetime", "timedelta")
 	w.int(d.Days)
 	w.int(d.Seconds)
@@ -237,6 +245,7 @@ func (w *writer) delta(d Delta) {
 }
 
 func (w *writer) zone(z Zone) error {
+	w.budget += 3
 	w.class("datetime", "timezone")
 	w.delta(z.Offset)
 	if !z.Named {
