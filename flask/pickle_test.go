@@ -13,7 +13,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/internal/pickle"
 )
 
-// odd is a session that Flask-Session 0.5 stored: a flash of Markup, an object of numpy, and a key that is no string.
+// odd is a session that Flask-Session 0.5 stored: a flash of Markup, an object of numpy, and a key
+// that is no string.
 const odd = "\x80\x04}(\x8c\x0a_permanent\x88\x8c\x08_user_id\x8c\x03ada" +
 	"\x8c\x08_flashes](\x8c\x07message\x8c\x0amarkupsafe\x8c\x06Markup\x93\x8c\x09<b>hi</b>\x85\x81\x86e" +
 	"\x8c\x02np\x8c\x05numpy\x8c\x05int64\x93K\x05\x85RK\x07\x8c\x05sevenu."
@@ -35,7 +36,8 @@ func unpickled(t *testing.T, m cloakroom.Store, id string) *pickle.Dict {
 	return d
 }
 
-// A record that is a pickle stays one, whatever the format, with Python's types in all that Go did not change.
+// A record that is a pickle stays one, whatever the format, with Python's types in all that Go did
+// not change.
 func TestPicklesStayPickles(t *testing.T) {
 	for _, format := range []string{"msgpack", "json"} {
 		m, store := newManager(t, map[string]any{"SESSION_SERIALIZATION_FORMAT": format})

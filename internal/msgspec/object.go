@@ -7,10 +7,11 @@ import (
 	"github.com/cloakroom-go/cloakroom/internal/pickle"
 )
 
-// Plain returns the plain value that the library would encode an object as, if the way in which it was
-// pickled tells. Where a pickle does not tell two kinds apart, this takes the one that the library knows:
-// an object with attributes for a dataclass, and the call of a class with one number or text for an enum.
-// The base of subclasses of str, bytes, int and float is read too, which the library refuses.
+// Plain returns the plain value that the library would encode an object as, if the way in which it
+// was pickled tells. Where a pickle does not tell two kinds apart, this takes the one that the
+// library knows: an object with attributes for a dataclass, and the call of a class with one number
+// or text for an enum. The base of subclasses of str, bytes, int and float is read too, which the
+// library refuses.
 func Plain(o *pickle.Object) (pickle.Value, bool) {
 	class := o.Class()
 	switch {
@@ -37,7 +38,8 @@ func isWerkzeug(class pickle.Global) bool {
 	return class.Module == "werkzeug.datastructures" || strings.HasPrefix(class.Module, "werkzeug.datastructures.")
 }
 
-// isScalar reports whether a value can be that of an enum, or the one thing that a subclass is made of.
+// isScalar reports whether a value can be that of an enum, or the one thing that a subclass is made
+// of.
 func isScalar(v pickle.Value) bool {
 	switch v.(type) {
 	case string, int64, *big.Int, float64:
@@ -61,7 +63,8 @@ func mayBeEnum(class pickle.Global) bool {
 	return name != "" && name[0] >= 'A' && name[0] <= 'Z' && !noEnums[module]
 }
 
-// reconstructed reads what protocols 0 and 1 say of an instance: class, base, and the value of the base.
+// reconstructed reads what protocols 0 and 1 say of an instance: class, base, and the value of the
+// base.
 func reconstructed(o *pickle.Object) (pickle.Value, bool) {
 	if len(o.Args) != 3 {
 		return nil, false

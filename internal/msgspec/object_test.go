@@ -10,8 +10,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/internal/pickle"
 )
 
-// Objects are encoded as by the library, or as what they are based on, as far as their pickles tell, by
-// whichever Python and protocol: testdata/objects.py.
+// Objects are encoded as by the library, or as what they are based on, as far as their pickles
+// tell, by whichever Python and protocol: testdata/objects.py.
 func TestEncodesObjects(t *testing.T) {
 	for _, line := range lines(t, "objects.txt") {
 		v := unpickle(t, line[3])

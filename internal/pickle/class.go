@@ -39,7 +39,8 @@ func isDecimal(s string) bool {
 	return s != "" && len(s) <= MaxDigits+20 && strings.Trim(s, "0123456789+-.EeINafinsty") == ""
 }
 
-// latin1 returns bytes from a str of the same code points, which is how protocols before 3 hold them.
+// latin1 returns bytes from a str of the same code points, which is how protocols before 3 hold
+// them.
 func (m *machine) latin1(args Tuple) (Value, bool, error) {
 	if len(args) != 2 {
 		return nil, false, nil

@@ -23,8 +23,8 @@ const mebi = "\x00\x00\x10\x00" // a length of 1 MiB
 
 var mebibyte = strings.Repeat("x", 1<<20)
 
-// hostile are pickles that want something executed, or much for little. The error is nil where Python
-// would execute them, and they are kept for it as they are.
+// hostile are pickles that want something executed, or much for little. The error is nil where
+// Python would execute them, and they are kept for it as they are.
 func hostile(file string) []struct {
 	name, pickle string
 	want         error

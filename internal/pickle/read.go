@@ -7,8 +7,8 @@ import (
 	"math"
 )
 
-// Decode reads the one pickle that data holds, and nothing may follow it. What is returned may point
-// into data.
+// Decode reads the one pickle that data holds, and nothing may follow it. What is returned may
+// point into data.
 func Decode(data []byte) (Value, error) {
 	if len(data) > MaxBytes {
 		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(data))

@@ -17,7 +17,8 @@ const (
 
 // The errors that callers can act on. What is returned wraps one of them, and never quotes a value.
 var (
-	// ErrMalformed: the bytes are no pickle, end too early, or do what no pickle of plain data does.
+	// ErrMalformed: the bytes are no pickle, end too early, or do what no pickle of plain data
+	// does.
 	ErrMalformed = errors.New("pickle: malformed or truncated")
 	// ErrObject: what a pickle holds is an object that means nothing here.
 	ErrObject = errors.New("pickle: holds an object, which is not read")
@@ -54,8 +55,8 @@ type Dict struct {
 	index        map[any]int
 }
 
-// DateTime is a datetime, in the state that Python pickles: ten bytes, with the fold in the high bit of
-// the month.
+// DateTime is a datetime, in the state that Python pickles: ten bytes, with the fold in the high
+// bit of the month.
 type DateTime struct {
 	State [10]byte
 	Zone  *Zone // nil when naive
@@ -64,8 +65,8 @@ type DateTime struct {
 // Date is a date as Python pickles it: the year in two bytes, month, day.
 type Date [4]byte
 
-// Time is a time as Python pickles it: hour, with the fold in its high bit, minute, second, and three
-// bytes of microseconds.
+// Time is a time as Python pickles it: hour, with the fold in its high bit, minute, second, and
+// three bytes of microseconds.
 type Time struct {
 	State [6]byte
 	Zone  *Zone
@@ -95,8 +96,8 @@ func (d *Dict) Get(key string) (Value, bool) {
 	return nil, false
 }
 
-// Set sets the value of a key, which keeps its place if it is there already, as in Python. It fails on
-// a key that cannot be one.
+// Set sets the value of a key, which keeps its place if it is there already, as in Python. It fails
+// on a key that cannot be one.
 func (d *Dict) Set(key, value Value) error { return d.set(key, value, newFuel(MaxBytes)) }
 
 func (d *Dict) set(key, value Value, b *fuel) error {
@@ -141,7 +142,8 @@ func Int(n *big.Int) Value {
 	return n
 }
 
-// Clock returns the time that a datetime shows on the clock, as if it were in UTC, and how far ahead of UTC it is.
+// Clock returns the time that a datetime shows on the clock, as if it were in UTC, and how far
+// ahead of UTC it is.
 func (t DateTime) Clock() (clock time.Time, ahead time.Duration) {
 	s := t.State
 	clock = time.Date(int(s[0])<<8|int(s[1]), time.Month(s[2]&0x7f), int(s[3]), int(s[4]), int(s[5]), int(s[6]), micro(s[7:])*1000, time.UTC)
@@ -151,8 +153,8 @@ func (t DateTime) Clock() (clock time.Time, ahead time.Duration) {
 	return clock, ahead
 }
 
-// UTC returns the datetime of a time, aware and in UTC. It fails outside of the years 1 to 9999, and on a
-// time that is not whole microseconds: Python has no such datetimes.
+// UTC returns the datetime of a time, aware and in UTC. It fails outside of the years 1 to 9999,
+// and on a time that is not whole microseconds: Python has no such datetimes.
 func UTC(t time.Time) (DateTime, error) {
 	t = t.UTC()
 	switch {
@@ -181,7 +183,8 @@ func (t Time) Micro() int { return micro(t.State[3:]) }
 
 func micro(b []byte) int { return int(b[0])<<16 | int(b[1])<<8 | int(b[2]) }
 
-// Budget counts values while they are walked over, since few bytes of a pickle can stand for very many.
+// Budget counts values while they are walked over, since few bytes of a pickle can stand for very
+// many.
 type Budget int
 
 // Spend takes one value off.

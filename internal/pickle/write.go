@@ -8,9 +8,10 @@ import (
 	"slices"
 )
 
-// Append appends v as a pickle of protocol 4, which Python reads from version 3.4 on. Values that are
-// shared, or within themselves, are so for Python too. It fails with [ErrTooLarge] on a value that is
-// nested more than [MaxDepth] deep, and on types that the package documentation does not list.
+// Append appends v as a pickle of protocol 4, which Python reads from version 3.4 on. Values that
+// are shared, or within themselves, are so for Python too. It fails with [ErrTooLarge] on a value
+// that is nested more than [MaxDepth] deep, and on types that the package documentation does not
+// list.
 func Append(dst []byte, v Value) ([]byte, error) {
 	w := writer{out: append(dst, opProto, 4), begin: len(dst), memo: map[any]uint32{}}
 	if err := w.value(v, 0); err != nil {
