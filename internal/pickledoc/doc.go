@@ -26,7 +26,7 @@ const ExtType = 0x50
 
 // MaxDepth is how deep the arrays and maps of a document are nested, the document itself among
 // them.
-const MaxDepth = 62
+const MaxDepth = 64
 
 // The errors that callers can act on, besides those of packages pickle and msgspec.
 var (

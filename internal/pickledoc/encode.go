@@ -147,7 +147,7 @@ func (e *encoder) contents(v pickle.Value, depth int) (kids []part, err error) {
 }
 
 func (e *encoder) array(items []pickle.Value, depth int) (kids []part, err error) {
-	if depth >= MaxDepth {
+	if depth > MaxDepth {
 		return nil, errHold
 	}
 	e.out = msgpack.AppendArrayHeader(e.out, len(items))
@@ -160,7 +160,7 @@ func (e *encoder) array(items []pickle.Value, depth int) (kids []part, err error
 }
 
 func (e *encoder) dict(d *pickle.Dict, depth int) (kids []part, err error) {
-	if depth >= MaxDepth || e.strict {
+	if depth > MaxDepth || e.strict {
 		return nil, errHold
 	}
 	e.out = msgpack.AppendMapHeader(e.out, len(d.Keys))

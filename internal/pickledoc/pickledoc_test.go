@@ -286,3 +286,18 @@ func FuzzToPickle(f *testing.F) {
 		}
 	})
 }
+
+// What is nested no deeper than the core decodes stays readable, and the rest is one extension.
+func TestDepth(t *testing.T) {
+	for levels, exts := range map[int]int{pickledoc.MaxDepth - 1: 0, pickledoc.MaxDepth: 1, 1000: 1} {
+		v := pickle.Value(int64(1))
+		for range levels {
+			v = list(v)
+		}
+		doc := document(t, pickled(t, dict(t, "v", v)))
+		open := bytes.Count(doc[:3+min(levels, pickledoc.MaxDepth)], []byte("\x91"))
+		if got := bytes.Count(doc, []byte("\x80\x04")); got != exts || open != min(levels, pickledoc.MaxDepth-1) {
+			t.Errorf("%d levels: %d extensions below %d levels", levels, got, open)
+		}
+	}
+}
