@@ -243,8 +243,7 @@ func dictOf(items []pickle.Value) (pickle.Value, bool) {
 		case *big.Int, pickle.Tuple, *pickle.Set:
 			return nil, false
 		case *pickle.Object:
-			v, ok := Plain(key)
-			if !ok || !isScalar(v) {
+			if !isScalarObject(key) {
 				return nil, false
 			}
 		}
@@ -253,4 +252,15 @@ func dictOf(items []pickle.Value) (pickle.Value, bool) {
 		}
 	}
 	return d, true
+}
+
+// isScalarObject reports whether an object stands for a number or a text, without a look at more.
+func isScalarObject(o *pickle.Object) bool {
+	for _, step := range o.Steps {
+		if step.Kind != pickle.SetState {
+			return false
+		}
+	}
+	v, ok := Plain(o)
+	return ok && isScalar(v)
 }

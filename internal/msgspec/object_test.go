@@ -42,6 +42,7 @@ func TestOddObjects(t *testing.T) {
 		"\x80\x04cdatetime\ndatetime\nC\x0a\x07\xe8\x01\x01\x00\x00\x00\x00\x00\x00czoneinfo\nZoneInfo._unpickle\nVNowhere/Land\nK\x01\x86R\x86R.",
 		"cdatetime\ndatetime\nC\x0a\x07\xe8\x01\x01\x00\x00\x00\x00\x00\x00cdateutil.tz.tz\ntzoffset\n)\x81}V_offset\nNsb\x86R.", "ccollections\nCounter\n]\x85R.", "ccollections\nOrderedDict\n)R]Nsb.", "cwerkzeug.datastructures\nMultiDict\n)\x81.",
 		"cwerkzeug.datastructures\nImmutableMultiDict\n]N\x86a\x85R.", "cuuid\nUUID\n)\x81}Vint\nNsb.", "cm\nC\n)\x81}K\x01Nsb.", "cm\nC\n)\x81N}\x86b}b.", "(im\nC\n}b.", "(cm\nC\nVx\no.", "cm\nC\n)R)R.",
+		"cm\nC\n)\x81q\x00h\x00Ns.", "cm\nC\n)\x81q\x00cm\nC\n)\x81h\x00Nsq\x01Ns.",
 	} {
 		v, err := pickle.Decode([]byte(p))
 		if err != nil {
