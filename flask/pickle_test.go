@@ -41,7 +41,8 @@ func unpickled(t *testing.T, m cloakroom.Store, id string) *pickle.Dict {
 func TestPicklesStayPickles(t *testing.T) {
 	for _, format := range []string{"msgpack", "json"} {
 		m, store := newManager(t, map[string]any{"SESSION_SERIALIZATION_FORMAT": format})
-		if _, err := store.Create(t.Context(), oddID, cloakroom.Record{Data: []byte(odd), Expires: time.Now().Add(time.Hour)}); err != nil {
+		r := cloakroom.Record{Data: []byte(odd), Expires: time.Now().Add(time.Hour)}
+		if _, err := store.Create(t.Context(), oddID, r); err != nil {
 			t.Fatal(err)
 		}
 		flashes := func(id string) []pickle.Value {
@@ -68,7 +69,8 @@ func TestPicklesStayPickles(t *testing.T) {
 		if got := flashes(oddID); len(got) != 1 || !markup(got[0]) {
 			t.Errorf("%s: the flashes became %#v", format, got)
 		}
-		if _, err := save(t, m, oddID, func(s *cloakroom.Session) { s.Flash("info", "more") }); err != nil {
+		_, err := save(t, m, oddID, func(s *cloakroom.Session) { s.Flash("info", "more") })
+		if err != nil {
 			t.Fatal(err)
 		}
 		if got := flashes(oddID); len(got) != 2 || !markup(got[0]) {

@@ -257,10 +257,11 @@ func isUnmadeUUID(o *Object) bool {
 		return false
 	case o.Made == ByNew:
 		return o.Func == Value(uuid) && len(o.Args) == 0
-	case o.Made == ByReduce && o.Func == Value(Global{"copyreg", "_reconstructor"}) && len(o.Args) == 3:
-		return o.Args[0] == Value(uuid) && o.Args[1] == Value(Global{"builtins", "object"}) && o.Args[2] == nil
+	case o.Made != ByReduce || o.Class() != Global{"copyreg", "_reconstructor"} || len(o.Args) != 3:
+		return false
 	}
-	return false
+	base := Value(Global{"builtins", "object"})
+	return o.Args[0] == Value(uuid) && o.Args[1] == base && o.Args[2] == nil
 }
 
 // uuidOf returns the UUID of a state that is its number and nothing else.

@@ -13,14 +13,18 @@ import (
 	"github.com/cloakroom-go/cloakroom/internal/pickledoc"
 )
 
+func global(module, name string) pickle.Global { return pickle.Global{Module: module, Name: name} }
+
 // object returns an object of a class that means nothing to Go.
 func object(name string) *pickle.Object {
-	return &pickle.Object{Made: pickle.ByReduce, Func: pickle.Global{Module: "m", Name: name}, Args: pickle.Tuple{int64(1), int64(2)}}
+	return &pickle.Object{Func: global("m", name), Args: pickle.Tuple{int64(1), int64(2)}}
 }
 
 // text returns an object of a class that is based on str.
 func text(s string) *pickle.Object {
-	return &pickle.Object{Made: pickle.ByNew, Func: pickle.Global{Module: "markupsafe", Name: "Markup"}, Args: pickle.Tuple{s}}
+	return &pickle.Object{
+		Made: pickle.ByNew, Func: global("markupsafe", "Markup"), Args: pickle.Tuple{s},
+	}
 }
 
 func list(items ...pickle.Value) *pickle.List { return &pickle.List{Items: items} }
@@ -51,7 +55,8 @@ func document(t testing.TB, p []byte) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := msgpack.Next(doc, msgpack.Limits{Depth: pickledoc.MaxDepth}); err != nil || n != len(doc) {
+	n, err := msgpack.Next(doc, msgpack.Limits{Depth: pickledoc.MaxDepth})
+	if err != nil || n != len(doc) {
 		t.Fatalf("%x is no document: %v", doc, err)
 	}
 	return doc
@@ -75,7 +80,9 @@ func changed(t testing.TB, doc []byte, change func(map[string]any)) []byte {
 // The smallest part that MessagePack cannot hold is an extension, and the rest is readable.
 func TestSmallestPart(t *testing.T) {
 	big65 := new(big.Int).Lsh(big.NewInt(1), 65)
-	ext := func(v pickle.Value) []byte { return msgpack.AppendExt(nil, pickledoc.ExtType, pickled(t, v)) }
+	ext := func(v pickle.Value) []byte {
+		return msgpack.AppendExt(nil, pickledoc.ExtType, pickled(t, v))
+	}
 	inner := object("Inner")
 	self := list()
 	self.Items = append(self.Items, int64(1), self)
@@ -84,7 +91,7 @@ func TestSmallestPart(t *testing.T) {
 		want  []byte
 	}{
 		"an object":            {inner, ext(inner)},
-		"a function":           {pickle.Global{Module: "builtins", Name: "len"}, ext(pickle.Global{Module: "builtins", Name: "len"})},
+		"a function":           {global("builtins", "len"), ext(global("builtins", "len"))},
 		"an int":               {big65, ext(big65)},
 		"a surrogate":          {"\xed\xa0\x80", ext("\xed\xa0\x80")},
 		"in a list":            {list("a", inner), append([]byte("\x92\xa1a"), ext(inner)...)},
@@ -94,7 +101,12 @@ func TestSmallestPart(t *testing.T) {
 		"within itself":        {self, append([]byte("\x92\x01"), ext(self)...)},
 		"text of a class":      {text("<b>"), []byte("\xa3<b>")},
 		"in attributes": {
-			&pickle.Object{Made: pickle.ByNew, Func: pickle.Global{Module: "m", Name: "C"}, Steps: []pickle.Step{{Kind: pickle.SetState, Items: []pickle.Value{dict(t, "a", inner)}}}},
+			&pickle.Object{
+				Made: pickle.ByNew, Func: global("m", "C"),
+				Steps: []pickle.Step{
+					{Kind: pickle.SetState, Items: []pickle.Value{dict(t, "a", inner)}},
+				},
+			},
 			append([]byte("\x81\xa1a"), ext(inner)...),
 		},
 	} {
@@ -117,9 +129,15 @@ func TestUnchanged(t *testing.T) {
 	}
 	shared := list(int64(1))
 	for name, d := range map[string]*pickle.Dict{
-		"empty":         {},
-		"types":         dict(t, "t", pickle.Tuple{int64(1)}, "s", &pickle.Set{Items: []pickle.Value{int64(1)}}, "m", text("x"), "o", object("C")),
-		"keys":          dict(t, int64(1), "a", "1", "b", nil, "c", pickle.Tuple{int64(1), "x"}, "d", pickle.Bytes("k"), "e", object("K"), "f", 1.5, "g", "\xed\xa0\x80", "h"),
+		"empty": {},
+		"types": dict(
+			t, "t", pickle.Tuple{int64(1)}, "s", &pickle.Set{Items: []pickle.Value{int64(1)}},
+			"m", text("x"), "o", object("C"),
+		),
+		"keys": dict(
+			t, int64(1), "a", "1", "b", nil, "c", pickle.Tuple{int64(1), "x"}, "d",
+			pickle.Bytes("k"), "e", object("K"), "f", 1.5, "g", "\xed\xa0\x80", "h",
+		),
 		"shared":        dict(t, "a", shared, "b", list(shared, shared)),
 		"within itself": self,
 		"deep":          dict(t, "deep", deep),
@@ -136,22 +154,28 @@ func TestUnchanged(t *testing.T) {
 func TestChangedParts(t *testing.T) {
 	flash := func(message pickle.Value) pickle.Value { return pickle.Tuple{"message", message} }
 	ordered := func(pairs ...pickle.Value) *pickle.Object {
-		return &pickle.Object{Made: pickle.ByReduce, Func: pickle.Global{Module: "collections", Name: "OrderedDict"}, Args: pickle.Tuple{}, Steps: []pickle.Step{{Kind: pickle.SetItems, Items: pairs}}}
+		return &pickle.Object{
+			Func: global("collections", "OrderedDict"), Args: pickle.Tuple{},
+			Steps: []pickle.Step{{Kind: pickle.SetItems, Items: pairs}},
+		}
 	}
+	item := func(name string, n int64) pickle.Value { return dict(t, "name", text(name), "n", n) }
 	odd := object("Odd")
 	before := dict(
 		t, "_flashes", list(flash(text("<b>")), flash(odd), flash("plain")),
-		"cart", dict(t, "items", list(dict(t, "name", text("coat"), "n", int64(1)), dict(t, "name", text("hat"), "n", int64(2)))),
-		"ordered", ordered("b", text("x"), "a", int64(2)), "gone", odd, "kept", odd,
+		"cart", dict(t, "items", list(item("coat", 1), item("hat", 2))), "ordered", ordered("b", text("x"), "a", int64(2)), "gone", odd, "kept", odd,
 	)
 	for name, c := range map[string]struct {
 		change func(map[string]any)
 		want   func(*pickle.Dict)
 	}{
 		"one flash more": {
-			func(v map[string]any) { v["_flashes"] = append(v["_flashes"].([]any), []any{"message", "new"}) },
+			func(v map[string]any) {
+				v["_flashes"] = append(v["_flashes"].([]any), []any{"message", "new"})
+			},
 			func(d *pickle.Dict) {
-				set(t, d, "_flashes", list(flash(text("<b>")), flash(odd), flash("plain"), list("message", "new")))
+				flashes := list(flash(text("<b>")), flash(odd), flash("plain"), list("message", "new"))
+				set(t, d, "_flashes", flashes)
 			},
 		},
 		"the first flash less": {
@@ -159,9 +183,11 @@ func TestChangedParts(t *testing.T) {
 			func(d *pickle.Dict) { set(t, d, "_flashes", list(flash(odd), flash("plain"))) },
 		},
 		"a number deep inside": {
-			func(v map[string]any) { v["cart"].(map[string]any)["items"].([]any)[0].(map[string]any)["n"] = 5 },
+			func(v map[string]any) {
+				v["cart"].(map[string]any)["items"].([]any)[0].(map[string]any)["n"] = 5
+			},
 			func(d *pickle.Dict) {
-				set(t, d, "cart", dict(t, "items", list(dict(t, "name", text("coat"), "n", int64(5)), dict(t, "name", text("hat"), "n", int64(2)))))
+				set(t, d, "cart", dict(t, "items", list(item("coat", 5), item("hat", 2))))
 			},
 		},
 		"an item of an OrderedDict": {
@@ -222,7 +248,8 @@ func TestNew(t *testing.T) {
 	odd := object("Odd")
 	doc := document(t, pickled(t, dict(t, "t", pickle.Tuple{int64(1)}, "o", odd, int64(3), "x")))
 	got, err := pickledoc.ToPickle(doc, nil)
-	if want := pickled(t, dict(t, "t", list(int64(1)), "o", odd, int64(3), "x")); err != nil || !bytes.Equal(got, want) {
+	want := pickled(t, dict(t, "t", list(int64(1)), "o", odd, int64(3), "x"))
+	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("%x, error %v, want %x", got, err, want)
 	}
 }

@@ -69,8 +69,13 @@ func ofClass(d *pickle.Dict, old *part) pickle.Value {
 	if !ok || o.Made != pickle.ByReduce {
 		return d
 	}
-	ordered := o.Func == pickle.Value(pickle.Global{Module: "collections", Name: "OrderedDict"}) && len(o.Args) == 0
-	if !ordered && o.Func != pickle.Value(pickle.Global{Module: "collections", Name: "defaultdict"}) {
+	switch o.Class() {
+	case pickle.Global{Module: "collections", Name: "OrderedDict"}:
+		if len(o.Args) > 0 {
+			return d
+		}
+	case pickle.Global{Module: "collections", Name: "defaultdict"}:
+	default:
 		return d
 	}
 	like := &pickle.Object{Made: o.Made, Func: o.Func, Args: o.Args}
