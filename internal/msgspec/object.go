@@ -254,8 +254,12 @@ func dictOf(items []pickle.Value) (pickle.Value, bool) {
 	return d, true
 }
 
-// isScalarObject reports whether an object stands for a number or a text, without a look at more.
+// isScalarObject reports whether an object stands for a number or a text. What it costs does not depend
+// on how much is in the object, nor does it follow objects in objects.
 func isScalarObject(o *pickle.Object) bool {
+	if len(o.Args) == 0 || !isScalar(o.Args[len(o.Args)-1]) {
+		return false // an enum or a subclass names its value last
+	}
 	for _, step := range o.Steps {
 		if step.Kind != pickle.SetState {
 			return false

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/cloakroom-go/cloakroom/internal/msgspec"
@@ -56,5 +57,30 @@ func TestOddObjects(t *testing.T) {
 				t.Errorf("%s: %q became %q, error %v", f.name, p, got, err)
 			}
 		}
+	}
+}
+
+// Keys that are objects with much in them cost no more than others, however often they are named.
+func TestObjectKeys(t *testing.T) {
+	const n = 1 << 14
+	var state strings.Builder
+	for i := range n {
+		fmt.Fprintf(&state, "Vk%d\nN", i)
+	}
+	key := "cm\nK\n)\x81}(" + state.String() + "ub"
+	dicts := strings.Repeat("cm\nD\n)\x81h\x00Ns", n)
+	v, err := pickle.Decode([]byte("(" + key + "q\x00" + dicts + "l."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := v.(*pickle.List).Items
+	if got := testing.AllocsPerRun(1, func() {
+		for _, item := range all[1:] {
+			if _, ok := msgspec.Plain(item.(*pickle.Object)); ok {
+				t.Fatal("a dict with such a key is read")
+			}
+		}
+	}); got > 4*n {
+		t.Errorf("%d dicts took %v allocations", n, got)
 	}
 }
