@@ -1,15 +1,28 @@
 // Package cachelibstore keeps sessions in the files of Python's cachelib.FileSystemCache, which is where
 // Flask-Session's types "filesystem" and "cachelib" keep theirs, so that both can use one folder.
 //
-// A file is named by the hash of the prefix and the id. It holds the expiry, four bytes in the byte order of
-// the machine, and a pickled dict, whatever Flask-Session's serialization format is. The store turns documents
-// into such dicts and back. What Python put there keeps its type for as long as nobody sets that value anew: a
-// set stays a set, although Go sees an array. A value that MessagePack cannot hold, such as an int beyond 64 bits, is
-// an extension in what Load returns, and is likewise kept. Nothing that a pickle names is executed. A session with
-// objects in it reads as no session, is reported to the logger by the class's name and the file's path only, and stays.
+// A file is named by the hash of the prefix and the id: MD5 before cachelib 0.16, SHA-256 from then on. It holds
+// the expiry, four bytes in the byte order of the machine, and a pickled dict, whatever Flask-Session's
+// serialization format is. The store turns documents into such dicts and back. What Python put there keeps its
+// type for as long as nothing sets that value anew: a set stays a set, although Go sees an array. A value that
+// MessagePack cannot hold, such as an int beyond 64 bits, is an extension in what Load returns, and is likewise
+// kept. Nothing that a pickle names is executed.
 //
-// Between processes that use this package, every change is exact: writers take the lock of the session's shard,
-// one of 256, in the folder ".cloakroom.__wz_cache", which cachelib takes for one of its temporary files. Python
+// The files of cachelib 0.1 to 0.6, whose expiry is a pickle too, and those of its JSONSerializer are read and
+// written as well: a session's values stay in the form that they have, and a new session is written as Python
+// wrote its latest. Files of any other serializer cannot be read.
+//
+// By default the store follows Python from one version to the next, while it runs too. It finds a session under
+// either name, and writes it under the name that Python uses now, so that Python finds it. See [Store.Hash].
+// While Python's processes of both kinds write to one folder, they do not find each other's sessions, and this store
+// takes for live what the one that wrote last would find.
+//
+// A session in a file that cannot be read is [cloakroom.ErrUnreadable], is reported to the logger by the file's
+// path and the reason only, and stays until it is deleted or expires. What is no regular file, such as a pipe
+// or a folder, is no session, and is reported likewise.
+//
+// Between processes that use this package, every change is exact: writers take the locks of the session's names,
+// of 256, in the folder ".cloakroom.__wz_cache", which cachelib takes for one of its temporary files. Python
 // takes no lock, and writes without looking at what is there: it may overwrite a change that was made since it
 // read the session, and bring a session back that was deleted meanwhile. Neither side can prevent that with this layout.
 //
@@ -19,14 +32,11 @@
 //
 // The store sweeps; call Sweep now and then, since nothing else removes expired files for good. It can neither list
 // nor find sessions by owner, since a file does not tell whose or which it is. Expiries are in whole seconds, rounded
-// up, and end in 2106. A touch is not synced.
+// up, and end in 2106. A touch is not synced. The files that this store writes have times of whole seconds.
 package cachelibstore
 
 import (
 	"context"
-	"crypto/md5"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -41,25 +51,12 @@ import (
 	"github.com/cloakroom-go/cloakroom/internal/filelock"
 )
 
-// Hash is how files are named.
-type Hash uint8
-
-const (
-	// Detect finds out when the store is opened: by cachelib's counter, else by the names of the files
-	// that are there, else it is SHA256. The package documentation of cachelib calls it hash_method.
-	Detect Hash = iota
-	// SHA256 is what cachelib uses from 0.16 on, unless it is told otherwise.
-	SHA256
-	// MD5 is what cachelib used before.
-	MD5
-)
-
 // DefaultPrefix is what is put before every id, as by Flask-Session's SESSION_KEY_PREFIX.
 const DefaultPrefix = "session:"
 
 // Options configure a [Store]. The zero value is ready to use.
 type Options struct {
-	// Hash is how files are named. The default is Detect.
+	// Hash is how files are named. The default is Detect. With another, files of other names are none.
 	Hash Hash
 
 	// Logger gets the warnings about files that cannot be read. The default is slog.Default().
@@ -99,6 +96,7 @@ type Store struct {
 
 	mu       sync.Mutex
 	reported map[string]bool // files that were reported
+	noticed  noticed
 }
 
 var _ cloakroom.Sweeper = (*Store)(nil)
@@ -139,82 +137,13 @@ func NewWith(dir string, opts Options) (*Store, error) {
 	if err := os.MkdirAll(filepath.Join(abs, lockFolder), 0o700); err != nil {
 		return nil, fmt.Errorf("cachelibstore: open: %w", err)
 	}
-	if opts.Hash == Detect {
-		if opts.Hash, err = detect(abs); err != nil {
-			return nil, fmt.Errorf("cachelibstore: open: %w", err)
-		}
-	}
 	locks := filelock.NewSet(filepath.Join(abs, lockFolder))
-	return &Store{dir: abs, opts: opts, locks: locks, reported: map[string]bool{}}, nil
-}
-
-// Hash returns how files are named: SHA256 or MD5.
-func (s *Store) Hash() Hash { return s.opts.Hash }
-
-// name returns the name of the file of a key.
-func (h Hash) name(key string) string {
-	if h == MD5 {
-		sum := md5.Sum([]byte(key))
-		return hex.EncodeToString(sum[:])
+	s := &Store{dir: abs, opts: opts, locks: locks, reported: map[string]bool{}}
+	s.lookAtCounters()
+	if err := s.lookAround(); err != nil && opts.Hash == Detect {
+		return nil, fmt.Errorf("cachelibstore: open: %w", err)
 	}
-	sum := sha256.Sum256([]byte(key))
-	return hex.EncodeToString(sum[:])
-}
-
-// isName reports whether name may be that of a session.
-func (h Hash) isName(name string) bool {
-	b, err := hex.DecodeString(name)
-	size := sha256.Size
-	if h == MD5 {
-		size = md5.Size
-	}
-	return err == nil && len(b) == size && name == hex.EncodeToString(b) && name != h.name(counterName)
-}
-
-// detect finds out how the files of a folder are named.
-func detect(dir string) (Hash, error) {
-	var newest time.Time
-	found := Detect
-	for _, h := range []Hash{SHA256, MD5} {
-		info, err := os.Stat(filepath.Join(dir, h.name(counterName)))
-		if err == nil && info.ModTime().After(newest) {
-			found, newest = h, info.ModTime()
-		}
-	}
-	if found != Detect {
-		return found, nil
-	}
-	f, err := os.Open(dir)
-	if err != nil {
-		return Detect, err
-	}
-	defer f.Close()
-	for {
-		names, _ := f.Readdirnames(100) // an error is its end
-		for _, name := range names {
-			for _, h := range []Hash{SHA256, MD5} {
-				if h.isName(name) {
-					return h, nil
-				}
-			}
-		}
-		if len(names) == 0 {
-			return SHA256, nil
-		}
-	}
-}
-
-func (s *Store) path(id string) string {
-	return filepath.Join(s.dir, s.opts.Hash.name(s.opts.Prefix+id))
-}
-
-// lock takes the lock of the shard that a file belongs to.
-func (s *Store) lock(ctx context.Context, path string) (unlock func(), err error) {
-	b, err := hex.DecodeString(filepath.Base(path)[:2])
-	if err != nil {
-		return nil, err
-	}
-	return s.locks.Lock(ctx, b[0])
+	return s, nil
 }
 
 // failed says which operation failed. Its paths are hashes, and its errors hold no data.
@@ -244,7 +173,7 @@ func (s *Store) report(ctx context.Context, path string, why error) {
 	s.reported[path] = true
 	s.mu.Unlock()
 	if !known {
-		s.opts.Logger.WarnContext(ctx, "cachelibstore: a file that cannot be read is no session", "path", path, "reason", why)
+		s.opts.Logger.WarnContext(ctx, "cachelibstore: a file cannot be read", "path", path, "reason", why)
 	}
 }
 

@@ -59,7 +59,7 @@ func (e enveloped) Replace(ctx context.Context, id string, old, new cloakroom.Re
 }
 
 func TestConformance(t *testing.T) {
-	for _, hash := range []cachelibstore.Hash{cachelibstore.SHA256, cachelibstore.MD5} {
+	for _, hash := range []cachelibstore.Hash{cachelibstore.Detect, cachelibstore.SHA256, cachelibstore.MD5} {
 		t.Run(fmt.Sprint("hash ", hash), func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()

@@ -3,7 +3,6 @@ package cachelibstore
 import (
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
@@ -19,21 +19,21 @@ import (
 	"github.com/cloakroom-go/cloakroom/internal/pickle"
 )
 
-const expirySize = 4
-
 // never is what stands for an expiry that does not come.
 const never = 0
 
 // file is what a session's file holds.
 type file struct {
-	expires uint32
-	pickled []byte
+	place
+	form    form
+	expires int64 // in Unix seconds, or never
+	value   []byte
+	dict    *pickle.Dict // of the value, unless that is JSON
 }
 
 var (
 	errShort = errors.New("it is shorter than an expiry")
 	errLarge = fmt.Errorf("it is larger than %d bytes", pickle.MaxBytes)
-	errKind  = errors.New("it is no regular file")
 )
 
 // unreadable is the error of a file that does not hold what it should.
@@ -41,61 +41,74 @@ type unreadable struct{ error }
 
 func (e unreadable) Unwrap() error { return e.error }
 
-// read returns what a file holds, expired or not; ErrNotFound; or unreadable. It is read from one open
-// descriptor, so it is one state, even while another is renamed into its place.
-func read(path string) (*file, error) {
-	f, err := os.Open(path)
+// errKind is the error of what is no regular file.
+var errKind = fmt.Errorf("%w: it is no regular file", cloakroom.ErrNotFound)
+
+// openFile opens a regular file. It waits for no pipe.
+func openFile(path string) (*os.File, fs.FileInfo, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, cloakroom.ErrNotFound
+		return nil, nil, cloakroom.ErrNotFound
 	}
+	if err != nil {
+		if info, statErr := os.Stat(path); statErr == nil && !info.Mode().IsRegular() { // such as a socket
+			err = errKind
+		}
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errKind
+	}
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return f, info, nil
+}
+
+// read returns what a file holds, expired or not; ErrNotFound; or what is known of it and unreadable. It is
+// read from one open descriptor, so it is one state, even while another is renamed into its place.
+func (s *Store) read(at place) (*file, error) {
+	f, info, err := openFile(at.path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
+	large := info.Size() > maxHead+pickle.MaxBytes
+	size := info.Size()
+	if large {
+		size = maxHead
+	}
+	b := make([]byte, size)
+	if n, err := io.ReadFull(f, b); errors.Is(err, io.ErrUnexpectedEOF) {
+		b = b[:n]
+	} else if err != nil {
 		return nil, err
 	}
-	switch {
-	case !info.Mode().IsRegular():
-		return nil, unreadable{errKind}
-	case info.Size() < expirySize:
-		return nil, unreadable{errShort}
-	case info.Size() > expirySize+pickle.MaxBytes:
-		return nil, unreadable{errLarge}
+	form, expires, value, err := split(b)
+	if changed := info.ModTime(); s.isNews(changed) {
+		s.notice(usage{at.hash, form, changed}, byPython(changed) && err == nil)
 	}
-	b := make([]byte, info.Size())
-	if _, err := io.ReadFull(f, b); err != nil {
-		if errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, unreadable{errShort}
-		}
-		return nil, err
+	read := &file{place: at, form: form, expires: expires, value: b[value:]}
+	if large {
+		err = errLarge
 	}
-	return &file{binary.NativeEndian.Uint32(b), b[expirySize:]}, nil
-}
-
-// dict returns the session; the error is unreadable.
-func (f *file) dict() (*pickle.Dict, error) {
-	v, err := pickle.Decode(f.pickled)
 	if err != nil {
-		return nil, unreadable{err}
+		return read, unreadable{err}
 	}
-	d, ok := v.(*pickle.Dict)
-	if !ok {
-		return nil, unreadable{errNoDict}
-	}
-	return d, nil
+	return read, nil
 }
 
 // version identifies the session's data, and not its expiry.
 func (f *file) version() cloakroom.Version {
-	sum := sha256.Sum256(f.pickled)
+	sum := sha256.Sum256(f.value)
 	return cloakroom.Version(sum[:])
 }
 
 // expired reports whether the expiry has come. Python lets the second of the expiry pass first.
 func (f *file) expired(now time.Time) bool {
-	return f.expires != never && !now.Before(time.Unix(int64(f.expires), 0))
+	return f.expires != never && !now.Before(time.Unix(f.expires, 0))
 }
 
 // expiry returns the expiry as time; the last that there is for one that does not come.
@@ -103,7 +116,7 @@ func (f *file) expiry() time.Time {
 	if f.expires == never {
 		return time.Unix(math.MaxUint32, 0)
 	}
-	return time.Unix(int64(f.expires), 0)
+	return time.Unix(f.expires, 0)
 }
 
 // seconds returns what a file holds for an expiry: rounded up, and within what four bytes can say.
@@ -117,7 +130,7 @@ func seconds(t time.Time) uint32 {
 
 // writeTemp writes a file that is complete and on the disk, and returns its path. The name is one that cachelib
 // takes for a temporary file of its own.
-func (s *Store) writeTemp(expires uint32, pickled []byte) (path string, err error) {
+func (s *Store) writeTemp(form form, expires uint32, value []byte, changed time.Time) (path string, err error) {
 	var random [8]byte
 	rand.Read(random[:])
 	path = filepath.Join(s.dir, tempPrefix+hex.EncodeToString(random[:])+tempSuffix)
@@ -125,10 +138,13 @@ func (s *Store) writeTemp(expires uint32, pickled []byte) (path string, err erro
 	if err != nil {
 		return "", err
 	}
-	b := binary.NativeEndian.AppendUint32(make([]byte, 0, expirySize+len(pickled)), expires)
-	_, err = f.Write(append(b, pickled...))
+	b := form.appendHead(make([]byte, 0, maxHead+len(value)), expires)
+	_, err = f.Write(append(b, value...))
 	if err == nil {
 		err = f.Chmod(s.opts.Mode)
+	}
+	if err == nil {
+		err = os.Chtimes(path, changed, changed)
 	}
 	if err == nil && !s.opts.NoSync {
 		err = f.Sync()

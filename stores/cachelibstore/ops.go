@@ -2,52 +2,67 @@ package cachelibstore
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
+	"syscall"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/internal/pickle"
 )
 
-// live returns what a file holds if it is a live session, with the session. One that cannot be read is reported and
-// not found.
-func (s *Store) live(ctx context.Context, path string) (*file, *pickle.Dict, error) {
-	f, err := read(path)
-	if err == nil && f.expired(s.opts.Now()) {
-		return nil, nil, cloakroom.ErrNotFound
+// live returns what the file of a live session holds; ErrNotFound; or ErrUnreadable, with the file, which is
+// reported.
+func (s *Store) live(ctx context.Context, places []place) (*file, error) {
+	f, err := s.liveAt(ctx, places[0])
+	if len(places) > 1 && isAbsent(err) {
+		if f, err = s.liveAt(ctx, places[1]); isAbsent(err) {
+			f, err = s.liveAt(ctx, places[0]) // it may have been moved there just then
+		}
 	}
-	var d *pickle.Dict
-	if err == nil {
-		d, err = f.dict()
-	}
-	if bad := (unreadable{}); errors.As(err, &bad) {
-		s.report(ctx, path, bad.error)
-		err = cloakroom.ErrNotFound
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	return f, d, nil
+	return f, err
 }
 
-// Load implements [cloakroom.Store]. The data is a MessagePack map. It takes no lock.
+func isAbsent(err error) bool {
+	return errors.Is(err, cloakroom.ErrNotFound) && !errors.Is(err, cloakroom.ErrUnreadable)
+}
+
+func (s *Store) liveAt(ctx context.Context, at place) (*file, error) {
+	f, err := s.read(at)
+	if f != nil && f.expired(s.opts.Now()) {
+		return nil, cloakroom.ErrNotFound
+	}
+	if err == nil {
+		err = f.decode()
+	}
+	if bad := (unreadable{}); errors.As(err, &bad) {
+		s.report(ctx, at.path, bad.error)
+		return f, cloakroom.ErrUnreadable
+	}
+	if errors.Is(err, errKind) {
+		s.report(ctx, at.path, err)
+		err = cloakroom.ErrNotFound
+	}
+	return f, err
+}
+
+// Load implements [cloakroom.Store]. The data is a MessagePack map, or the JSON of a file of cachelib's JSONSerializer. It
+// takes no lock.
 func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return cloakroom.Record{}, failed("load", err)
 	}
-	path := s.path(id)
-	f, d, err := s.live(ctx, path)
+	f, err := s.live(ctx, s.places(id))
 	if err != nil {
 		return cloakroom.Record{}, failed("load", err)
 	}
-	data, err := document(d)
+	data, err := f.document()
 	if err != nil {
-		s.report(ctx, path, err)
-		return cloakroom.Record{}, cloakroom.ErrNotFound
+		s.report(ctx, f.path, err)
+		return cloakroom.Record{}, cloakroom.ErrUnreadable
 	}
 	return cloakroom.Record{Data: data, Expires: f.expiry(), Version: f.version()}, nil
 }
@@ -55,6 +70,7 @@ func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 // Create implements [cloakroom.Store]. The data is a document, MessagePack or JSON; other data is an error, and
 // nothing is written. On a full disk it returns [cloakroom.ErrFull]. A file that cannot be read is replaced.
 func (s *Store) Create(ctx context.Context, id string, r cloakroom.Record) (cloakroom.Version, error) {
+	_ = s.lookAround() //nolint:errcheck // if it fails, what is known so far goes on to hold
 	v, err := s.write(ctx, id, r, func(_ *file, err error) error {
 		if err == nil {
 			return cloakroom.ErrExists
@@ -86,60 +102,81 @@ func (s *Store) write(ctx context.Context, id string, r cloakroom.Record, allowe
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	path := s.path(id)
-	before, was, err := s.live(ctx, path)
+	s.lookAtCounters()
+	places := s.places(id)
+	before, err := s.live(ctx, places)
 	if err := allowed(before, err); err != nil { // saves the work below
 		return "", err
 	}
-	if was == nil {
-		was = &pickle.Dict{}
+	use := s.usage()
+	var was *pickle.Dict
+	if err == nil {
+		was = before.dict
+		use.form = use.form.over(before.form)
 	}
-	d, err := dictOf(r.Data, was)
-	if err != nil {
-		return "", tooLarge(err)
-	}
-	pickled, err := pickle.Append(nil, d)
-	if err == nil && len(pickled) > pickle.MaxBytes {
+	value, err := use.form.value(r.Data, was)
+	if err == nil && len(value) > pickle.MaxBytes {
 		err = pickle.ErrTooLarge
 	}
 	if err != nil {
 		return "", tooLarge(err)
 	}
-	temp, err := s.writeTemp(seconds(r.Expires), pickled)
+	temp, err := s.writeTemp(use.form, seconds(r.Expires), value, ours())
 	if err != nil {
 		return "", refused(err)
 	}
-	made, err := s.rename(ctx, temp, path, allowed)
+	made, err := s.rename(ctx, temp, places, s.place(id, use.hash), allowed)
 	if err != nil {
 		os.Remove(temp)
 		return "", err
 	}
-	s.repaired(path)
-	if made {
-		s.count(ctx, 1)
-	}
+	s.count(ctx, made)
 	// Not needed under the lock: whoever writes next syncs this rename with its own.
 	if err := s.syncDir(); err != nil {
 		return "", err
 	}
-	return (&file{pickled: pickled}).version(), nil
+	return (&file{value: value}).version(), nil
 }
 
-// rename puts a temporary file into its place, if allowed says so of what is there, and reports whether there
-// was no file.
-func (s *Store) rename(ctx context.Context, temp, path string, allowed func(*file, error) error) (made bool, err error) {
-	unlock, err := s.lock(ctx, path)
+// rename puts a temporary file into its place, if allowed says so of what is there, and reports how many
+// files more there are.
+func (s *Store) rename(ctx context.Context, temp string, places []place, to place, allowed func(*file, error) error) (made int, err error) {
+	unlock, err := s.lock(ctx, places)
 	if err != nil {
-		return false, refused(err)
+		return 0, refused(err)
 	}
 	defer unlock()
-	f, _, err := s.live(ctx, path)
-	if err := allowed(f, err); err != nil {
-		return false, err
+	f, readErr := s.live(ctx, places)
+	if err := allowed(f, readErr); err != nil {
+		return 0, err
 	}
-	_, err = os.Lstat(path)
-	made = errors.Is(err, fs.ErrNotExist)
-	return made, os.Rename(temp, path)
+	made = 1 - len(s.regular(places))
+	if readErr == nil && f.place != to { // first there, or two could be found
+		if err := os.Rename(temp, f.path); err != nil {
+			return 0, err
+		}
+		temp = f.path
+	}
+	if err := os.Rename(temp, to.path); err != nil {
+		return 0, err
+	}
+	for _, p := range s.regular(places) {
+		if p != to {
+			err = errors.Join(err, os.Remove(p.path))
+		}
+		s.repaired(p.path)
+	}
+	return made, ignoreAbsent(err)
+}
+
+// regular returns the places where there is a regular file.
+func (s *Store) regular(places []place) (found []place) {
+	for _, p := range places {
+		if info, err := os.Lstat(p.path); err == nil && info.Mode().IsRegular() {
+			found = append(found, p)
+		}
+	}
+	return found
 }
 
 // tooLarge turns the bounds of a pickle into the store's.
@@ -152,52 +189,100 @@ func tooLarge(err error) error {
 
 // Touch implements [cloakroom.Store]. It is not synced.
 func (s *Store) Touch(ctx context.Context, id string, _ cloakroom.Record, expires time.Time) error {
-	return failed("touch", s.locked(ctx, s.path(id), func(_ *file, path string) error {
-		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	s.lookAtCounters()
+	return failed("touch", s.locked(ctx, s.places(id), func(current *file, err error) error {
 		if err != nil {
 			return err
 		}
-		var b [expirySize]byte
-		binary.NativeEndian.PutUint32(b[:], seconds(expires))
-		_, err = f.WriteAt(b[:], 0)
-		return errors.Join(err, f.Close())
+		use := s.usage()
+		to, form := s.place(id, use.hash), use.form.over(current.form)
+		if form == formOld || current.form == formOld { // whose expiries differ in length
+			temp, err := s.writeTemp(form, seconds(expires), current.value, ours())
+			if err == nil {
+				err = os.Rename(temp, current.path)
+			}
+			if err != nil {
+				os.Remove(temp)
+				return err
+			}
+		} else if err := setExpiry(current.path, seconds(expires)); err != nil {
+			return err
+		}
+		if current.place == to {
+			return nil
+		}
+		return os.Rename(current.path, to.path)
 	}))
 }
 
-// Delete implements [cloakroom.Store].
+func setExpiry(path string, expires uint32) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(formPickle.appendHead(nil, expires), 0)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Chtimes(path, ours(), ours())
+}
+
+// Delete implements [cloakroom.Store]. Without a version it removes a file that cannot be read too.
 func (s *Store) Delete(ctx context.Context, id string, r cloakroom.Record) error {
-	err := s.locked(ctx, s.path(id), func(current *file, path string) error {
-		if r.Version != "" && current.version() != r.Version {
+	places, removed := s.places(id), 0
+	err := s.locked(ctx, places, func(current *file, err error) error {
+		switch {
+		case err == nil && r.Version != "" && current.version() != r.Version:
 			return cloakroom.ErrConflict
+		case err != nil && (r.Version != "" || !errors.Is(err, cloakroom.ErrUnreadable)):
+			return err
 		}
-		return os.Remove(path)
+		found := s.regular(places)
+		// The live one last, or a crash in between could bring the other to life.
+		slices.SortFunc(found, func(a, _ place) int {
+			if a == current.place {
+				return 1
+			}
+			return -1
+		})
+		for _, p := range found {
+			if err := os.Remove(p.path); err != nil {
+				return err
+			}
+			removed++
+			s.repaired(p.path)
+		}
+		return nil
 	})
-	if err == nil {
-		s.count(ctx, -1)
-		err = s.syncDir()
+	if removed > 0 {
+		s.count(ctx, -removed)
+		err = errors.Join(err, s.syncDir())
 	}
 	return failed("delete", err)
 }
 
-// locked runs f on a live session under the lock of its shard.
-func (s *Store) locked(ctx context.Context, path string, f func(current *file, path string) error) error {
+// locked runs f on what live returns, under the session's locks.
+func (s *Store) locked(ctx context.Context, places []place, f func(current *file, err error) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if _, _, err := s.live(ctx, path); err != nil { // saves the lock
+	if _, err := s.live(ctx, places); isAbsent(err) { // saves the lock
 		return err
 	}
-	unlock, err := s.lock(ctx, path)
+	unlock, err := s.lock(ctx, places)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	current, _, err := s.live(ctx, path)
-	if err != nil {
-		return err
-	}
-	if err := f(current, path); !errors.Is(err, fs.ErrNotExist) {
+	if err := f(s.live(ctx, places)); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return cloakroom.ErrNotFound // Python removed it just now
+}
+
+func ignoreAbsent(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }

@@ -2,7 +2,6 @@ package cachelibstore
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -75,7 +75,7 @@ func (s *Store) namesAfter(ctx context.Context, after string) (names []string, m
 			if after == "" && strings.HasPrefix(name, tempPrefix) && strings.HasSuffix(name, tempSuffix) {
 				s.sweepTemp(filepath.Join(s.dir, name))
 			}
-			if name > after && s.opts.Hash.isName(name) {
+			if name > after && s.uses(kind(name)) {
 				names = append(names, name)
 			}
 		}
@@ -98,7 +98,7 @@ func (s *Store) namesAfter(ctx context.Context, after string) (names []string, m
 }
 
 func (s *Store) sweepTemp(path string) {
-	if info, err := os.Lstat(path); err == nil && s.opts.Now().Sub(info.ModTime()) > tempAge {
+	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && s.opts.Now().Sub(info.ModTime()) > tempAge {
 		os.Remove(path)
 	}
 }
@@ -108,7 +108,7 @@ func (s *Store) sweepFile(ctx context.Context, path string) (removed bool, err e
 	if !s.expiredAt(path) { // before the lock is taken
 		return false, nil
 	}
-	unlock, err := s.lock(ctx, path)
+	unlock, err := s.locks.Lock(ctx, shard(path))
 	if err != nil {
 		return false, err
 	}
@@ -128,59 +128,80 @@ func (s *Store) sweepFile(ctx context.Context, path string) (removed bool, err e
 
 // expiredAt reads no more of a file than its expiry.
 func (s *Store) expiredAt(path string) bool {
-	f, err := os.Open(path)
+	b, err := readHead(path)
 	if err != nil {
 		return false
 	}
-	defer f.Close()
-	var b [expirySize]byte
-	if _, err := io.ReadFull(f, b[:]); err != nil {
-		return false
-	}
-	return (&file{expires: binary.NativeEndian.Uint32(b[:])}).expired(s.opts.Now())
+	_, expires, _, err := split(b)
+	return err == nil && (&file{expires: expires}).expired(s.opts.Now())
 }
 
-// count adds to the counter by which cachelib knows when it has more files than its threshold. There is none
-// where the threshold is 0. Nothing here depends on it, so a failure is only reported.
+// count adds to the counters by which versions of cachelib know when there are more files than their threshold. There
+// is none where the threshold is 0. Nothing here depends on it, so a failure is only reported.
 func (s *Store) count(ctx context.Context, delta int) {
-	path := filepath.Join(s.dir, s.opts.Hash.name(counterName))
-	if _, err := os.Lstat(path); err != nil || delta == 0 {
-		return
-	}
-	if err := s.addCount(ctx, path, delta); err != nil {
-		s.report(ctx, path, err)
+	for _, h := range []Hash{SHA256, MD5} {
+		if !s.uses(h) || delta == 0 {
+			continue
+		}
+		path := s.counter(h)
+		info, err := os.Lstat(path)
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		if err := s.addCount(ctx, place{h, path}, delta); ignoreAbsent(err) != nil {
+			s.report(ctx, path, err)
+		}
 	}
 }
 
-func (s *Store) addCount(ctx context.Context, path string, delta int) error {
-	unlock, err := s.lock(ctx, path)
+// addCount keeps the form and the time of the counter, which tell what Python does.
+func (s *Store) addCount(ctx context.Context, at place, delta int) error {
+	unlock, err := s.locks.Lock(ctx, shard(at.path))
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	f, err := read(path)
+	info, err := os.Lstat(at.path)
 	if err != nil {
 		return err
 	}
-	v, err := pickle.Decode(f.pickled)
+	b, err := readHead(at.path) // it is short
 	if err != nil {
 		return err
 	}
-	n, ok := v.(int64)
-	if !ok {
-		return fmt.Errorf("the counter is a %T", v)
-	}
-	pickled, err := pickle.Append(nil, n+int64(delta))
+	form, value, err := add(b, int64(delta))
 	if err != nil {
 		return err
 	}
-	temp, err := s.writeTemp(never, pickled)
+	temp, err := s.writeTemp(form, never, value, info.ModTime())
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(temp, path); err != nil {
+	if err := os.Rename(temp, at.path); err != nil {
 		os.Remove(temp)
 		return err
 	}
 	return nil
+}
+
+// add returns a counter with delta more.
+func add(counter []byte, delta int64) (form, []byte, error) {
+	f, _, at, err := split(counter)
+	if err != nil {
+		return 0, nil, err
+	}
+	value := counter[at:]
+	if n, err := strconv.ParseInt(string(value), 10, 64); err == nil {
+		return formJSON, strconv.AppendInt(nil, max(n+delta, 0), 10), nil
+	}
+	v, err := pickle.Decode(value)
+	if err != nil {
+		return 0, nil, err
+	}
+	n, ok := v.(int64)
+	if !ok {
+		return 0, nil, fmt.Errorf("the counter is a %T", v)
+	}
+	value, err = pickle.Append(nil, max(n+delta, 0))
+	return f, value, err
 }
