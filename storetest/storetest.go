@@ -61,6 +61,10 @@ type Config struct {
 	// cases run one after the other. By default the suite waits, in parallel.
 	Advance func(time.Duration)
 
+	// Damage makes of the record that is stored under an id something that the store cannot read, which has not expired.
+	// Without it the rules of such records are not checked.
+	Damage func(id string) error
+
 	// Fresh calls Open, and Peer, for every rule, with the rule's own subtest. It is for a backend that slows down as it
 	// fills: they then return a place of that subtest's own.
 	Fresh bool
@@ -108,6 +112,9 @@ func Run(t *testing.T, cfg Config) {
 			if r.needs != "" && !slices.Contains(cfg.Abilities, r.needs) {
 				t.Skipf("%s is not among the abilities expected", r.needs)
 			}
+			if r.damages && cfg.Damage == nil {
+				t.Skip("there is no Config.Damage")
+			}
 			s, peer := s, peer
 			if cfg.Fresh {
 				s, peer = cfg.open(t)
@@ -133,9 +140,11 @@ type rule struct {
 	rule  string // the sentence of the contract
 	needs Ability
 	check func(*caseT)
+
+	damages bool // it needs Config.Damage
 }
 
-var rules = slices.Concat(basicRules, expiryRules, raceRules, abilityRules)
+var rules = slices.Concat(basicRules, expiryRules, damageRules, raceRules, abilityRules)
 
 // caseT is what a case works with. Its methods end the case at the first failure. It is no testing.T,
 // so that the suite can be shown to fail.

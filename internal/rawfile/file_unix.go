@@ -12,7 +12,7 @@ import (
 
 const (
 	forReading  = syscall.O_RDONLY | syscall.O_NONBLOCK // of a pipe, or what is being reused, too
-	forWriting  = syscall.O_RDWR
+	forWriting  = syscall.O_RDWR | syscall.O_NONBLOCK
 	forCreating = syscall.O_WRONLY | syscall.O_CREAT | syscall.O_EXCL
 )
 

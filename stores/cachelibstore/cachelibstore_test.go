@@ -2,6 +2,10 @@ package cachelibstore_test
 
 import (
 	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -58,6 +62,23 @@ func (e enveloped) Replace(ctx context.Context, id string, old, new cloakroom.Re
 	return e.FullStore.Replace(ctx, id, seal(old), seal(new))
 }
 
+// damage makes a session's file one that cannot be read.
+func damage(dir, id string) error {
+	for _, name := range names("session:" + id) {
+		path := filepath.Join(dir, name)
+		if _, err := os.Stat(path); err == nil {
+			return os.WriteFile(path, []byte("\xff\xff\xff\xffno pickle"), 0o600)
+		}
+	}
+	return errors.New("there is no file")
+}
+
+// names returns the names of a key's file: by SHA-256 and by MD5.
+func names(key string) [2]string {
+	long, short := sha256.Sum256([]byte(key)), md5.Sum([]byte(key))
+	return [2]string{hex.EncodeToString(long[:]), hex.EncodeToString(short[:])}
+}
+
 func TestConformance(t *testing.T) {
 	for _, hash := range []cachelibstore.Hash{cachelibstore.Detect, cachelibstore.SHA256, cachelibstore.MD5} {
 		t.Run(fmt.Sprint("hash ", hash), func(t *testing.T) {
@@ -69,6 +90,7 @@ func TestConformance(t *testing.T) {
 			}
 			storetest.Run(t, storetest.Config{
 				Abilities: []storetest.Ability{storetest.Sweeps},
+				Damage:    func(id string) error { return damage(dir, id) },
 				Open:      handle,
 				Peer:      handle,
 				Precision: time.Second,

@@ -25,10 +25,11 @@ const never = 0
 // file is what a session's file holds.
 type file struct {
 	place
-	form    form
-	expires int64 // in Unix seconds, or never
-	value   []byte
-	dict    *pickle.Dict // of the value, unless that is JSON
+	form     form
+	expires  int64 // in Unix seconds, or never
+	value    []byte
+	dict     *pickle.Dict // of the value, unless that is JSON
+	document []byte       // as the core has it
 }
 
 var (

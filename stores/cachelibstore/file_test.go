@@ -193,7 +193,7 @@ func TestRefusesOtherData(t *testing.T) {
 	}
 }
 
-// What cannot be read is no session, is reported once, without its content, and stays where it is.
+// What cannot be read is unreadable, is reported once, without its content, and stays where it is.
 func TestUnreadable(t *testing.T) {
 	for name, content := range map[string]string{
 		"a persistent id": "\xff\xff\xff\xff\x80\x04}\x8c\x06secretPx\ns.",
@@ -206,9 +206,15 @@ func TestUnreadable(t *testing.T) {
 			if err := os.WriteFile(s.path("session:a"), []byte(content), 0o600); err != nil {
 				t.Fatal(err)
 			}
+			r := cloakroom.Record{Data: []byte("{}"), Expires: time.Now().Add(time.Hour), Version: "v"}
 			for range 3 {
-				if r, err := s.Load(t.Context(), "a"); !errors.Is(err, cloakroom.ErrNotFound) {
-					t.Fatalf("loaded %v, error %v", r, err)
+				_, load := s.Load(t.Context(), "a")
+				_, replace := s.Replace(t.Context(), "a", r, r)
+				touch, deleted := s.Touch(t.Context(), "a", r, r.Expires), s.Delete(t.Context(), "a", r)
+				for op, err := range map[string]error{"Load": load, "Replace": replace, "Touch": touch, "Delete": deleted} {
+					if !errors.Is(err, cloakroom.ErrUnreadable) {
+						t.Fatalf("%s: %v, want ErrUnreadable", op, err)
+					}
 				}
 			}
 			if log := s.log.String(); strings.Count(log, "cannot be read") != 1 || strings.Contains(log, "secret") {
@@ -219,6 +225,18 @@ func TestUnreadable(t *testing.T) {
 			}
 			if _, err := os.Stat(s.path("session:a")); err != nil {
 				t.Errorf("it was removed: %v", err)
+			}
+			if err := s.Delete(t.Context(), "a", cloakroom.Record{}); err != nil {
+				t.Errorf("Delete without a version: %v", err)
+			}
+			if len(content) < 4 {
+				return
+			}
+			if err := os.WriteFile(s.path("session:a"), []byte("\x01\x00\x00\x00"+content[4:]), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Load(t.Context(), "a"); !errors.Is(err, cloakroom.ErrNotFound) || errors.Is(err, cloakroom.ErrUnreadable) {
+				t.Errorf("an expired one: %v, want ErrNotFound", err)
 			}
 		})
 	}

@@ -162,11 +162,12 @@ var (
 )
 
 // decode reads the value; the error is unreadable.
-func (f *file) decode() error {
+func (f *file) decode() (err error) {
 	if f.form == formJSON {
 		if f.value[0] != startJSON || !json.Valid(f.value) {
 			return unreadable{errJSON}
 		}
+		f.document = f.value
 		return nil
 	}
 	v, err := pickle.Decode(f.value)
@@ -181,15 +182,10 @@ func (f *file) decode() error {
 		return unreadable{errNoDict}
 	}
 	f.dict = d
-	return nil
-}
-
-// document returns the session as the core has it.
-func (f *file) document() ([]byte, error) {
-	if f.form == formJSON {
-		return f.value, nil
+	if f.document, err = document(d); err != nil {
+		return unreadable{err}
 	}
-	return document(f.dict)
+	return nil
 }
 
 // value returns a document as the value of a file. before is the session from before, or nil.

@@ -59,12 +59,7 @@ func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 	if err != nil {
 		return cloakroom.Record{}, failed("load", err)
 	}
-	data, err := f.document()
-	if err != nil {
-		s.report(ctx, f.path, err)
-		return cloakroom.Record{}, cloakroom.ErrUnreadable
-	}
-	return cloakroom.Record{Data: data, Expires: f.expiry(), Version: f.version()}, nil
+	return cloakroom.Record{Data: f.document, Expires: f.expiry(), Version: f.version()}, nil
 }
 
 // Create implements [cloakroom.Store]. The data is a document, MessagePack or JSON; other data is an error, and

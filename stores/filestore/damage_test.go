@@ -19,7 +19,7 @@ import (
 
 func recordPath(dir, id string) string { return filepath.Join(dir, "sessions", id[:2], id) }
 
-// A damaged file reads as no session, is reported once by its path, may be replaced, and is swept.
+// A damaged file is unreadable, is reported once by its path, may be replaced, and is swept.
 func TestDamagedFiles(t *testing.T) {
 	other := func(t *testing.T, _ []byte) []byte {
 		dir := t.TempDir()
@@ -90,8 +90,8 @@ func TestDamagedFiles(t *testing.T) {
 				"Load": load, "Replace": replace,
 				"Touch": s.Touch(ctx, hexID(1), secret, secret.Expires), "Delete": s.Delete(ctx, hexID(1), secret),
 			} {
-				if !errors.Is(err, cloakroom.ErrNotFound) {
-					t.Errorf("%s: %v, want ErrNotFound", op, err)
+				if !errors.Is(err, cloakroom.ErrUnreadable) {
+					t.Errorf("%s: %v, want ErrUnreadable", op, err)
 				}
 			}
 			if n := strings.Count(log.String(), path); n != 1 || strings.Contains(log.String(), "secret") {

@@ -8,9 +8,10 @@
 // records too. The folder must be on a local file system, or one whose locks (flock, LockFileEx) and
 // renames hold between all who use it; NFS needs version 4.
 //
-// Files are for their user alone: 0600, in folders of 0700, whatever the umask. A file that is
-// damaged, such as by a failing disk, reads as no session, is reported to the logger by its path
-// only, may be replaced, and is removed by Sweep.
+// Files are for their user alone: 0600, in folders of 0700, whatever the umask. A record in a file that is
+// damaged, such as by a failing disk, is [cloakroom.ErrUnreadable] and is reported to the logger by the file's path
+// only. It is listed by owner without a record, and ends by a Delete without a version, by a Create in its place, or by
+// Sweep. What is no regular file, such as a pipe or a folder, is no record.
 //
 // The store lists by owner, lists all, and sweeps; call Sweep now and then, such as every minute, since
 // nothing else removes expired files. It cannot move a record in one step, and leaves that to the core.
@@ -220,7 +221,7 @@ func (s *Store) report(ctx context.Context, path string, why error) {
 	s.reported[path] = true
 	s.mu.Unlock()
 	if !known {
-		s.opts.Logger.WarnContext(ctx, "filestore: a damaged session file reads as no session", "path", path, "reason", why)
+		s.opts.Logger.WarnContext(ctx, "filestore: a session file cannot be read", "path", path, "reason", why)
 	}
 }
 

@@ -2,6 +2,7 @@ package filestore_test
 
 import (
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ func TestConformance(t *testing.T) {
 			handle := func(t testing.TB) cloakroom.Store { return open(t, dir, filestore.Options{NoSync: noSync}) }
 			storetest.Run(t, storetest.Config{
 				Abilities: []storetest.Ability{storetest.Owners, storetest.Lists, storetest.Sweeps},
+				Damage:    func(id string) error { return os.WriteFile(recordPath(dir, id), []byte("damaged"), 0o600) },
 				Open:      handle,
 				Peer:      handle,
 				Precision: time.Nanosecond,

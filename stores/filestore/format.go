@@ -111,6 +111,7 @@ var (
 	errLength   = errors.New("its length is not the one stated")
 	errChecksum = errors.New("its checksum does not match")
 	errExpiry   = errors.New("it has no valid expiry")
+	errKind     = errors.New("it is no regular file")
 	errOtherID  = errors.New("it holds the record of another id")
 )
 

@@ -135,7 +135,7 @@ func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]c
 }
 
 // ownedEntry returns what an index entry stands for: a record, an id without one while that may be about
-// to be written, or nothing.
+// to be written or whose record cannot be read, or nothing.
 func (s *Store) ownedEntry(ctx context.Context, owner, folder, name string) (cloakroom.Entry, error) {
 	r, err := s.live(ctx, name, withData)
 	if err == nil && r.owner == owner {
@@ -144,6 +144,7 @@ func (s *Store) ownedEntry(ctx context.Context, owner, folder, name string) (clo
 	if err != nil && !errors.Is(err, cloakroom.ErrNotFound) {
 		return cloakroom.Entry{}, err
 	}
+	damaged := errors.Is(err, cloakroom.ErrUnreadable) // whose it is only the entry tells
 	path := filepath.Join(folder, name)
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) { // the record and its entry went since
@@ -152,7 +153,7 @@ func (s *Store) ownedEntry(ctx context.Context, owner, folder, name string) (clo
 	if err != nil {
 		return cloakroom.Entry{}, err
 	}
-	if s.opts.Now().Sub(info.ModTime()) > cloakroom.IndexGrace {
+	if !damaged && s.opts.Now().Sub(info.ModTime()) > cloakroom.IndexGrace {
 		s.purge(ctx, owner, folder, name)
 		return cloakroom.Entry{}, nil
 	}
@@ -176,11 +177,11 @@ func (s *Store) purge(ctx context.Context, owner, folder, name string) {
 		return
 	}
 	defer unlock()
-	r, err := s.read(name, withoutData)
-	if err == nil && (owner == "" || r.owner == owner) && r.expires > s.now() {
+	r, err := s.locked(ctx, name, withoutData)
+	if err == nil && (owner == "" || r.owner == owner) {
 		return
 	}
-	if err != nil && !errors.Is(err, cloakroom.ErrNotFound) && !isDamaged(err) {
+	if err != nil && (!errors.Is(err, cloakroom.ErrNotFound) || errors.Is(err, cloakroom.ErrUnreadable)) {
 		return
 	}
 	path := filepath.Join(folder, name)

@@ -189,7 +189,7 @@ func (s *Store) sweepTemp(ctx context.Context, folder, name string) error {
 // sweepable reports whether a file looks expired or damaged, before its lock is taken.
 func (s *Store) sweepable(name string) bool {
 	r, err := s.read(name, withoutData)
-	return err == nil && r.expires <= s.now() || isDamaged(err)
+	return err == nil && r.expires <= s.now() || isDamaged(err) && isRegular(s.path(name))
 }
 
 // sweepOwners purges entries without a record, and counts entries and owners against limit. Its cursor is

@@ -59,10 +59,16 @@ func unopened(path string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return cloakroom.ErrNotFound
 	}
-	if info, statErr := os.Stat(path); statErr == nil && !info.Mode().IsRegular() {
-		return damaged{errForeign}
+	if !isRegular(path) {
+		return damaged{errKind}
 	}
 	return err
+}
+
+// isRegular reports whether path is no pipe, device, socket or folder.
+func isRegular(path string) bool {
+	info, err := os.Stat(path)
+	return err != nil || info.Mode().IsRegular()
 }
 
 // readRecord reads an open file.
@@ -117,7 +123,7 @@ func readAll(f rawfile.File, b []byte) ([]byte, error) {
 	}
 }
 
-// live is read for a record that must be live; a damaged one is reported and not found. The caller does not hold
+// live is read for a record that must be live; a damaged one is reported and ErrUnreadable. The caller does not hold
 // the lock: a file that is written over just then looks damaged or is busy, and under the lock it is not.
 func (s *Store) live(ctx context.Context, name string, data bool) (record, error) {
 	r, err := s.read(name, data)
@@ -162,8 +168,13 @@ func (s *Store) judge(ctx context.Context, name string, r record, err error) err
 	}
 	var d damaged
 	if errors.As(err, &d) {
-		s.report(ctx, s.path(name), d.error)
-		return cloakroom.ErrNotFound
+		path := s.path(name)
+		if !isRegular(path) {
+			s.report(ctx, path, errKind)
+			return cloakroom.ErrNotFound
+		}
+		s.report(ctx, path, d.error)
+		return cloakroom.ErrUnreadable
 	}
 	return err
 }

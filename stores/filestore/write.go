@@ -208,11 +208,14 @@ func (s *Store) touch(ctx context.Context, name string, expires time.Time) error
 	return err
 }
 
-// Delete implements [cloakroom.Store].
+// Delete implements [cloakroom.Store]. Without a version it removes a damaged file too.
 func (s *Store) Delete(ctx context.Context, id string, r cloakroom.Record) error {
 	name := fileName(id)
 	err := s.underLock(ctx, name, func() error {
 		current, err := s.locked(ctx, name, withoutData)
+		if errors.Is(err, cloakroom.ErrUnreadable) && r.Version == "" {
+			current.owner, err = r.Owner, nil
+		}
 		if err != nil {
 			return err
 		}
@@ -222,6 +225,7 @@ func (s *Store) Delete(ctx context.Context, id string, r cloakroom.Record) error
 		if err := os.Remove(s.path(name)); err != nil {
 			return err
 		}
+		s.repaired(s.path(name))
 		s.unindex(current.owner, name)
 		return nil
 	})
