@@ -19,12 +19,16 @@ type Format uint8
 const (
 	// MessagePack is the default. Integers, times, bytes and strings that are not UTF-8 stay
 	// exact. Structs are maps from the name in the tag `msgpack`, or else `json`; times are the
-	// timestamp extension; types that marshal themselves to binary or text do so. A number that does not
-	// fit the type that it is decoded into is an error.
+	// timestamp extension; types that marshal themselves to text do so, such as UUIDs, or else to binary; a
+	// url.URL is text, and a big.Int is a number of at most 64 bits or text. A number that does not fit
+	// the type that it is decoded into is an error. Text that Python writes is read into a time.Time, in UTC if
+	// it has no zone, and into a time.Duration.
 	MessagePack Format = iota
 
 	// JSON is for people who read their store by hand. Values are what [encoding/json] makes of
-	// them: bytes become base64, and within structs, strings that are not UTF-8 lose what is not.
+	// them: bytes become base64, and within structs, strings that are not UTF-8 lose what is not. But a
+	// number in an any is a float64 if it is spelled with a point or an exponent, as floats in an any are, and else an
+	// int64, a uint64 above that, or a *big.Int of at most 4,300 digits.
 	JSON
 )
 
@@ -65,6 +69,10 @@ func (f Format) encode(v any) ([]byte, error) {
 	if s, ok := v.(*string); ok && !utf8.ValidString(*s) {
 		return nil, errors.New("JSON cannot hold a string that is not UTF-8")
 	}
+	v, err := spelled(v, 0)
+	if err != nil {
+		return nil, err
+	}
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
@@ -83,7 +91,7 @@ func (f Format) decode(value []byte, v any) error {
 	if f == MessagePack {
 		return msgpack.Unmarshal(value, v, msgpack.Limits{Depth: maxDepth - 1})
 	}
-	if err := json.Unmarshal(value, v); err != nil {
+	if err := decodeJSON(value, v); err != nil {
 		return quietJSONError{err}
 	}
 	return nil

@@ -2,9 +2,9 @@ package msgpack
 
 import (
 	"bytes"
-	"encoding"
 	"fmt"
 	"math"
+	"math/big"
 	"math/bits"
 	"reflect"
 	"time"
@@ -133,12 +133,7 @@ func (d *decoder) value(b []byte, v reflect.Value) (rest []byte, err error) {
 	info := infoOf(t)
 	switch info.form {
 	case formTime:
-		when, rest, err := ReadTime(b)
-		if err != nil {
-			return nil, d.at(b, err)
-		}
-		*v.Addr().Interface().(*time.Time) = when
-		return rest, nil
+		return d.time(b, v.Addr().Interface().(*time.Time))
 	case formExt:
 		typ, data, rest, err := ReadExt(b)
 		if err != nil {
@@ -151,19 +146,17 @@ func (d *decoder) value(b []byte, v reflect.Value) (rest []byte, err error) {
 		}
 		*v.Addr().Interface().(*Ext) = Ext{typ, bytes.Clone(data)}
 		return rest, nil
-	case formBinary:
-		if k != kindBytes {
-			return nil, d.mismatch(b, t)
+	case formInt:
+		if k == kindInt {
+			return d.bigInt(b, v.Addr().Interface().(*big.Int))
 		}
-		data, rest, err := ReadBytes(b)
-		if err != nil {
-			return nil, d.at(b, err)
-		}
-		if err := v.Addr().Interface().(encoding.BinaryUnmarshaler).UnmarshalBinary(bytes.Clone(data)); err != nil {
-			return nil, &marshalerError{t, "UnmarshalBinary", err}
-		}
-		return rest, nil
+		return d.text(b, v)
+	case formURL, formBinary:
+		return d.binary(b, v, info.form == formURL)
 	case formText:
+		if k == kindBytes && info.binary { // as it was written before
+			return d.binary(b, v, false)
+		}
 		return d.text(b, v)
 	}
 	switch v.Kind() {
@@ -242,6 +235,8 @@ func (d *decoder) scalar(b []byte, v reflect.Value) (rest []byte, err error) {
 		}
 		v.SetString(string(s))
 		return rest, nil
+	case v.Type() == durationType && k == kindString:
+		return d.duration(b, v)
 	case k == kindInt && (v.CanInt() || v.CanUint() || v.CanFloat()):
 		u, neg, rest, err := readInteger(b)
 		if err != nil {
@@ -294,21 +289,6 @@ func setInteger(v reflect.Value, u uint64, neg bool) bool {
 		v.SetFloat(sign * float64(magnitude))
 	}
 	return true
-}
-
-// text decodes a str by the text method of v, which has one.
-func (d *decoder) text(b []byte, v reflect.Value) (rest []byte, err error) {
-	if kindOf(b) != kindString {
-		return nil, d.mismatch(b, v.Type())
-	}
-	s, rest, err := ReadString(b)
-	if err != nil {
-		return nil, d.at(b, err)
-	}
-	if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText(bytes.Clone(s)); err != nil {
-		return nil, &marshalerError{v.Type(), "UnmarshalText", err}
-	}
-	return rest, nil
 }
 
 // charge takes the memory of n values of type t from the budget.

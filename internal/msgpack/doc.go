@@ -29,10 +29,19 @@
 // and fields that are not in the input keep their value. A struct that has
 // fields but exports none is an error, struct{} is not.
 //
-// A type with both MarshalBinary and UnmarshalBinary is a bin, else one with
-// both MarshalText and UnmarshalText is a str, whether their receivers are
+// A type with both MarshalText and UnmarshalText is a str, else one with both
+// MarshalBinary and UnmarshalBinary is a bin, whether their receivers are
 // values or pointers. Half a pair is ignored, so that nothing is written that
-// cannot be read. As map keys such types are a str, by their text methods.
+// cannot be read. A type with both pairs is decoded from a bin too. As map keys
+// such types are a str, by their text methods. So a UUID, a decimal number or an
+// address is what Python's msgspec makes of its own. url.URL is a str; big.Int
+// is an int of up to 64 bits, else a str of its digits.
+//
+// What Python writes as text is decoded: time.Time from RFC 3339, and from a
+// date, or a date and time without a zone, in UTC; time.Duration, which is
+// encoded as an int of nanoseconds, from weeks, days, hours, minutes and
+// seconds of ISO 8601.
+//
 // A struct that embeds such a type has its methods too, and so is encoded as
 // that alone, as in encoding/json: give the embedded value a field name.
 //

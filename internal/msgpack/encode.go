@@ -3,6 +3,8 @@ package msgpack
 import (
 	"encoding"
 	"fmt"
+	"math/big"
+	"net/url"
 	"reflect"
 	"time"
 )
@@ -125,6 +127,17 @@ func (e *encoder) value(dst []byte, v reflect.Value, depth int) ([]byte, error) 
 			data = []byte{}
 		}
 		return e.bytes(dst, data)
+	case formInt:
+		n := addressable(v).Addr().Interface().(*big.Int)
+		switch {
+		case n.IsInt64():
+			return AppendInt(dst, n.Int64()), nil
+		case n.IsUint64():
+			return AppendUint(dst, n.Uint64()), nil
+		}
+		return e.string(dst, n.String())
+	case formURL:
+		return e.string(dst, addressable(v).Addr().Interface().(*url.URL).String())
 	case formText:
 		text, err := marshalText(v)
 		if err != nil {

@@ -63,7 +63,7 @@ func TestDecodeInto(t *testing.T) {
 		{1, new(error), ErrUnsupported}, {nil, new(error), ErrUnsupported}, {map[string]int{}, new(sealed), ErrUnsupported}, {map[string]int{}, new(halfway), ErrUnsupported},
 		{map[string]int{"a": 1}, new(map[struct{ A int }]int), ErrUnsupported}, {map[string]int{"a": 1}, new(map[fmt.Stringer]int), ErrUnsupported},
 		{1, nil, ErrUnsupported}, {1, 5, ErrUnsupported}, {1, (*int)(nil), ErrUnsupported}, {1, (*any)(nil), ErrUnsupported}, {1, (*struct{})(nil), ErrUnsupported},
-		{"x", new(netip.Addr), ErrType}, {[]byte{1}, new(netip.Addr), ErrMarshaler}, {"x", new(big.Int), ErrMarshaler}, {1, new(big.Int), ErrType},
+		{"x", new(netip.Addr), ErrMarshaler}, {1, new(netip.Addr), ErrType}, {[]byte{1}, new(netip.Addr), ErrMarshaler}, {"x", new(big.Int), ErrMarshaler}, {1.5, new(big.Int), ErrType}, {[]byte{1}, new(big.Int), ErrType},
 		{Ext{5, []byte{1}}, new(Ext), Ext{5, []byte{1}}}, {"", new(Ext), ErrType}, {Ext{5, nil}, new(time.Time), ErrType},
 	} {
 		b, err := Append(nil, c.in, Limits{})

@@ -112,13 +112,13 @@ func TestStructForm(t *testing.T) {
 		{struct {
 			time.Time
 			N int
-		}{N: 1}, "bin"},
+		}{N: 1}, `"0001-01-01T00:00:00Z"`},
 		// Two embedded types cancel out each other's methods.
 		{struct {
 			netip.Addr
 			When
 			N int
-		}{N: 1}, `{Addr:bin When:time N:1}`},
+		}{N: 1}, `{Addr:"" When:time N:1}`},
 		{struct {
 			Ext
 			N int
@@ -281,10 +281,10 @@ func TestMarshalers(t *testing.T) {
 		{map[string]ptrText{"k": {"a"}}, "81a16ba27061"}, {struct{ P ptrText }{ptrText{"a"}}, "81a150a27061"},
 		{map[ptrText]int{{"a"}: 1}, "81a2706101"}, {map[valText]int{{"b"}: 1, {"a"}: 2}, "82a2766102a2766201"},
 		{valText{"a"}, "a27661"}, {&valText{"a"}, "a27661"},
-		{both{'x'}, "c4026278"}, {map[both]both{{'x'}: {'y'}}, "81a27478c4026279"},
+		{both{'x'}, "a27478"}, {map[both]both{{'x'}: {'y'}}, "81a27478a27479"},
 		{*big1, "be3132333435"}, {big1, "be3132333435"}, {[]*big.Int{big1, nil}, "92be31"}, {struct{ N big.Int }{*big1}, "81a14ebe"},
-		{addr, "c414fe80"}, {netip.Addr{}, "c400"}, {map[netip.Addr]int{addr: 1}, "81ac666538303a3a312565746830"}, {netip.MustParseAddrPort("1.2.3.4:5"), "c406"},
-		{u, "c419"}, {map[time.Time]int{time.Unix(1, 0).UTC(): 2}, "81d6ff0000000102"},
+		{addr, "ac666538303a"}, {netip.Addr{}, "a0"}, {map[netip.Addr]int{addr: 1}, "81ac666538303a3a312565746830"}, {netip.MustParseAddrPort("1.2.3.4:5"), "a9312e"},
+		{u, "b968747470"}, {map[time.Time]int{time.Unix(1, 0).UTC(): 2}, "81d6ff0000000102"},
 	} {
 		b, err := Append(nil, c.in, Limits{})
 		if err != nil || !bytes.HasPrefix(b, unhex(c.want)) {

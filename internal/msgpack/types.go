@@ -2,6 +2,8 @@ package msgpack
 
 import (
 	"encoding"
+	"math/big"
+	"net/url"
 	"reflect"
 	"sync"
 	"time"
@@ -14,8 +16,10 @@ const (
 	formKind   form = iota // by its reflect.Kind
 	formTime               // time.Time
 	formExt                // Ext
-	formBinary             // MarshalBinary and UnmarshalBinary, as bin
+	formInt                // big.Int, as int where it fits, else as str
+	formURL                // url.URL, as str
 	formText               // MarshalText and UnmarshalText, as str
+	formBinary             // MarshalBinary and UnmarshalBinary alone, as bin
 )
 
 // typeInfo is what Append and Unmarshal know about a type.
@@ -23,6 +27,8 @@ type typeInfo struct {
 	form form
 	// text: the type can be a map key by its text methods.
 	text bool
+	// binary: a bin can be decoded, by UnmarshalBinary.
+	binary bool
 	// fields of a struct that is encoded by its kind, or why it cannot be.
 	fields func() (*structInfo, error)
 }
@@ -30,6 +36,9 @@ type typeInfo struct {
 var (
 	timeType      = reflect.TypeFor[time.Time]()
 	extType       = reflect.TypeFor[Ext]()
+	intType       = reflect.TypeFor[big.Int]()
+	urlType       = reflect.TypeFor[url.URL]()
+	durationType  = reflect.TypeFor[time.Duration]()
 	stringMapType = reflect.TypeFor[map[string]any]()
 
 	binaryMarshaler   = reflect.TypeFor[encoding.BinaryMarshaler]()
@@ -57,10 +66,16 @@ func infoOf(t reflect.Type) *typeInfo {
 		info.form = formExt
 	default:
 		info.text = p.Implements(textMarshaler) && p.Implements(textUnmarshaler)
-		if p.Implements(binaryMarshaler) && p.Implements(binaryUnmarshaler) {
-			info.form = formBinary
-		} else if info.text {
+		info.binary = p.Implements(binaryMarshaler) && p.Implements(binaryUnmarshaler)
+		switch {
+		case t == intType:
+			info.form = formInt
+		case t == urlType:
+			info.form = formURL
+		case info.text:
 			info.form = formText
+		case info.binary:
+			info.form = formBinary
 		}
 	}
 	if info.form == formKind && t.Kind() == reflect.Struct {
