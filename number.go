@@ -21,7 +21,7 @@ const maxDigits = 4300
 // decodeJSON is json.Unmarshal, but what goes into an any is an int64, a uint64 above that, a *big.Int beyond,
 // or a float64.
 func decodeJSON(value []byte, v any) error {
-	if !holdsAny(reflect.TypeOf(v)) || !json.Valid(value) {
+	if !whenDecoding.find(reflect.TypeOf(v)) || !json.Valid(value) {
 		return json.Unmarshal(value, v)
 	}
 	dec := json.NewDecoder(bytes.NewReader(value))
@@ -29,39 +29,48 @@ func decodeJSON(value []byte, v any) error {
 	if err := dec.Decode(v); err != nil {
 		return err
 	}
-	return exactNumbers(reflect.ValueOf(v))
+	return whenDecoding.each(reflect.ValueOf(v).Elem(), 0, exactNumber)
+}
+
+// finder finds out whether there may be an any in values of a type, without looking into types that have one of
+// some methods.
+type finder struct {
+	methods []reflect.Type
+	known   sync.Map // reflect.Type to bool
 }
 
 var (
-	jsonUnmarshaler = reflect.TypeFor[json.Unmarshaler]()
-	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
-
-	anyHolders sync.Map // reflect.Type to bool
+	whenDecoding = &finder{methods: []reflect.Type{reflect.TypeFor[json.Unmarshaler](), reflect.TypeFor[encoding.TextUnmarshaler]()}}
+	whenEncoding = &finder{methods: []reflect.Type{reflect.TypeFor[json.Marshaler](), reflect.TypeFor[encoding.TextMarshaler]()}}
 )
 
-// holdsAny reports whether encoding/json may put something into an any in a t.
-func holdsAny(t reflect.Type) bool {
-	if known, ok := anyHolders.Load(t); ok {
+func (f *finder) find(t reflect.Type) bool {
+	if known, ok := f.known.Load(t); ok {
 		return known.(bool)
 	}
-	holds := findAny(t, map[reflect.Type]bool{})
-	anyHolders.Store(t, holds)
-	return holds
+	found := f.search(t, map[reflect.Type]bool{})
+	f.known.Store(t, found)
+	return found
 }
 
-func findAny(t reflect.Type, seen map[reflect.Type]bool) bool {
-	if seen[t] || decodesItself(t) {
+func (f *finder) search(t reflect.Type, seen map[reflect.Type]bool) bool {
+	if seen[t] {
 		return false
 	}
 	seen[t] = true
+	for _, m := range f.methods {
+		if t.Implements(m) || reflect.PointerTo(t).Implements(m) {
+			return false
+		}
+	}
 	switch t.Kind() {
 	case reflect.Interface:
 		return t.NumMethod() == 0
 	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
-		return findAny(t.Elem(), seen)
+		return f.search(t.Elem(), seen)
 	case reflect.Struct:
 		for i := range t.NumField() {
-			if findAny(t.Field(i).Type, seen) {
+			if f.search(t.Field(i).Type, seen) {
 				return true
 			}
 		}
@@ -69,23 +78,20 @@ func findAny(t reflect.Type, seen map[reflect.Type]bool) bool {
 	return false
 }
 
-// decodesItself reports whether t has a method by which encoding/json decodes it.
-func decodesItself(t reflect.Type) bool {
-	p := reflect.PointerTo(t)
-	return p.Implements(jsonUnmarshaler) || p.Implements(textUnmarshaler)
-}
-
-// exactNumbers makes numbers of what was decoded into anys as json.Number.
-func exactNumbers(v reflect.Value) error {
-	if !holdsAny(v.Type()) {
+// each replaces what is in each any in v, which can be set, by what f makes of it. What v points to is copied.
+func (within *finder) each(v reflect.Value, depth int, f func(x any, depth int) (any, error)) error {
+	if depth > 2*maxDepth { // more than a document can have, with a struct and a pointer for each level
+		return errTooDeep
+	}
+	if !within.find(v.Type()) || !v.CanSet() && v.Kind() != reflect.Struct {
 		return nil
 	}
 	switch v.Kind() {
 	case reflect.Interface:
-		if v.IsNil() || !v.CanSet() {
+		if v.IsNil() {
 			return nil
 		}
-		x, err := exactNumber(v.Elem().Interface())
+		x, err := f(v.Elem().Interface(), depth)
 		if err == nil {
 			v.Set(reflect.ValueOf(x))
 		}
@@ -94,49 +100,65 @@ func exactNumbers(v reflect.Value) error {
 		if v.IsNil() {
 			return nil
 		}
-		return exactNumbers(v.Elem())
-	case reflect.Slice, reflect.Array:
+		p := reflect.New(v.Type().Elem())
+		p.Elem().Set(v.Elem())
+		v.Set(p)
+		return within.each(p.Elem(), depth+1, f)
+	case reflect.Slice:
+		if !v.IsNil() {
+			v.Set(reflect.AppendSlice(reflect.MakeSlice(v.Type(), 0, v.Len()), v))
+		}
+		fallthrough
+	case reflect.Array:
 		for i := range v.Len() {
-			if err := exactNumbers(v.Index(i)); err != nil {
+			if err := within.each(v.Index(i), depth+1, f); err != nil {
 				return err
 			}
 		}
 	case reflect.Map:
-		item := reflect.New(v.Type().Elem()).Elem()
-		for _, key := range v.MapKeys() {
-			item.Set(v.MapIndex(key))
-			if err := exactNumbers(item); err != nil {
-				return err
-			}
-			v.SetMapIndex(key, item)
-		}
+		return within.eachInMap(v, depth, f)
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if f := v.Type().Field(i); f.IsExported() || f.Anonymous {
-				if err := exactNumbers(v.Field(i)); err != nil {
-					return err
-				}
+			if err := within.each(v.Field(i), depth+1, f); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
 }
 
-// exactNumber is exactNumbers for what encoding/json puts into an any. Maps and slices are changed.
-func exactNumber(x any) (any, error) {
+func (within *finder) eachInMap(v reflect.Value, depth int, f func(x any, depth int) (any, error)) error {
+	if v.IsNil() {
+		return nil
+	}
+	m := reflect.MakeMapWithSize(v.Type(), v.Len())
+	item := reflect.New(v.Type().Elem()).Elem()
+	for entry := v.MapRange(); entry.Next(); {
+		item.Set(entry.Value())
+		if err := within.each(item, depth+1, f); err != nil {
+			return err
+		}
+		m.SetMapIndex(entry.Key(), item)
+	}
+	v.Set(m)
+	return nil
+}
+
+// exactNumber makes numbers of those that encoding/json put into an any. Maps and slices are changed.
+func exactNumber(x any, depth int) (any, error) {
 	var err error
 	switch x := x.(type) {
 	case json.Number:
 		return number(string(x))
 	case []any:
 		for i := range x {
-			if x[i], err = exactNumber(x[i]); err != nil {
+			if x[i], err = exactNumber(x[i], depth); err != nil {
 				return nil, err
 			}
 		}
 	case map[string]any:
 		for key := range x {
-			if x[key], err = exactNumber(x[key]); err != nil {
+			if x[key], err = exactNumber(x[key], depth); err != nil {
 				return nil, err
 			}
 		}
@@ -164,25 +186,26 @@ func number(s string) (any, error) {
 	return nil, &json.UnmarshalTypeError{Value: "number", Type: reflect.TypeFor[*big.Int]()}
 }
 
-// spelled returns v, or what it points to, with its floats as such that are spelled as floats: v itself, and what is
-// in anys in it.
+// spelled returns v with its floats as such that are spelled as floats: v itself, or what it points to, and what is
+// in anys in it. A float of its own type, such as a struct's field, is decoded into that type, and stays as it is.
 func spelled(v any, depth int) (any, error) {
-	if depth > maxDepth {
+	if depth > 2*maxDepth {
 		return nil, errTooDeep
 	}
 	switch v := v.(type) {
-	case *any:
-		return spelled(*v, depth+1)
 	case []any:
 		return spelledList(v, depth)
-	case *[]any:
-		return spelledList(*v, depth)
 	case map[string]any:
 		return spelledMap(v, depth)
-	case *map[string]any:
-		return spelledMap(*v, depth)
 	}
-	return spelledFloat(v), nil
+	t := reflect.TypeOf(v)
+	if t == nil || !whenEncoding.find(t) {
+		return spelledFloat(v), nil
+	}
+	copied := reflect.New(t).Elem()
+	copied.Set(reflect.ValueOf(v))
+	err := whenEncoding.each(copied, depth+1, spelled)
+	return copied.Interface(), err
 }
 
 func spelledFloat(v any) any {

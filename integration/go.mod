@@ -21,7 +21,9 @@ require (
 	github.com/cloakroom-go/cloakroom/stores/redisstore v0.0.0-00010101000000-000000000000
 	// The databases of sql/, and of the servers in servers/.
 	github.com/go-sql-driver/mysql v1.10.1
+	github.com/google/uuid v1.6.0 // with decimal, types that sessions hold: flask/
 	github.com/jackc/pgx/v5 v5.12.0
+	github.com/shopspring/decimal v1.4.0
 	go.mongodb.org/mongo-driver/v2 v2.10.0
 	modernc.org/sqlite v1.59.0
 )
@@ -42,7 +44,6 @@ require (
 	github.com/aws/aws-sdk-go-v2/service/sts v1.52.0 // indirect
 	github.com/dustin/go-humanize v1.0.1 // indirect
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
-	github.com/google/uuid v1.6.0 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
