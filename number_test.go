@@ -37,7 +37,7 @@ func TestJSONNumbers(t *testing.T) {
 	}{
 		{int64(math.MaxInt64), "9223372036854775807", nil}, {int64(math.MinInt64), "-9223372036854775808", nil},
 		{uint64(1 << 63), "9223372036854775808", nil}, {uint64(math.MaxUint64), "18446744073709551615", nil}, {big70, "1180591620717411303424", nil},
-		{1.0, "1.0", nil}, {-0.0, "0.0", nil}, {math.Copysign(0, -1), "-0.0", nil}, {1.5, "1.5", nil}, {1e20, "100000000000000000000.0", nil}, {1e21, "1e+21", nil},
+		{1.0, "1.0", nil}, {math.Copysign(0, -1), "-0.0", nil}, {1.5, "1.5", nil}, {1e20, "100000000000000000000.0", nil}, {1e21, "1e+21", nil},
 		{float64(1 << 53), "9007199254740992.0", nil}, {float32(1), "1.0", 1.0}, {float32(0.1), "0.1", 0.1}, {ratio(2), "2.0", 2.0},
 		{1, "1", int64(1)}, {uint8(7), "7", int64(7)}, {"1.0", `"1.0"`, nil}, {nil, "null", nil}, {time.Second, "1000000000", int64(time.Second)},
 		{[]any{1.0, int64(1), []any{2.0}, map[string]any{"a": 3.0, "b": nil}}, `[1.0,1,[2.0],{"a":3.0,"b":null}]`, nil},
@@ -95,8 +95,8 @@ func TestJSONNumbersInTypes(t *testing.T) {
 	if err := JSON.decode([]byte(`{"a":[1,null]}`), &list); err != nil || *list["a"][0] != any(int64(1)) {
 		t.Errorf("%v, %v", list, err)
 	}
-	n, err := 0, error(nil)
-	if err = JSON.decode([]byte("5"), &n); err != nil || n != 5 {
+	n := 0
+	if err := JSON.decode([]byte("5"), &n); err != nil || n != 5 {
 		t.Errorf("%d, %v", n, err)
 	}
 }

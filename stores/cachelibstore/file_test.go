@@ -199,6 +199,9 @@ func TestUnreadable(t *testing.T) {
 		"a persistent id": "\xff\xff\xff\xff\x80\x04}\x8c\x06secretPx\ns.",
 		"not a dict":      "\xff\xff\xff\xff]\x8c\x06secreta.",
 		"no pickle":       "\xff\xff\xff\xffsecret",
+		"MessagePack":     "\xff\xff\xff\xff\x81\xa6secret\x01",
+		"JSON, no dict":   "\xff\xff\xff\xff[\"secret\"]",
+		"JSON, cut":       "\xff\xff\xff\xff{\"secret\":",
 		"too short":       "\xff\xff",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -217,7 +220,8 @@ func TestUnreadable(t *testing.T) {
 					}
 				}
 			}
-			if log := s.log.String(); strings.Count(log, "cannot be read") != 1 || strings.Contains(log, "secret") {
+			log := s.log.String()
+			if strings.Count(log, "cannot be read") != 1 || strings.Contains(log, "secret") || name == "MessagePack" && !strings.Contains(log, name) {
 				t.Errorf("logged %s", log)
 			}
 			if _, _, err := s.Sweep(t.Context(), "", 10); err != nil {

@@ -310,9 +310,10 @@ func TestRaceOfNames(t *testing.T) {
 				new := old
 				new.Data = append([]byte("\x81\xa1n\xcd"), 0, 0)
 				n := int(old.Data[3])
-				if n == 0xcc {
+				switch n {
+				case 0xcc:
 					n = int(old.Data[4])
-				} else if n == 0xcd {
+				case 0xcd:
 					n = int(old.Data[4])<<8 | int(old.Data[5])
 				}
 				new.Data[4], new.Data[5] = byte((n+1)>>8), byte(n+1)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom/internal/msgspec"
 	"github.com/cloakroom-go/cloakroom/internal/pickle"
+	"github.com/cloakroom-go/cloakroom/internal/pickledoc"
 )
 
 // form is what a file is made of.
@@ -79,7 +80,7 @@ func oldExpiry(b []byte) (expires int64, n int, ok bool) {
 			rest = rest[frameSize:]
 		}
 	}
-	size := 0
+	var size int
 	switch op := rest[0]; {
 	case op == 'K' && len(rest) > 1:
 		expires, size = int64(rest[1]), 2
@@ -157,9 +158,15 @@ func readHead(path string) ([]byte, error) {
 }
 
 var (
-	errJSON  = errors.New("it holds JSON that is no object")
+	errJSON = errors.New("it holds JSON that is no object")
+	// What cachelib has no serializer for.
+	errMessagePack = errors.New("it seems to hold MessagePack, and is neither a pickle nor a JSON object")
+
 	errOther = errors.New("it is neither a pickle nor a JSON object: is cachelib's serializer another one?")
 )
+
+// isMap reports whether MessagePack's maps begin with b.
+func isMap(b byte) bool { return b&0xf0 == 0x80 || b == 0xde || b == 0xdf }
 
 // decode reads the value; the error is unreadable.
 func (f *file) decode() (err error) {
@@ -172,7 +179,11 @@ func (f *file) decode() (err error) {
 	}
 	v, err := pickle.Decode(f.value)
 	if err != nil {
-		if len(f.value) > 0 && f.value[0] != opProto && errors.Is(err, pickle.ErrMalformed) {
+		switch {
+		case len(f.value) == 0 || f.value[0] == opProto || !errors.Is(err, pickle.ErrMalformed):
+		case isMap(f.value[0]):
+			err = errMessagePack
+		default:
 			err = errOther
 		}
 		return unreadable{err}
@@ -192,7 +203,7 @@ func (f *file) decode() (err error) {
 func (f form) value(data []byte, before *pickle.Dict) ([]byte, error) {
 	if f == formJSON && isJSON(data) {
 		if !json.Valid(data) {
-			return nil, errDocument
+			return nil, pickledoc.ErrDocument
 		}
 		return data, nil
 	}

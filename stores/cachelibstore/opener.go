@@ -15,7 +15,7 @@ import (
 // Opener opens `cachelib:` URLs for [storeurl.Open]: `cachelib:///var/lib/app/flask_session`, or relative to the
 // working folder, `cachelib:flask_session`. Parameters:
 //
-//   - hash=sha256, md5 or detect: [Options.Hash].
+//   - hash=detect, sha256 or md5: [Options.Hash].
 //   - mode=0640: [Options.Mode], in octal.
 //   - prefix=TEXT: [Options.Prefix]; empty for none.
 //   - sync=off: [Options.NoSync].

@@ -65,7 +65,7 @@ func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 // Create implements [cloakroom.Store]. The data is a document, MessagePack or JSON; other data is an error, and
 // nothing is written. On a full disk it returns [cloakroom.ErrFull]. A file that cannot be read is replaced.
 func (s *Store) Create(ctx context.Context, id string, r cloakroom.Record) (cloakroom.Version, error) {
-	_ = s.lookAround() //nolint:errcheck // if it fails, what is known so far goes on to hold
+	_ = s.lookAround() // if it fails, what is known so far goes on to hold
 	v, err := s.write(ctx, id, r, func(_ *file, err error) error {
 		if err == nil {
 			return cloakroom.ErrExists

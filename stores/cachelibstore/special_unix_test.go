@@ -17,7 +17,7 @@ import (
 
 // A pipe, a socket or a folder among the files is passed over, and waited for by nothing.
 func TestNoFiles(t *testing.T) {
-	for name, make := range map[string]func(path string) error{
+	for name, put := range map[string]func(path string) error{
 		"pipe":   func(path string) error { return syscall.Mkfifo(path, 0o600) },
 		"folder": func(path string) error { return os.MkdirAll(filepath.Join(path, "x"), 0o700) },
 		"device": func(path string) error { return os.Symlink("/dev/tty", path) },
@@ -34,11 +34,11 @@ func TestNoFiles(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newShared(t)
 			for _, key := range []string{"session:a", "session:b", counter} {
-				if err := make(s.path(key, bySHA256)); err != nil {
+				if err := put(s.path(key, bySHA256)); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if err := make(filepath.Join(s.dir, "tmpx.__wz_cache")); err != nil {
+			if err := put(filepath.Join(s.dir, "tmpx.__wz_cache")); err != nil {
 				t.Fatal(err)
 			}
 			s.python("b", byMD5)

@@ -142,11 +142,11 @@ func (s *Store) list() error {
 			return nil
 		}
 		for _, name := range names {
+			looked++
 			h := kind(name)
 			if !s.uses(h) {
 				continue
 			}
-			looked++
 			path := filepath.Join(s.dir, name)
 			info, err := os.Lstat(path)
 			if err == nil && info.Mode().IsRegular() && s.isNews(info.ModTime()) {

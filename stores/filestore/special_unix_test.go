@@ -17,7 +17,7 @@ import (
 
 // A pipe or a folder in the place of a file is no record, is waited for by nothing, and stops no listing.
 func TestNoFiles(t *testing.T) {
-	for name, make := range map[string]func(path string) error{
+	for name, put := range map[string]func(path string) error{
 		"pipe":   func(path string) error { return syscall.Mkfifo(path, 0o600) },
 		"folder": func(path string) error { return os.MkdirAll(filepath.Join(path, "x"), 0o700) },
 	} {
@@ -25,7 +25,7 @@ func TestNoFiles(t *testing.T) {
 			t.Run(fmt.Sprintf("%s,NoSync=%v", name, noSync), func(t *testing.T) {
 				ctx, dir, id := t.Context(), t.TempDir(), hexID(1)
 				s := open(t, dir, filestore.Options{Logger: slog.New(slog.DiscardHandler), NoSync: noSync})
-				if err := make(recordPath(dir, id)); err != nil {
+				if err := put(recordPath(dir, id)); err != nil {
 					t.Fatal(err)
 				}
 				r := lasting("data")
