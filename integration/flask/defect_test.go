@@ -246,7 +246,7 @@ func increments(t *testing.T, p pair, _ cloakroom.Store) {
 	}
 }
 
-// A session file that is broken is no session, and heals.
+// A session file that is broken is no session, keeps its cookie, and ends when it is asked to.
 func TestBrokenFile(t *testing.T) {
 	t.Parallel()
 	settings := stores["filesystem"](t)
@@ -266,6 +266,9 @@ func TestBrokenFile(t *testing.T) {
 		}
 	}
 	b.holds(p.golang, "a", "null")
+	b.set(p.golang, "a", "2")
+	b.holds(p.golang, "a", "null")
+	b.do(p.golang, "POST /logout")
 	b.set(p.golang, "a", "2")
 	b.holds(p.golang, "a", "2")
 }
