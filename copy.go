@@ -15,10 +15,19 @@ type Copied struct {
 	// Err is why the session could not be copied, or nil. It names no id.
 	Err error
 
+	// Foreign reports that the key in the store cannot be the id of a session: it is something else
+	// that begins alike, and is left alone.
+	Foreign bool
+
+	// Former reports, from [Manager.CopyWithoutProfile], that the session's cookie is not spelled as a
+	// ticket, so that only a manager with Options.FormerTickets takes it.
+	Former bool
+
 	// ID is its public ID, see [Session.ID].
 	ID string
 
-	// Written reports that it was stored. Without an error it was there already otherwise.
+	// Written reports that it was stored. Otherwise, unless there is an error or Foreign is set, it was
+	// there already.
 	Written bool
 }
 
@@ -87,6 +96,9 @@ func (m *Manager) copyEntry(ctx context.Context, to Store, e Entry, leave bool) 
 		return Copied{}, false
 	}
 	c := Copied{ID: publicID(e.ID)}
+	if c.Foreign = !m.isStoreID(e.ID); c.Foreign {
+		return c, true
+	}
 	st := state{id: e.ID, rec: e.Record}
 	err := m.slice(&st)
 	if err != nil {
@@ -95,7 +107,7 @@ func (m *Manager) copyEntry(ctx context.Context, to Store, e Entry, leave bool) 
 	}
 	id, meta := e.ID, &st.doc.meta
 	if leave {
-		if id, err = m.withoutProfile(&st); err != nil {
+		if id, c.Former, err = m.withoutProfile(&st); err != nil {
 			c.Err = err
 			return c, true
 		}

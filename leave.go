@@ -10,17 +10,19 @@ import (
 
 var (
 	errNoProfile = errors.New("cloakroom: CopyWithoutProfile needs a manager with Options.Profile")
-	errNotTicket = errors.New("its cookie is not spelled as a ticket, so it cannot be found without the profile")
+	errNotTicket = errors.New("its cookie is not spelled as a ticket, as a signed one is not, so it cannot be found without the profile")
 	errOddKey    = errors.New("it has a key that is no string, which only a profile can keep")
 )
 
 // CopyWithoutProfile is [Manager.CopyTo] for leaving a [Profile]: it copies all live sessions to a store for a manager
-// without one, so that whoever has a cookie that is spelled as a ticket, 43 characters of canonical URL-safe base64,
-// stays signed in. Such a manager must have the same Options.CookieName, Path and Domain, or browsers would send it nothing.
+// without one, so that those who have their cookies stay signed in. Such a manager must have the same
+// Options.CookieName, Path and Domain, or browsers would send it nothing. It needs
+// Options.FormerTickets for those whose cookie is not spelled as a ticket, 43 characters of canonical
+// URL-safe base64: see [Copied.Former].
 //
 // Each session is stored under the hash of its ticket, with the owner that its values name, in the index too,
 // and the absolute deadline that it has, or Options.Lifetime of m from now if that is earlier. One whose cookie is
-// spelled otherwise, as a signed one is, or that has a key that is no string, is an error of that session.
+// signed, or that has a key that is no string, is an error of that session.
 //
 // It can be run again like CopyTo: a session that was not used in the target meanwhile is brought up to date.
 func (m *Manager) CopyWithoutProfile(ctx context.Context, to Store) iter.Seq2[Copied, error] {
@@ -31,15 +33,15 @@ func (m *Manager) CopyWithoutProfile(ctx context.Context, to Store) iter.Seq2[Co
 }
 
 // withoutProfile turns a record into what it is without the profile, and returns the id for it.
-func (m *Manager) withoutProfile(st *state) (id string, err error) {
+func (m *Manager) withoutProfile(st *state) (id string, former bool, err error) {
 	p := m.options.Profile
 	ticket := p.Ticket(st.id)
-	if !isTicket(ticket) {
-		return "", errNotTicket
+	if former = !isTicket(ticket); former && !isFormer(ticket) {
+		return "", false, errNotTicket
 	}
 	for i := range st.doc.fields {
 		if st.doc.fields[i].name == nil {
-			return "", errOddKey
+			return "", false, errOddKey
 		}
 	}
 	meta := &st.doc.meta
@@ -48,7 +50,7 @@ func (m *Manager) withoutProfile(st *state) (id string, err error) {
 	st.rec.Data = st.doc.encodeWith(leaving(id), false)
 	st.rec.Owner = m.leavingOwner(meta)
 	st.rec.Deadline = timeOf(meta.deadline)
-	return id, nil
+	return id, former, nil
 }
 
 // leavingOwner is the owner in whose index a record belongs once it has left the profile.

@@ -91,7 +91,7 @@ func (m *Manager) isTicket(value string) bool {
 		_, ok := p.ID(value)
 		return ok
 	}
-	return isTicket(value)
+	return isTicket(value) || m.options.FormerTickets && isFormer(value)
 }
 
 // storeID is the store's id for a well-formed ticket.
