@@ -1,26 +1,56 @@
 package flask
 
 import (
-	"errors"
-	"fmt"
 	"io/fs"
-	"slices"
-	"strings"
 	"time"
-
-	"github.com/cloakroom-go/cloakroom"
 )
 
 // Config is what a Flask application configures about its sessions. Start from [Default]: Flask's
 // defaults are not Go's zero values. The fields are named as in Flask.
+//
+// It was compared with Flask 3.1, Flask-Session 0.8.0 and its development branch, Flask-Login 0.6.3
+// and Flask-SQLAlchemy 3.1. Names that begin with CLOAKROOM_ are Go's own: Flask ignores them.
 type Config struct {
 	// ApplicationRoot is the path of the cookie where SessionCookiePath is empty. The default is "/".
 	ApplicationRoot string `flask:"APPLICATION_ROOT"`
+
+	// CloakroomCachelibHash says by which hash the types filesystem and cachelib name their files:
+	// sha256, md5, which cachelib before 0.14 uses, or detect, the default, which looks into the folder.
+	CloakroomCachelibHash string `flask:"CLOAKROOM_CACHELIB_HASH"`
+
+	// CloakroomMaxBytes is [cloakroom.Options.MaxBytes], from 1,024 to 1 GiB. The default is 16 MiB, far
+	// above what a Flask application stores, which has no limit of its own.
+	CloakroomMaxBytes int `flask:"CLOAKROOM_MAX_BYTES"`
+
+	// CloakroomMaxValues is [cloakroom.Options.MaxValues], from 1 to 65,536. The default is 65,536.
+	CloakroomMaxValues int `flask:"CLOAKROOM_MAX_VALUES"`
 
 	// PermanentSessionLifetime is how long a session is stored after it was last written, permanent or not, and
 	// how long the cookie of a permanent one lives. The default is 31 days; less than a second is an
 	// error, and so is a fraction of one.
 	PermanentSessionLifetime time.Duration `flask:"PERMANENT_SESSION_LIFETIME"`
+
+	// RememberCookieDomain is the Domain of Flask-Login's cookie. The default, empty, is none: it does
+	// not follow SessionCookieDomain.
+	RememberCookieDomain string `flask:"REMEMBER_COOKIE_DOMAIN"`
+
+	// RememberCookieHTTPOnly is the HttpOnly of Flask-Login's cookie. The default is true.
+	RememberCookieHTTPOnly bool `flask:"REMEMBER_COOKIE_HTTPONLY"`
+
+	// RememberCookieName is the name of the cookie by which Flask-Login signs a visitor in again. A
+	// Logout clears it, or Flask would undo that; so does a Login of another owner. The default is
+	// "remember_token"; empty is for an application without Flask-Login.
+	RememberCookieName string `flask:"REMEMBER_COOKIE_NAME"`
+
+	// RememberCookiePath is the Path of Flask-Login's cookie. The default is "/".
+	RememberCookiePath string `flask:"REMEMBER_COOKIE_PATH"`
+
+	// RememberCookieSameSite is the SameSite of Flask-Login's cookie: Lax, Strict or None, in any case.
+	// The default, empty, sends none.
+	RememberCookieSameSite string `flask:"REMEMBER_COOKIE_SAMESITE"`
+
+	// RememberCookieSecure is the Secure of Flask-Login's cookie. The default is false.
+	RememberCookieSecure bool `flask:"REMEMBER_COOKIE_SECURE"`
 
 	// SecretKey signs the cookie when SessionUseSigner is set. See there for what else it does.
 	SecretKey Secret `flask:"SECRET_KEY"`
@@ -28,15 +58,17 @@ type Config struct {
 	// SecretKeyFallbacks are keys that signed cookies before. Flask-Session ignores them.
 	SecretKeyFallbacks []Secret `flask:"SECRET_KEY_FALLBACKS"`
 
-	// SessionCachelib names the folder of a cachelib.FileSystemCache, as a URL cachelib:///folder or as a path. The
-	// default is flask_session, in the working folder.
+	// SessionCachelib names the folder of a cachelib.FileSystemCache, as a URL cachelib:///folder or
+	// file:///folder, or as a path. The default is flask_session, in the working folder. Other caches
+	// of cachelib cannot be shared, and their URLs are errors.
 	SessionCachelib string `flask:"SESSION_CACHELIB"`
 
 	// SessionCleanupNRequests removes expired rows about every so many requests, on SQL stores. The default, zero, is
 	// never; run `cloakroom sweep` then, as one runs `flask session_cleanup`.
 	SessionCleanupNRequests int `flask:"SESSION_CLEANUP_N_REQUESTS"`
 
-	// SessionCookieDomain is the cookie's Domain. The default, empty, is none: the host alone.
+	// SessionCookieDomain is the cookie's Domain. The default, empty, is none: the host alone. [FromMap]
+	// and [FromEnv] take Flask's False for none too.
 	SessionCookieDomain string `flask:"SESSION_COOKIE_DOMAIN"`
 
 	// SessionCookieHTTPOnly is the cookie's HttpOnly. The default is true.
@@ -82,7 +114,8 @@ type Config struct {
 	// SessionIDLength is how many random bytes an id has. The default is 32; less than 16 or more than 128 is an error.
 	SessionIDLength int `flask:"SESSION_ID_LENGTH"`
 
-	// SessionKeyPrefix is put before every id. The default is "session:".
+	// SessionKeyPrefix is put before every id, in UTF-8 and without control characters. For the type
+	// memcached it is printable ASCII without spaces. The default is "session:".
 	SessionKeyPrefix string `flask:"SESSION_KEY_PREFIX"`
 
 	// SessionMemcached is the store's URL for the type memcached. The default is memcached://127.0.0.1:11211.
@@ -100,7 +133,8 @@ type Config struct {
 	// SessionPermanent makes new sessions permanent. The default is true.
 	SessionPermanent bool `flask:"SESSION_PERMANENT"`
 
-	// SessionPostgreSQL is the store's URL for the type postgresql.
+	// SessionPostgreSQL is the store's URL for the type postgresql, in either spelling. In Flask it is a
+	// connection pool.
 	SessionPostgreSQL string `flask:"SESSION_POSTGRESQL"`
 
 	// SessionPostgreSQLSchema is the schema. The default is "public".
@@ -116,14 +150,20 @@ type Config struct {
 	// much later. The default is true.
 	SessionRefreshEachRequest bool `flask:"SESSION_REFRESH_EACH_REQUEST"`
 
-	// SessionSerializationFormat is msgpack or json. Either is read whatever this is. The types filesystem and
-	// cachelib ignore it. The default is msgpack.
+	// SessionSerializationFormat is how new sessions are stored: msgpack, json, or pickle, which Flask
+	// does not know. Give pickle beside Flask-Session before 0.7, and where session_interface.serializer
+	// is pickle; json where it is orjson. A session that is there keeps its form, and any is read.
+	// The types filesystem and cachelib ignore it: their files are pickles. The default is msgpack.
 	SessionSerializationFormat string `flask:"SESSION_SERIALIZATION_FORMAT"`
 
-	// SessionSQLAlchemy is the store's URL for the type sqlalchemy.
+	// SessionSQLAlchemy is the store's URL for the type sqlalchemy, as SQLAlchemy spells it:
+	// postgresql+psycopg2://user:password@host/database, mysql+pymysql://..., sqlite:////var/app.db for a
+	// full path and sqlite:///app.db for one below the working folder. The default, empty, is
+	// SQLAlchemyDatabaseURI.
 	SessionSQLAlchemy string `flask:"SESSION_SQLALCHEMY"`
 
-	// SessionSQLAlchemyBindKey chooses among the databases of a Flask application. Here it means nothing.
+	// SessionSQLAlchemyBindKey chooses among the databases of a Flask application. With it,
+	// SessionSQLAlchemy must name that database.
 	SessionSQLAlchemyBindKey string `flask:"SESSION_SQLALCHEMY_BIND_KEY"`
 
 	// SessionSQLAlchemySchema is the table's schema. The default, empty, is the database's own.
@@ -139,6 +179,11 @@ type Config struct {
 	// postgresql, in any case. It has no default.
 	SessionType string `flask:"SESSION_TYPE"`
 
+	// SQLAlchemyDatabaseURI is Flask-SQLAlchemy's database, for the type sqlalchemy where
+	// SessionSQLAlchemy is empty. A SQLite file must have its full path there: Flask-SQLAlchemy looks
+	// for others in the application's instance folder.
+	SQLAlchemyDatabaseURI string `flask:"SQLALCHEMY_DATABASE_URI"`
+
 	// SessionUseSigner signs the cookie with SecretKey. The default is false; Flask-Session has deprecated it. Without it
 	// Flask-Session refuses signed cookies, and Cloakroom takes them while it has the SecretKey.
 	SessionUseSigner bool `flask:"SESSION_USE_SIGNER"`
@@ -148,7 +193,13 @@ type Config struct {
 func Default() Config {
 	return Config{
 		ApplicationRoot:            "/",
+		CloakroomCachelibHash:      "detect",
+		CloakroomMaxBytes:          16 << 20,
+		CloakroomMaxValues:         1 << 16,
 		PermanentSessionLifetime:   31 * 24 * time.Hour,
+		RememberCookieHTTPOnly:     true,
+		RememberCookieName:         "remember_token",
+		RememberCookiePath:         "/",
 		SessionCachelib:            "flask_session",
 		SessionCookieHTTPOnly:      true,
 		SessionCookieName:          "session",
@@ -170,126 +221,4 @@ func Default() Config {
 		SessionSerializationFormat: "msgpack",
 		SessionSQLAlchemyTable:     "sessions",
 	}
-}
-
-// types are the values of SessionType.
-var types = []string{"redis", "memcached", "filesystem", "cachelib", "mongodb", "sqlalchemy", "dynamodb", "postgresql"}
-
-// The bounds of SessionIDLength, in bytes, and of a store's key, which is memcached's.
-const (
-	minIDLength = 16
-	maxIDLength = 128
-	maxKey      = 250
-)
-
-// Validate returns the first thing that is wrong with a configuration, by the setting's Flask name.
-func (c Config) Validate() error {
-	for _, check := range []func() error{c.checkStore, c.checkID, c.checkSigner, c.checkCookie} {
-		if err := check(); err != nil {
-			return fmt.Errorf("flask: %w", err)
-		}
-	}
-	return nil
-}
-
-// Format returns the format of SessionSerializationFormat.
-func (c Config) Format() (cloakroom.Format, error) {
-	switch c.SessionSerializationFormat {
-	case "msgpack":
-		return cloakroom.MessagePack, nil
-	case "json":
-		return cloakroom.JSON, nil
-	}
-	return 0, fmt.Errorf("flask: SESSION_SERIALIZATION_FORMAT is %q, want msgpack or json", c.SessionSerializationFormat)
-}
-
-func (c Config) checkStore() error {
-	switch t := strings.ToLower(c.SessionType); {
-	case t == "" || t == "null":
-		return fmt.Errorf("SESSION_TYPE is not set: it is one of %s", strings.Join(types, ", "))
-	case !slices.Contains(types, t):
-		return fmt.Errorf("SESSION_TYPE is %q, want one of %s", c.SessionType, strings.Join(types, ", "))
-	}
-	switch {
-	case c.PermanentSessionLifetime < time.Second:
-		return fmt.Errorf("PERMANENT_SESSION_LIFETIME is %v, and less than a second is none: start from flask.Default()", c.PermanentSessionLifetime)
-	case c.PermanentSessionLifetime%time.Second != 0:
-		return fmt.Errorf("PERMANENT_SESSION_LIFETIME is %v, and Flask keeps whole seconds", c.PermanentSessionLifetime)
-	case c.SessionCleanupNRequests < 0:
-		return fmt.Errorf("SESSION_CLEANUP_N_REQUESTS is %d, want a number of requests", c.SessionCleanupNRequests)
-	case c.SessionFileThreshold < 0:
-		return fmt.Errorf("SESSION_FILE_THRESHOLD is %d, want a number of files", c.SessionFileThreshold)
-	case c.SessionFileMode&^fs.ModePerm != 0:
-		return fmt.Errorf("SESSION_FILE_MODE is %#o, want permissions alone", c.SessionFileMode)
-	}
-	_, err := c.Format()
-	if err != nil {
-		return errors.New(strings.TrimPrefix(err.Error(), "flask: "))
-	}
-	return nil
-}
-
-func (c Config) checkID() error {
-	if c.SessionIDLength < minIDLength || c.SessionIDLength > maxIDLength {
-		return fmt.Errorf("SESSION_ID_LENGTH is %d bytes, want %d to %d", c.SessionIDLength, minIDLength, maxIDLength)
-	}
-	for _, r := range c.SessionKeyPrefix {
-		if r <= ' ' || r > '~' {
-			return fmt.Errorf("SESSION_KEY_PREFIX is %q, and stores want printable ASCII", c.SessionKeyPrefix)
-		}
-	}
-	if n := len(c.SessionKeyPrefix) + encoding.EncodedLen(c.SessionIDLength); n > maxKey {
-		return fmt.Errorf("SESSION_KEY_PREFIX and an id of SESSION_ID_LENGTH make keys of %d bytes, and stores want at most %d", n, maxKey)
-	}
-	return nil
-}
-
-func (c Config) checkSigner() error {
-	switch {
-	case c.SessionUseSigner && len(c.SecretKey) == 0:
-		return errors.New("SESSION_USE_SIGNER needs a SECRET_KEY")
-	case len(c.SecretKeyFallbacks) > 0 && len(c.SecretKey) == 0:
-		return errors.New("SECRET_KEY_FALLBACKS without a SECRET_KEY")
-	}
-	for i, key := range c.SecretKeyFallbacks {
-		if len(key) == 0 {
-			return fmt.Errorf("SECRET_KEY_FALLBACKS[%d] is empty", i)
-		}
-	}
-	return nil
-}
-
-func (c Config) checkCookie() error {
-	if c.SessionCookieName == "" {
-		return errors.New("SESSION_COOKIE_NAME is empty")
-	}
-	switch c.sameSite() {
-	case "", "lax", "strict":
-	case "none":
-		if !c.SessionCookieSecure {
-			return errors.New("SESSION_COOKIE_SAMESITE None needs SESSION_COOKIE_SECURE: browsers drop the cookie")
-		}
-	default:
-		return fmt.Errorf("SESSION_COOKIE_SAMESITE is %q, want Lax, Strict or None", c.SessionCookieSameSite)
-	}
-	name := strings.ToLower(c.SessionCookieName) // prefixes count in any case: RFC 6265bis, 4.1.3
-	switch {
-	case c.SessionCookiePartitioned && !c.SessionCookieSecure:
-		return errors.New("SESSION_COOKIE_PARTITIONED needs SESSION_COOKIE_SECURE: browsers drop the cookie")
-	case strings.HasPrefix(name, "__secure-") && !c.SessionCookieSecure:
-		return fmt.Errorf("SESSION_COOKIE_NAME %q needs SESSION_COOKIE_SECURE: browsers drop the cookie", c.SessionCookieName)
-	case strings.HasPrefix(name, "__host-") && (!c.SessionCookieSecure || c.SessionCookieDomain != "" || c.cookiePath() != "/"):
-		return fmt.Errorf("SESSION_COOKIE_NAME %q needs SESSION_COOKIE_SECURE, no SESSION_COOKIE_DOMAIN and the path /: browsers drop the cookie", c.SessionCookieName)
-	}
-	return nil
-}
-
-func (c Config) sameSite() string { return strings.ToLower(c.SessionCookieSameSite) }
-
-// cookiePath returns the cookie's path.
-func (c Config) cookiePath() string {
-	if c.SessionCookiePath != "" {
-		return c.SessionCookiePath
-	}
-	return c.ApplicationRoot
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/flask"
 )
 
@@ -24,7 +25,9 @@ func TestEveryField(t *testing.T) {
 		switch field.Type {
 		case reflect.TypeFor[string]():
 			value = map[string]string{
-				"SESSION_TYPE": "redis", "SESSION_SERIALIZATION_FORMAT": "json", "SESSION_COOKIE_SAMESITE": "Strict",
+				"CLOAKROOM_CACHELIB_HASH": "md5", "REMEMBER_COOKIE_DOMAIN": "example.com", "REMEMBER_COOKIE_NAME": "me",
+				"REMEMBER_COOKIE_SAMESITE": "lax", "SESSION_COOKIE_SAMESITE": "Strict", "SESSION_SERIALIZATION_FORMAT": "json",
+				"SESSION_TYPE": "redis",
 			}[name]
 			if value == "" {
 				value = "/other"
@@ -32,7 +35,9 @@ func TestEveryField(t *testing.T) {
 		case reflect.TypeFor[bool]():
 			value = !reflect.ValueOf(flask.Default()).Field(i).Bool()
 		case reflect.TypeFor[int](), reflect.TypeFor[fs.FileMode]():
-			value = 48
+			if value = 48; name == "CLOAKROOM_MAX_BYTES" {
+				value = 4800
+			}
 		case reflect.TypeFor[time.Duration]():
 			value = 60
 		case reflect.TypeFor[flask.Secret]():
@@ -109,10 +114,24 @@ func TestFromMapRefuses(t *testing.T) {
 		{"SESSION_ID_LENGTH", "32", "SESSION_ID_LENGTH is no integer"},
 		{"SESSION_ID_LENGTH", 1.5, "SESSION_ID_LENGTH is no integer"},
 		{"SESSION_ID_LENGTH", 1 << 40, "SESSION_ID_LENGTH is no integer"},
-		{"SESSION_KEY_PREFIX", "a b", "SESSION_KEY_PREFIX"},
+		{"CLOAKROOM_CACHELIB_HASH", "sha1", "CLOAKROOM_CACHELIB_HASH is \"sha1\""},
+		{"CLOAKROOM_MAX_BYTES", 1023, "CLOAKROOM_MAX_BYTES is 1023"},
+		{"CLOAKROOM_MAX_BYTES", 1<<30 + 1, "CLOAKROOM_MAX_BYTES is"},
+		{"CLOAKROOM_MAX_VALUES", 0, "CLOAKROOM_MAX_VALUES is 0"},
+		{"CLOAKROOM_MAX_VALUES", 65537, "CLOAKROOM_MAX_VALUES is 65537"},
+		{"REMEMBER_COOKIE_DOMAIN", "a b", "REMEMBER_COOKIE_DOMAIN \"a b\""},
+		{"REMEMBER_COOKIE_NAME", "a b", "REMEMBER_COOKIE_NAME \"a b\""},
+		{"REMEMBER_COOKIE_NAME", "session", "so is SESSION_COOKIE_NAME"},
+		{"REMEMBER_COOKIE_PATH", "/;", "REMEMBER_COOKIE_PATH \"/;\""},
+		{"REMEMBER_COOKIE_SAMESITE", "lux", "REMEMBER_COOKIE_SAMESITE is \"lux\""},
+		{"REMEMBER_COOKIE_SECURE", "false", "REMEMBER_COOKIE_SECURE is no bool"},
+		{"SESSION_COOKIE_DOMAIN", true, "SESSION_COOKIE_DOMAIN is no string"},
+		{"SESSION_KEY_PREFIX", "a\nb", "SESSION_KEY_PREFIX is \"a\\nb\""},
+		{"SESSION_KEY_PREFIX", "a\x00", "SESSION_KEY_PREFIX"},
+		{"SESSION_KEY_PREFIX", "\xff", "SESSION_KEY_PREFIX"},
 		{"SESSION_KEY_PREFIX", strings.Repeat("x", 230), "SESSION_KEY_PREFIX"},
 		{"SESSION_KEY_PREFIX", 5, "SESSION_KEY_PREFIX is no string"},
-		{"SESSION_SERIALIZATION_FORMAT", "pickle", "SESSION_SERIALIZATION_FORMAT"},
+		{"SESSION_SERIALIZATION_FORMAT", "orjson", "want msgpack, json or pickle"},
 		{"SESSION_CLEANUP_N_REQUESTS", -1, "SESSION_CLEANUP_N_REQUESTS"},
 		{"SESSION_FILE_THRESHOLD", -1, "SESSION_FILE_THRESHOLD"},
 		{"SESSION_FILE_MODE", 0o4600, "SESSION_FILE_MODE"},
@@ -144,52 +163,58 @@ func TestFromMapRefuses(t *testing.T) {
 	}
 }
 
-func TestFromEnv(t *testing.T) {
-	for name, value := range map[string]string{
-		"SHOP_APPLICATION_ROOT":           "/shop",
-		"SHOP_DEBUG":                      "1",
-		"SHOP_PERMANENT_SESSION_LIFETIME": "3600",
-		"SHOP_SECRET_KEY":                 "12345",
-		"SHOP_SECRET_KEY_FALLBACKS":       `["a","b"]`,
-		"SHOP_SESSION_COOKIE_SAMESITE":    "Lax",
-		"SHOP_SESSION_COOKIE_SECURE":      "true",
-		"SHOP_SESSION_FILE_MODE":          "384",
-		"SHOP_SESSION_KEY_PREFIX":         `"s:"`,
-		"SHOP_SESSION_REDIS":              "redis://db:6379/1",
-		"SHOP_SESSION_SQLALCHEMY_SCHEMA":  "null",
-		"SHOP_SESSION_TYPE":               "redis",
-		"SESSION_TYPE":                    "memcached",
-	} {
-		t.Setenv(name, value)
+// Where a cookie's setting is a name, Flask takes False for none.
+func TestFalseIsNone(t *testing.T) {
+	for _, name := range []string{"REMEMBER_COOKIE_DOMAIN", "SESSION_COOKIE_DOMAIN", "SESSION_COOKIE_PATH"} {
+		for _, value := range []any{false, "False", "false", "None", nil} {
+			c, err := flask.FromMap(map[string]any{"SESSION_TYPE": "redis", name: value})
+			if err != nil || c.RememberCookieDomain != "" || c.SessionCookieDomain != "" || c.SessionCookiePath != "" {
+				t.Errorf("%s = %v: %+v, %v", name, value, c, err)
+			}
+		}
+		for _, text := range []string{"false", "False", "None", "null"} {
+			t.Setenv("NONE_SESSION_TYPE", "redis")
+			t.Setenv("NONE_"+name, text)
+			c, err := flask.FromEnv("NONE")
+			if err != nil || c.RememberCookieDomain != "" || c.SessionCookieDomain != "" || c.SessionCookiePath != "" {
+				t.Errorf("%s=%s: %+v, %v", name, text, c, err)
+			}
+		}
 	}
-	c, err := flask.FromEnv("SHOP")
+}
+
+// Any text that Python's client takes is a prefix; memcached's protocol takes less.
+func TestKeyPrefix(t *testing.T) {
+	for _, prefix := range []string{"a b:", " ", "sesión:", "ключ:", "🧥", "*?[x]\\:", "\"'`%_$"} {
+		for _, typ := range []string{"redis", "filesystem", "cachelib", "mongodb", "sqlalchemy", "postgresql", "dynamodb", "memcached"} {
+			_, err := flask.FromMap(map[string]any{"SESSION_TYPE": typ, "SESSION_KEY_PREFIX": prefix})
+			plain := strings.IndexFunc(prefix, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+			if refused := err != nil; refused != (typ == "memcached" && !plain) || refused && !strings.Contains(err.Error(), "memcached") {
+				t.Errorf("%s, %q: %v", typ, prefix, err)
+			}
+		}
+	}
+}
+
+func TestFormat(t *testing.T) {
+	for format, want := range map[string]cloakroom.Format{"msgpack": cloakroom.MessagePack, "json": cloakroom.JSON, "pickle": cloakroom.MessagePack} {
+		c, err := flask.FromMap(map[string]any{"SESSION_TYPE": "redis", "SESSION_SERIALIZATION_FORMAT": format})
+		if got, formatErr := c.Format(); got != want || err != nil || formatErr != nil {
+			t.Errorf("%s: %v, %v, %v", format, got, err, formatErr)
+		}
+	}
+}
+
+func TestLimits(t *testing.T) {
+	c, err := flask.FromMap(map[string]any{"SESSION_TYPE": "redis"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := flask.Default()
-	want.ApplicationRoot = "/shop"
-	want.PermanentSessionLifetime = time.Hour
-	want.SecretKey = flask.Secret("12345")
-	want.SecretKeyFallbacks = []flask.Secret{flask.Secret("a"), flask.Secret("b")}
-	want.SessionCookieSameSite = "Lax"
-	want.SessionCookieSecure = true
-	want.SessionKeyPrefix = "s:"
-	want.SessionRedis = "redis://db:6379/1"
-	want.SessionType = "redis"
-	if !reflect.DeepEqual(c, want) {
-		t.Errorf("%+v\nwant %+v", c, want)
+	if o, err := c.Options(); o.MaxBytes != 16<<20 || o.MaxValues != 1<<16 || err != nil {
+		t.Errorf("%d bytes and %d values, %v", o.MaxBytes, o.MaxValues, err)
 	}
-	t.Setenv("SHOP_SESSION_PERMANENT", "False")
-	if _, err := flask.FromEnv("SHOP"); err == nil || !strings.Contains(err.Error(), "SESSION_PERMANENT is no bool") {
-		t.Errorf("Python's False: %v", err)
-	}
-	t.Setenv("SHOP_SESSION_PERMANENT", "false")
-	t.Setenv("SHOP_SESSION_COOKIES", "x")
-	if _, err := flask.FromEnv("SHOP"); err == nil || !strings.Contains(err.Error(), "unknown setting SESSION_COOKIES") {
-		t.Errorf("an unknown one: %v", err)
-	}
-	t.Setenv("FLASK_SESSION_TYPE", "cachelib")
-	if c, err := flask.FromEnv(""); err != nil || c.SessionType != "cachelib" {
-		t.Errorf("without a prefix: %q, %v", c.SessionType, err)
+	c.CloakroomMaxBytes, c.CloakroomMaxValues = 2048, 7
+	if o, err := c.Options(); o.MaxBytes != 2048 || o.MaxValues != 7 || err != nil {
+		t.Errorf("%d bytes and %d values, %v", o.MaxBytes, o.MaxValues, err)
 	}
 }

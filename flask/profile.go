@@ -3,8 +3,6 @@ package flask
 import (
 	"crypto/rand"
 	"fmt"
-	"net/http"
-	"strings"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
@@ -46,6 +44,10 @@ func (c Config) Options() (cloakroom.Options, error) {
 	if c.inFiles() {
 		format = cloakroom.MessagePack // the files hold pickles, and their store turns either format into those
 	}
+	site, err := sameSite("SESSION_COOKIE_SAMESITE", c.SessionCookieSameSite)
+	if err != nil {
+		return cloakroom.Options{}, err
+	}
 	profile := c.profile(format)
 	if len(c.SecretKey) > 0 {
 		signer, err := NewSigner(c.SecretKey, c.SecretKeyFallbacks...)
@@ -70,25 +72,27 @@ func (c Config) Options() (cloakroom.Options, error) {
 		Idle:           c.PermanentSessionLifetime,
 		InsecureCookie: !c.SessionCookieSecure,
 		Lifetime:       forEver,
+		MaxBytes:       c.CloakroomMaxBytes,
+		MaxValues:      c.CloakroomMaxValues,
 		Partitioned:    c.SessionCookiePartitioned,
 		Path:           c.cookiePath(),
 		Persistent:     c.SessionPermanent,
 		Profile:        profile,
-		SameSite: map[string]http.SameSite{
-			"lax": http.SameSiteLaxMode, "strict": http.SameSiteStrictMode, "none": http.SameSiteNoneMode,
-		}[c.sameSite()],
+		SameSite:       site,
 	}, nil
 }
 
 func (c Config) inFiles() bool {
-	t := strings.ToLower(c.SessionType)
-	return t == "filesystem" || t == "cachelib"
+	return c.isType("filesystem") || c.isType("cachelib")
 }
 
 // profile returns the profile without a signer.
 func (c Config) profile(format cloakroom.Format) *cloakroom.Profile {
+	remember, name := c.remember()
 	p := &cloakroom.Profile{
 		CheckValue:         checkValue,
+		ClearCookies:       remember,
+		ClearName:          name,
 		Convert:            func(data []byte) ([]byte, error) { return document(data, format) },
 		ID:                 func(ticket string) (string, bool) { return ticket, isID(ticket) },
 		NewID:              func() string { return newID(c.SessionIDLength) },

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -35,53 +34,6 @@ func FromMap(settings map[string]any) (Config, error) {
 	return c, c.Validate()
 }
 
-// FromEnv is [FromMap] with the environment variables that Flask's from_prefixed_env would take, such as
-// FLASK_SESSION_TYPE. The prefix is "FLASK" unless another is given; an underscore follows it. Values are JSON, or
-// else strings: as in Flask, `true` is a bool and `True` is not, which is an error here. Of the other variables with
-// the prefix, those that begin like a setting of sessions must be known, and the rest are Flask's own affair.
-func FromEnv(prefix string) (Config, error) { return fromEnviron(prefix, os.Environ()) }
-
-// related are how the names of settings that this package is about begin.
-var related = []string{"SESSION_", "SECRET_", "PERMANENT_"}
-
-func fromEnviron(prefix string, environ []string) (Config, error) {
-	if prefix == "" {
-		prefix = "FLASK"
-	}
-	c := Default()
-	known := c.settings()
-	settings := map[string]any{}
-	for _, variable := range environ {
-		full, text, _ := strings.Cut(variable, "=")
-		name, ok := strings.CutPrefix(full, prefix+"_")
-		_, isKnown := known[name]
-		if !ok || !isKnown && !slices.ContainsFunc(related, func(r string) bool { return strings.HasPrefix(name, r) }) {
-			continue
-		}
-		settings[name] = envValue(text)
-	}
-	return FromMap(settings)
-}
-
-// envText is a value from the environment: what it is as JSON, and its text.
-type envText struct {
-	value any // nil when it is null or no JSON
-	text  string
-}
-
-func envValue(text string) any {
-	d := json.NewDecoder(strings.NewReader(text))
-	d.UseNumber()
-	var v any
-	if err := d.Decode(&v); err != nil || d.More() {
-		return envText{nil, text}
-	}
-	if v == nil {
-		return nil
-	}
-	return envText{v, text}
-}
-
 // settings returns how to set each field, by its Flask name.
 func (c *Config) settings() map[string]func(any) error {
 	known := map[string]func(any) error{}
@@ -89,9 +41,31 @@ func (c *Config) settings() map[string]func(any) error {
 	for i := range fields.NumField() {
 		name := fields.Type().Field(i).Tag.Get("flask")
 		field := fields.Field(i).Addr().Interface()
-		known[name] = func(v any) error { return assign(field, v) }
+		known[name] = func(v any) error {
+			if slices.Contains(noneIfFalse, name) && isFalse(v) {
+				v = ""
+			}
+			return assign(field, v)
+		}
 	}
 	return known
+}
+
+// noneIfFalse are the settings of cookies where Flask takes False for none.
+var noneIfFalse = []string{"REMEMBER_COOKIE_DOMAIN", "SESSION_COOKIE_DOMAIN", "SESSION_COOKIE_PATH"}
+
+// isFalse reports whether a value is false, or a spelling of Python's False or None.
+func isFalse(v any) bool {
+	if env, ok := v.(envText); ok {
+		v = env.text
+	}
+	switch v := v.(type) {
+	case bool:
+		return !v
+	case string:
+		return strings.EqualFold(v, "false") || v == "None"
+	}
+	return false
 }
 
 // assign sets what field points to. Its errors do not show the value, which may be secret.
