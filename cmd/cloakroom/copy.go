@@ -15,10 +15,11 @@ const helpCopy = `Usage: cloakroom copy [--from-flask] [--lifetime TIME] FROM-UR
 
 Copies all live sessions from one store to another, with their owners and both clocks. Tickets
 stay valid: nobody is signed out who goes on with the other store. Prints how many were copied,
-skipped and failed; it exits with 1 when any failed.
+skipped since they were there, and failed, and how many other keys that begin alike were left
+alone; it exits with 1 when any session failed.
 
 The store at FROM-URL must be able to list, which memcached cannot. The other may be of any kind;
-a folder is made if need be.
+a folder is made if need be. A store without any session is said to be so, which is no failure.
 
 Stop the application, copy, and start it with the other store: a sign-out during the copying
 would be missed. Copying that was interrupted can be run again, and skips what is there already.
@@ -29,14 +30,19 @@ that was signed out there would come back. A session that changed in both is lef
 counts as failed.
 
 To a terminal it shows a bar, after counting the sessions. Otherwise it prints a line for every
-10,000 sessions. Failures are named by session ID, as list shows it, the first 20 of them; after
-20 in a row it gives up.
+10,000 sessions. Failures are named by session ID, as list shows it, the first 20 of them.
 
 With --from-flask the sessions at FROM-URL are those of a Flask application with Flask-Session, and
 the application that goes on with them at TO-URL shares them with Flask no more: it keeps hashes of
 tickets instead of the ids. It must use the cookie that they have, by its name, path and domain.
-Signed cookies do not fit; docs/from-flask.md says how to turn the signer off first. Settings of the
-Flask application are read from the environment, as demo --flask does.
+Signed cookies do not fit; docs/from-flask.md says how to turn the signer off first. Sessions with
+ids of another length, as UUIDs of Flask-Session before 0.6, need Options.FormerTickets: it says so.
+
+FROM-URL is completed from the application's settings, which are read from the environment under
+the names that Flask's from_prefixed_env takes: FLASK_SESSION_KEY_PREFIX, FLASK_SESSION_TYPE,
+FLASK_SESSION_SQLALCHEMY_TABLE and so on. One that contradicts FROM-URL is an error. FROM-URL may be
+SQLAlchemy's, such as postgresql+psycopg2://. No session at all is a failure then, which says by
+which prefix and table they were looked for.
 
 Flags:
 
@@ -49,34 +55,66 @@ Examples:
     cloakroom copy file:./cloakroom-data file:///var/lib/shop/sessions
     cloakroom copy file:///var/lib/shop/sessions memcached://10.0.0.1:11211,10.0.0.2:11211
     cloakroom copy --from-flask redis://localhost:6379/0 'redis://localhost:6379/0?prefix=shop:'
+    FLASK_SESSION_KEY_PREFIX=web: cloakroom copy --from-flask redis://localhost file:./sessions
 `
 
 const (
 	copyTimeout  = 5 * time.Second // for one session
 	copyReport   = 10_000          // sessions
 	copyShown    = 20              // failures
-	copyInARow   = 20              // failures
 	copyMaxBytes = 1 << 30         // whatever limit the application has
 	copyValues   = 1 << 16
 )
 
-// copyOptions returns the options of the manager that copies.
-func copyOptions(t terminal, fromFlask bool, from string, lifetime time.Duration) (o cloakroom.Options, err error) {
+// copySource is where sessions are copied from.
+type copySource struct {
+	url       string
+	options   cloakroom.Options
+	fromFlask bool
+	lookedFor string // by which settings of Flask the sessions are found
+}
+
+// newCopySource returns the store at a URL, which Flask's settings complete with --from-flask.
+func newCopySource(t terminal, fromFlask bool, from string, lifetime time.Duration) (copySource, error) {
+	s := copySource{url: from, fromFlask: fromFlask}
+	o := &s.options
 	if fromFlask {
-		config, err := flaskConfig(from)
+		complete, config, err := flaskSource(from)
 		if err == nil {
-			o, err = config.Options()
+			*o, err = config.Options()
 		}
 		if err != nil {
-			return o, usagef("--from-flask: %s", err)
+			return s, usagef("--from-flask: %s", err)
 		}
+		s.url, s.lookedFor = complete, lookedFor(config)
 		if o.Lifetime = lifetime; lifetime == 0 {
 			o.Lifetime = o.Idle
 		}
 		o.Idle = min(o.Idle, o.Lifetime)
 	}
 	o.Logger, o.MaxBytes, o.MaxValues, o.Timeout = logger(t), copyMaxBytes, copyValues, copyTimeout
-	return o, nil
+	return s, nil
+}
+
+// copied copies all sessions from m to another store.
+func (s *copySource) copied(ctx context.Context, m *cloakroom.Manager, to cloakroom.Store) iter.Seq2[cloakroom.Copied, error] {
+	if s.fromFlask {
+		return m.CopyWithoutProfile(ctx, to)
+	}
+	return m.CopyTo(ctx, to)
+}
+
+// nothing tells of a store without any session.
+func (s *copySource) nothing(t terminal, other int) error {
+	if !s.fromFlask {
+		t.complainf("note: there was no session to copy\n")
+		return nil
+	}
+	beside := ""
+	if other > 0 {
+		beside = ", only " + count(other, "key") + " of something else"
+	}
+	return fmt.Errorf("found no session of Flask by %s%s: set FLASK_ and the name of what the application has otherwise", s.lookedFor, beside)
 }
 
 func runCopy(ctx context.Context, t terminal, args []string) (err error) {
@@ -98,22 +136,22 @@ func runCopy(ctx context.Context, t terminal, args []string) (err error) {
 	case schemeOf(urls[1]) == "memory":
 		return usagef("what is copied to memory: would end with this command")
 	}
-	options, err := copyOptions(t, *fromFlask, urls[0], *lifetime)
+	source, err := newCopySource(t, *fromFlask, urls[0], *lifetime)
 	if err != nil {
 		return err
 	}
-	if err := mustExist(urls[0]); err != nil {
+	if err := mustExist(source.url); err != nil {
 		return err
 	}
-	from, closeFrom, err := openStore(ctx, urls[0])
+	from, closeFrom, err := openStore(ctx, source.url)
 	if err != nil {
 		return err
 	}
 	defer closing(closeFrom, &err)
-	if schemeOf(urls[0]) == "memory" {
+	if schemeOf(source.url) == "memory" {
 		t.complainf("note: memory: is this process's own memory, so there is nothing in it\n")
 	}
-	m, err := cloakroom.New(from, options)
+	m, err := cloakroom.New(from, source.options)
 	if err != nil {
 		return err
 	}
@@ -122,10 +160,7 @@ func runCopy(ctx context.Context, t terminal, args []string) (err error) {
 		return err
 	}
 	defer closing(closeTo, &err)
-	if *fromFlask {
-		return copySessions(ctx, t, from, m.CopyWithoutProfile(ctx, to))
-	}
-	return copySessions(ctx, t, from, m.CopyTo(ctx, to))
+	return copySessions(ctx, t, &source, from, source.copied(ctx, m, to))
 }
 
 func closing(c io.Closer, err *error) {
@@ -135,7 +170,7 @@ func closing(c io.Closer, err *error) {
 }
 
 // copySessions shows how the copying of the sessions in from goes.
-func copySessions(ctx context.Context, t terminal, from cloakroom.Store, copied iter.Seq2[cloakroom.Copied, error]) error {
+func copySessions(ctx context.Context, t terminal, source *copySource, from cloakroom.Store, copied iter.Seq2[cloakroom.Copied, error]) error {
 	p := progress{out: t.out}
 	if t.isTTY {
 		p.bar = true
@@ -143,40 +178,34 @@ func copySessions(ctx context.Context, t terminal, from cloakroom.Store, copied 
 			return copyFailure(err)
 		}
 	}
-	inARow := 0
+	former := 0
 	for c, err := range copied {
 		if err != nil {
 			p.end()
 			return copyFailure(fmt.Errorf("%w (%s before that)", err, p.counts()))
 		}
-		switch {
-		case c.Err != nil:
-			p.failed++
-			inARow++
-			if p.failed <= copyShown {
-				p.clear()
-				t.complainf("failed: %s: %s\n", c.ID, oneLine(c.Err.Error()))
-			}
-		case c.Written:
-			p.copied++
-			inARow = 0
-		default:
-			p.skipped++
-			inARow = 0
+		if p.add(c) && p.failed <= copyShown {
+			p.clear()
+			t.complainf("failed: %s: %s\n", c.ID, oneLine(c.Err.Error()))
+		}
+		if c.Former && c.Err == nil {
+			former++
 		}
 		p.step()
-		if inARow == copyInARow {
-			p.end()
-			return fmt.Errorf("gave up after %d failures in a row (%s)", inARow, p.counts())
-		}
 	}
 	p.total = p.done() // seals were counted too
 	p.end()
 	if _, err := fmt.Fprintln(t.out, p.counts()); err != nil {
 		return err
 	}
-	if p.failed > 0 {
+	if former > 0 {
+		t.complainf("note: %s with a cookie that is no ticket: give the application Options.FormerTickets, or they are signed out\n", count(former, "session"))
+	}
+	switch {
+	case p.failed > 0:
 		return fmt.Errorf("%s could not be copied", count(p.failed, "session"))
+	case p.copied+p.skipped == 0:
+		return source.nothing(t, p.other)
 	}
 	return nil
 }

@@ -113,21 +113,46 @@ func TestCopyFailures(t *testing.T) {
 	}
 }
 
-// A target that takes nothing is given up.
-func TestCopyGivesUp(t *testing.T) {
+// However many fail, the others are copied.
+func TestCopyGoesOn(t *testing.T) {
 	from := newFolder(t)
-	for i := range 30 {
+	for i := range 60 {
 		from.begin("", fmt.Sprint(i))
 	}
 	var out, errs strings.Builder
 	full := memstore.New(memstore.Options{MaxRecords: 1})
 	t.Cleanup(func() { full.Close() })
-	err := copySessions(t.Context(), terminal{out: &out, err: &errs, isTTY: true}, from.store, from.m.CopyTo(t.Context(), full))
-	if err == nil || !strings.Contains(err.Error(), "gave up after 20 failures in a row (1 session copied, 0 skipped, 20 failed)") {
-		t.Error(err)
+	err := copySessions(t.Context(), terminal{out: &out, err: &errs, isTTY: true}, &copySource{}, from.store, from.m.CopyTo(t.Context(), full))
+	if err == nil || err.Error() != "59 sessions could not be copied" || !strings.Contains(out.String(), "1 session copied, 0 skipped, 59 failed") {
+		t.Errorf("%v\n%s", err, out.String())
 	}
 	if n := strings.Count(errs.String(), "failed: "); n != 20 {
 		t.Errorf("%d failures were printed, want 20\n%s", n, errs.String())
+	}
+}
+
+// Keys of something else are no failures, and are not copied.
+func TestCopyOtherKeys(t *testing.T) {
+	from, to := newFolder(t), newFolder(t)
+	from.begin("ada", "hello")
+	for i := range 30 {
+		r := cloakroom.Record{Data: []byte("1"), Expires: time.Now().Add(time.Hour)}
+		if _, err := from.store.Create(t.Context(), fmt.Sprint("lock:", i), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, out, errs := runIn(t, false, "copy", from.url(), to.url())
+	if code != exitOK || out != "1 session copied, 0 skipped, 0 failed, 30 other keys left alone\n" || errs != "" {
+		t.Errorf("exit %d, %q, %q", code, out, errs)
+	}
+}
+
+// A store of ours that is empty, as a new one is, is no failure, and is told of.
+func TestCopyNothing(t *testing.T) {
+	from, to := newFolder(t), newFolder(t)
+	code, out, errs := runIn(t, false, "copy", from.url(), to.url())
+	if code != exitOK || out != "0 sessions copied, 0 skipped, 0 failed\n" || errs != "note: there was no session to copy\n" {
+		t.Errorf("exit %d, %q, %q", code, out, errs)
 	}
 }
 
@@ -160,7 +185,7 @@ func TestCopyWrongUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tty := range []bool{false, true} {
-		err := copySessions(t.Context(), terminal{out: io.Discard, err: io.Discard, isTTY: tty}, unlisted, m.CopyTo(t.Context(), here.store))
+		err := copySessions(t.Context(), terminal{out: io.Discard, err: io.Discard, isTTY: tty}, &copySource{}, unlisted, m.CopyTo(t.Context(), here.store))
 		if err == nil || !strings.Contains(err.Error(), "cannot list") {
 			t.Error(err)
 		}
@@ -181,7 +206,7 @@ func TestCopyInterrupted(t *testing.T) {
 		}
 		return storetest.Fault{}
 	}
-	err := copySessions(ctx, terminal{out: io.Discard, err: io.Discard}, from.store, from.m.CopyTo(ctx, faulty))
+	err := copySessions(ctx, terminal{out: io.Discard, err: io.Discard}, &copySource{}, from.store, from.m.CopyTo(ctx, faulty))
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want the interruption", err)
 	}

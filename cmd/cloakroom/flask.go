@@ -1,27 +1,73 @@
 package main
 
 import (
+	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/flask"
 )
 
-// flaskConfig returns what the environment says of a Flask application whose sessions are in a store: FLASK_SECRET_KEY,
-// FLASK_SESSION_COOKIE_NAME and so on. Where storeURL is given it names the store, and no setting does.
+// flaskConfig returns what the environment says of a Flask application whose sessions are in a store:
+// FLASK_SESSION_KEY_PREFIX, FLASK_SECRET_KEY and so on. Where storeURL is given it names the store, and
+// the settings complete it.
 func flaskConfig(storeURL string) (flask.Config, error) {
 	c, err := flask.FromEnv("")
-	if c.SessionCookieName == "" { // it could not be read, or is wrong in itself
+	switch {
+	case c.SessionCookieName == "": // it could not be read, or is wrong in itself
 		return c, err
-	}
-	files := schemeOf(storeURL) == "cachelib"
-	switch t := strings.ToLower(c.SessionType); {
-	case storeURL == "" && t == "", files && t != "filesystem":
+	case storeURL != "":
+		return c.WithStore(storeURL)
+	case c.SessionType == "":
 		c.SessionType = "cachelib"
-	case storeURL != "" && !files && (t == "" || t == "cachelib" || t == "filesystem"):
-		c.SessionType = "redis" // or any other that stores documents as they are
 	}
 	return c, c.Validate()
+}
+
+// flaskSource returns the URL of the store of a Flask application, to be read, and the configuration.
+// Opening it makes no table.
+func flaskSource(storeURL string) (string, flask.Config, error) {
+	c, err := flaskConfig(storeURL)
+	if err != nil {
+		return "", c, err
+	}
+	c.SessionDynamoDBTableExists = c.SessionDynamoDBTableExists || !strings.Contains(storeURL, "create=")
+	complete, err := c.StoreURL()
+	if err != nil {
+		return "", c, err
+	}
+	u, err := url.Parse(complete)
+	if err != nil {
+		return "", c, fmt.Errorf("the URL of the store is malformed") // it may hold a password
+	}
+	switch u.Scheme {
+	case "sqlite", "postgres", "mysql", "mariadb":
+		if q := u.Query(); !q.Has("create") {
+			q.Set("create", "never")
+			u.RawQuery = q.Encode()
+		}
+	}
+	return u.String(), c, nil
+}
+
+// lookedFor says by which settings the sessions of a Flask application are found in its store.
+func lookedFor(c flask.Config) string {
+	where := ""
+	switch strings.ToLower(c.SessionType) {
+	case "mongodb":
+		where = fmt.Sprintf("SESSION_MONGODB_DB %q, SESSION_MONGODB_COLLECT %q, ", c.SessionMongoDBDB, c.SessionMongoDBCollect)
+	case "sqlalchemy":
+		where = fmt.Sprintf("SESSION_SQLALCHEMY_TABLE %q, ", c.SessionSQLAlchemyTable)
+		if c.SessionSQLAlchemySchema != "" {
+			where = fmt.Sprintf("SESSION_SQLALCHEMY_SCHEMA %q, %s", c.SessionSQLAlchemySchema, where)
+		}
+	case "postgresql":
+		where = fmt.Sprintf("SESSION_POSTGRESQL_SCHEMA %q, SESSION_POSTGRESQL_TABLE %q, ", c.SessionPostgreSQLSchema, c.SessionPostgreSQLTable)
+	case "dynamodb":
+		where = fmt.Sprintf("SESSION_DYNAMODB_TABLE %q, ", c.SessionDynamoDBTable)
+	}
+	return fmt.Sprintf("SESSION_TYPE %s, %sSESSION_KEY_PREFIX %q", strings.ToLower(c.SessionType), where, c.SessionKeyPrefix)
 }
 
 // flaskDemo returns the options for the demo beside a Flask application, and the URL of its store.
@@ -37,11 +83,9 @@ func flaskDemo(c demoConfig) (cloakroom.Options, string, error) {
 	if err != nil {
 		return cloakroom.Options{}, "", usagef("--flask: %s", err)
 	}
-	storeURL := c.store
-	if storeURL == "" {
-		if storeURL, err = config.StoreURL(); err != nil {
-			return cloakroom.Options{}, "", usagef("--flask: %s", err)
-		}
+	storeURL, err := config.StoreURL()
+	if err != nil {
+		return cloakroom.Options{}, "", usagef("--flask: %s", err)
 	}
 	if c.lifetime != 0 {
 		o.Lifetime = c.lifetime

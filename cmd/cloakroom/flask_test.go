@@ -25,7 +25,7 @@ func TestDemoFlask(t *testing.T) {
 		t.Errorf("%q, %+v, %v", store, o, err)
 	}
 	o, store, err = options("--store", "redis://h/1", "--idle", "1m", "--lifetime", "1h", "--tls", "c,k")
-	if err != nil || store != "redis://h/1" || o.Profile == nil || o.Idle != time.Minute || o.Lifetime != time.Hour || o.InsecureCookie {
+	if err != nil || store != "redis://h/1?prefix=session%3A" || o.Profile == nil || o.Idle != time.Minute || o.Lifetime != time.Hour || o.InsecureCookie {
 		t.Errorf("%q, %+v, %v", store, o, err)
 	}
 	t.Setenv("FLASK_SESSION_TYPE", "redis")
@@ -36,35 +36,117 @@ func TestDemoFlask(t *testing.T) {
 	if err != nil || store != "redis://u:hush@h/2?prefix=session%3A" || o.Idle != 90*time.Second || o.Format != cloakroom.JSON {
 		t.Errorf("%q, %+v, %v", store, o, err)
 	}
+	t.Setenv("FLASK_SESSION_KEY_PREFIX", "shop:")
+	if _, store, err = options("--store", "redis://h"); err != nil || store != "redis://h?prefix=shop%3A" {
+		t.Errorf("%q, %v", store, err)
+	}
+	if _, _, err = options("--store", "redis://h?prefix=other:"); err == nil || !strings.Contains(err.Error(), `SESSION_KEY_PREFIX is "shop:"`) {
+		t.Error(err)
+	}
+	if _, _, err = options("--store", "cachelib:///x"); err == nil || !strings.Contains(err.Error(), "a URL of cachelib:, and SESSION_TYPE is redis") {
+		t.Error(err)
+	}
+	t.Setenv("FLASK_SESSION_TYPE", "cachelib")
 	o, store, err = options("--store", "cachelib:///x")
-	if err != nil || store != "cachelib:///x" || o.Format != cloakroom.MessagePack {
+	if err != nil || store != "cachelib:///x?prefix=shop%3A" || o.Format != cloakroom.MessagePack {
 		t.Errorf("%q, %+v, %v", store, o, err)
 	}
+	t.Setenv("FLASK_SESSION_PROTECTION", "strong") // Flask-Login's
 	t.Setenv("FLASK_SESSION_USE_SIGNER", "true")
 	if _, _, err = options(); err == nil || !strings.Contains(err.Error(), "SECRET_KEY") {
 		t.Error(err)
 	}
-	t.Setenv("FLASK_SESSION_NOPE", "1")
+	t.Setenv("FLASK_SESSION_TYPES", "1")
 	for _, args := range [][]string{{"demo", "--flask"}, {"copy", "--from-flask", "redis://h", "redis://h"}} {
-		if code, _, errs := runIn(t, false, args...); code != exitUsage || !strings.Contains(errs, "SESSION_NOPE") || strings.Contains(errs, "hush") {
+		if code, _, errs := runIn(t, false, args...); code != exitUsage || !strings.Contains(errs, "SESSION_TYPES") || strings.Contains(errs, "hush") {
 			t.Errorf("exit %d, %q", code, errs)
+		}
+	}
+}
+
+// record is a session of ada that Flask stored.
+func flaskRecord() cloakroom.Record {
+	return cloakroom.Record{Data: []byte("\x83\xaa_permanent\xc3\xa8_user_id\xa3ada\xa8greeting\xa5hello"), Expires: time.Now().Add(time.Hour)}
+}
+
+// flaskDatabase returns the path of a database of SQLite with sessions of Flask by these tickets.
+func flaskDatabase(t *testing.T, parameters string, tickets ...string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "sessions.db")
+	store, closer, err := sqlstore.Open(t.Context(), sqlstore.SQLite, "sqlite", "sqlite://"+file+parameters)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closer.Close() })
+	for _, ticket := range tickets {
+		if _, err := store.Create(t.Context(), ticket, flaskRecord()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return file
+}
+
+// The settings say by which prefix and table the sessions are found.
+func TestCopyFromFlaskSettings(t *testing.T) {
+	ticket := strings.Repeat("aB3-_z", 7) + "A"
+	file := flaskDatabase(t, "?prefix=shop:&table=web", ticket, "lock:1", "admin:"+ticket)
+	for _, tt := range []struct {
+		name string
+		env  map[string]string
+		url  string
+		code int
+		says string
+	}{
+		{"no table", nil, "sqlite://" + file, exitFailure, "sessions"},
+		{"no prefix", map[string]string{"SQLALCHEMY_TABLE": "web"}, "sqlite://" + file, exitFailure, `found no session of Flask by SESSION_TYPE sqlalchemy, SESSION_SQLALCHEMY_TABLE "web", SESSION_KEY_PREFIX "session:"`},
+		{"other prefix", map[string]string{"SQLALCHEMY_TABLE": "web", "KEY_PREFIX": "shop:admin:x"}, "sqlite://" + file, exitFailure, `SESSION_KEY_PREFIX "shop:admin:x"`},
+		{"only others", map[string]string{"SQLALCHEMY_TABLE": "web", "KEY_PREFIX": "shop:l"}, "sqlite://" + file, exitFailure, "only 1 key of something else"},
+		{"wrong type", map[string]string{"TYPE": "redis"}, "sqlite://" + file, exitUsage, "a URL of sqlite:, and SESSION_TYPE is redis"},
+		{"contradiction", map[string]string{"SQLALCHEMY_TABLE": "web", "KEY_PREFIX": "shop:"}, "sqlite://" + file + "?table=other", exitUsage, `SESSION_SQLALCHEMY_TABLE is "web"`},
+		{"all", map[string]string{"TYPE": "sqlalchemy", "SQLALCHEMY_TABLE": "web", "KEY_PREFIX": "shop:"}, "sqlite://" + file, exitOK, ""},
+		{"as SQLAlchemy has it", map[string]string{"SQLALCHEMY_TABLE": "web", "KEY_PREFIX": "shop:"}, "sqlite+pysqlite:///" + file, exitOK, ""},
+		{"all in the URL", nil, "sqlite://" + file + "?prefix=shop:&table=web", exitOK, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for name, v := range tt.env {
+				t.Setenv("FLASK_SESSION_"+name, v)
+			}
+			to := newFolder(t)
+			code, out, errs := runIn(t, false, "copy", "--from-flask", tt.url, to.url()+"?sync=off")
+			if code != tt.code || !strings.Contains(errs, tt.says) || code == exitOK && out != "1 session copied, 0 skipped, 0 failed, 2 other keys left alone\n" {
+				t.Fatalf("exit %d, %q, %q", code, out, errs)
+			}
+			if owner, _ := to.read(ticket); (owner == "ada") != (code == exitOK) {
+				t.Errorf("owner %q", owner)
+			}
+		})
+	}
+}
+
+// Sessions of Flask-Session before 0.6 have UUIDs, and those who have them stay signed in.
+func TestCopyFromFlaskUUIDs(t *testing.T) {
+	ticket, uuid := strings.Repeat("aB3-_z", 7)+"A", "0f3d4b7e-52c1-4f0a-9b1e-7a6c2d8e9f01"
+	file := flaskDatabase(t, "", ticket, uuid)
+	to := newFolder(t)
+	code, out, errs := runIn(t, false, "copy", "--from-flask", "sqlite://"+file, to.url()+"?sync=off")
+	if code != exitOK || out != "2 sessions copied, 0 skipped, 0 failed\n" || !strings.Contains(errs, "note: 1 session with a cookie that is no ticket: give the application Options.FormerTickets") {
+		t.Errorf("exit %d, %q, %q", code, out, errs)
+	}
+	var err error
+	if to.m, err = cloakroom.New(to.store, cloakroom.Options{FormerTickets: true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, ticket := range []string{ticket, uuid} {
+		if owner, text := to.read(ticket); owner != "ada" || text != "hello" {
+			t.Errorf("%q of %q", text, owner)
 		}
 	}
 }
 
 // Whoever has a cookie that Flask made keeps it.
 func TestCopyFromFlask(t *testing.T) {
-	source := "sqlite://" + filepath.Join(t.TempDir(), "sessions.db")
-	store, closer, err := sqlstore.Open(t.Context(), sqlstore.SQLite, "sqlite", source)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer closer.Close()
 	ticket := strings.Repeat("aB3-_z", 7) + "A"
-	theirs := cloakroom.Record{Data: []byte("\x83\xaa_permanent\xc3\xa8_user_id\xa3ada\xa8greeting\xa5hello"), Expires: time.Now().Add(time.Hour)}
-	if _, err := store.Create(t.Context(), ticket, theirs); err != nil {
-		t.Fatal(err)
-	}
+	source := "sqlite://" + flaskDatabase(t, "", ticket)
 	to := newFolder(t)
 	args := []string{"copy", "--from-flask", source, to.url() + "?sync=off"}
 	for _, want := range []string{"1 session copied, 0 skipped, 0 failed\n", "0 sessions copied, 1 skipped, 0 failed\n"} {

@@ -78,7 +78,8 @@ Flags:
     --flask            share the sessions with a Flask application that has Flask-Session. Its
                        settings are read from the environment, under the names that Flask's
                        from_prefixed_env takes: FLASK_SESSION_TYPE, FLASK_SECRET_KEY and so on. They
-                       name the store unless --store does; without either it is
+                       name the store, or complete --store with the prefix, table and so on; one
+                       that contradicts --store is an error. Without either the store is
                        cachelib:flask_session. Defaults of --idle and --lifetime are then
                        PERMANENT_SESSION_LIFETIME and a hundred years
 

@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/cloakroom-go/cloakroom"
 )
 
 // progress tells how far copying has come: by a bar on a terminal, otherwise by a line now and then.
@@ -14,6 +16,7 @@ type progress struct {
 	total int // for the bar
 
 	copied, skipped, failed int
+	other                   int // keys of something else
 
 	drawn time.Time // when the bar was, zero while there is none
 }
@@ -23,11 +26,30 @@ const (
 	barEvery = 100 * time.Millisecond
 )
 
-func (p *progress) done() int { return p.copied + p.skipped + p.failed }
+func (p *progress) done() int { return p.copied + p.skipped + p.failed + p.other }
+
+// add counts a session, and reports whether it failed.
+func (p *progress) add(c cloakroom.Copied) (failed bool) {
+	switch {
+	case c.Err != nil:
+		p.failed++
+	case c.Foreign:
+		p.other++
+	case c.Written:
+		p.copied++
+	default:
+		p.skipped++
+	}
+	return c.Err != nil
+}
 
 // counts is how it stands.
 func (p *progress) counts() string {
-	return fmt.Sprintf("%s copied, %d skipped, %d failed", count(p.copied, "session"), p.skipped, p.failed)
+	text := fmt.Sprintf("%s copied, %d skipped, %d failed", count(p.copied, "session"), p.skipped, p.failed)
+	if p.other > 0 {
+		text += ", " + count(p.other, "other key") + " left alone"
+	}
+	return text
 }
 
 // step follows each session. What can't be written is noticed with the last line.
