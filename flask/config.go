@@ -158,7 +158,8 @@ type Config struct {
 
 	// SessionSQLAlchemy is the store's URL for the type sqlalchemy, as SQLAlchemy spells it:
 	// postgresql+psycopg2://user:password@host/database, mysql+pymysql://..., sqlite:////var/app.db for a
-	// full path and sqlite:///app.db for one below the working folder. The default, empty, is
+	// full path and sqlite:///app.db for one below the working folder. Where that would be in a folder
+	// that is not there, sqlite:///var/app.db is the full path too. The default, empty, is
 	// SQLAlchemyDatabaseURI.
 	SessionSQLAlchemy string `flask:"SESSION_SQLALCHEMY"`
 

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,7 +13,7 @@ import (
 
 // sqlAlchemyURL returns the URL of the database of the type sqlalchemy.
 func (c Config) sqlAlchemyURL() (string, error) {
-	setting, rawURL := "SESSION_SQLALCHEMY", c.SessionSQLAlchemy
+	setting, rawURL := "SESSION_SQLALCHEMY", fullPath(c.SessionSQLAlchemy)
 	if rawURL == "" && c.SQLAlchemyDatabaseURI != "" {
 		setting, rawURL = "SQLALCHEMY_DATABASE_URI", c.SQLAlchemyDatabaseURI
 	}
@@ -24,6 +26,25 @@ func (c Config) sqlAlchemyURL() (string, error) {
 	return c.databaseURL(setting, rawURL, parameters{
 		{"schema", c.SessionSQLAlchemySchema}, {"sweep_every", c.sweepEvery()}, {"table", c.SessionSQLAlchemyTable},
 	})
+}
+
+// fullPath gives a file of SQLite four slashes that has three, as URLs of Cloakroom's stores have before
+// a full path, where that has a folder and a relative one would have none.
+func fullPath(rawURL string) string {
+	file, ok := strings.CutPrefix(rawURL, "sqlite:///")
+	if !ok || strings.HasPrefix(file, "/") {
+		return rawURL
+	}
+	name, _, _ := strings.Cut(file, "?")
+	if folder := filepath.Dir(unquote(name)); !isFolder(folder) && isFolder("/"+folder) {
+		return "sqlite:////" + file
+	}
+	return rawURL
+}
+
+func isFolder(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
 }
 
 // databaseURL is completed for a database whose URL is spelled as SQLAlchemy does.
@@ -59,7 +80,7 @@ func fromSQLAlchemy(rawURL string) (*url.URL, error) {
 	case name == "postgresql":
 		name = "postgres"
 	case !slices.Contains(schemes["sqlalchemy"], name):
-		return nil, fmt.Errorf("is a URL of %s:, and Go can share sessions in sqlite:, postgresql:, mysql: and mariadb:", scheme)
+		return nil, fmt.Errorf("is a URL of %s:, and Go can share sessions of the databases sqlite, postgresql, mysql and mariadb", scheme)
 	case scheme == "sqlite+pysqlcipher":
 		return nil, errors.New("is a URL of sqlite+pysqlcipher:, and files that are encrypted cannot be shared")
 	}

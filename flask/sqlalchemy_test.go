@@ -2,6 +2,7 @@ package flask
 
 import (
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 )
@@ -64,6 +65,30 @@ func TestFromSQLAlchemyRefuses(t *testing.T) {
 	} {
 		if u, err := fromSQLAlchemy(from); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: %v, %v, want %q", from, u, err, says)
+		}
+	}
+}
+
+// Three slashes before a full path, as a URL of a store has them, are understood where they can mean
+// nothing else.
+func TestFullPath(t *testing.T) {
+	t.Chdir(t.TempDir())
+	folder := t.TempDir()
+	if err := os.Mkdir("below", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for from, want := range map[string]string{
+		"sqlite://" + folder + "/a.db":      "sqlite:///" + folder + "/a.db",
+		"sqlite://" + folder + "/a.db?x=/y": "sqlite:///" + folder + "/a.db?x=/y",
+		"sqlite:///" + folder + "/a.db":     "sqlite:///" + folder + "/a.db",
+		"sqlite:///a.db":                    "sqlite:///a.db",
+		"sqlite:///below/a.db":              "sqlite:///below/a.db",
+		"sqlite:///nowhere at all/a.db":     "sqlite:///nowhere at all/a.db",
+		"sqlite:a.db":                       "sqlite:a.db",
+		"mysql://h/d":                       "mysql://h/d",
+	} {
+		if got := fullPath(from); got != want {
+			t.Errorf("%s: %s, want %s", from, got, want)
 		}
 	}
 }
