@@ -28,6 +28,7 @@ import (
 	"regexp"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -45,7 +46,8 @@ type Options struct {
 	// Now is the clock by which records expire. The default is [time.Now].
 	Now func() time.Time
 
-	// Prefix begins the keys of all items. The default is "session:", which is Flask-Session's. At most 1,000 bytes.
+	// Prefix begins the keys of all items. The default is "session:", which is Flask-Session's. At most 1,000 bytes
+	// of UTF-8.
 	// Listing all and sweeping take every item whose key begins with it for a record, so no other data may.
 	Prefix string
 
@@ -102,6 +104,8 @@ func New(client *dynamodb.Client, opts Options) (*Store, error) {
 	switch {
 	case len(opts.Prefix) > maxPrefix:
 		return nil, fmt.Errorf("dynamodbstore: Options.Prefix has %d bytes: it may have %d", len(opts.Prefix), maxPrefix)
+	case !utf8.ValidString(opts.Prefix):
+		return nil, fmt.Errorf("dynamodbstore: Options.Prefix is %q, want UTF-8", opts.Prefix)
 	case !tableName.MatchString(opts.Table):
 		return nil, fmt.Errorf("dynamodbstore: Options.Table is %.300q: want 3 to 255 letters, digits, '_', '-' and '.', or an ARN", opts.Table)
 	}

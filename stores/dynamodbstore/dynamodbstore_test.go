@@ -30,6 +30,7 @@ func TestNewErrors(t *testing.T) {
 	}{
 		{nil, Options{}, "client is nil"},
 		{client, Options{Prefix: strings.Repeat("p", 1001)}, "Options.Prefix has 1001 bytes"},
+		{client, Options{Prefix: "a\xff"}, `Options.Prefix is "a\xff"`},
 		{client, Options{Table: "ab"}, `Options.Table is "ab"`},
 		{client, Options{Table: "a b c"}, "Options.Table"},
 		{client, Options{Table: "tä-ble"}, "Options.Table"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -71,11 +72,10 @@ func (s *Store) list(ctx context.Context, match bson.D, cursor string, limit int
 	return page, "", nil
 }
 
-// below bounds the ids that begin with the prefix: its last byte plus one comes after all of them.
+// below bounds the ids that begin with the prefix: the last character of all comes after whatever
+// follows it in one.
 func (s *Store) below() bson.E {
-	end := []byte(s.prefix)
-	end[len(end)-1]++
-	return bson.E{Key: "$lt", Value: string(end)}
+	return bson.E{Key: "$lt", Value: s.prefix + string(utf8.MaxRune)}
 }
 
 // Sweep implements [cloakroom.Sweeper]. A call finds at most limit expired records, or 1,000, and removes those in

@@ -27,6 +27,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -60,7 +62,8 @@ type Options struct {
 	// Now is the clock that expiries are compared with. The default is time.Now.
 	Now func() time.Time
 
-	// Prefix begins all ids in the collection. The default is "session:", as that of Flask-Session.
+	// Prefix begins all ids in the collection. The default is "session:", as that of Flask-Session. At
+	// most 200 bytes of UTF-8, without control characters.
 	Prefix string
 
 	// ReadConcern is how well confirmed what is read must be. The default is majority with a WriteConcern of the
@@ -150,8 +153,8 @@ func (o *Options) fill() error {
 		return fmt.Errorf("mongostore: Options.Collection is %q, which is no name of a collection", o.Collection)
 	case len(o.Prefix) > maxPrefix:
 		return fmt.Errorf("mongostore: Options.Prefix has %d bytes, the most is %d", len(o.Prefix), maxPrefix)
-	case strings.Trim(o.Prefix, printable) != "":
-		return fmt.Errorf("mongostore: Options.Prefix is %q, want printable ASCII", o.Prefix)
+	case !utf8.ValidString(o.Prefix) || strings.ContainsFunc(o.Prefix, unicode.IsControl):
+		return fmt.Errorf("mongostore: Options.Prefix is %q, want UTF-8 without control characters", o.Prefix)
 	case !o.WriteConcern.Acknowledged():
 		return errors.New("mongostore: Options.WriteConcern is unacknowledged: nobody would know whether a session was stored")
 	case !confirmed && (o.ReadConcern.Level == "majority" || o.ReadConcern.Level == "snapshot"):
@@ -159,14 +162,6 @@ func (o *Options) fill() error {
 	}
 	return nil
 }
-
-var printable = func() string {
-	var b strings.Builder
-	for c := byte(' '); c <= '~'; c++ {
-		b.WriteByte(c)
-	}
-	return b.String()
-}()
 
 // Names of fields. The first three are Flask-Session's.
 const (

@@ -107,7 +107,8 @@ func newQueries(s *Store, shape shape) *queries {
 		c.fragments["owner "+name] = text
 	}
 	if !shape.exactID {
-		c.fragments["same"] = "session_id = {id} AND CAST(session_id AS BINARY) = CAST({id} AS BINARY)"
+		// The column may have another character set than the connection, whose is UTF-8.
+		c.fragments["same"] = "session_id = {id} AND CAST(CONVERT(session_id USING utf8mb4) AS BINARY) = CAST({id} AS BINARY)"
 	}
 	q := &queries{
 		shape:     shape,

@@ -31,9 +31,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/cloakroom-go/cloakroom"
 )
@@ -73,8 +76,8 @@ type Options struct {
 	// Now is the clock that expiries are compared with. The default is time.Now.
 	Now func() time.Time
 
-	// Prefix is put before every id. The default is "session:", which is Flask-Session's. At most 64 printable
-	// ASCII characters. Rows with another prefix are not seen, but swept.
+	// Prefix is put before every id. The default is "session:", which is Flask-Session's. At most 64
+	// bytes of UTF-8, without control characters. Rows with another prefix are not seen, but swept.
 	Prefix string
 
 	// Schema is the schema that the table is in; for MySQL the database, for SQLite an attached file. The default
@@ -208,8 +211,8 @@ func (o *Options) check(d dialect) error {
 		return fmt.Errorf("sqlstore: Options.Zone is %q: only the layout FlaskPostgres has one", o.Zone)
 	case len(o.Zone) > 64 || !isZone(o.Zone):
 		return fmt.Errorf("sqlstore: Options.Zone is %.100q: it must be the name of a time zone", o.Zone)
-	case len(o.Prefix) > maxPrefix || !plain(o.Prefix):
-		return fmt.Errorf("sqlstore: Options.Prefix is %.300q: it must be at most %d printable ASCII characters", o.Prefix, maxPrefix)
+	case len(o.Prefix) > maxPrefix || !utf8.ValidString(o.Prefix) || strings.ContainsFunc(o.Prefix, unicode.IsControl):
+		return fmt.Errorf("sqlstore: Options.Prefix is %.300q: it must be at most %d bytes of UTF-8 without control characters", o.Prefix, maxPrefix)
 	case o.SweepBatch < 0 || o.SweepBatch > maxBatch:
 		return fmt.Errorf("sqlstore: Options.SweepBatch is %d: it must be from 1 to %d", o.SweepBatch, maxBatch)
 	case o.SweepEvery < 0:
@@ -224,16 +227,6 @@ func (o *Options) check(d dialect) error {
 		return checkName("Options.Schema", o.Schema, d.nameLimit())
 	}
 	return nil
-}
-
-// plain reports whether a text is printable ASCII.
-func plain(text string) bool {
-	for i := range len(text) {
-		if text[i] < ' ' || text[i] > '~' {
-			return false
-		}
-	}
-	return true
 }
 
 // Close stops sweeping in the background, waits until a sweep under way has ended, and closes the prepared

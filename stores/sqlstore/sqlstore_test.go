@@ -50,7 +50,9 @@ func TestOptions(t *testing.T) {
 		{Options{Dialect: Postgres, Zone: "UTC"}, "Options.Zone"},
 		{Options{Dialect: Postgres, Layout: FlaskPostgres, Zone: "UTC'--"}, "Options.Zone"},
 		{Options{Dialect: SQLite, Prefix: strings.Repeat("x", 65)}, "Options.Prefix"},
-		{Options{Dialect: SQLite, Prefix: "é"}, "Options.Prefix"},
+		{Options{Dialect: SQLite, Prefix: "a\nb"}, "Options.Prefix"},
+		{Options{Dialect: SQLite, Prefix: "a\x00"}, "Options.Prefix"},
+		{Options{Dialect: SQLite, Prefix: "\xe9"}, "Options.Prefix"},
 		{Options{Dialect: SQLite, Table: "a\x00b"}, "Options.Table"},
 		{Options{Dialect: Postgres, Table: strings.Repeat("x", 64)}, "Options.Table"},
 		{Options{Dialect: Postgres, Schema: "\xff"}, "Options.Schema"},
@@ -91,7 +93,7 @@ func TestStatements(t *testing.T) {
 			`DELETE FROM "sessions" WHERE id IN (SELECT id FROM "sessions" WHERE expiry <= CAST($1 AS TIMESTAMP) ORDER BY expiry LIMIT $2 FOR UPDATE SKIP LOCKED)` +
 				` AND expiry <= CAST($1 AS TIMESTAMP)`, "now limit"},
 		{Options{Dialect: MySQL, Table: "a`b"}, bare, func(q *queries) *statement { return q.touch },
-			"UPDATE `a``b` SET expiry = ? WHERE session_id = ? AND CAST(session_id AS BINARY) = CAST(? AS BINARY) AND expiry > ?", "expires id id now"},
+			"UPDATE `a``b` SET expiry = ? WHERE session_id = ? AND CAST(CONVERT(session_id USING utf8mb4) AS BINARY) = CAST(? AS BINARY) AND expiry > ?", "expires id id now"},
 	} {
 		s := newTestStore(t, errors.New("no"), tt.opts)
 		st := tt.pick(newQueries(s, tt.shape))
