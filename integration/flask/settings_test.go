@@ -25,7 +25,10 @@ func TestPrefixes(t *testing.T) {
 			t.Parallel()
 			settings := store(t)
 			var all []map[string]any
-			for _, prefix := range []string{"a b:", " ", "sesión:", "ключ:", "🧥 *?[x]%_'"} {
+			for _, prefix := range []string{"a b:", " ", "*?[x]%_'", "sesión:", "ключ:", "🧥"} {
+				if name == "sqlalchemy with MariaDB" && prefix > "t" {
+					continue // its tables are in Latin-1 by default, and Flask itself fails
+				}
 				all = append(all, with(settings, map[string]any{"SESSION_KEY_PREFIX": prefix}))
 			}
 			for i, p := range start(t, all...) {
