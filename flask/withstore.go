@@ -30,11 +30,13 @@ func (c Config) WithStore(storeURL string) (Config, error) {
 func (c Config) withStore(storeURL string) (Config, error) {
 	const what = "the URL of the store"
 	u, err := url.Parse(storeURL)
-	if scheme, _, ok := strings.Cut(storeURL, ":"); ok && isDatabase(scheme) {
-		u, err = storeDatabase(storeURL)
-		if err != nil {
+	switch scheme, _, ok := strings.Cut(storeURL, ":"); {
+	case ok && isDatabase(scheme):
+		if u, err = storeDatabase(storeURL); err != nil {
 			return c, fmt.Errorf("%s %w", what, err)
 		}
+	case ok && isScheme(strings.ReplaceAll(scheme, "_", "")) && typeOf(scheme, nil) == "":
+		return c, fmt.Errorf("%s is one of %s:, and Flask-Session has no such store, or Go none that shares it", what, scheme)
 	}
 	if err != nil || u.Scheme == "" {
 		return c, fmt.Errorf("%s is none, or malformed", what) // it may hold a password
@@ -44,9 +46,7 @@ func (c Config) withStore(storeURL string) (Config, error) {
 		return c, fmt.Errorf("%s has a malformed query", what)
 	}
 	if c.SessionType == "" {
-		if c.SessionType = typeOf(u.Scheme, q); c.SessionType == "" {
-			return c, fmt.Errorf("%s is one of %s:, and Flask-Session has no such store", what, u.Scheme)
-		}
+		c.SessionType = typeOf(u.Scheme, q)
 	}
 	if err := c.checkScheme(what, u.Scheme); err != nil {
 		return c, err

@@ -76,6 +76,8 @@ func TestWithStoreRefuses(t *testing.T) {
 		{nil, "redis://u:hush@h:x", "none, or malformed"},
 		{nil, "redis://u:hush@h?%zz", "malformed query"},
 		{nil, "mssql+pyodbc://u:hush@h/d", "one of mssql+pyodbc:"},
+		{nil, "oracle+cx_oracle://u:hush@h/d", "one of oracle+cx_oracle:"},
+		{nil, "postgresql+psycopg2:hush", "no URL of a database"},
 		{nil, "sqlite::memory:", "memory of one process"},
 		{map[string]any{"SESSION_KEY_PREFIX": "shop:"}, "redis://h?prefix=other:", `the parameter prefix "other:", and SESSION_KEY_PREFIX is "shop:"`},
 		{map[string]any{"SESSION_KEY_PREFIX": "shop:"}, "redis://h?prefix=session:", `the parameter prefix "session:", and SESSION_KEY_PREFIX is "shop:"`},

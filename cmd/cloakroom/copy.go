@@ -144,6 +144,9 @@ func runCopy(ctx context.Context, t terminal, args []string) (err error) {
 		return err
 	}
 	from, closeFrom, err := openStore(ctx, source.url)
+	if err != nil && source.fromFlask {
+		return fmt.Errorf("%w (with %s)", err, source.lookedFor)
+	}
 	if err != nil {
 		return err
 	}

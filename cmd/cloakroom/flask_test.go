@@ -97,7 +97,7 @@ func TestCopyFromFlaskSettings(t *testing.T) {
 		code int
 		says string
 	}{
-		{"no table", nil, "sqlite://" + file, exitFailure, "sessions"},
+		{"no table", nil, "sqlite://" + file, exitFailure, `there is no such table, or no right to use it (with SESSION_TYPE sqlalchemy, SESSION_SQLALCHEMY_TABLE "sessions"`},
 		{"no prefix", map[string]string{"SQLALCHEMY_TABLE": "web"}, "sqlite://" + file, exitFailure, `found no session of Flask by SESSION_TYPE sqlalchemy, SESSION_SQLALCHEMY_TABLE "web", SESSION_KEY_PREFIX "session:"`},
 		{"other prefix", map[string]string{"SQLALCHEMY_TABLE": "web", "KEY_PREFIX": "shop:admin:x"}, "sqlite://" + file, exitFailure, `SESSION_KEY_PREFIX "shop:admin:x"`},
 		{"only others", map[string]string{"SQLALCHEMY_TABLE": "web", "KEY_PREFIX": "shop:l"}, "sqlite://" + file, exitFailure, "only 1 key of something else"},
