@@ -18,7 +18,6 @@ type (
 		Left, Right *tree
 		Value       any
 		When        time.Time
-		private     fmt.Stringer
 	}
 	shape   struct{ Of fmt.Stringer }
 	shapes  struct{ All map[string][]*shape }
