@@ -11,6 +11,7 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/flask"
 	"github.com/cloakroom-go/cloakroom/internal/pickle"
+	"github.com/cloakroom-go/cloakroom/stores/cachelibstore"
 )
 
 // odd is a session that Flask-Session 0.5 stored: a flash of Markup, an object of numpy, and a key
@@ -36,11 +37,32 @@ func unpickled(t *testing.T, m cloakroom.Store, id string) *pickle.Dict {
 	return d
 }
 
+func newManagerOfFiles(t *testing.T) (*cloakroom.Manager, cloakroom.Store) {
+	t.Helper()
+	store, err := cachelibstore.NewWith(t.TempDir(), cachelibstore.Options{NoSync: true, Pickles: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := flask.Default()
+	c.SessionType = "filesystem"
+	m, err := flask.New(store, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, store
+}
+
 // A record that is a pickle stays one, whatever the format, with Python's types in all that Go did
 // not change.
 func TestPicklesStayPickles(t *testing.T) {
-	for _, format := range []string{"msgpack", "json"} {
-		m, store := newManager(t, map[string]any{"SESSION_SERIALIZATION_FORMAT": format})
+	for _, format := range []string{"msgpack", "json", "files"} {
+		var m *cloakroom.Manager
+		var store cloakroom.Store
+		if format == "files" {
+			m, store = newManagerOfFiles(t)
+		} else {
+			m, store = newManager(t, map[string]any{"SESSION_SERIALIZATION_FORMAT": format})
+		}
 		r := cloakroom.Record{Data: []byte(odd), Expires: time.Now().Add(time.Hour)}
 		if _, err := store.Create(t.Context(), oddID, r); err != nil {
 			t.Fatal(err)
@@ -113,10 +135,36 @@ func TestNewRecords(t *testing.T) {
 			t.Errorf("%s: a document became %q, error %v", format, got, err)
 		}
 	}
-	c := flask.Default()
-	c.SessionType = "filesystem"
-	if o, err := c.Options(); err != nil || o.Profile.Restore != nil {
-		t.Errorf("files: error %v, or Restore is set", err)
+}
+
+// In the files of cachelib, new sessions are pickles too, and a store that makes documents of them gets documents.
+func TestFiles(t *testing.T) {
+	for _, pickles := range []bool{false, true} {
+		store, err := cachelibstore.NewWith(t.TempDir(), cachelibstore.Options{NoSync: true, Pickles: pickles})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := flask.Default()
+		c.SessionType = "filesystem"
+		m, err := flask.New(store, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticket, err := save(t, m, "", func(s *cloakroom.Session) { color.Set(s, "red") })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ticket, err = save(t, m, ticket, func(s *cloakroom.Session) { s.Login("ada") }); err != nil {
+			t.Fatal(err)
+		}
+		s := m.Open(t.Context(), ticket)
+		if color.Get(s) != "red" || s.Owner() != "ada" {
+			t.Errorf("pickles %v: color %q, owner %q, %v", pickles, color.Get(s), s.Owner(), s.Err())
+		}
+		if err := s.Logout(); err != nil {
+			t.Error(err)
+		}
+		s.Close()
 	}
 }
 

@@ -42,7 +42,7 @@ func (c Config) Options() (cloakroom.Options, error) {
 		return cloakroom.Options{}, err
 	}
 	if c.inFiles() {
-		format = cloakroom.MessagePack // the files hold pickles, and their store turns either format into those
+		format = cloakroom.MessagePack // the files hold pickles, whatever the setting
 	}
 	site, err := sameSite("SESSION_COOKIE_SAMESITE", c.SessionCookieSameSite)
 	if err != nil {
@@ -101,10 +101,8 @@ func (c Config) profile(format cloakroom.Format) *cloakroom.Profile {
 		ScriptCookie:       !c.SessionCookieHTTPOnly,
 		Ticket:             func(id string) string { return id },
 	}
-	if !c.inFiles() { // whose store makes pickles of documents itself
-		pickles := c.SessionSerializationFormat == pickled
-		p.Restore = func(document, before []byte) ([]byte, error) { return restore(document, before, pickles) }
-	}
+	pickles := c.inFiles() || c.SessionSerializationFormat == pickled
+	p.Restore = func(document, before []byte) ([]byte, error) { return restore(document, before, pickles) }
 	return p
 }
 

@@ -66,6 +66,7 @@ func (c Config) filesURL() (string, error) {
 	if c.isType("cachelib") {
 		setting, folder, more = "SESSION_CACHELIB", c.SessionCachelib, nil
 	}
+	more = append(more, [2]string{"pickles", "on"}) // which the profile turns into documents and back
 	if c.CloakroomCachelibHash != "detect" {
 		more = append(more, [2]string{"hash", c.CloakroomCachelibHash})
 	}

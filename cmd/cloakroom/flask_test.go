@@ -21,7 +21,7 @@ func TestDemoFlask(t *testing.T) {
 		return o, c.store, err
 	}
 	o, store, err := options()
-	if err != nil || store != "cachelib:flask_session?prefix=session%3A" || o.Profile == nil || o.Idle != 31*24*time.Hour || o.Lifetime < 99*365*24*time.Hour || !o.InsecureCookie {
+	if err != nil || store != "cachelib:flask_session?pickles=on&prefix=session%3A" || o.Profile == nil || o.Idle != 31*24*time.Hour || o.Lifetime < 99*365*24*time.Hour || !o.InsecureCookie {
 		t.Errorf("%q, %+v, %v", store, o, err)
 	}
 	o, store, err = options("--store", "redis://h/1", "--idle", "1m", "--lifetime", "1h", "--tls", "c,k")
@@ -48,7 +48,7 @@ func TestDemoFlask(t *testing.T) {
 	}
 	t.Setenv("FLASK_SESSION_TYPE", "cachelib")
 	o, store, err = options("--store", "cachelib:///x")
-	if err != nil || store != "cachelib:///x?prefix=shop%3A" || o.Format != cloakroom.MessagePack {
+	if err != nil || store != "cachelib:///x?pickles=on&prefix=shop%3A" || o.Format != cloakroom.MessagePack {
 		t.Errorf("%q, %+v, %v", store, o, err)
 	}
 	t.Setenv("FLASK_SESSION_PROTECTION", "strong") // Flask-Login's

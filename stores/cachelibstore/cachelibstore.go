@@ -76,6 +76,11 @@ type Options struct {
 	// Now is the clock that expiries are compared with. The default is time.Now.
 	Now func() time.Time
 
+	// Pickles makes Load return a session as it was pickled, for a manager of package flask, which reads
+	// pickles itself. So Python's types stay also where a session gets another id, at a sign-in. The
+	// default is a document.
+	Pickles bool
+
 	// Prefix is put before every id. The default is [DefaultPrefix].
 	Prefix string
 }

@@ -51,7 +51,7 @@ func split(b []byte) (f form, expires int64, at int, err error) {
 	expires = int64(binary.NativeEndian.Uint32(b))
 	value := b[expirySize:]
 	switch {
-	case len(value) > 1 && value[0] == opProto && value[1] <= lastProto:
+	case isPickle(value):
 		return formPickle, expires, expirySize, nil
 	case isJSON(value):
 		return formJSON, expires, expirySize, nil
@@ -168,8 +168,8 @@ var (
 // isMap reports whether MessagePack's maps begin with b.
 func isMap(b byte) bool { return b&0xf0 == 0x80 || b == 0xde || b == 0xdf }
 
-// decode reads the value; the error is unreadable.
-func (f *file) decode() (err error) {
+// decode reads the value; the error is unreadable. No document is made of a pickle that is wanted as it is.
+func (f *file) decode(asPickled bool) (err error) {
 	if f.form == formJSON {
 		if f.value[0] != startJSON || !json.Valid(f.value) {
 			return unreadable{errJSON}
@@ -192,15 +192,25 @@ func (f *file) decode() (err error) {
 	if !ok {
 		return unreadable{errNoDict}
 	}
-	f.dict = d
+	if f.dict = d; asPickled {
+		return nil
+	}
 	if f.document, err = document(d); err != nil {
 		return unreadable{err}
 	}
 	return nil
 }
 
-// value returns a document as the value of a file. before is the session from before, or nil.
+// isPickle reports whether data is a pickle of protocol 2 or later, and not a document.
+func isPickle(data []byte) bool {
+	return len(data) > 1 && data[0] == opProto && data[1] <= lastProto
+}
+
+// value returns a document, or a pickled dict, as the value of a file. before is the session from before, or nil.
 func (f form) value(data []byte, before *pickle.Dict) ([]byte, error) {
+	if isPickle(data) {
+		return f.valueOfPickle(data)
+	}
 	if f == formJSON && isJSON(data) {
 		if !json.Valid(data) {
 			return nil, pickledoc.ErrDocument
@@ -218,4 +228,19 @@ func (f form) value(data []byte, before *pickle.Dict) ([]byte, error) {
 		return msgspec.AppendJSON(nil, d)
 	}
 	return pickle.Append(nil, d)
+}
+
+func (f form) valueOfPickle(data []byte) ([]byte, error) {
+	v, err := pickle.Decode(data)
+	if err != nil {
+		return nil, err
+	}
+	d, ok := v.(*pickle.Dict)
+	switch {
+	case !ok:
+		return nil, errNoDict
+	case f == formJSON:
+		return msgspec.AppendJSON(nil, d)
+	}
+	return data, nil
 }

@@ -17,6 +17,7 @@ import (
 //
 //   - hash=detect, sha256 or md5: [Options.Hash].
 //   - mode=0640: [Options.Mode], in octal.
+//   - pickles=on: [Options.Pickles].
 //   - prefix=TEXT: [Options.Prefix]; empty for none.
 //   - sync=off: [Options.NoSync].
 func Opener() storeurl.Opener {
@@ -26,9 +27,10 @@ func Opener() storeurl.Opener {
 func openURL(_ context.Context, u *url.URL) (cloakroom.Store, io.Closer, error) {
 	q := storeurl.NewQuery(u)
 	opts := Options{
-		Hash:   map[string]Hash{"sha256": SHA256, "md5": MD5}[q.OneOf("hash", "detect", "sha256", "md5")],
-		NoSync: q.OneOf("sync", "on", "off") == "off",
-		Prefix: q.String("prefix", DefaultPrefix),
+		Hash:    map[string]Hash{"sha256": SHA256, "md5": MD5}[q.OneOf("hash", "detect", "sha256", "md5")],
+		NoSync:  q.OneOf("sync", "on", "off") == "off",
+		Pickles: q.OneOf("pickles", "off", "on") == "on",
+		Prefix:  q.String("prefix", DefaultPrefix),
 	}
 	opts.NoPrefix = opts.Prefix == ""
 	mode := q.String("mode", "")

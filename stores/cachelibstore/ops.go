@@ -36,7 +36,7 @@ func (s *Store) liveAt(ctx context.Context, at place) (*file, error) {
 		return nil, cloakroom.ErrNotFound
 	}
 	if err == nil {
-		err = f.decode()
+		err = f.decode(s.opts.Pickles)
 	}
 	if bad := (unreadable{}); errors.As(err, &bad) {
 		s.report(ctx, at.path, bad.error)
@@ -49,8 +49,8 @@ func (s *Store) liveAt(ctx context.Context, at place) (*file, error) {
 	return f, err
 }
 
-// Load implements [cloakroom.Store]. The data is a MessagePack map, or the JSON of a file of cachelib's JSONSerializer. It
-// takes no lock.
+// Load implements [cloakroom.Store]. The data is a MessagePack map, or the JSON of a file of cachelib's JSONSerializer; with
+// [Options.Pickles], what is in the file. It takes no lock.
 func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return cloakroom.Record{}, failed("load", err)
@@ -59,11 +59,15 @@ func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 	if err != nil {
 		return cloakroom.Record{}, failed("load", err)
 	}
-	return cloakroom.Record{Data: f.document, Expires: f.expiry(), Version: f.version()}, nil
+	data := f.document
+	if s.opts.Pickles {
+		data = f.value
+	}
+	return cloakroom.Record{Data: data, Expires: f.expiry(), Version: f.version()}, nil
 }
 
-// Create implements [cloakroom.Store]. The data is a document, MessagePack or JSON; other data is an error, and
-// nothing is written. On a full disk it returns [cloakroom.ErrFull]. A file that cannot be read is replaced.
+// Create implements [cloakroom.Store]. The data is a document, MessagePack or JSON, or a pickled dict; other data is an
+// error, and nothing is written. On a full disk it returns [cloakroom.ErrFull]. A file that cannot be read is replaced.
 func (s *Store) Create(ctx context.Context, id string, r cloakroom.Record) (cloakroom.Version, error) {
 	_ = s.lookAround() // if it fails, what is known so far goes on to hold
 	v, err := s.write(ctx, id, r, func(_ *file, err error) error {
