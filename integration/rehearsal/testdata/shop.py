@@ -1,0 +1,132 @@
+"""A shop with the real Flask-Session and Flask-Login, for gunicorn to serve as shop:app.
+
+Its settings come from the environment, FLASK_SESSION_TYPE and so on; a client's setting is a store URL as Cloakroom
+has it. shop.go serves the same routes.
+"""
+
+import json
+from urllib.parse import parse_qs, urlsplit
+
+from flask import Flask, flash, get_flashed_messages, request, session
+from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
+from flask_session import Session
+
+
+def redis_client(url):
+    import redis
+
+    return redis.Redis.from_url(url)
+
+
+def memcached_client(url):
+    from pymemcache.client.base import PooledClient
+
+    parts = urlsplit(url)
+    return PooledClient((parts.hostname, parts.port), default_noreply=False)
+
+
+def sqlalchemy_client(url):
+    from flask_sqlalchemy import SQLAlchemy
+
+    for ours, theirs in ("postgres://", "postgresql+psycopg://"), ("mysql://", "mysql+pymysql://"):
+        if url.startswith(ours):
+            url = theirs + url[len(ours) :]
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    return SQLAlchemy(app)
+
+
+def dynamodb_client(url):
+    import boto3
+
+    query = parse_qs(urlsplit(url).query)
+    return boto3.resource("dynamodb", endpoint_url=query["endpoint"][0], region_name=query["region"][0])
+
+
+CLIENTS = {
+    "SESSION_REDIS": redis_client,
+    "SESSION_MEMCACHED": memcached_client,
+    "SESSION_SQLALCHEMY": sqlalchemy_client,
+    "SESSION_DYNAMODB": dynamodb_client,
+}
+
+
+class User(UserMixin):
+    def __init__(self, name):
+        self.id = name
+
+
+app = Flask(__name__)
+app.config.from_prefixed_env()
+for name, client in CLIENTS.items():
+    if name in app.config:
+        app.config[name] = client(app.config[name])
+Session(app)
+LoginManager(app).user_loader(User)
+
+
+@app.after_request
+def sign(response):
+    response.headers["X-Side"] = "Flask"
+    return response
+
+
+@app.get("/ping")
+def ping():
+    return ""
+
+
+@app.post("/login")
+@app.post("/join")
+def login():
+    app.session_interface.regenerate(session)
+    login_user(User(request.form["user"]), remember="remember" in request.form)
+    return ""
+
+
+@app.post("/logout")
+@app.post("/leave")
+def logout():
+    logout_user()
+    session.clear()
+    return ""
+
+
+@app.post("/put")
+def put():
+    session["cart"] = session.get("cart", []) + [request.form["item"]]
+    return ""
+
+
+@app.get("/cart")
+def cart():
+    return json.dumps(session.get("cart", []))
+
+
+@app.post("/note")
+def note():
+    session["note"] = json.loads(request.form["note"])
+    return ""
+
+
+@app.post("/visit")
+def visit():
+    session["visits"] = session.get("visits", 0) + 1
+    return str(session["visits"])
+
+
+@app.post("/flash")
+def add_flash():
+    flash(request.form["message"], request.form["category"])
+    return ""
+
+
+@app.get("/messages")
+def messages():
+    return json.dumps(get_flashed_messages(with_categories=True))
+
+
+@app.get("/account")
+def account():
+    user = current_user.id if current_user.is_authenticated else ""
+    values = session.get("cart", []), session.get("note"), session.get("visits", 0)
+    return json.dumps([user, *values])
