@@ -48,6 +48,11 @@ type setup struct {
 var places = []place{
 	{name: "redis", quick: true, start: onRedis},
 	{name: "redis, signed", signed: true, start: onRedis},
+	{name: "redis, JSON", start: func(t *testing.T) setup {
+		s := onRedis(t)
+		s.settings["SESSION_SERIALIZATION_FORMAT"] = "json"
+		return s
+	}},
 	{name: "filesystem", quick: true, start: func(t *testing.T) setup {
 		dir := filepath.Join(t.TempDir(), "sessions")
 		return setup{settings: map[string]string{
@@ -74,7 +79,11 @@ var places = []place{
 }
 
 func onRedis(t *testing.T) setup {
-	from := servers.StartRedis(t, servers.RedisOptions{}).URL()
+	server := servers.StartRedis(t, servers.RedisOptions{})
+	for i := range 30 { // what the application keeps there besides
+		server.Do(t, "SET", fmt.Sprintf("%slock:%d", prefix, i), "1")
+	}
+	from := server.URL()
 	return setup{settings: map[string]string{"SESSION_TYPE": "redis", "SESSION_REDIS": from}, from: from, to: from + "/?prefix=moved:"}
 }
 

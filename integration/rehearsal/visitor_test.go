@@ -102,7 +102,11 @@ func (v *visitor) next() int {
 // signIn takes along what is in the session, under a new cookie.
 func (v *visitor) signIn(path string) error {
 	former, owner := v.cookie(), fmt.Sprintf("%s.%d", v.name, v.next())
-	if _, err := v.post(path, url.Values{"user": {owner}}); err != nil {
+	form := url.Values{"user": {owner}}
+	if v.lots.IntN(2) == 0 {
+		form.Set("remember", "on") // Flask-Login then signs in by a cookie of its own, until the sign-out
+	}
+	if _, err := v.post(path, form); err != nil {
 		return err
 	}
 	v.owner = owner
@@ -202,7 +206,6 @@ func (v *visitor) try(cookie string) error {
 
 // visitAtOnce visits three times at once, where Go counts exactly.
 func (v *visitor) visitAtOnce() error {
-	const n = 3
 	answers := v.atOnce(
 		func() (string, error) { return v.post("/visit", nil) },
 		func() (string, error) { return v.post("/visit", nil) },

@@ -4,12 +4,17 @@ Its settings come from the environment, FLASK_SESSION_TYPE and so on; a client's
 has it. shop.go serves the same routes.
 """
 
+import datetime
+import enum
 import json
+import uuid
+from collections import OrderedDict
 from urllib.parse import parse_qs, urlsplit
 
 from flask import Flask, flash, get_flashed_messages, request, session
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from flask_session import Session
+from markupsafe import Markup
 
 
 def redis_client(url):
@@ -50,6 +55,10 @@ CLIENTS = {
 }
 
 
+class Level(enum.Enum):
+    GOLD = "gold"
+
+
 class User(UserMixin):
     def __init__(self, name):
         self.id = name
@@ -76,9 +85,23 @@ def ping():
 
 
 @app.post("/login")
-@app.post("/join")
 def login():
     app.session_interface.regenerate(session)
+    return welcome()
+
+
+@app.post("/join")
+def join():
+    """Hands out an id as Flask-Session did before 0.6, which it still takes."""
+    app.session_interface.regenerate(session)
+    session.sid = str(uuid.uuid4())
+    return welcome()
+
+
+def welcome():
+    """Signs in, and keeps values that are not all the same to every store."""
+    session["since"] = datetime.datetime.now(datetime.timezone.utc)
+    session["address"] = OrderedDict(street="Main Street", level=Level.GOLD)
     login_user(User(request.form["user"]), remember="remember" in request.form)
     return ""
 
@@ -86,8 +109,8 @@ def login():
 @app.post("/logout")
 @app.post("/leave")
 def logout():
-    logout_user()
     session.clear()
+    logout_user()  # at last, or the note to clear its cookie goes too
     return ""
 
 
@@ -116,7 +139,8 @@ def visit():
 
 @app.post("/flash")
 def add_flash():
-    flash(request.form["message"], request.form["category"])
+    markup = Markup if app.config["SESSION_TYPE"] == "filesystem" else str  # MessagePack has none
+    flash(markup(request.form["message"]), request.form["category"])
     return ""
 
 
