@@ -87,10 +87,12 @@ func onRedis(t *testing.T) setup {
 	return setup{settings: map[string]string{"SESSION_TYPE": "redis", "SESSION_REDIS": from}, from: from, to: from + "/?prefix=moved:"}
 }
 
+// onSQL names the database as SQLAlchemy does, in the settings and for the copying.
 func onSQL(t *testing.T, s *servers.SQLServer) setup {
-	from := s.URL(t)
+	scheme, rest, _ := strings.Cut(s.URL(t), ":")
+	from := map[string]string{"postgres": "postgresql+psycopg:", "mysql": "mysql+pymysql:"}[scheme] + rest
 	return setup{settings: map[string]string{
-		"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": from, "SESSION_SQLALCHEMY_TABLE": table,
+		"SESSION_TYPE": "sqlalchemy", "SQLALCHEMY_DATABASE_URI": from, "SESSION_SQLALCHEMY_TABLE": table,
 	}, from: from, to: s.URL(t)}
 }
 
@@ -318,7 +320,7 @@ func (r *rehearsal) environ() []string {
 
 // startGo starts the shop in Go: beside Flask, or on a store of its own.
 func (r *rehearsal) startGo(storeURL string) *app {
-	return r.startApp(func(addr string) []string {
+	return r.startApp("Go", func(addr string) []string {
 		return []string{serveAddr + "=" + addr, serveStore + "=" + storeURL, os.Args[0]}
 	})
 }
@@ -337,14 +339,14 @@ func (r *rehearsal) startFlask() *app {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		r.t.Fatalf("the shop in Flask: %v\n%s", err, out)
 	}
-	return r.startApp(func(addr string) []string {
+	return r.startApp("Flask", func(addr string) []string {
 		return []string{python, "-m", "gunicorn", "--bind", addr, "--workers", "2", "--threads", "4", "--worker-class", "gthread",
 			"--no-control-socket", "--chdir", folder, "shop:app"}
 	})
 }
 
 // startApp starts a side with the settings in its environment, and waits until it answers.
-func (r *rehearsal) startApp(command func(addr string) []string) *app {
+func (r *rehearsal) startApp(side string, command func(addr string) []string) *app {
 	r.t.Helper()
 	for try := 0; ; try++ {
 		a := &app{addr: "127.0.0.1:" + strconv.Itoa(servers.FreePort(r.t))}
@@ -357,7 +359,11 @@ func (r *rehearsal) startApp(command func(addr string) []string) *app {
 			if err != nil {
 				return err
 			}
-			return resp.Body.Close()
+			resp.Body.Close()
+			if by := resp.Header.Get("X-Side"); by != side {
+				return fmt.Errorf("%q answers", by) // its port was taken meanwhile
+			}
+			return nil
 		})
 		if a.Running() {
 			return a

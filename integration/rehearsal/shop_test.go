@@ -111,7 +111,6 @@ func shop(sessions *cloakroom.Manager) http.Handler {
 		"GET /account":  account,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("X-Side", "Go")
 			text, err := h(sessions.Get(r), r)
 			if err != nil {
 				http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -121,7 +120,11 @@ func shop(sessions *cloakroom.Manager) http.Handler {
 		})
 	}
 	mux.HandleFunc("GET /ping", func(http.ResponseWriter, *http.Request) {})
-	return sessions.Handler(mux)
+	site := sessions.Handler(mux)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Side", "Go")
+		site.ServeHTTP(w, r)
+	})
 }
 
 func login(s *cloakroom.Session, r *http.Request) (string, error) {

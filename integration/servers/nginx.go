@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"testing"
-	"time"
 )
 
 // Nginx is an nginx with one server.
@@ -63,14 +61,10 @@ func StartNginx(t testing.TB, directives string) *Nginx {
 		n.configure(t, dir, directives)
 		n.Process = Start(t, dir, path, n.args()...)
 		Until(t, "nginx listens", func() error {
-			if !n.Running() {
-				return nil
+			if n.Running() && len(n.workers(t)) == 0 { // they start when it listens
+				return errors.New("no worker has started")
 			}
-			c, err := (&net.Dialer{Timeout: time.Second}).Dial("tcp", n.Addr)
-			if err == nil {
-				_ = c.Close()
-			}
-			return err
+			return nil
 		})
 		if n.Running() {
 			return n

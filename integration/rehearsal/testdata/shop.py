@@ -30,16 +30,6 @@ def memcached_client(url):
     return PooledClient((parts.hostname, parts.port), default_noreply=False)
 
 
-def sqlalchemy_client(url):
-    from flask_sqlalchemy import SQLAlchemy
-
-    for ours, theirs in ("postgres://", "postgresql+psycopg://"), ("mysql://", "mysql+pymysql://"):
-        if url.startswith(ours):
-            url = theirs + url[len(ours) :]
-    app.config["SQLALCHEMY_DATABASE_URI"] = url
-    return SQLAlchemy(app)
-
-
 def dynamodb_client(url):
     import boto3
 
@@ -50,7 +40,6 @@ def dynamodb_client(url):
 CLIENTS = {
     "SESSION_REDIS": redis_client,
     "SESSION_MEMCACHED": memcached_client,
-    "SESSION_SQLALCHEMY": sqlalchemy_client,
     "SESSION_DYNAMODB": dynamodb_client,
 }
 
@@ -69,6 +58,10 @@ app.config.from_prefixed_env()
 for name, client in CLIENTS.items():
     if name in app.config:
         app.config[name] = client(app.config[name])
+if app.config["SESSION_TYPE"] == "sqlalchemy":
+    from flask_sqlalchemy import SQLAlchemy
+
+    app.config["SESSION_SQLALCHEMY"] = SQLAlchemy(app)  # by SQLALCHEMY_DATABASE_URI
 Session(app)
 LoginManager(app).user_loader(User)
 
