@@ -104,7 +104,8 @@ func (c *crowd) each(t *testing.T, f func(*visitor) error) {
 	c.check(t)
 }
 
-// goesOnFor waits until the visitors have done so many steps more, and something is so, or one has failed.
+// goesOnFor waits until the visitors have done so many steps more, and something is so, or one has
+// failed. is is called with the crowd locked.
 func (c *crowd) goesOnFor(t *testing.T, steps int, what string, is func() bool) {
 	t.Helper()
 	c.mu.Lock()
@@ -125,6 +126,13 @@ func (c *crowd) served(path, side string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.by[side+" "+path]++
+}
+
+// times returns how often a side has answered a path.
+func (c *crowd) times(side, path string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.by[side+" "+path]
 }
 
 // moves notes that Go alone answers a path from now on.

@@ -1,5 +1,6 @@
-// Package rehearsal moves a shop from Flask to Go, as docs/from-flask.md says, while its visitors go on: none
-// is signed out, nothing that was acknowledged is lost, and a session that was signed out stays so.
+// Package rehearsal moves a shop from Flask to Go, as docs/from-flask.md says, while its visitors go
+// on: none is signed out, nothing that was acknowledged is lost, and a session that was signed out
+// stays so.
 package rehearsal
 
 import (
@@ -20,10 +21,10 @@ import (
 	"github.com/cloakroom-go/cloakroom/storeurl"
 )
 
-var fullFlag = flag.Bool("rehearsal.full", false, "the long mode: every store, more visitors, more requests")
+var fullFlag = flag.Bool("rehearsal.full", false, "the long mode: every store, more visitors")
 
-// prefix is one of the application's own, and table its table: Flask-Session's defaults would hide that a
-// setting is ignored.
+// prefix and table are the application's own: Flask-Session's defaults would hide that a setting is
+// ignored.
 const (
 	prefix = "shop:"
 	table  = "visitors"
@@ -42,7 +43,7 @@ type place struct {
 type setup struct {
 	settings map[string]string // Flask's names
 	from     string            // the setting that names the store, for the copying
-	to       string            // where the sessions go when Flask is left; empty where they cannot be listed
+	to       string            // where they go after Flask; empty where they cannot be listed
 }
 
 var places = []place{
@@ -61,7 +62,9 @@ var places = []place{
 	}},
 	{name: "memcached", start: func(t *testing.T) setup {
 		m := servers.StartMemcached(t)
-		return setup{settings: map[string]string{"SESSION_TYPE": "memcached", "SESSION_MEMCACHED": m.URL()}, from: m.URL()}
+		return setup{settings: map[string]string{
+			"SESSION_TYPE": "memcached", "SESSION_MEMCACHED": m.URL(),
+		}, from: m.URL()}
 	}},
 	{name: "postgresql", start: func(t *testing.T) setup {
 		return onSQL(t, servers.StartPostgres(t, servers.SQLOptions{}))
@@ -84,7 +87,9 @@ func onRedis(t *testing.T) setup {
 		server.Do(t, "SET", fmt.Sprintf("%slock:%d", prefix, i), "1")
 	}
 	from := server.URL()
-	return setup{settings: map[string]string{"SESSION_TYPE": "redis", "SESSION_REDIS": from}, from: from, to: from + "/?prefix=moved:"}
+	return setup{settings: map[string]string{
+		"SESSION_TYPE": "redis", "SESSION_REDIS": from,
+	}, from: from, to: from + "/?prefix=moved:"}
 }
 
 // onSQL names the database as SQLAlchemy does, in the settings and for the copying.
@@ -96,10 +101,11 @@ func onSQL(t *testing.T, s *servers.SQLServer) setup {
 	}, from: from, to: s.URL(t)}
 }
 
-// paths are the shop's, in the order in which they move. There are two to sign in and two to sign out, so that either
-// is done on both sides most of the time.
+// paths are the shop's, in the order in which they move. There are two to sign in and two to sign
+// out, so that either is done on both sides most of the time.
 var paths = []string{
-	"/cart", "/leave", "/put", "/flash", "/join", "/visit", "/messages", "/note", "/account", "/logout", "/login",
+	"/cart", "/leave", "/put", "/flash", "/join", "/visit", "/messages", "/note", "/account",
+	"/logout", "/login",
 }
 
 // The visitors, and how many steps they do together after each move.
@@ -146,8 +152,9 @@ func (r *rehearsal) run() {
 	visitors, steps := size()
 	r.setup, r.steps = r.start(r.t), steps
 	for name, value := range map[string]string{
-		"SECRET_KEY": "not secret", "SESSION_KEY_PREFIX": prefix, "SESSION_USE_SIGNER": strconv.FormatBool(r.signed),
+		"SECRET_KEY": "not secret", "SESSION_KEY_PREFIX": prefix,
 		"PERMANENT_SESSION_LIFETIME": strconv.Itoa(int(lifetime.Seconds())),
+		"SESSION_USE_SIGNER":         strconv.FormatBool(r.signed),
 	} {
 		r.settings[name] = value
 	}
@@ -178,8 +185,10 @@ func (r *rehearsal) move() {
 	for i, path := range paths {
 		r.front.Reload(r.t, r.directives(i+1))
 		r.crowd.moves(path)
-		before := r.crowd.by["Go "+path]
-		r.crowd.goesOnFor(r.t, r.steps, "Go serves "+path, func() bool { return r.crowd.by["Go "+path] > before })
+		before := r.crowd.times("Go", path)
+		r.crowd.goesOnFor(r.t, r.steps, "Go serves "+path, func() bool {
+			return r.crowd.by["Go "+path] > before
+		})
 	}
 }
 
@@ -193,8 +202,8 @@ func (r *rehearsal) servedAll(side string) bool {
 	return true
 }
 
-// turnSignerOff goes on until every visitor has a plain cookie. Go stops before it starts without the signer: both
-// at once, the former one would refuse the plain cookies of the other.
+// turnSignerOff goes on until every visitor has a plain cookie. Go stops before it starts without the
+// signer: with both at once, the former one would refuse the plain cookies of the other.
 func (r *rehearsal) turnSignerOff() {
 	r.crowd.pause(r.t)
 	r.golang.Terminate()
@@ -239,8 +248,8 @@ func (r *rehearsal) leave() {
 	r.crowd.each(r.t, r.listed)
 }
 
-// listed checks that a visitor's sessions are listed under its names: one if it is signed in, and none of those that
-// were signed out.
+// listed checks that a visitor's sessions are listed under its names: one if it is signed in, and none
+// of those that were signed out.
 func (r *rehearsal) listed(v *visitor) error {
 	if r.to == "" {
 		return nil
@@ -340,8 +349,10 @@ func (r *rehearsal) startFlask() *app {
 		r.t.Fatalf("the shop in Flask: %v\n%s", err, out)
 	}
 	return r.startApp("Flask", func(addr string) []string {
-		return []string{python, "-m", "gunicorn", "--bind", addr, "--workers", "2", "--threads", "4", "--worker-class", "gthread",
-			"--no-control-socket", "--chdir", folder, "shop:app"}
+		return []string{
+			python, "-m", "gunicorn", "--bind", addr, "--workers", "2", "--threads", "4",
+			"--worker-class", "gthread", "--no-control-socket", "--chdir", folder, "shop:app",
+		}
 	})
 }
 
@@ -350,7 +361,8 @@ func (r *rehearsal) startApp(side string, command func(addr string) []string) *a
 	r.t.Helper()
 	for try := 0; ; try++ {
 		a := &app{addr: "127.0.0.1:" + strconv.Itoa(servers.FreePort(r.t))}
-		a.Process = servers.Start(r.t, "", servers.Need(r.t, "env"), append(r.environ(), command(a.addr)...)...)
+		args := append(r.environ(), command(a.addr)...)
+		a.Process = servers.Start(r.t, "", servers.Need(r.t, "env"), args...)
 		servers.Until(r.t, "the shop answers", func() error {
 			if !a.Running() {
 				return nil

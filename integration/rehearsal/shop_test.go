@@ -100,10 +100,10 @@ func shop(sessions *cloakroom.Manager) http.Handler {
 	for pattern, h := range map[string]func(*cloakroom.Session, *http.Request) (string, error){
 		"POST /login":   login,
 		"POST /join":    login,
-		"POST /logout":  func(s *cloakroom.Session, _ *http.Request) (string, error) { return "", s.Logout() },
-		"POST /leave":   func(s *cloakroom.Session, _ *http.Request) (string, error) { return "", s.Logout() },
+		"POST /logout":  logout,
+		"POST /leave":   logout,
 		"POST /put":     put,
-		"GET /cart":     func(s *cloakroom.Session, _ *http.Request) (string, error) { return asJSON(inCart(s)) },
+		"GET /cart":     showCart,
 		"POST /note":    setNote,
 		"POST /visit":   visit,
 		"POST /flash":   flash,
@@ -130,6 +130,10 @@ func shop(sessions *cloakroom.Manager) http.Handler {
 func login(s *cloakroom.Session, r *http.Request) (string, error) {
 	return "", s.Login(r.FormValue("user"))
 }
+
+func logout(s *cloakroom.Session, _ *http.Request) (string, error) { return "", s.Logout() }
+
+func showCart(s *cloakroom.Session, _ *http.Request) (string, error) { return asJSON(inCart(s)) }
 
 func put(s *cloakroom.Session, r *http.Request) (string, error) {
 	item := r.FormValue("item")

@@ -16,8 +16,8 @@ import (
 	"sync"
 )
 
-// visitor is somebody with a browser, who knows what the shop has acknowledged and expects to find it again.
-// Requests follow one another, but for those that Go alone answers: a slow request of Flask may overwrite.
+// visitor has a browser, knows what the shop has acknowledged, and expects to find it again. Its
+// requests follow one another, but for those that Go alone answers: a slow one of Flask may overwrite.
 type visitor struct {
 	crowd  *crowd
 	name   string
@@ -73,7 +73,10 @@ var steps = []step{
 	{5, always, (*visitor).look},
 	{2, (*visitor).hadOne, (*visitor).tryFormer},
 	{2, func(v *visitor) bool { return v.isIn() && v.crowd.moved("/visit") }, (*visitor).visitAtOnce},
-	{1, func(v *visitor) bool { return v.isIn() && v.crowd.moved("/leave", "/put") }, (*visitor).leaveMeanwhile},
+	{
+		1, func(v *visitor) bool { return v.isIn() && v.crowd.moved("/leave", "/put") },
+		(*visitor).leaveMeanwhile,
+	},
 }
 
 // step does something, by lot.
@@ -225,7 +228,8 @@ func (v *visitor) visitAtOnce() error {
 	return v.same("visits at once", strings.Join(got, " "), strings.Join(want, " "))
 }
 
-// leaveMeanwhile signs out while something is put in the cart, both in Go. What answers the latter is lost.
+// leaveMeanwhile signs out while something is put in the cart, both in Go. The answer to the latter is
+// lost.
 func (v *visitor) leaveMeanwhile() error {
 	cookie := v.cookie()
 	answers := v.atOnce(
@@ -271,7 +275,11 @@ func (v *visitor) finds(path string, want any) error {
 // same compares JSON.
 func (v *visitor) same(what, got, want string) error {
 	var a, b any
-	if got == want || json.Unmarshal([]byte(got), &a) == nil && json.Unmarshal([]byte(want), &b) == nil && reflect.DeepEqual(a, b) {
+	if got == want {
+		return nil
+	}
+	err := errors.Join(json.Unmarshal([]byte(got), &a), json.Unmarshal([]byte(want), &b))
+	if err == nil && reflect.DeepEqual(a, b) {
 		return nil
 	}
 	return fmt.Errorf("%s: got %s, want %s", what, got, want)
@@ -295,8 +303,8 @@ func (v *visitor) cookie() string {
 	return ""
 }
 
-// send sends a request, with what the jar has, or with another session's cookie and without keeping what is
-// answered. Any answer but 200 is an error.
+// send sends a request, with what the jar has, or with another session's cookie and without keeping
+// the answer's. Any answer but 200 is an error.
 func (v *visitor) send(method, path string, form url.Values, cookie string) (string, error) {
 	r, err := http.NewRequest(method, v.base.String()+path, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -320,7 +328,8 @@ func (v *visitor) send(method, path string, form url.Values, cookie string) (str
 		return "", err
 	}
 	by := resp.Header.Get("X-Side")
-	v.remember("%s %s %s with %s: %s: %d %.200s, then %s", method, path, form.Encode(), digest(shown), by, resp.StatusCode, body, digest(v.cookie()))
+	v.remember("%s %s %s with %s: %s: %d %.200s, then %s", method, path, form.Encode(),
+		digest(shown), by, resp.StatusCode, body, digest(v.cookie()))
 	if v.crowd.excused(cookie != "", resp.StatusCode, by) {
 		return `["", [], null, 0]`, nil
 	}
