@@ -30,6 +30,7 @@ type file struct {
 	value    []byte
 	dict     *pickle.Dict // of the value, unless that is JSON
 	document []byte       // as the core has it
+	changed  time.Time
 }
 
 var (
@@ -91,7 +92,7 @@ func (s *Store) read(at place) (*file, error) {
 	if changed := info.ModTime(); s.isNews(changed) {
 		s.notice(usage{at.hash, form, changed}, byPython(changed) && err == nil)
 	}
-	read := &file{place: at, form: form, expires: expires, value: b[value:]}
+	read := &file{place: at, form: form, expires: expires, value: b[value:], changed: info.ModTime()}
 	if large {
 		err = errLarge
 	}

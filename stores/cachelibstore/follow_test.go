@@ -167,6 +167,27 @@ func TestOwnFilesTellNothing(t *testing.T) {
 	}
 }
 
+// A session that this package writes again keeps telling how Python names its files, to another process too.
+func TestRewrittenFilesTell(t *testing.T) {
+	s := newShared(t)
+	s.python("old", byMD5)
+	s.python("new", bySHA256)
+	first := s.open(cachelibstore.Options{})
+	r := s.load(first, "new")
+	next := cloakroom.Record{Data: []byte("\x81\xa1a\x02"), Expires: time.Now().Add(time.Hour)}
+	if _, err := first.Replace(t.Context(), "new", r, next); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Touch(t.Context(), "new", r, time.Now().Add(2*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	second := s.open(cachelibstore.Options{})
+	s.create(second, "made")
+	if second.Hash() != cachelibstore.SHA256 || !s.finds("new", bySHA256) || !s.finds("made", bySHA256) {
+		t.Errorf("hash %d", second.Hash())
+	}
+}
+
 // With a hash that is set, there are no other files.
 func TestFixedHash(t *testing.T) {
 	s := newShared(t)

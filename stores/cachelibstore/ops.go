@@ -109,6 +109,7 @@ func (s *Store) write(ctx context.Context, id string, r cloakroom.Record, allowe
 	}
 	use := s.usage()
 	var was *pickle.Dict
+	to := s.place(id, use.hash)
 	if err == nil {
 		was = before.dict
 		use.form = use.form.over(before.form)
@@ -120,11 +121,11 @@ func (s *Store) write(ctx context.Context, id string, r cloakroom.Record, allowe
 	if err != nil {
 		return "", tooLarge(err)
 	}
-	temp, err := s.writeTemp(use.form, seconds(r.Expires), value, ours())
+	temp, err := s.writeTemp(use.form, seconds(r.Expires), value, changedNow(before, to))
 	if err != nil {
 		return "", refused(err)
 	}
-	made, err := s.rename(ctx, temp, places, s.place(id, use.hash), allowed)
+	made, err := s.rename(ctx, temp, places, to, allowed)
 	if err != nil {
 		os.Remove(temp)
 		return "", err
@@ -196,7 +197,7 @@ func (s *Store) Touch(ctx context.Context, id string, _ cloakroom.Record, expire
 		use := s.usage()
 		to, form := s.place(id, use.hash), use.form.over(current.form)
 		if form == formOld || current.form == formOld { // whose expiries differ in length
-			temp, err := s.writeTemp(form, seconds(expires), current.value, ours())
+			temp, err := s.writeTemp(form, seconds(expires), current.value, changedNow(current, to))
 			if err == nil {
 				err = os.Rename(temp, current.path)
 			}
@@ -204,7 +205,7 @@ func (s *Store) Touch(ctx context.Context, id string, _ cloakroom.Record, expire
 				os.Remove(temp)
 				return err
 			}
-		} else if err := setExpiry(current.path, seconds(expires)); err != nil {
+		} else if err := setExpiry(current.path, seconds(expires), changedNow(current, to)); err != nil {
 			return err
 		}
 		if current.place == to {
@@ -214,7 +215,7 @@ func (s *Store) Touch(ctx context.Context, id string, _ cloakroom.Record, expire
 	}))
 }
 
-func setExpiry(path string, expires uint32) error {
+func setExpiry(path string, expires uint32, changed time.Time) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return err
@@ -223,7 +224,7 @@ func setExpiry(path string, expires uint32) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	return os.Chtimes(path, ours(), ours())
+	return os.Chtimes(path, changed, changed)
 }
 
 // Delete implements [cloakroom.Store]. Without a version it removes a file that cannot be read too.

@@ -36,6 +36,15 @@ func byPython(changed time.Time) bool { return changed.Nanosecond() != 0 }
 // ours returns the time that this package gives a file that it writes now.
 func ours() time.Time { return time.Now().Truncate(time.Second) }
 
+// changedNow returns the time of a file that this package writes now in the place of another. That of Python's
+// stays where the name does: it may be all that tells how Python names its files.
+func changedNow(before *file, to place) time.Time {
+	if before != nil && before.place == to && byPython(before.changed) {
+		return before.changed
+	}
+	return ours()
+}
+
 // usage returns what to do as Python does. If Python was never seen, it is what the files are like, or what
 // the newest version of cachelib does.
 func (s *Store) usage() usage {
