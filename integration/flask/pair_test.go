@@ -37,11 +37,17 @@ func (p pair) other(s side) side {
 // start serves every set of settings in Python and in Go.
 func start(t *testing.T, all ...map[string]any) []pair {
 	t.Helper()
+	return startWith(t, servers.Flask(t), all...)
+}
+
+// startWith does so with a Python interpreter, which may have a former release.
+func startWith(t *testing.T, python string, all ...map[string]any) []pair {
+	t.Helper()
 	settings, err := json.Marshal(all)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(servers.Flask(t), "testdata/app.py", string(settings))
+	cmd := exec.Command(python, "testdata/app.py", string(settings))
 	cmd.Env = append(os.Environ(), "PYTHONWARNINGS=ignore")
 	var errs locked
 	cmd.Stderr = &errs
@@ -117,6 +123,23 @@ var client = &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxId
 
 // send sends a request such as "POST /set name=a&value=1" with a cookie, unless that is empty.
 func send(s side, cookie, request string) (answer, error) {
+	return sendWith(s, cookies(cookie, nil), request)
+}
+
+// cookies is what a browser sends with a session's cookie, unless that is empty, and others.
+func cookies(session string, others map[string]string) string {
+	var all []string
+	if session != "" {
+		all = append(all, "session="+session)
+	}
+	for name, value := range others {
+		all = append(all, name+"="+value)
+	}
+	return strings.Join(all, "; ")
+}
+
+// sendWith sends a request with the header Cookie, unless that is empty.
+func sendWith(s side, cookies, request string) (answer, error) {
 	method, rest, _ := strings.Cut(request, " ")
 	path, form, _ := strings.Cut(rest, " ")
 	r, err := http.NewRequest(method, s.url+path, strings.NewReader(form))
@@ -126,8 +149,8 @@ func send(s side, cookie, request string) (answer, error) {
 	if form != "" {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	if cookie != "" {
-		r.Header.Set("Cookie", "session="+cookie)
+	if cookies != "" {
+		r.Header.Set("Cookie", cookies)
 	}
 	resp, err := client.Do(r)
 	if err != nil {
@@ -138,18 +161,29 @@ func send(s side, cookie, request string) (answer, error) {
 	return answer{resp.StatusCode, string(body), resp.Header, resp.Cookies()}, err
 }
 
-// browser keeps the session's cookie, and goes now to this side and now to that.
+// browser keeps its cookies, and goes now to this side and now to that.
 type browser struct {
 	t      *testing.T
-	cookie string
+	cookie string            // the session's
+	others map[string]string // by name, such as remember_token
 }
 
 // do sends a request, and fails unless it is answered with 200.
 func (b *browser) do(s side, request string) answer {
 	b.t.Helper()
-	a, err := send(s, b.cookie, request)
-	if err != nil || a.status != http.StatusOK {
-		b.t.Fatalf("%s: %s: %d %.300s, %v", s.name, request, a.status, a.body, err)
+	a := b.try(s, request)
+	if a.status != http.StatusOK {
+		b.t.Fatalf("%s: %s: %d %.300s", s.name, request, a.status, a.body)
+	}
+	return a
+}
+
+// try sends a request, whatever the answer's status is.
+func (b *browser) try(s side, request string) answer {
+	b.t.Helper()
+	a, err := sendWith(s, cookies(b.cookie, b.others), request)
+	if err != nil {
+		b.t.Fatalf("%s: %s: %v", s.name, request, err)
 	}
 	b.keep(a)
 	return a
@@ -157,8 +191,16 @@ func (b *browser) do(s side, request string) answer {
 
 func (b *browser) keep(a answer) {
 	for _, c := range a.cookies {
-		if c.Name == "session" {
+		switch {
+		case c.Name == "session":
 			b.cookie = c.Value
+		case c.Value == "" || c.MaxAge < 0:
+			delete(b.others, c.Name)
+		default:
+			if b.others == nil {
+				b.others = map[string]string{}
+			}
+			b.others[c.Name] = c.Value
 		}
 	}
 }

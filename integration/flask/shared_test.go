@@ -38,6 +38,9 @@ var stores = map[string]func(t *testing.T) map[string]any{
 	"sqlalchemy with MariaDB": func(t *testing.T) map[string]any {
 		return map[string]any{"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": servers.StartMariaDB(t, servers.SQLOptions{}).URL(t)}
 	},
+	"postgresql": func(t *testing.T) map[string]any {
+		return map[string]any{"SESSION_TYPE": "postgresql", "SESSION_POSTGRESQL": servers.StartPostgres(t, servers.SQLOptions{}).URL(t)}
+	},
 	"dynamodb": func(t *testing.T) map[string]any {
 		return map[string]any{"SESSION_TYPE": "dynamodb", "SESSION_DYNAMODB": servers.StartDynamoDB(t, servers.DynamoDBOptions{}).URL("Sessions")}
 	},

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -46,7 +47,9 @@ type gate struct{ waiting, goOn chan struct{} }
 func newSite(t *testing.T, settings map[string]any) http.Handler {
 	t.Helper()
 	settings = maps.Clone(settings)
-	delete(settings, "login") // it is about Flask-Login
+	for _, name := range []string{"login", "protection", "retry", "serializer"} { // they are Python's alone
+		delete(settings, name)
+	}
 	settings["SECRET_KEY"] = "not secret"
 	c, err := flask.FromMap(settings)
 	if err != nil {
@@ -77,6 +80,7 @@ func newSite(t *testing.T, settings map[string]any) http.Handler {
 		"GET /ping":        nil,
 		"GET /get":         get,
 		"POST /set":        set,
+		"POST /count":      count,
 		"POST /copy":       copyValue,
 		"POST /delete":     func(s *cloakroom.Session, r *http.Request) (string, error) { key(r, "name").Delete(s); return "", nil },
 		"POST /clear":      func(s *cloakroom.Session, _ *http.Request) (string, error) { s.Clear(); return "", nil },
@@ -169,6 +173,11 @@ func withNumbers(v any) (any, error) {
 		}
 	}
 	return v, nil
+}
+
+func count(s *cloakroom.Session, r *http.Request) (string, error) {
+	n, err := cloakroom.Key[int](r.FormValue("name")).Apply(s, func(n int) int { return n + 1 })
+	return strconv.Itoa(n), err
 }
 
 func copyValue(s *cloakroom.Session, r *http.Request) (string, error) {

@@ -1,13 +1,18 @@
 """Flask applications with the real Flask-Session, one for each set of settings.
 
-The only argument is a JSON list of settings under Flask's own names; the client's setting is a store URL as Cloakroom has
-it, and "login" being false leaves out Flask-Login, which looks at the session in every request. Application number N answers below /N. Prints the port when it is ready, and ends with its standard input. The routes
-are those of site_test.go, which answers the same.
+The only argument is a JSON list of settings under Flask's own names; the client's setting is a store URL as Cloakroom
+has it. Of those that are not Flask's, "login" being false leaves out Flask-Login, which looks at the session in every
+request, "protection" is its session_protection, "retry" being false lets Flask-Session fail at once, and "serializer"
+names a module that replaces its own. Application number N answers below /N. Prints the port when it is ready, and ends
+with its standard input. The routes are those of site_test.go, which answers the same; /put, /fill, /described, /flow
+and their lists are Python's alone.
 """
 
+import importlib
 import json
 import sys
 import threading
+import types
 import warnings
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,6 +26,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 warnings.simplefilter("ignore")
 gates = {}
+KNOWN = ("_permanent", "_cloakroom", "_remember", "_fresh", "_id", "_user_id", "go")  # in whole sessions
 
 
 class User(UserMixin):
@@ -92,15 +98,83 @@ CLIENTS = {
 }
 
 
+class Serializer:
+    """Makes of a module such as pickle or orjson what Flask-Session calls a serializer."""
+
+    def __init__(self, module):
+        self.dumps, self.loads = module.dumps, module.loads
+
+    def encode(self, session):
+        return self.dumps(dict(session))
+
+    def decode(self, data):
+        return self.loads(data)
+
+
+def open_session(app, settings):
+    """Sets up Flask-Session."""
+    if not settings.pop("retry", True) and "flask_session._utils" in sys.modules:
+        sys.modules["flask_session._utils"].time = types.SimpleNamespace(sleep=lambda seconds: None)
+    serializer = settings.pop("serializer", None)
+    if settings.get("SESSION_TYPE") == "postgresql":
+        app.config.update(settings)
+        app.session_interface = importlib.import_module("postgresql").PostgreSQLSessionInterface(app, settings["SESSION_POSTGRESQL"])
+    else:
+        for name, value in settings.items():
+            app.config[name] = CLIENTS[name](app, value) if name in CLIENTS else value
+        Session(app)
+    if serializer:
+        app.session_interface.serializer = Serializer(importlib.import_module(serializer))
+
+
+def add_values(app):
+    """Adds the routes that tests of values and of extensions need."""
+
+    @app.get("/values")
+    def names_of_values():
+        return json.dumps(list(importlib.import_module("values").VALUES))
+
+    @app.get("/sessions")
+    def names_of_sessions():
+        return json.dumps(list(importlib.import_module("values").SESSIONS))
+
+    @app.get("/flows")
+    def names_of_flows():
+        return json.dumps(list(importlib.import_module("flows").FLOWS))
+
+    @app.post("/put")
+    def put():
+        session[request.form["name"]] = importlib.import_module("values").VALUES[request.form["value"]]()
+        return ""
+
+    @app.post("/fill")
+    def fill():
+        session.update(importlib.import_module("values").SESSIONS[request.form["session"]]())
+        return ""
+
+    @app.get("/described")
+    def described():
+        values = importlib.import_module("values")
+        if "name" not in request.args:
+            return values.describe({k: v for k, v in session.items() if k not in KNOWN})
+        return values.describe(session[request.args["name"]]) if request.args["name"] in session else "absent"
+
+    @app.post("/flow")
+    def flow():
+        importlib.import_module("flows").FLOWS[request.form["name"]][request.form["step"]]()
+        return ""
+
+
 def make(settings):
-    with_login = settings.pop("login", True)
+    with_login, protection = settings.pop("login", True), settings.pop("protection", "basic")
     app = Flask(__name__)
     app.config["SECRET_KEY"] = "not secret"
-    for name, value in settings.items():
-        app.config[name] = CLIENTS[name](app, value) if name in CLIENTS else value
-    Session(app)
+    open_session(app, settings)
     if with_login:
-        LoginManager(app).user_loader(User)
+        manager = LoginManager(app)
+        manager.user_loader(User)
+        manager.session_protection = protection
+    add_values(app)
 
     @app.get("/ping")
     def ping():
@@ -118,6 +192,11 @@ def make(settings):
     def set_value():
         session[request.form["name"]] = json.loads(request.form["value"])
         return ""
+
+    @app.post("/count")
+    def count():
+        session[request.form["name"]] = session.get(request.form["name"], 0) + 1
+        return str(session[request.form["name"]])
 
     @app.post("/copy")
     def copy():
@@ -156,13 +235,13 @@ def make(settings):
     @app.post("/login")
     def login():
         app.session_interface.regenerate(session)
-        login_user(User(request.form["user"]))
+        login_user(User(request.form["user"]), remember="remember" in request.form)
         return ""
 
     @app.post("/logout")
     def logout():
-        logout_user()
         session.clear()
+        logout_user()  # it notes in the session that its own cookie is to go
         return ""
 
     @app.get("/whoami")
