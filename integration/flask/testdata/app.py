@@ -1,7 +1,7 @@
 """Flask applications with the real Flask-Session, one for each set of settings.
 
 The only argument is a JSON list of settings under Flask's own names; the client's setting is a store URL as Cloakroom
-has it. Of those that are not Flask's, "login" being false leaves out Flask-Login, which looks at the session in every
+has it. Of those that are not Flask's, "extensions" sets up those that flows.py needs, "login" being false leaves out Flask-Login, which looks at the session in every
 request, "protection" is its session_protection, "retry" being false lets Flask-Session fail at once, and "serializer"
 names a module that replaces its own. Application number N answers below /N. Prints the port when it is ready, and ends
 with its standard input. The routes are those of site_test.go, which answers the same; /put, /fill, /described, /flow
@@ -113,9 +113,7 @@ class Serializer:
 
 def open_session(app, settings):
     """Sets up Flask-Session."""
-    if not settings.pop("retry", True) and "flask_session._utils" in sys.modules:
-        sys.modules["flask_session._utils"].time = types.SimpleNamespace(sleep=lambda seconds: None)
-    serializer = settings.pop("serializer", None)
+    retry, serializer = settings.pop("retry", True), settings.pop("serializer", None)
     if settings.get("SESSION_TYPE") == "postgresql":
         app.config.update(settings)
         app.session_interface = importlib.import_module("postgresql").PostgreSQLSessionInterface(app, settings["SESSION_POSTGRESQL"])
@@ -125,6 +123,8 @@ def open_session(app, settings):
         Session(app)
     if serializer:
         app.session_interface.serializer = Serializer(importlib.import_module(serializer))
+    if not retry and "flask_session._utils" in sys.modules:
+        sys.modules["flask_session._utils"].time = types.SimpleNamespace(sleep=lambda seconds: None)
 
 
 def add_values(app):
@@ -169,6 +169,8 @@ def make(settings):
     with_login, protection = settings.pop("login", True), settings.pop("protection", "basic")
     app = Flask(__name__)
     app.config["SECRET_KEY"] = "not secret"
+    if settings.pop("extensions", False):
+        importlib.import_module("flask_babel").Babel(app)
     open_session(app, settings)
     if with_login:
         manager = LoginManager(app)

@@ -154,6 +154,17 @@ def babel():
     return first, check
 
 
+@flow("lazy text flashed")
+def lazy():
+    def first():
+        flash(lazy_gettext("Saved"))
+
+    def check():
+        assert list(map(str, get_flashed_messages())) == ["Saved"]
+
+    return first, check
+
+
 @flow("errors of a form flashed")
 def errors():
     class SignUp(Form):
@@ -208,4 +219,5 @@ keeps("last seen, in pytz", "seen", lambda: datetime.datetime.now(pytz.timezone(
 keeps("last seen, in zoneinfo", "seen", lambda: datetime.datetime.now(zoneinfo.ZoneInfo("Europe/Berlin")), is_now)
 keeps("last seen, in UTC", "seen", lambda: datetime.datetime.now(datetime.timezone.utc), is_now)
 keeps("an id of numpy", "row", lambda: numpy.int64(5), lambda f: f == 5)
+keeps("the steps of a form", "wizard", lambda: {"step": 2, "data": {"name": "Ada", "tags": [], "agreed": True, "at": None}})
 keeps("a counter per page", "pages", lambda: collections.Counter(["/", "/", "/a"]), lambda f: f == {"/": 2, "/a": 1})

@@ -313,6 +313,9 @@ VALUES = {
 
 # Whole sessions that are hard for a store or a format.
 SESSIONS = {
+    "flashes of many kinds": lambda: {
+        "_flashes": [("message", "plain"), ("form", {"email": ["bad"]}), ("message", 404), (None, "no category"), ("error", "last")]
+    },
     "key int": lambda: {5: "five", "a": 1},
     "key None": lambda: {None: "none", "a": 1},
     "key bool": lambda: {True: "yes", "a": 1},

@@ -1,0 +1,66 @@
+package flask_test
+
+import (
+	"testing"
+)
+
+// A flash message that is no text is Flask's affair: Go returns those that are, keeps the others, and adds its own
+// behind them. A category of None is an empty one.
+func TestForeignFlashes(t *testing.T) {
+	onSetUps(t, map[string]any{"retry": false, "login": false}, func(t *testing.T, p pair) {
+		filled := func() *browser {
+			b := &browser{t: t}
+			b.do(p.python, "POST /fill session=flashes of many kinds")
+			b.set(p.python, "a", "1")
+			return b
+		}
+		want := filled().do(p.python, "GET /flashes").body
+		b := filled()
+		b.set(p.golang, "a", "2")
+		b.answers(p.python, "GET /flashes", want)
+
+		b = filled()
+		b.answers(p.golang, "GET /flashes", `[["message","plain"],["","no category"],["error","last"]]`)
+		b.answers(p.python, "GET /flashes", `[["form",{"email":["bad"]}],["message",404]]`)
+		b.answers(p.golang, "GET /flashes", `[]`)
+
+		b = filled()
+		b.do(p.golang, "POST /flash category=info&message=of+Go")
+		b.answers(p.python, "GET /flashes", want[:len(want)-1]+`,["info","of Go"]]`)
+		b.holds(p.python, "a", "1")
+	})
+}
+
+// Where an application gave Flask-Session another serializer, what that wrote keeps its form when Go writes it.
+func TestOtherSerializers(t *testing.T) {
+	t.Parallel()
+	settings := with(stores["redis"](t), map[string]any{"retry": false})
+	names := []string{"pickle", "orjson", "pickle beside JSON", "orjson beside JSON"}
+	inJSON := map[string]any{"SESSION_SERIALIZATION_FORMAT": "json"}
+	pickle, orjson := map[string]any{"serializer": "pickle"}, map[string]any{"serializer": "orjson"}
+	pairs := start(t, with(settings, pickle), with(settings, orjson), with(with(settings, inJSON), pickle), with(with(settings, inJSON), orjson))
+	for i, p := range pairs {
+		t.Run(names[i], func(t *testing.T) {
+			b := &browser{t: t}
+			b.do(p.python, "POST /login user=ada")
+			b.set(p.python, "text", `"grün"`)
+			cookie := b.cookie
+			b.answers(p.golang, "GET /whoami", "ada")
+			b.answers(p.golang, "POST /count name=n", "1")
+			b.answers(p.python, "GET /whoami", "ada")
+			b.holds(p.python, "text", `"grün"`)
+			b.holds(p.python, "n", "1")
+			b.answers(p.golang, "POST /count name=n", "2")
+			b.set(p.golang, "list", `[1, {"a": null}]`)
+			b.holds(p.python, "list", `[1, {"a": null}]`)
+			b.holds(p.python, "n", "2")
+			if b.cookie != cookie {
+				t.Error("the cookie changed")
+			}
+			b.do(p.golang, "POST /regenerate")
+			b.answers(p.python, "GET /whoami", "ada")
+			b.do(p.golang, "POST /logout")
+			b.answers(p.python, "GET /whoami", "")
+		})
+	}
+}
