@@ -3,6 +3,7 @@ package flask_test
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -222,13 +223,16 @@ func (m *matrix) report() {
 	m.t.Logf("%d are kept by Python alone, %d are not; lost beside Go: %q", m.kept, m.notKept, slices.Sorted(maps.Keys(m.lost)))
 }
 
-// A folder's files go on being shared when Python's cachelib begins to hash their names in another way: one that was
-// empty when Go began, and one with files in.
+// A folder's files go on being shared when Python's cachelib begins to hash their names in another way, whichever side
+// stores the first session.
 func TestHashUpgrade(t *testing.T) {
 	t.Parallel()
 	for _, threshold := range []int{0, 500} { // without one there is no file that counts them
 		for _, first := range []string{"0.13", "Go", "0.17"} {
-			t.Run(first+" first", func(t *testing.T) {
+			if first == "Go" && threshold == 0 {
+				continue // nothing in the folder says then which cachelib is beside it
+			}
+			t.Run(fmt.Sprintf("%s first, threshold %d", first, threshold), func(t *testing.T) {
 				t.Parallel()
 				settings := map[string]any{
 					"SESSION_TYPE": "filesystem", "SESSION_FILE_DIR": filepath.Join(t.TempDir(), "sessions"), "SESSION_FILE_THRESHOLD": threshold,

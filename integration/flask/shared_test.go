@@ -30,7 +30,7 @@ var stores = map[string]func(t *testing.T) map[string]any{
 		return map[string]any{"SESSION_TYPE": "mongodb", "SESSION_MONGODB": servers.StartFerretDB(t).URL()}
 	},
 	"sqlalchemy with SQLite": func(t *testing.T) map[string]any {
-		return map[string]any{"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": "sqlite://" + filepath.Join(t.TempDir(), "flask.db")}
+		return map[string]any{"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": "sqlite:///" + filepath.Join(t.TempDir(), "flask.db")}
 	},
 	"sqlalchemy with PostgreSQL": func(t *testing.T) map[string]any {
 		return map[string]any{"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": servers.StartPostgres(t, servers.SQLOptions{}).URL(t)}

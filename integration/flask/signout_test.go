@@ -80,35 +80,44 @@ func rememberedAlone(t *testing.T, p pair, b *browser) {
 	b.holds(p.golang, "_fresh", "false")
 }
 
-// What Flask-Login's session_protection makes of sessions that Go signed in or changed.
+// What Flask-Login's session_protection makes of sessions that Go changed, moved or signed in. It compares what the
+// browser is with what it was when Flask-Login signed the user in, and finds nothing of that after a sign-in of Go.
 func TestSessionProtection(t *testing.T) {
 	t.Parallel()
 	settings := stores["redis"](t)
-	for i, p := range start(t, with(settings, map[string]any{"protection": "basic"}), with(settings, map[string]any{"protection": "strong"})) {
-		t.Run([]string{"basic", "strong"}[i], func(t *testing.T) {
+	pairs := start(t,
+		with(settings, map[string]any{"protection": "basic"}),
+		with(settings, map[string]any{"protection": "strong"}),
+		with(settings, map[string]any{"protection": "strong", "SESSION_PERMANENT": false, "SESSION_KEY_PREFIX": "brief:"}),
+	)
+	for i, mode := range []string{"basic", "strong", "strong, not permanent"} {
+		t.Run(mode, func(t *testing.T) {
 			for what, step := range map[string]struct {
-				requests []string // the first by Python, the others by Go
-				user     string   // whom Python finds then
+				python, golang string // what each is asked to do, in this order
+				user           string // whom Go signed in, if it did
 			}{
-				"a value that Go sets":    {[]string{"POST /login user=ada", "POST /set name=a&value=1"}, "ada"},
-				"a ticket that Go renews": {[]string{"POST /login user=ada", "POST /regenerate"}, "ada"},
-				"another user in Go":      {[]string{"POST /login user=ada", "POST /login user=bob"}, "bob"},
-				"the same user in Go":     {[]string{"POST /login user=ada", "POST /login user=ada"}, "ada"},
-				"a sign-in of Go alone":   {[]string{"GET /ping", "POST /login user=ada"}, "ada"},
+				"a value that Go sets":           {"POST /login user=ada", "POST /set name=a&value=1", ""},
+				"a ticket that Go renews":        {"POST /login user=ada", "POST /regenerate", ""},
+				"the same user signs in in Go":   {"POST /login user=ada", "POST /login user=ada", ""},
+				"another user signs in in Go":    {"POST /login user=ada", "POST /login user=bob", "bob"},
+				"a user signs in in Go alone":    {"GET /ping", "POST /login user=bob", "bob"},
+				"a user signs in in a basket":    {"POST /set name=a&value=1", "POST /login user=bob", "bob"},
+				"a user signs in after sign-out": {"POST /logout", "POST /login user=bob", "bob"},
 			} {
 				t.Run(what, func(t *testing.T) {
 					b := &browser{t: t}
-					for i, request := range step.requests {
-						if i == 0 {
-							b.do(p.python, request)
-						} else {
-							b.do(p.golang, request)
-						}
+					b.do(pairs[i].python, step.python)
+					b.do(pairs[i].golang, step.golang)
+					user, fresh := step.user, "false"
+					switch {
+					case user == "":
+						user, fresh = "ada", "true"
+					case mode == "strong, not permanent":
+						user, fresh = "", "null" // Flask-Login signs out whom it does not know
 					}
-					fresh := b.do(p.python, "GET /get?name=_fresh").body
-					t.Logf("_fresh is %s", fresh)
-					b.answers(p.python, "GET /whoami", step.user)
-					b.answers(p.golang, "GET /whoami", step.user)
+					b.answers(pairs[i].python, "GET /whoami", user)
+					b.answers(pairs[i].golang, "GET /whoami", user)
+					b.holds(pairs[i].python, "_fresh", fresh)
 				})
 			}
 		})

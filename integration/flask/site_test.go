@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	_ "github.com/go-sql-driver/mysql" // the driver "mysql"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
@@ -69,7 +70,7 @@ func newSite(t *testing.T, settings map[string]any) http.Handler {
 	}
 	t.Cleanup(func() { closer.Close() })
 	o.Logger = slog.New(slog.NewTextHandler(logTo{t}, nil))
-	o.Timeout *= 10 // the machine may be busy
+	o.Timeout = 20 * time.Second // the machine may be busy
 	m, err := cloakroom.New(store, o)
 	if err != nil {
 		t.Fatal(err)

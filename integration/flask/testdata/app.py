@@ -70,7 +70,7 @@ def sqlalchemy_client(app, url):
     from flask_sqlalchemy import SQLAlchemy
 
     url = url.partition("?")[0]
-    for ours, theirs in ("sqlite://", "sqlite:///"), ("postgres://", "postgresql+psycopg://"), ("mysql://", "mysql+pymysql://"):
+    for ours, theirs in ("postgres://", "postgresql+psycopg://"), ("mysql://", "mysql+pymysql://"):
         if url.startswith(ours):
             url = theirs + url[len(ours) :]
     app.config["SQLALCHEMY_DATABASE_URI"] = url
