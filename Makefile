@@ -29,9 +29,10 @@ test-integration: ## run the tests that need servers or a browser
 	cd integration && GOWORK=off go test -count=1 -p 1 -timeout 20m -run 'Million|SweepUnderLoad' ./sql/million ./dynamodb # these measure
 	cd bench && GOWORK=off go test -timeout 10m ./...
 
-prove: ## prove the promises under faults, and rehearse leaving Flask, at length: see docs/promises.md
+prove: ## prove the promises under faults, and what is shared with Flask, at length: see docs/promises.md
 	scripts/install-test-servers
 	cd integration/linear && GOWORK=off go test -count=1 -timeout 3h -run TestProve -prove.full # without a package named, the table is shown
+	cd integration && GOWORK=off go test -count=1 -timeout 1h ./flask -flask.full
 	cd integration && GOWORK=off go test -count=1 -timeout 1h -v ./rehearsal -rehearsal.full # see docs/from-flask.md
 
 check: fmt vet tidy alone lint ## check formatting, vet, go.mod files and lint of every module

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// What real extensions keep in a session from one request to the next is there when Go changed another value between
-// them, under the same cookie, and the user is still signed in.
+// What real extensions keep in a session from one request to the next is there when Go changed
+// another value between them, under the same cookie, and the user is still signed in.
 func TestExtensions(t *testing.T) {
 	onSetUps(t, map[string]any{"extensions": true, "retry": false}, func(t *testing.T, p pair) {
 		ran := 0

@@ -30,7 +30,8 @@ var stores = map[string]func(t *testing.T) map[string]any{
 		return map[string]any{"SESSION_TYPE": "mongodb", "SESSION_MONGODB": servers.StartFerretDB(t).URL()}
 	},
 	"sqlalchemy with SQLite": func(t *testing.T) map[string]any {
-		return map[string]any{"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": "sqlite:///" + filepath.Join(t.TempDir(), "flask.db")}
+		file := filepath.Join(t.TempDir(), "flask.db")
+		return map[string]any{"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": "sqlite:///" + file}
 	},
 	"sqlalchemy with PostgreSQL": func(t *testing.T) map[string]any {
 		return map[string]any{"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": servers.StartPostgres(t, servers.SQLOptions{}).URL(t)}
@@ -39,7 +40,8 @@ var stores = map[string]func(t *testing.T) map[string]any{
 		return map[string]any{"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": servers.StartMariaDB(t, servers.SQLOptions{}).URL(t)}
 	},
 	"postgresql": func(t *testing.T) map[string]any {
-		return map[string]any{"SESSION_TYPE": "postgresql", "SESSION_POSTGRESQL": servers.StartPostgres(t, servers.SQLOptions{}).URL(t)}
+		url := servers.StartPostgres(t, servers.SQLOptions{}).URL(t)
+		return map[string]any{"SESSION_TYPE": "postgresql", "SESSION_POSTGRESQL": url}
 	},
 	"dynamodb": func(t *testing.T) map[string]any {
 		return map[string]any{"SESSION_TYPE": "dynamodb", "SESSION_DYNAMODB": servers.StartDynamoDB(t, servers.DynamoDBOptions{}).URL("Sessions")}

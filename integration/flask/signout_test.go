@@ -4,17 +4,20 @@ import (
 	"testing"
 )
 
-// A sign-out ends what Flask-Login remembers too, under whichever name it keeps that, and so does a sign-in of another
-// user: Flask does not sign the first one in again.
+// A sign-out ends what Flask-Login remembers too, under whichever name it keeps that, and so does
+// a sign-in of another user: Flask does not sign the first one in again.
 func TestSignOutForgets(t *testing.T) {
 	t.Parallel()
 	settings := stores["redis"](t)
 	pairs := start(t,
 		settings,
 		with(settings, map[string]any{
-			"REMEMBER_COOKIE_NAME": "keep", "REMEMBER_COOKIE_PATH": "/", "REMEMBER_COOKIE_SECURE": true, "REMEMBER_COOKIE_SAMESITE": "Lax",
+			"REMEMBER_COOKIE_NAME": "keep", "REMEMBER_COOKIE_PATH": "/",
+			"REMEMBER_COOKIE_SECURE": true, "REMEMBER_COOKIE_SAMESITE": "Lax",
 		}),
-		with(settings, map[string]any{"SESSION_SERIALIZATION_FORMAT": "json", "SESSION_KEY_PREFIX": "j:"}),
+		with(settings, map[string]any{
+			"SESSION_SERIALIZATION_FORMAT": "json", "SESSION_KEY_PREFIX": "j:",
+		}),
 	)
 	for i, what := range []string{"by default", "under another name", "in JSON"} {
 		t.Run(what, func(t *testing.T) {
@@ -71,7 +74,8 @@ func anotherUser(t *testing.T, p pair, b *browser, name string) {
 	b.answers(p.python, "GET /whoami", "")
 }
 
-// rememberedAlone comes back without a session: Go has nobody until Flask has signed the user in again.
+// rememberedAlone comes back without a session: Go has nobody until Flask has signed the user in
+// again.
 func rememberedAlone(t *testing.T, p pair, b *browser) {
 	b.cookie = ""
 	b.answers(p.golang, "GET /whoami", "")
@@ -80,15 +84,18 @@ func rememberedAlone(t *testing.T, p pair, b *browser) {
 	b.holds(p.golang, "_fresh", "false")
 }
 
-// What Flask-Login's session_protection makes of sessions that Go changed, moved or signed in. It compares what the
-// browser is with what it was when Flask-Login signed the user in, and finds nothing of that after a sign-in of Go.
+// What Flask-Login's session_protection makes of sessions that Go changed, moved or signed in. It
+// compares what the browser is with what it was when Flask-Login signed the user in, and finds
+// nothing of that after a sign-in of Go.
 func TestSessionProtection(t *testing.T) {
 	t.Parallel()
 	settings := stores["redis"](t)
 	pairs := start(t,
 		with(settings, map[string]any{"protection": "basic"}),
 		with(settings, map[string]any{"protection": "strong"}),
-		with(settings, map[string]any{"protection": "strong", "SESSION_PERMANENT": false, "SESSION_KEY_PREFIX": "brief:"}),
+		with(settings, map[string]any{
+			"protection": "strong", "SESSION_PERMANENT": false, "SESSION_KEY_PREFIX": "brief:",
+		}),
 	)
 	for i, mode := range []string{"basic", "strong", "strong, not permanent"} {
 		t.Run(mode, func(t *testing.T) {

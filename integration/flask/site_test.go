@@ -48,7 +48,8 @@ type gate struct{ waiting, goOn chan struct{} }
 func newSite(t *testing.T, settings map[string]any) http.Handler {
 	t.Helper()
 	settings = maps.Clone(settings)
-	for _, name := range []string{"extensions", "login", "protection", "retry", "serializer"} { // they are Python's alone
+	// These are Python's alone.
+	for _, name := range []string{"extensions", "login", "protection", "retry", "serializer"} {
 		delete(settings, name)
 	}
 	settings["SECRET_KEY"] = "not secret"

@@ -1,11 +1,12 @@
 """Flask applications with the real Flask-Session, one for each set of settings.
 
-The only argument is a JSON list of settings under Flask's own names; the client's setting is a store URL as Cloakroom
-has it. Of those that are not Flask's, "extensions" sets up those that flows.py needs, "login" being false leaves out Flask-Login, which looks at the session in every
-request, "protection" is its session_protection, "retry" being false lets Flask-Session fail at once, and "serializer"
-names a module that replaces its own. Application number N answers below /N. Prints the port when it is ready, and ends
-with its standard input. The routes are those of site_test.go, which answers the same; /put, /fill, /described, /flow
-and their lists are Python's alone.
+The only argument is a JSON list of settings under Flask's own names; the client's setting is a
+store URL as Cloakroom has it. Some are not Flask's: "extensions" sets up those that flows.py needs,
+"login" being false leaves out Flask-Login, which looks at the session in every request,
+"protection" is its session_protection, "retry" being false lets Flask-Session fail at once, and
+"serializer" names a module that replaces its own. Application number N answers below /N. Prints the
+port when it is ready, and ends with its standard input. The routes are those of site_test.go, which
+answers the same, but for those of values and flows, which are Python's alone.
 """
 
 import importlib
@@ -26,7 +27,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 warnings.simplefilter("ignore")
 gates = {}
-KNOWN = ("_permanent", "_cloakroom", "_remember", "_fresh", "_id", "_user_id", "go")  # in whole sessions
+NOT_DESCRIBED = ("_permanent", "_cloakroom", "go")
 
 
 class User(UserMixin):
@@ -116,7 +117,8 @@ def open_session(app, settings):
     retry, serializer = settings.pop("retry", True), settings.pop("serializer", None)
     if settings.get("SESSION_TYPE") == "postgresql":
         app.config.update(settings)
-        app.session_interface = importlib.import_module("postgresql").PostgreSQLSessionInterface(app, settings["SESSION_POSTGRESQL"])
+        interface = importlib.import_module("postgresql").PostgreSQLSessionInterface
+        app.session_interface = interface(app, settings["SESSION_POSTGRESQL"])
     else:
         for name, value in settings.items():
             app.config[name] = CLIENTS[name](app, value) if name in CLIENTS else value
@@ -144,7 +146,8 @@ def add_values(app):
 
     @app.post("/put")
     def put():
-        session[request.form["name"]] = importlib.import_module("values").VALUES[request.form["value"]]()
+        values = importlib.import_module("values").VALUES
+        session[request.form["name"]] = values[request.form["value"]]()
         return ""
 
     @app.post("/fill")
@@ -156,8 +159,9 @@ def add_values(app):
     def described():
         values = importlib.import_module("values")
         if "name" not in request.args:
-            return values.describe({k: v for k, v in session.items() if k not in KNOWN})
-        return values.describe(session[request.args["name"]]) if request.args["name"] in session else "absent"
+            return values.describe({k: v for k, v in session.items() if k not in NOT_DESCRIBED})
+        name = request.args["name"]
+        return values.describe(session[name]) if name in session else "absent"
 
     @app.post("/flow")
     def flow():

@@ -1,5 +1,8 @@
-"""What real extensions and applications do with a session in two requests: FLOWS has by name a first step, and a check
-that what it left is as it was. Between the two, Go changes another value."""
+"""What real extensions and applications do with a session in two requests.
+
+FLOWS has by name a first step, and a check that what it left is as it was. Between the two, Go
+changes another value.
+"""
 
 import collections
 import datetime
@@ -34,7 +37,7 @@ def flow(name):
 
 
 def keeps(name, key, value, equal=None):
-    """Is a flow that keeps a value under a key. Where a format makes something else of it, that is equal too."""
+    """Is a flow that keeps a value under a key; equal is for what a format makes something else of."""
 
     def first():
         session[key] = value()
@@ -50,7 +53,9 @@ def is_now(found):
     """Both formats keep a time's offset, and JSON as text."""
     if isinstance(found, str):
         found = datetime.datetime.fromisoformat(found)
-    return found.utcoffset() is not None and abs(found - datetime.datetime.now(pytz.utc)) < datetime.timedelta(hours=1)
+    return found.utcoffset() is not None and abs(
+        found - datetime.datetime.now(pytz.utc)
+    ) < datetime.timedelta(hours=1)
 
 
 @flow("Flask-Login's user")
@@ -97,7 +102,12 @@ def authlib_state():
 
 @flow("Authlib's token")
 def authlib_token():
-    token = {"access_token": "x", "expires_in": 3600, "expires_at": 4102444800, "userinfo": {"sub": "1", "iat": 1764530000}}
+    token = {
+        "access_token": "x",
+        "expires_in": 3600,
+        "expires_at": 4102444800,
+        "userinfo": {"sub": "1", "iat": 1764530000},
+    }
 
     def first():
         session["token"] = AuthlibToken(token)
@@ -114,7 +124,10 @@ def dance():
     blueprint = OAuth2ConsumerBlueprint("github", __name__, client_id="a", client_secret="b")
 
     def first():
-        SessionStorage().set(blueprint, OAuth2Token({"access_token": "x", "token_type": "bearer", "scope": ["a", "b"]}))
+        SessionStorage().set(
+            blueprint,
+            OAuth2Token({"access_token": "x", "token_type": "bearer", "scope": ["a", "b"]}),
+        )
         session["github_oauth_state"] = "s"
 
     def check():
@@ -128,8 +141,14 @@ def dance():
 @flow("Flask-Security's and Flask-Admin's keys")
 def security():
     keys = {
-        "identity.id": "5", "identity.auth_type": "form", "fs_cc": "set", "fs_paa": 1732622038.95, "fs_gexp": 1732622038,
-        "tf_state": "ready", "tf_primary_method": "authenticator", "admin.list": {"page": 3, "search": None, "filters": ["a"]},
+        "identity.id": "5",
+        "identity.auth_type": "form",
+        "fs_cc": "set",
+        "fs_paa": 1732622038.95,
+        "fs_gexp": 1732622038,
+        "tf_state": "ready",
+        "tf_primary_method": "authenticator",
+        "admin.list": {"page": 3, "search": None, "filters": ["a"]},
     }
 
     def first():
@@ -179,7 +198,11 @@ def errors():
 
     def check():
         found = get_flashed_messages(with_categories=True)
-        assert list(map(tuple, found)) == [("errors", {"name": ["is missing"]}), ("message", "plain"), ("status", 404)], found
+        assert list(map(tuple, found)) == [
+            ("errors", {"name": ["is missing"]}),
+            ("message", "plain"),
+            ("status", 404),
+        ], found
 
     return first, check
 
@@ -198,26 +221,68 @@ def markup():
 @flow("MSAL's flow and cache")
 def msal():
     auth = {
-        "state": "s", "redirect_uri": "http://h/back", "scope": ["openid"], "auth_uri": "https://idp?a=b", "code_verifier": "v",
-        "nonce": "n", "claims_challenge": None,
+        "state": "s",
+        "redirect_uri": "http://h/back",
+        "scope": ["openid"],
+        "auth_uri": "https://idp?a=b",
+        "code_verifier": "v",
+        "nonce": "n",
+        "claims_challenge": None,
     }
     user = {"aud": "x", "exp": 1732622038, "roles": [], "name": "Ada", "ver": "2.0"}
 
     def first():
-        session["flow"], session["token_cache"], session["user"] = auth, '{"AccessToken": {}}' * 500, user
+        session["flow"], session["token_cache"], session["user"] = (
+            auth,
+            '{"AccessToken": {}}' * 500,
+            user,
+        )
 
     def check():
-        assert session["flow"] == auth and session["user"] == user and len(session["token_cache"]) == 9500
+        assert (
+            session["flow"] == auth
+            and session["user"] == user
+            and len(session["token_cache"]) == 9500
+        )
 
     return first, check
 
 
-keeps("request.form kept", "form", lambda: MultiDict([("a", "1"), ("a", "2")]), lambda f: list(f) == ["a"] and f["a"] in ("1", ["1", "2"]))
-keeps("a cart in an OrderedDict", "cart", lambda: collections.OrderedDict([("b", 2), ("a", 1)]), lambda f: list(f.items()) == [("b", 2), ("a", 1)])
+keeps(
+    "request.form kept",
+    "form",
+    lambda: MultiDict([("a", "1"), ("a", "2")]),
+    lambda f: list(f) == ["a"] and f["a"] in ("1", ["1", "2"]),
+)
+keeps(
+    "a cart in an OrderedDict",
+    "cart",
+    lambda: collections.OrderedDict([("b", 2), ("a", 1)]),
+    lambda f: list(f.items()) == [("b", 2), ("a", 1)],
+)
 keeps("a role that is an Enum", "role", lambda: Role.ADMIN, lambda f: Role(f) is Role.ADMIN)
-keeps("last seen, in pytz", "seen", lambda: datetime.datetime.now(pytz.timezone("Europe/Berlin")), is_now)
-keeps("last seen, in zoneinfo", "seen", lambda: datetime.datetime.now(zoneinfo.ZoneInfo("Europe/Berlin")), is_now)
+keeps(
+    "last seen, in pytz",
+    "seen",
+    lambda: datetime.datetime.now(pytz.timezone("Europe/Berlin")),
+    is_now,
+)
+keeps(
+    "last seen, in zoneinfo",
+    "seen",
+    lambda: datetime.datetime.now(zoneinfo.ZoneInfo("Europe/Berlin")),
+    is_now,
+)
 keeps("last seen, in UTC", "seen", lambda: datetime.datetime.now(datetime.timezone.utc), is_now)
 keeps("an id of numpy", "row", lambda: numpy.int64(5), lambda f: f == 5)
-keeps("the steps of a form", "wizard", lambda: {"step": 2, "data": {"name": "Ada", "tags": [], "agreed": True, "at": None}})
-keeps("a counter per page", "pages", lambda: collections.Counter(["/", "/", "/a"]), lambda f: f == {"/": 2, "/a": 1})
+keeps(
+    "the steps of a form",
+    "wizard",
+    lambda: {"step": 2, "data": {"name": "Ada", "tags": [], "agreed": True, "at": None}},
+)
+keeps(
+    "a counter per page",
+    "pages",
+    lambda: collections.Counter(["/", "/", "/a"]),
+    lambda f: f == {"/": 2, "/a": 1},
+)

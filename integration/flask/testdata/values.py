@@ -1,7 +1,8 @@
-"""Values that applications keep in their sessions, and a description that tells apart what == does not.
+"""Values that applications keep in their sessions, and a description that tells apart what == does
+not.
 
-VALUES has makers of single values by name, and SESSIONS makers of whole sessions. Those of a package that is not
-installed, as beside former releases of Flask-Session, are left out.
+VALUES has makers of single values by name, and SESSIONS makers of whole sessions. Those of a
+package that is not installed, as beside former releases of Flask-Session, are left out.
 """
 
 import collections
@@ -103,6 +104,13 @@ class Attributed(dict):
 
 
 Point = collections.namedtuple("Point", "x y")
+
+
+def noted():
+    """Is text with an attribute."""
+    value = Text("s")
+    value.note = ["kept?"]
+    return value
 
 
 def helper():
@@ -225,23 +233,36 @@ VALUES = {
     "shared text": shared_text,
     "cycle": cycle,
     "cycle of dicts": cycle_of_maps,
-    **{"list %d deep" % n: functools.partial(nested, n) for n in (10, 60, 62, 63, 64, 65, 100, 300, 900)},
+    **{
+        "list %d deep" % n: functools.partial(nested, n)
+        for n in (10, 60, 62, 63, 64, 65, 100, 300, 900)
+    },
     "text 64 lists deep": lambda: nested(64, "leaf"),
     "dict 70 deep": lambda: nested_maps(70),
     # Times
     "datetime naive": lambda: dt.datetime(2024, 2, 29, 12, 34, 56, 789),
     "datetime at midnight": lambda: dt.datetime(2024, 2, 29),
     "datetime UTC": lambda: dt.datetime(2024, 2, 29, 12, 34, 56, 789012, tzinfo=UTC),
-    "datetime +05:30": lambda: dt.datetime(2024, 2, 29, 12, 34, 56, tzinfo=dt.timezone(dt.timedelta(hours=5, minutes=30))),
-    "datetime in a named zone": lambda: dt.datetime(2024, 2, 29, tzinfo=dt.timezone(dt.timedelta(hours=-8), "PST")),
-    "datetime +01:02:05": lambda: dt.datetime(2024, 1, 1, tzinfo=dt.timezone(dt.timedelta(seconds=3725))),
+    "datetime +05:30": lambda: dt.datetime(
+        2024, 2, 29, 12, 34, 56, tzinfo=dt.timezone(dt.timedelta(hours=5, minutes=30))
+    ),
+    "datetime in a named zone": lambda: dt.datetime(
+        2024, 2, 29, tzinfo=dt.timezone(dt.timedelta(hours=-8), "PST")
+    ),
+    "datetime +01:02:05": lambda: dt.datetime(
+        2024, 1, 1, tzinfo=dt.timezone(dt.timedelta(seconds=3725))
+    ),
     "datetime fold": lambda: dt.datetime(2024, 10, 27, 2, 30, fold=1),
     "datetime min": lambda: dt.datetime.min,
     "datetime max": lambda: dt.datetime.max,
     "datetime 1900 UTC": lambda: dt.datetime(1900, 1, 1, tzinfo=UTC),
     "datetime 9999 UTC": lambda: dt.datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
-    "datetime zoneinfo": lambda: dt.datetime(2024, 7, 1, tzinfo=zoneinfo.ZoneInfo("America/New_York")),
-    "datetime zoneinfo fold": lambda: dt.datetime(2024, 10, 27, 2, 30, fold=1, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin")),
+    "datetime zoneinfo": lambda: dt.datetime(
+        2024, 7, 1, tzinfo=zoneinfo.ZoneInfo("America/New_York")
+    ),
+    "datetime zoneinfo fold": lambda: dt.datetime(
+        2024, 10, 27, 2, 30, fold=1, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin")
+    ),
     "datetime zoneinfo UTC": lambda: dt.datetime(2024, 7, 1, tzinfo=zoneinfo.ZoneInfo("UTC")),
     "date": lambda: dt.date(2024, 2, 29),
     "time": lambda: dt.time(1, 2, 3, 4),
@@ -264,7 +285,9 @@ VALUES = {
     "path": lambda: pathlib.PurePosixPath("/a/b"),
     "pattern": lambda: re.compile("a+", re.IGNORECASE),
     "OrderedDict": lambda: collections.OrderedDict([("b", 1), ("a", 2)]),
-    "OrderedDict in OrderedDict": lambda: collections.OrderedDict(z=collections.OrderedDict(y=[1], x=None)),
+    "OrderedDict in OrderedDict": lambda: collections.OrderedDict(
+        z=collections.OrderedDict(y=[1], x=None)
+    ),
     "defaultdict": lambda: collections.defaultdict(list, {"a": [1]}),
     "Counter": lambda: collections.Counter("aab"),
     "deque": lambda: collections.deque([1, 2], maxlen=5),
@@ -286,6 +309,7 @@ VALUES = {
     "object": Plain,
     "object with slots": Slots,
     "text of a class": lambda: Text("s"),
+    "text with an attribute": noted,
     "int of a class": lambda: Number(5),
     "float of a class": lambda: Ratio(0.5),
     "bytes of a class": lambda: Data(b"ab"),
@@ -302,10 +326,20 @@ VALUES = {
     # What extensions store, as plain data
     "CSRF token": lambda: "0123456789abcdef0123456789abcdef01234567",
     "user's id": lambda: "1",
-    "Authlib's state": lambda: {"data": {"redirect_uri": "http://h/back", "nonce": "n", "url": "https://idp/authorize?a=1"}, "exp": 1764530000.123456},
+    "Authlib's state": lambda: {
+        "data": {"redirect_uri": "http://h/back", "nonce": "n", "url": "https://idp/authorize?a=1"},
+        "exp": 1764530000.123456,
+    },
     "flashes": lambda: [("message", "saved"), ("error", "no")],
     "cart": lambda: {
-        "items": [{"sku": "A1", "quantity": 2, "price": decimal.Decimal("9.99"), "added": dt.datetime(2024, 1, 1, tzinfo=UTC)}],
+        "items": [
+            {
+                "sku": "A1",
+                "quantity": 2,
+                "price": decimal.Decimal("9.99"),
+                "added": dt.datetime(2024, 1, 1, tzinfo=UTC),
+            }
+        ],
         "total": decimal.Decimal("19.98"),
         "coupon": None,
     },
@@ -314,7 +348,13 @@ VALUES = {
 # Whole sessions that are hard for a store or a format.
 SESSIONS = {
     "flashes of many kinds": lambda: {
-        "_flashes": [("message", "plain"), ("form", {"email": ["bad"]}), ("message", 404), (None, "no category"), ("error", "last")]
+        "_flashes": [
+            ("message", "plain"),
+            ("form", {"email": ["bad"]}),
+            ("message", 404),
+            (None, "no category"),
+            ("error", "last"),
+        ]
     },
     "key int": lambda: {5: "five", "a": 1},
     "key None": lambda: {None: "none", "a": 1},
@@ -326,12 +366,18 @@ SESSIONS = {
     "key empty": lambda: {"": "empty", "a": 1},
     "key of 1,000": lambda: {"k" * 1000: "long", "a": 1},
     "key in three scripts": lambda: {"grün мир 🧥": 1},
-    **{"%d values" % n: (lambda n=n: {"k%d" % i: i for i in range(n)}) for n in (14, 15, 250, 255, 256, 300, 1023, 1024, 1100, 3000)},
+    **{
+        "%d values" % n: (lambda n=n: {"k%d" % i: i for i in range(n)})
+        for n in (14, 15, 250, 255, 256, 300, 1023, 1024, 1100, 3000)
+    },
     "900 KB": lambda: {"big": "a" * 900_000},
     "1.5 MB": lambda: {"big": "b" * 1_500_000},
     "5 MB": lambda: {"big": "c" * 5_000_000},
     "5 MB in 50 values": lambda: {"big %d" % i: "d" * 100_000 for i in range(50)},
-    **{"list %d deep" % n: (lambda n=n: {"deep": nested(n), "a": 1}) for n in (62, 63, 64, 65, 300, 900)},
+    **{
+        "list %d deep" % n: (lambda n=n: {"deep": nested(n), "a": 1})
+        for n in (62, 63, 64, 65, 300, 900)
+    },
 }
 
 with contextlib.suppress(ImportError):
@@ -345,7 +391,9 @@ with contextlib.suppress(ImportError):
 
     VALUES["MultiDict"] = lambda: MultiDict([("a", "1"), ("a", "2"), ("b", "3")])
     VALUES["request.form"] = lambda: ImmutableMultiDict([("a", "1"), ("a", "2")])
-    VALUES["request.values"] = lambda: CombinedMultiDict([ImmutableMultiDict([("a", "1")]), MultiDict([("b", "2")])])
+    VALUES["request.values"] = lambda: CombinedMultiDict(
+        [ImmutableMultiDict([("a", "1")]), MultiDict([("b", "2")])]
+    )
 
 with contextlib.suppress(ImportError):
     import msgspec
@@ -372,8 +420,12 @@ with contextlib.suppress(ImportError):
     import pytz
 
     VALUES["datetime pytz.utc"] = lambda: dt.datetime(2024, 1, 1, tzinfo=pytz.utc)
-    VALUES["datetime pytz"] = lambda: pytz.timezone("America/New_York").localize(dt.datetime(2024, 7, 1))
-    VALUES["datetime pytz.FixedOffset"] = lambda: dt.datetime(2024, 1, 1, tzinfo=pytz.FixedOffset(90))
+    VALUES["datetime pytz"] = lambda: pytz.timezone("America/New_York").localize(
+        dt.datetime(2024, 7, 1)
+    )
+    VALUES["datetime pytz.FixedOffset"] = lambda: dt.datetime(
+        2024, 1, 1, tzinfo=pytz.FixedOffset(90)
+    )
     VALUES["pytz.timezone"] = lambda: pytz.timezone("Europe/Berlin")
 
 with contextlib.suppress(ImportError):
@@ -381,7 +433,9 @@ with contextlib.suppress(ImportError):
 
     VALUES["datetime dateutil UTC"] = lambda: dt.datetime(2024, 1, 1, tzinfo=tz.tzutc())
     VALUES["datetime dateutil"] = lambda: dt.datetime(2024, 1, 1, tzinfo=tz.tzoffset(None, 3600))
-    VALUES["datetime dateutil zone"] = lambda: dt.datetime(2024, 7, 1, tzinfo=tz.gettz("Europe/Berlin"))
+    VALUES["datetime dateutil zone"] = lambda: dt.datetime(
+        2024, 7, 1, tzinfo=tz.gettz("Europe/Berlin")
+    )
 
 with contextlib.suppress(ImportError):
     from flask_babel import LazyString, lazy_gettext
@@ -392,7 +446,9 @@ with contextlib.suppress(ImportError):
 with contextlib.suppress(ImportError):
     from oauthlib.oauth2.rfc6749.tokens import OAuth2Token
 
-    VALUES["Flask-Dance's token"] = lambda: OAuth2Token({"access_token": "x", "expires_in": 3600, "scope": ["a"]})
+    VALUES["Flask-Dance's token"] = lambda: OAuth2Token(
+        {"access_token": "x", "expires_in": 3600, "scope": ["a"]}
+    )
 
 with contextlib.suppress(ImportError):
     from authlib.oauth2.rfc6749 import OAuth2Token as AuthlibToken
@@ -416,14 +472,22 @@ def parts(value):
     if hasattr(value, "tolist") and hasattr(value, "dtype"):
         return [value.tolist()], "%s %s" % (value.dtype, value.shape)
     if type(value).__repr__ is object.__repr__ and not callable(value):
-        return [{k: getattr(value, k) for k in getattr(value, "__slots__", ()) if hasattr(value, k)}], ""
+        return [
+            {k: getattr(value, k) for k in getattr(value, "__slots__", ()) if hasattr(value, k)}
+        ], ""
     return None
 
 
 def text(value):
     """What a value without parts is."""
     if isinstance(value, (dt.datetime, dt.time)):
-        return "%s %s %s %s fold=%d" % (ascii(value), named(value.tzinfo), value.utcoffset(), value.tzname(), value.fold)
+        return "%s %s %s %s fold=%d" % (
+            ascii(value),
+            named(value.tzinfo),
+            value.utcoffset(),
+            value.tzname(),
+            value.fold,
+        )
     if isinstance(value, int) and not isinstance(value, enum.Enum):
         return "%x" % value
     if isinstance(value, (types.FunctionType, types.BuiltinFunctionType, type)):
@@ -437,7 +501,7 @@ def named(value):
 
 
 def described(value):
-    """All there is to know about a value: types, items in their order, zones, and which lists and dicts are one."""
+    """All there is to know about a value: types, items in their order, zones, and which are one."""
     seen, kept, out, stack = {}, [], [], [value]
     while stack:
         v = stack.pop()
@@ -453,7 +517,8 @@ def described(value):
             seen[id(v)] = len(seen)
             out.append("%s %d %s" % (named(v), len(inside[0]), inside[1]))
         attributes = getattr(v, "__dict__", None)
-        if isinstance(attributes, dict) and not isinstance(v, (enum.Enum, type, types.FunctionType)) and inside[1] is not None:
+        has_parts = inside[1] is not None or isinstance(v, (str, int, float, bytes))
+        if isinstance(attributes, dict) and has_parts and not isinstance(v, enum.Enum):
             out.append("attributes")
             stack.append(dict(attributes))
         stack.extend(reversed(inside[0]))
@@ -463,4 +528,8 @@ def described(value):
 def describe(value):
     """The description, shortened where it is long: what differs, differs then in its hash."""
     d = described(value)
-    return d if len(d) < 400 else "%s... %d %s" % (d[:200], len(d), hashlib.sha256(d.encode()).hexdigest())
+    return (
+        d
+        if len(d) < 400
+        else "%s... %d %s" % (d[:200], len(d), hashlib.sha256(d.encode()).hexdigest())
+    )
