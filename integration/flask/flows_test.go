@@ -22,7 +22,7 @@ func TestExtensions(t *testing.T) {
 		if ran < 17 { // msgspec refuses some
 			t.Errorf("only %d flows work in Python alone", ran)
 		}
-	})
+	}, "sqlalchemy with PostgreSQL")
 }
 
 func flowStep(name, step string) string {

@@ -38,16 +38,17 @@ var setUps = []setUp{
 	{name: "postgresql", store: "postgresql", slow: true},
 }
 
-// onSetUps runs a test on each of the set-ups, with a store of its own.
-func onSetUps(t *testing.T, more map[string]any, test func(t *testing.T, p pair)) {
+// onSetUps runs a test on each of the set-ups, with a store of its own: on all, or on those that are
+// quick and some more.
+func onSetUps(t *testing.T, settings map[string]any, test func(*testing.T, pair), more ...string) {
 	t.Parallel()
 	for _, s := range setUps {
-		if s.slow && !*fullFlag {
+		if s.slow && !*fullFlag && !slices.Contains(more, s.name) {
 			continue
 		}
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			test(t, start(t, with(with(stores[s.store](t), s.more), more))[0])
+			test(t, start(t, with(with(stores[s.store](t), s.more), settings))[0])
 		})
 	}
 }
