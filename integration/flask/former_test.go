@@ -3,8 +3,10 @@ package flask_test
 import (
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/cloakroom-go/cloakroom/integration/servers"
 )
@@ -95,6 +97,7 @@ func upgradeHash(t *testing.T, old pair, settings map[string]any, first string) 
 		shared(old.python, old.golang, old.python)
 		shared(old.golang, old.python, old.golang)
 	}
+	age(t, settings["SESSION_FILE_DIR"].(string))
 	upgraded := start(t, settings)[0]
 	sessions = nil // Python itself does not find those of the former release
 	shared(upgraded.python, old.golang, upgraded.golang, upgraded.python)
@@ -105,6 +108,25 @@ func upgradeHash(t *testing.T, old pair, settings map[string]any, first string) 
 			if got := b.do(s, "GET /get?name=a").body; got != "1" {
 				t.Errorf("session %d after the upgrade: %s finds %s", i, s.name, got)
 			}
+		}
+	}
+}
+
+// age makes the files of a folder an hour older.
+func age(t *testing.T, dir string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := info.ModTime().Add(-time.Hour)
+		if err := os.Chtimes(filepath.Join(dir, e.Name()), at, at); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
