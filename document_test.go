@@ -169,6 +169,25 @@ func TestSameNameTwice(t *testing.T) {
 	}
 }
 
+// TestSameNameTwiceInForeignJSON: Python stores the keys 5 and "5" under one name, and takes the last.
+func TestSameNameTwiceInForeignJSON(t *testing.T) {
+	var d document
+	b := bounds{values: 10, foreign: true}
+	if err := b.decode([]byte(`{"5":1,"a":2,"5":[3],"\u0061":4}`), &d); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range d.fields {
+		got = append(got, string(f.name)+"="+string(f.value))
+	}
+	if want := []string{"5=[3]", "a=4"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if err := b.decode([]byte(`{"a":1,"_cloakroom":{},"_cloakroom":{}}`), &d); !errors.Is(err, errTwice) {
+		t.Errorf("our own notes twice: %v", err)
+	}
+}
+
 // TestMeta: everything that is noted comes back, in either format, whatever is missing.
 func TestMeta(t *testing.T) {
 	century := micros(time.Now().AddDate(100, 0, 0))

@@ -79,10 +79,32 @@ func (b bounds) sliceJSON(data []byte) (fields []field, reserve []byte, err erro
 		}
 		s.skip(',')
 	}
-	if twice(fields) {
+	switch {
+	case !twice(fields):
+	case b.foreign:
+		fields = lastOfEach(fields)
+	default:
 		return nil, nil, errTwice
 	}
 	return fields, reserve, nil
+}
+
+// lastOfEach keeps the last of the fields of one name, in the place of the first, as Python does when
+// it reads JSON. Python's keys 5 and "5" are one name there.
+func lastOfEach(fields []field) []field {
+	at := make(map[string]int, len(fields))
+	kept := fields[:0]
+	for _, f := range fields {
+		if f.name != nil {
+			if i, ok := at[string(f.name)]; ok {
+				kept[i].value = f.value
+				continue
+			}
+			at[string(f.name)] = len(kept)
+		}
+		kept = append(kept, f)
+	}
+	return kept
 }
 
 // unquoteJSON returns the string that a JSON string stands for: a part of it, if nothing is escaped.
