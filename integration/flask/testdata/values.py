@@ -453,7 +453,7 @@ with contextlib.suppress(ImportError):
 with contextlib.suppress(ImportError):
     from authlib.oauth2.rfc6749 import OAuth2Token as AuthlibToken
 
-    VALUES["Authlib's token"] = lambda: AuthlibToken({"access_token": "x", "expires_in": 3600})
+    VALUES["Authlib's token"] = lambda: AuthlibToken({"access_token": "x", "expires_at": 1764530000})
 
 
 def parts(value):
