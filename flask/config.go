@@ -15,7 +15,7 @@ type Config struct {
 	ApplicationRoot string `flask:"APPLICATION_ROOT"`
 
 	// CloakroomCachelibHash says by which hash the types filesystem and cachelib name their files:
-	// sha256, md5, which cachelib before 0.14 uses, or detect, the default, which looks into the folder.
+	// sha256, md5, which cachelib before 0.16 uses, or detect, the default, which looks into the folder.
 	CloakroomCachelibHash string `flask:"CLOAKROOM_CACHELIB_HASH"`
 
 	// CloakroomMaxBytes is [cloakroom.Options.MaxBytes], from 1,024 to 1 GiB. The default is 16 MiB, far

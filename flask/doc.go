@@ -12,7 +12,7 @@
 //
 // What Cloakroom promises holds with limits beside Flask, which overwrites blindly, keeps ids as they are, and
 // writes on every request: docs/promises.md has the table, promise by store, and docs/from-flask.md what else differs. A value that
-// Python could not read, or would round, such as a time with nanoseconds, is refused when it is committed.
+// Python could not read, or would round, such as in MessagePack a time with nanoseconds, is refused when it is committed.
 //
 // [Signer] signs cookies as SESSION_USE_SIGNER does. [Convert] reads what any version of Flask-Session
 // stored, pickles included, without executing anything; a manager does so by itself.
