@@ -12,7 +12,7 @@ const guideFile = "../../docs/from-flask.md"
 
 // testFolders are where the tests are that hold the guide's statements.
 var testFolders = []string{
-	".", "../../flask", "../../cmd/cloakroom", "../../stores/cachelibstore", "../..",
+	".", "../../flask", "../../cmd/cloakroom", "../../stores/cachelibstore", "../..", "../rehearsal",
 }
 
 // Each paragraph, item and row of the guide ends with a comment that names the tests which hold what
