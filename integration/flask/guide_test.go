@@ -4,8 +4,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cloakroom-go/cloakroom/flask"
+	"github.com/cloakroom-go/cloakroom/storeurl"
 )
 
 const guideFile = "../../docs/from-flask.md"
@@ -181,6 +185,37 @@ func TestGuideLinks(t *testing.T) {
 		}
 		if _, err := os.Stat(file); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+var leavingRow = regexp.MustCompile("(?m)^\\| `([a-z]+)`[^|]* \\| `([a-z+0-9]+:[^`]*)` \\| `([^`]+)`")
+
+// Each FROM-URL that the guide shows is one of its type, and each TO-URL one of a store.
+func TestGuideURLs(t *testing.T) {
+	text, err := os.ReadFile(guideFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := leavingRow.FindAllStringSubmatch(string(text), -1)
+	if len(rows) != len(leaving) {
+		t.Errorf("%d rows show URLs, want %d", len(rows), len(leaving))
+	}
+	for _, row := range rows {
+		c := flask.Default()
+		if row[1] == "postgresql" {
+			c.SessionType = row[1]
+		}
+		c, err := c.WithStore(row[2])
+		if err == nil {
+			_, err = c.StoreURL()
+		}
+		if err != nil || c.SessionType != row[1] {
+			t.Errorf("%s is of the type %q, %v", row[2], c.SessionType, err)
+		}
+		scheme, _, _ := strings.Cut(row[3], ":")
+		if !slices.ContainsFunc(openers, func(o storeurl.Opener) bool { return slices.Contains(o.Schemes, scheme) }) {
+			t.Errorf("no store has the URL %s", row[3])
 		}
 	}
 }
