@@ -2,6 +2,7 @@ package cloakroom
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -31,25 +32,45 @@ func (m *Manager) cookie(ticket string, persistent bool, deadline time.Time) *ht
 	return c
 }
 
-// ticketIn returns the first well-formed ticket in cookies of our name, and whether there was any
-// cookie of our name. It does what r.Cookies does without building a list.
-func (m *Manager) ticketIn(header http.Header) (ticket string, presented bool) {
+// Limits of the cookies of our name that are looked at: each candidate costs a load, and each value that a Profile's ID checks may
+// cost a signature.
+const (
+	maxCandidates = 4
+	maxOurCookies = 64
+)
+
+// tickets is what a request presents in cookies of our name.
+type tickets struct {
+	first  string   // the first well-formed ticket, or empty
+	others []string // further ones, in the order in which they came, without repeats
+	sent   int      // how many cookies of our name there are, at most maxOurCookies
+}
+
+// ticketsIn returns the tickets in Cookie headers. It does what r.Cookies does without building a list.
+func (m *Manager) ticketsIn(lines []string) (t tickets) {
 	name := m.options.CookieName
-	for _, line := range header["Cookie"] {
-		for line != "" {
+	for _, line := range lines {
+		for line != "" && t.sent < maxOurCookies {
 			var part string
 			part, line, _ = strings.Cut(line, ";")
 			part = trimSpace(part)
 			if len(part) <= len(name) || part[len(name)] != '=' || part[:len(name)] != name {
 				continue
 			}
-			presented = true
-			if value := m.unquoted(part[len(name)+1:]); m.isTicket(value) {
-				return value, true
+			t.sent++
+			switch value := m.unquoted(part[len(name)+1:]); {
+			case len(t.others) == maxCandidates-1 || !m.isTicket(value):
+			case t.first == "":
+				t.first = value
+			case value != t.first && !slices.Contains(t.others, value):
+				t.others = append(t.others, value)
+			}
+			if !strings.Contains(line, name) {
+				break // as mostly, since there is one cookie of our name
 			}
 		}
 	}
-	return "", presented
+	return t
 }
 
 // unquoted returns a cookie's value without quotes around it, which other libraries may write (RFC 6265 section 4.1.1).
@@ -69,4 +90,103 @@ func trimSpace(s string) string {
 		s = s[:len(s)-1]
 	}
 	return s
+}
+
+// Cookie returns the cookie that the browser must be sent since the session was opened, or nil. It
+// holds the ticket: do not log it. The middleware sends it by itself, except in a response that the
+// handler writes to a hijacked connection. Once the handler within the middleware has returned, Cookie is nil.
+//
+// [Session.Cookies] returns it with those that are to be cleared.
+func (s *Session) Cookie() *http.Cookie {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.finished && s.x != nil {
+		return nil
+	}
+	s.cookieTaken = true
+	return s.cookieLocked()
+}
+
+// Cookies returns all cookies that the browser must be sent since the session was opened, in this order: mostly none
+// or the one that [Session.Cookie] returns. Where the browser sent several of its name, cookies that clear the
+// others as far as this host can come before it; those of Profile.ClearCookies come after it, when they are to be cleared.
+func (s *Session) Cookies() []*http.Cookie {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.finished && s.x != nil {
+		return nil
+	}
+	s.cookieTaken = true
+	return s.cookiesLocked()
+}
+
+func (s *Session) cookiesLocked() (all []*http.Cookie) {
+	if c := s.cookieLocked(); c != nil {
+		if s.several {
+			all = s.m.twins(c)
+		}
+		all = append(all, c) // last, for a browser that takes a twin for the same cookie
+	}
+	if p := s.m.options.Profile; p != nil && s.clearOthers {
+		sent := s.cookieHeader()
+		for _, other := range p.ClearCookies {
+			if sent == nil || hasCookie(sent, other.Name) {
+				all = append(all, clearing(other))
+			}
+		}
+	}
+	return all
+}
+
+func (s *Session) cookieLocked() *http.Cookie {
+	switch s.cookie {
+	case cookieSet:
+		return s.m.cookie(s.ticket, s.doc.persistent(), s.m.cookieEnd(s.doc.meta.deadline))
+	case cookieClear:
+		return s.m.cookie("", false, timeOf(0))
+	}
+	return nil
+}
+
+// clearing returns the cookie that clears c.
+func clearing(c *http.Cookie) *http.Cookie {
+	cleared := *c
+	cleared.Value, cleared.MaxAge, cleared.Expires = "", -1, time.Time{}
+	return &cleared
+}
+
+// hasCookie reports whether lines of Cookie headers have a cookie of a name.
+func hasCookie(lines []string, name string) bool {
+	r := http.Request{Header: http.Header{"Cookie": lines}}
+	return len(r.CookiesNamed(name)) > 0
+}
+
+// twins returns cookies that clear others of our name which this host can have set: those of another Domain, and
+// the same with Partitioned or without, which browsers keep apart from it (RFC 6265bis section 5.7; CHIPS).
+func (m *Manager) twins(own *http.Cookie) (all []*http.Cookie) {
+	o := &m.options
+	domains := []string{""}
+	if !hasPrefixFold(o.CookieName, "__Host-") {
+		domains = append(append(domains, o.Domain), o.ClearDomains...)
+	}
+	for i, domain := range domains {
+		domains[i] = strings.ToLower(strings.TrimPrefix(domain, "."))
+	}
+	slices.Sort(domains)
+	for _, domain := range slices.Compact(domains) {
+		for _, partitioned := range []bool{false, true} {
+			same := domain == strings.ToLower(strings.TrimPrefix(own.Domain, "."))
+			if partitioned && !own.Secure || same && partitioned == own.Partitioned {
+				continue
+			}
+			c := clearing(own)
+			c.Domain, c.Partitioned = domain, partitioned
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+func hasPrefixFold(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }

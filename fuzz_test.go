@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -104,8 +105,10 @@ func FuzzCookie(f *testing.F) {
 	m := &Manager{options: Options{CookieName: "session"}}
 	f.Fuzz(func(t *testing.T, line1, line2 string) {
 		h := http.Header{"Cookie": {line1, line2}}
-		got, presented := m.ticketIn(h)
-		if got != "" && (!presented || !isTicket(got) || len(got) != ticketLength) {
+		all := m.ticketsIn(h["Cookie"])
+		got := all.first
+		if got != "" && (all.sent == 0 || !isTicket(got) || len(got) != ticketLength) ||
+			len(all.others) >= min(maxCandidates, max(all.sent, 1)) || slices.Contains(all.others, got) {
 			t.Fatalf("%q gave %q", h, got)
 		}
 		if got == "" {

@@ -320,7 +320,7 @@ func TestCloseBeforeCookie(t *testing.T) {
 	}
 	ticket := newTicket()
 	var s Session
-	s.open(t.Context(), m, &exchange{m: m}, ticket, true)
+	s.open(t.Context(), m, &exchange{m: m}, tickets{first: ticket, sent: 1})
 	s.cookie = cookieSet
 	s.Close()
 	if c := s.cookieLocked(); c == nil || c.Value != ticket {

@@ -99,21 +99,22 @@ func (x *exchange) get() *Session {
 	if s := x.session.Load(); s != nil {
 		return s
 	}
-	x.open()
+	if x.open() && x.own.several {
+		x.m.reportSeveral(x.r.Context())
+	}
 	return &x.own
 }
 
-// open opens the session of the request, once. It may be first asked for late, when the header is being written or the handler has returned:
+// open opens the session of the request, once, and reports whether this call did. It may be first asked for late, when the header is being written or the handler has returned:
 // whoever sets began or finished looks for a session afterwards, and nobody uses it before it knows.
-func (x *exchange) open() {
+func (x *exchange) open() bool {
 	s := &x.own
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if x.session.Load() != nil {
-		return
+		return false
 	}
-	ticket, presented := x.m.ticketIn(x.r.Header)
-	s.open(x.r.Context(), x.m, x, ticket, presented)
+	s.open(x.r.Context(), x.m, x, x.m.ticketsIn(x.r.Header["Cookie"]))
 	x.session.Store(s)
 	if x.began.Load() {
 		s.headerSent = true
@@ -121,6 +122,7 @@ func (x *exchange) open() {
 	if x.finished.Load() {
 		s.finish(true)
 	}
+	return true
 }
 
 func (x *exchange) Deadline() (time.Time, bool) { return x.r.Context().Deadline() }
@@ -165,7 +167,7 @@ func (x *exchange) begin() bool {
 // refresh slides the idle timeout of the session that the request has, if it has one, and returns it.
 func (x *exchange) refresh() *Session {
 	if x.session.Load() == nil {
-		if ticket, _ := x.m.ticketIn(x.r.Header); ticket == "" {
+		if x.m.ticketsIn(x.r.Header["Cookie"]).first == "" {
 			return nil
 		}
 	}
@@ -206,15 +208,14 @@ func (x *exchange) setCookie(s *Session) {
 			delete(h, "Set-Cookie")
 		}
 	}
-	if c := s.cookieLocked(); c != nil {
+	for _, c := range s.cookiesLocked() {
 		x.cookie = true
-		h.Add("Set-Cookie", c.String())
-		if len(h["Cache-Control"]) == 0 {
-			h.Set("Cache-Control", "private")
+		if line := c.String(); !slices.Contains(h["Set-Cookie"], line) {
+			h.Add("Set-Cookie", line)
 		}
 	}
-	if s.clearOthers {
-		x.clearOthers()
+	if x.cookie && len(h["Cache-Control"]) == 0 {
+		h.Set("Cache-Control", "private")
 	}
 	vary := h["Vary"]
 	if len(vary) == 0 {
@@ -230,21 +231,6 @@ func (x *exchange) setCookie(s *Session) {
 		}
 	}
 	h.Add("Vary", "Cookie")
-}
-
-// clearOthers clears the other library's cookies, as far as the browser has them.
-func (x *exchange) clearOthers() {
-	p := x.m.options.Profile
-	if p == nil {
-		return
-	}
-	for _, other := range p.ClearCookies {
-		if len(x.r.CookiesNamed(other.Name)) > 0 {
-			c := *other
-			c.Value, c.MaxAge, c.Expires = "", -1, time.Time{}
-			x.w.Header().Add("Set-Cookie", c.String())
-		}
-	}
 }
 
 // finish ends the exchange when the handler has returned, or has panicked.

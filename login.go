@@ -34,10 +34,7 @@ func (s *Session) Login(owner string) error {
 	if p := s.m.options.Profile; p != nil {
 		l.valueName = p.OwnerName
 	}
-	if s.x != nil {
-		l.userAgent = clip(s.x.r.UserAgent(), 512)
-		l.ip = clip(s.m.options.ClientIP(s.x.r), 64)
-	}
+	l.userAgent, l.ip = s.visitor()
 	s.write(operation{kind: opLogin, login: l})
 	return s.Load()
 }

@@ -19,6 +19,7 @@ type Manager struct {
 	limits   watch
 	bounds   bounds
 	reported reported
+	several  throttle // of reports of several cookies
 	now      func() time.Time
 	realTime bool // now is time.Now
 }
@@ -63,7 +64,7 @@ func (m *Manager) FromContext(ctx context.Context) *Session {
 	if x, ok := ctx.Value(m).(*exchange); ok {
 		return x.get()
 	}
-	s := m.newSession(ctx, "", false)
+	s := m.newSession(ctx, nil, tickets{})
 	s.own().err = ErrNoMiddleware
 	return s
 }

@@ -142,27 +142,6 @@ func TestHeaders(t *testing.T) {
 	}), "Cookie", "no-store")
 }
 
-// TestSeveralCookies: of several cookies of our name the first well-formed one counts.
-func TestSeveralCookies(t *testing.T) {
-	s := newSite(t, cloakroom.Options{})
-	tab := s.browser()
-	tab.set(a, "1")
-	for _, lines := range [][]string{
-		{"session=bad; session=" + tab.cookie},
-		{"other=1", "session=" + tab.cookie + "; session=" + strings.Repeat("A", 43)},
-		{"xsession=1;session=;  session=" + tab.cookie},
-		{"session", "sessions=x; session=" + tab.cookie},
-	} {
-		r := httptest.NewRequest(http.MethodGet, "/", nil)
-		r.Header["Cookie"] = lines
-		s.m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			if v := a.Get(s.m.Get(r)); v != "1" {
-				t.Errorf("%d lines: a=%q", len(lines), v)
-			}
-		})).ServeHTTP(newRecorder(), r)
-	}
-}
-
 // TestRequire: it fails before the handler runs.
 func TestRequire(t *testing.T) {
 	s := newSite(t, cloakroom.Options{Timeout: 20 * time.Millisecond})

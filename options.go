@@ -27,10 +27,17 @@ type Options struct {
 	// header that your proxy sets. The default is the host part of RemoteAddr.
 	ClientIP func(*http.Request) string
 
+	// ClearDomains are Domain attributes that cookies of this name may have besides Options.Domain: those of an earlier
+	// configuration, or parent domains whose other hosts may set one. Where a browser sends several cookies of the
+	// name, a response that sets or clears ours also clears those with these domains; those without a Domain, and with
+	// and without Partitioned, are cleared anyhow. The default is none. With a `__Host-` name it must be empty.
+	ClearDomains []string
+
 	// CookieName is the name of the cookie. The default is "__Host-session", which a browser accepts
 	// only with Secure, Path=/ and no Domain, so no other host and no plain-HTTP page can set it
-	// (RFC 6265bis section 4.1.3.2, ASVS 5.0 3.3.1), or "session" where Domain, Path or InsecureCookie ask for a
-	// cookie that such a name does not allow.
+	// (RFC 6265bis section 4.1.3.2, ASVS 5.0 3.3.1). Where Domain or Path ask for a cookie that such a name does not
+	// allow, it is "__Secure-session", which needs Secure alone, and with InsecureCookie "session". Name and ticket
+	// have at most 4096 bytes together, or browsers would drop the cookie (RFC 6265bis section 5.7).
 	CookieName string
 
 	// Domain is the cookie's Domain attribute. The default is none: the cookie belongs to this host
@@ -89,7 +96,7 @@ type Options struct {
 	// Secure. The default is false.
 	Partitioned bool
 
-	// Path is the cookie's Path attribute. The default is "/".
+	// Path is the cookie's Path attribute, of at most 1024 bytes. The default is "/".
 	Path string
 
 	// Persistent makes cookies of new sessions outlive the browser, to the session's absolute
@@ -151,12 +158,59 @@ func (o Options) withDefaults() (Options, error) {
 		o.Timeout = 1500 * time.Millisecond
 	}
 	if o.CookieName == "" {
-		o.CookieName = "session"
-		if !o.InsecureCookie && o.Domain == "" && o.Path == "/" {
-			o.CookieName = "__Host-session"
+		o.CookieName = o.defaultName()
+	}
+	err := o.Profile.check()
+	if err == nil {
+		err = o.checkLength()
+	}
+	return o, errors.Join(o.checkApplication(), o.checkLimits(), o.checkCookie(), err)
+}
+
+func (o *Options) defaultName() string {
+	switch {
+	case o.InsecureCookie:
+		return "session"
+	case o.Domain != "" || len(o.ClearDomains) > 0 || o.Path != "/":
+		return "__Secure-session"
+	}
+	return "__Host-session"
+}
+
+// What browsers store of a cookie at most, in bytes: RFC 6265bis section 5.7.
+const (
+	maxCookieBytes    = 4096 // name and value
+	maxAttributeBytes = 1024
+)
+
+// checkLength refuses a cookie that browsers would not store. The profile is in order.
+func (o *Options) checkLength() error {
+	ticket := ticketLength
+	if p := o.Profile; p != nil {
+		ticket = len(p.Ticket(p.NewID()))
+	}
+	switch n := len(o.CookieName) + ticket; {
+	case n > maxCookieBytes:
+		return fmt.Errorf("cloakroom: Options.CookieName is %.32q..., which with the ticket makes %d bytes: browsers store at most %d",
+			o.CookieName, n, maxCookieBytes)
+	case len(o.Path) > maxAttributeBytes:
+		return fmt.Errorf("cloakroom: Options.Path is %.32q..., of %d bytes: browsers take at most %d", o.Path, len(o.Path), maxAttributeBytes)
+	}
+	return nil
+}
+
+// checkDomains looks at ClearDomains as [http.Cookie.Valid] does at Domain.
+func (o *Options) checkDomains() error {
+	if len(o.ClearDomains) > 0 && hasPrefixFold(o.CookieName, "__Host-") {
+		return fmt.Errorf("cloakroom: Options.ClearDomains is %q: a cookie named %q cannot have a Domain", o.ClearDomains, o.CookieName)
+	}
+	for _, domain := range o.ClearDomains {
+		probe := http.Cookie{Name: "name", Domain: domain}
+		if domain == "" || probe.Valid() != nil {
+			return fmt.Errorf("cloakroom: Options.ClearDomains has %q: it must be a domain", domain)
 		}
 	}
-	return o, errors.Join(o.checkApplication(), o.checkLimits(), o.checkCookie(), o.Profile.check())
+	return nil
 }
 
 func (o *Options) checkLimits() error {
@@ -217,7 +271,7 @@ func (o *Options) checkCookie() error {
 	case err != nil:
 		return fmt.Errorf("cloakroom: Options.CookieName %q, Domain %q or Path %q: %w", o.CookieName, o.Domain, o.Path, err)
 	}
-	return nil
+	return o.checkDomains()
 }
 
 func remoteHost(r *http.Request) string {

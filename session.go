@@ -24,6 +24,7 @@ type Session struct {
 
 	mu          sync.Mutex
 	presented   bool // the browser sent a cookie of our name
+	several     bool // it sent more than one
 	loaded      bool
 	looked      bool // somebody asked: the response varies by cookie
 	gone        bool // ended: there is nothing to read, and changes are dropped
@@ -37,6 +38,8 @@ type Session struct {
 	committed   bool // limit has been that of a commit
 	clearOthers bool // Profile.ClearCookies are to be cleared
 	cookie      cookieChange
+	visit       *Visit   // without HTTP, the request, if that is known
+	others      []string // the browser's other tickets, see tickets
 	*body
 	limit limit // of the load, and then of the first commit: it has no allocation of its own, and has the session's context
 }
@@ -133,34 +136,6 @@ func (s *Session) see() {
 	}
 }
 
-// Open returns the session of a ticket, for use without the middleware: WebSockets, RPC, or a
-// framework that is not net/http. A ticket that is empty, malformed or unknown gives a new session.
-// Nothing is loaded yet. Use the session, commit it with [Session.Save] before the response is sent, hand
-// [Session.Cookie] to the browser, and call [Session.Close]. Cancelling ctx aborts loads within 20 milliseconds, but not commits.
-func (m *Manager) Open(ctx context.Context, ticket string) *Session {
-	presented := ticket != ""
-	if !m.isTicket(ticket) {
-		ticket = ""
-	}
-	return m.newSession(ctx, ticket, presented)
-}
-
-// newSession returns a session without HTTP, of a ticket that is well-formed or empty.
-func (m *Manager) newSession(ctx context.Context, ticket string, presented bool) *Session {
-	s := new(Session)
-	s.open(ctx, m, nil, ticket, presented)
-	return s
-}
-
-// open makes the zero Session that of a ticket. s.mu is held, or nobody else has it yet.
-func (s *Session) open(ctx context.Context, m *Manager, x *exchange, ticket string, presented bool) {
-	s.m, s.x, s.presented, s.body = m, x, presented, &nobody
-	s.limit.watch, s.limit.parent = &m.limits, ctx
-	if ticket != "" {
-		s.own().ticket = ticket
-	}
-}
-
 func (s *Session) ctx() context.Context { return s.limit.parent }
 
 // Err returns the error that will keep the response from being sent, or nil. It does not load the
@@ -212,6 +187,9 @@ func (s *Session) ensureFor(detached bool) error {
 	defer l.release()
 	b := s.own()
 	err := s.m.loadAt(l, id, &b.state, now)
+	if len(s.others) > 0 && dead(&b.state, err) {
+		id, err = s.loadOther(l, now, id, err)
+	}
 	b.room = b.doc.fields
 	s.tick = s.m.gates.tick()
 	switch {

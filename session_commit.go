@@ -3,7 +3,6 @@ package cloakroom
 import (
 	"errors"
 	"log/slog"
-	"net/http"
 	"time"
 )
 
@@ -35,7 +34,10 @@ func (s *Session) commitPending(extra *operation) error {
 	}
 	defer s.unlockTurn()
 	defer c.ctx.release()
-	res, err := c.run()
+	var res result
+	if err = s.endRivals(&c); err == nil {
+		res, err = c.run()
+	}
 	return s.conclude(&c, n, res, err, extra != nil)
 }
 
@@ -231,7 +233,7 @@ func (s *Session) takeEnd(c *commit) (again *commit, signIn int, err error) {
 // Logout ends the session: its record is deleted now, what was changed and not committed is dropped, and the
 // response clears the cookie. What is set afterwards goes to a new session. When Logout fails, the
 // response will not be sent. It is done also when the client has hung up. If the session moved to a new ticket
-// within the last minute, that one ends too.
+// within the last minute, that one ends too, and where the browser sent several cookies, all their sessions do.
 func (s *Session) Logout() error {
 	if err := s.lockTurn(); err != nil {
 		s.fail(err)
@@ -247,6 +249,7 @@ func (s *Session) Logout() error {
 		defer limit.release()
 		_, err = s.m.endCommitting(limit, id, known, "")
 	}
+	err = errors.Join(err, s.endOthers())
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -276,29 +279,6 @@ func (s *Session) toEnd() (id string, known *state, err error) {
 	}
 	loaded := s.state
 	return s.id, &loaded, nil
-}
-
-// Cookie returns the cookie that the browser must be sent since the session was opened, or nil. It
-// holds the ticket: do not log it. The middleware sends it by itself, except in a response that the
-// handler writes to a hijacked connection. Once the handler within the middleware has returned, Cookie is nil.
-func (s *Session) Cookie() *http.Cookie {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.finished && s.x != nil {
-		return nil
-	}
-	s.cookieTaken = true
-	return s.cookieLocked()
-}
-
-func (s *Session) cookieLocked() *http.Cookie {
-	switch s.cookie {
-	case cookieSet:
-		return s.m.cookie(s.ticket, s.doc.persistent(), s.m.cookieEnd(s.doc.meta.deadline))
-	case cookieClear:
-		return s.m.cookie("", false, timeOf(0))
-	}
-	return nil
 }
 
 // Close finishes the use of a session that [Manager.Open] gave. What was not committed is dropped.

@@ -1,0 +1,80 @@
+package cloakroom
+
+import "context"
+
+// Open returns the session of a ticket, for use without the middleware: WebSockets, RPC, or a
+// framework that is not net/http. A ticket that is empty, malformed or unknown gives a new session.
+// Nothing is loaded yet. Use the session, commit it with [Session.Save] before the response is sent, hand
+// [Session.Cookies] to the browser, and call [Session.Close]. Cancelling ctx aborts loads within 20
+// milliseconds, but not commits.
+//
+// Where there is a request, [Manager.OpenWith] takes more of it in.
+func (m *Manager) Open(ctx context.Context, ticket string) *Session {
+	t := tickets{}
+	if ticket != "" {
+		t.sent = 1
+	}
+	if m.isTicket(ticket) {
+		t.first = ticket
+	}
+	return m.newSession(ctx, nil, t)
+}
+
+// Visit is what [Manager.OpenWith] is told of a request. The zero value is a request without cookies.
+type Visit struct {
+	// Cookies is the request's Cookie header with all its cookies; join several lines by "; ". The session is found in it
+	// as the middleware does, also where there are several cookies of one name.
+	Cookies string
+
+	// IP is the client's address, and UserAgent the User-Agent header: both are noted at sign-in and shown in the list of
+	// an owner's sessions. At most 64 and 512 bytes of them are kept.
+	IP, UserAgent string
+}
+
+// OpenWith is [Manager.Open] for a request of a framework that is not net/http. The session is to be used likewise.
+func (m *Manager) OpenWith(ctx context.Context, v Visit) *Session {
+	s := m.newSession(ctx, &v, m.ticketsIn([]string{v.Cookies}))
+	if s.several {
+		m.reportSeveral(ctx)
+	}
+	return s
+}
+
+// newSession returns a session without HTTP.
+func (m *Manager) newSession(ctx context.Context, v *Visit, t tickets) *Session {
+	s := &Session{visit: v}
+	s.open(ctx, m, nil, t)
+	return s
+}
+
+// open makes the zero Session that of these tickets. s.mu is held, or no other goroutine has it yet.
+func (s *Session) open(ctx context.Context, m *Manager, x *exchange, t tickets) {
+	s.m, s.x, s.body = m, x, &nobody
+	s.presented, s.several, s.others = t.sent > 0, t.sent > 1, t.others
+	s.limit.watch, s.limit.parent = &m.limits, ctx
+	if t.first != "" {
+		s.own().ticket = t.first
+	}
+}
+
+// cookieHeader returns the request's Cookie headers, or nil where they are not known.
+func (s *Session) cookieHeader() []string {
+	switch {
+	case s.x != nil:
+		return append([]string{}, s.x.r.Header["Cookie"]...)
+	case s.visit != nil:
+		return []string{s.visit.Cookies}
+	}
+	return nil
+}
+
+// visitor returns what a sign-in notes of the client.
+func (s *Session) visitor() (userAgent, ip string) {
+	switch {
+	case s.x != nil:
+		userAgent, ip = s.x.r.UserAgent(), s.m.options.ClientIP(s.x.r)
+	case s.visit != nil:
+		userAgent, ip = s.visit.UserAgent, s.visit.IP
+	}
+	return clip(userAgent, 512), clip(ip, 64)
+}
