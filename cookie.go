@@ -1,6 +1,7 @@
 package cloakroom
 
 import (
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -27,7 +28,10 @@ func (m *Manager) cookie(ticket string, persistent bool, deadline time.Time) *ht
 	if ticket == "" {
 		c.MaxAge = -1
 	} else if persistent {
+		// Max-Age counts from when the cookie comes, so a clock that is wrong on either side does not end it. Expires is
+		// for clients that do not know it (RFC 6265bis section 5.6).
 		c.Expires = deadline
+		c.MaxAge = int(min(max(between(m.now(), deadline)/time.Second, 1), math.MaxInt32))
 	}
 	return c
 }

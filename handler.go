@@ -1,13 +1,8 @@
 package cloakroom
 
 import (
-	"bufio"
-	"context"
-	"errors"
-	"io"
 	"log/slog"
 	"maps"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -17,13 +12,20 @@ import (
 
 // Handler is the middleware that gives the requests of next their sessions, to be had from
 // [Manager.Get]. It commits a session before the first byte of the response leaves, or when next returns
-// without having written one. If that fails, next's response is not sent: Options.ErrorHandler writes one
-// instead. What next changes afterwards is committed when it returns. When next panics, what was not
-// committed is dropped.
+// without having written one. If that fails, nothing of next's response is sent: Options.ErrorHandler writes one
+// instead. What next changes afterwards is committed when it returns.
+//
+// When next panics, what was not committed is dropped, and whoever recovers outside answers. Middleware inside that
+// recovers calls [Session.Discard], or what was changed before the panic is committed with its answer.
+//
+// No shared cache may store a response that sets the cookie, whatever Cache-Control next wrote, nor one before
+// which the session was read, unless [Session.AllowSharedCache] was called. A request that leaves its session alone
+// is left alone.
 //
 // Wrap the outermost handler that uses sessions, inside middleware that compresses or buffers. An [http.TimeoutHandler]
 // is best outside: then a handler that is too slow still commits as a whole. Inside, its time-out is the
-// response whose first byte commits what the handler had changed by then, and nothing after that.
+// response whose first byte commits what the handler had changed by then, and nothing after that. docs/middleware.md
+// tells which middleware belongs where.
 func (m *Manager) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.serve(next, w, r) })
 }
@@ -41,9 +43,7 @@ func (m *Manager) serve(next http.Handler, w http.ResponseWriter, r *http.Reques
 	x.inner = *r.WithContext(x)
 	returned := false
 	defer func() {
-		if r.MultipartForm == nil {
-			r.MultipartForm = x.inner.MultipartForm // so that net/http removes its temporary files
-		}
+		x.carryBack()
 		x.finish(returned)
 	}()
 	next.ServeHTTP(x, &x.inner)
@@ -59,7 +59,7 @@ func (m *Manager) Require(next http.Handler) http.Handler {
 		if err := s.Load(); err == nil {
 			next.ServeHTTP(w, r)
 		} else if s.x == nil {
-			m.log(r.Context(), slog.LevelError, "request refused", "", err)
+			m.log(r.Context(), slog.LevelError, "request refused", "", err, route(r)...)
 			m.options.ErrorHandler(w, r, err)
 		}
 		// Otherwise the middleware answers, as for any session that could not be loaded.
@@ -73,7 +73,8 @@ type exchange struct {
 	r       *http.Request // as it came, with the context that this one extends
 	m       *Manager
 	session atomic.Pointer[Session] // own, once somebody asked for it
-	outer   http.Header             // what middleware outside of this one had set
+	outer   http.Header             // what middleware outside of this one had set, or once it is answered what the handler sets in vain
+	sent    http.Header             // once it is answered: the header of that
 
 	began    atomic.Bool // the final header is being written, or was
 	finished atomic.Bool // the handler has returned
@@ -81,18 +82,10 @@ type exchange struct {
 	answered bool        // by ErrorHandler
 	cookie   bool        // the header has our cookie
 
-	vary  [1]string // the header's, without an allocation of its own
-	inner http.Request
-	own   Session
+	vary, cache [1]string // the header's, without allocations of their own
+	inner       http.Request
+	own         Session
 }
-
-var (
-	_ context.Context = (*exchange)(nil)
-	_ http.Flusher    = (*exchange)(nil)
-	_ http.Hijacker   = (*exchange)(nil)
-	_ io.ReaderFrom   = (*exchange)(nil)
-	_ io.StringWriter = (*exchange)(nil)
-)
 
 // get returns the one session of the request.
 func (x *exchange) get() *Session {
@@ -160,7 +153,7 @@ func (x *exchange) begin() bool {
 		return false
 	}
 	x.failed = false
-	x.setCookie(s)
+	x.setHeader(s)
 	return true
 }
 
@@ -184,16 +177,32 @@ func (x *exchange) fail(s *Session, err error) {
 	if x.r.Context().Err() != nil {
 		level = slog.LevelInfo // the client hung up, so nobody is waiting
 	}
-	x.m.log(x.r.Context(), level, "response not sent", s.loadedID(), err)
+	x.m.log(x.r.Context(), level, "response not sent", s.loadedID(), err, route(&x.inner)...)
 	h := x.w.Header()
-	clear(h)
-	maps.Copy(h, x.outer)
+	resetHeader(h, x.outer)
+	neverStore(h)
+	x.outer = make(http.Header) // the handler's, since trailers, or middleware that holds the header back, would send what it adds
+	defer func() { x.sent = h.Clone() }()
 	x.m.options.ErrorHandler(x.w, x.r, err)
 }
 
-// setCookie puts the session's cookie into the header, if the browser must be sent one, in place of
+func resetHeader(h, to http.Header) {
+	clear(h)
+	maps.Copy(h, to)
+}
+
+// route names the handler of a request in logs: never its path or query, which may hold what is nobody's business.
+func route(r *http.Request) []slog.Attr {
+	attrs := []slog.Attr{slog.String("method", r.Method)}
+	if r.Pattern != "" {
+		attrs = append(attrs, slog.String("pattern", r.Pattern))
+	}
+	return attrs
+}
+
+// setHeader puts the session's cookie into the header, if the browser must be sent one, in place of
 // any that is there from an earlier commit, and tells caches that the response depends on it.
-func (x *exchange) setCookie(s *Session) {
+func (x *exchange) setHeader(s *Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.looked {
@@ -214,8 +223,8 @@ func (x *exchange) setCookie(s *Session) {
 			h.Add("Set-Cookie", line)
 		}
 	}
-	if x.cookie && len(h["Cache-Control"]) == 0 {
-		h.Set("Cache-Control", "private")
+	if x.cookie || !s.shareable {
+		keepPrivate(h, x.cache[:], x.m)
 	}
 	vary := h["Vary"]
 	if len(vary) == 0 {
@@ -241,8 +250,12 @@ func (x *exchange) finish(returned bool) {
 		if s := x.session.Load(); s != nil && !closed {
 			s.close()
 		}
+		if x.sent != nil { // the handler may have kept the header that it had got before
+			resetHeader(x.w.Header(), x.sent)
+		}
 	}()
 	if !returned {
+		x.abandon()
 		return
 	}
 	late := x.began.Load()
@@ -262,99 +275,49 @@ func (x *exchange) finish(returned bool) {
 		if isOver(err) && s.Err() == nil {
 			s.reportDropped(err)
 		} else if err != nil {
-			x.m.log(x.r.Context(), slog.LevelError, "what was changed after the response had begun is not stored", s.loadedID(), err)
+			x.m.log(x.r.Context(), slog.LevelError, "what was changed after the response had begun is not stored", s.loadedID(), err, route(&x.inner)...)
 		}
 	}
 }
 
-// errNotSent is what the handler's writes return once its response has been replaced.
-var errNotSent = errors.New("cloakroom: the response is not sent, since its session could not be loaded or committed")
-
-func (x *exchange) Header() http.Header { return x.w.Header() }
-
-func (x *exchange) WriteHeader(status int) {
-	informational := status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols
-	if informational && !x.failed || x.begin() {
-		x.w.WriteHeader(status)
+// abandon leaves the response to middleware outside, after a panic. What the handler had committed before it by
+// itself has changed the cookie all the same.
+func (x *exchange) abandon() {
+	s := x.session.Load()
+	switch {
+	case x.failed && !x.answered: // the commit has panicked
+		resetHeader(x.w.Header(), x.outer)
+	case x.began.Load():
+		return
+	case s != nil:
+		x.setHeader(s)
 	}
+	x.began.Store(true)
+	x.failed = false
 }
 
-func (x *exchange) Write(p []byte) (int, error) {
-	if !x.begin() {
-		return 0, errNotSent
+// carryBack leaves in the request what middleware outside finds there without this one: the form, so that net/http removes
+// its temporary files, and the pattern with its values, which tracing and metrics label by.
+func (x *exchange) carryBack() {
+	r, inner := x.r, &x.inner
+	if r.MultipartForm == nil {
+		r.MultipartForm = inner.MultipartForm
 	}
-	return x.w.Write(p)
-}
-
-func (x *exchange) WriteString(s string) (int, error) {
-	if !x.begin() {
-		return 0, errNotSent
+	if r.Pattern == inner.Pattern {
+		return
 	}
-	return io.WriteString(x.w, s)
-}
-
-func (x *exchange) ReadFrom(src io.Reader) (int64, error) {
-	if !x.begin() {
-		return 0, errNotSent
-	}
-	return io.Copy(x.w, src)
-}
-
-func (x *exchange) Flush() { _ = x.FlushError() }
-
-// FlushError is what [http.ResponseController] calls. Where the writer below cannot flush, nothing
-// has been sent by it.
-func (x *exchange) FlushError() error {
-	if !can(x.w, func(w http.ResponseWriter) bool {
-		switch w.(type) {
-		case http.Flusher, interface{ FlushError() error }:
-			return true
+	r.Pattern = inner.Pattern
+	for rest := inner.Pattern; ; {
+		var name string
+		var found bool
+		if _, rest, found = strings.Cut(rest, "{"); !found {
+			return
 		}
-		return false
-	}) {
-		return http.ErrNotSupported
-	}
-	if !x.begin() {
-		return errNotSent
-	}
-	return http.NewResponseController(x.w).Flush()
-}
-
-// can reports whether w, or what it wraps, has an ability, as [http.ResponseController] looks for it.
-func can(w http.ResponseWriter, has func(http.ResponseWriter) bool) bool {
-	for !has(w) {
-		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			return false
-		}
-		w = wrapper.Unwrap()
-	}
-	return true
-}
-
-// Hijack commits first. It fails when there is a new cookie to be sent: the response's header will
-// not be used. Call [Session.Save], and send what [Session.Cookie] then returns with the
-// response to the upgrade.
-func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if !can(x.w, func(w http.ResponseWriter) bool { _, ok := w.(http.Hijacker); return ok }) {
-		return nil, nil, http.ErrNotSupported
-	}
-	if s := x.session.Load(); s != nil && s.hidesCookie() {
-		return nil, nil, errorAt("hijack: call Session.Save before, and send Session.Cookie", ErrHeaderSent)
-	}
-	began := x.began.Load()
-	if !x.begin() {
-		return nil, nil, errNotSent
-	}
-	conn, rw, err := http.NewResponseController(x.w).Hijack()
-	if err != nil && !began { // the header has not left after all
-		x.began.Store(false)
-		if s := x.session.Load(); s != nil {
-			s.noteNotSent()
+		name, rest, _ = strings.Cut(rest, "}")
+		name, _, _ = strings.Cut(name, ":") // chi's pattern of a value
+		name = strings.TrimSuffix(name, "...")
+		if value := inner.PathValue(name); value != "" {
+			r.SetPathValue(name, value)
 		}
 	}
-	return conn, rw, err
 }
-
-// Unwrap serves [http.ResponseController].
-func (x *exchange) Unwrap() http.ResponseWriter { return x.w }

@@ -19,6 +19,7 @@ type Manager struct {
 	limits   watch
 	bounds   bounds
 	reported reported
+	places   reported // where sessions were used in vain
 	several  throttle // of reports of several cookies
 	now      func() time.Time
 	realTime bool // now is time.Now
@@ -127,18 +128,19 @@ func (m *Manager) reportUnreadable(ctx context.Context, id string, err error) {
 }
 
 // log reports what nobody is told otherwise.
-func (m *Manager) log(ctx context.Context, level slog.Level, message, publicID string, err error) {
-	attrs := make([]slog.Attr, 0, 2)
+func (m *Manager) log(ctx context.Context, level slog.Level, message, publicID string, err error, more ...slog.Attr) {
+	attrs := make([]slog.Attr, 0, 2+len(more))
 	if publicID != "" {
 		attrs = append(attrs, slog.String("session", publicID))
 	}
 	if err != nil {
 		attrs = append(attrs, slog.Any("error", err))
 	}
+	attrs = append(attrs, more...)
 	m.options.Logger.LogAttrs(ctx, level, "cloakroom: "+message, attrs...)
 }
 
-// reported remembers which unreadable records were reported, in bounded room.
+// reported remembers what was reported, in bounded room.
 type reported struct {
 	mu  sync.Mutex
 	ids map[string]struct{}

@@ -42,15 +42,21 @@ func (m *Manager) OpenWith(ctx context.Context, v Visit) *Session {
 
 // newSession returns a session without HTTP.
 func (m *Manager) newSession(ctx context.Context, v *Visit, t tickets) *Session {
-	s := &Session{visit: v}
+	s := new(Session)
 	s.open(ctx, m, nil, t)
+	if v != nil {
+		s.rare = &rare{visit: v, others: t.others}
+	}
 	return s
 }
 
 // open makes the zero Session that of these tickets. s.mu is held, or no other goroutine has it yet.
 func (s *Session) open(ctx context.Context, m *Manager, x *exchange, t tickets) {
 	s.m, s.x, s.body = m, x, &nobody
-	s.presented, s.several, s.others = t.sent > 0, t.sent > 1, t.others
+	s.presented, s.several = t.sent > 0, t.sent > 1
+	if t.others != nil {
+		s.rare = &rare{others: t.others}
+	}
 	s.limit.watch, s.limit.parent = &m.limits, ctx
 	if t.first != "" {
 		s.own().ticket = t.first
@@ -62,8 +68,8 @@ func (s *Session) cookieHeader() []string {
 	switch {
 	case s.x != nil:
 		return append([]string{}, s.x.r.Header["Cookie"]...)
-	case s.visit != nil:
-		return []string{s.visit.Cookies}
+	case s.rare != nil && s.rare.visit != nil:
+		return []string{s.rare.visit.Cookies}
 	}
 	return nil
 }
@@ -73,8 +79,8 @@ func (s *Session) visitor() (userAgent, ip string) {
 	switch {
 	case s.x != nil:
 		userAgent, ip = s.x.r.UserAgent(), s.m.options.ClientIP(s.x.r)
-	case s.visit != nil:
-		userAgent, ip = s.visit.UserAgent, s.visit.IP
+	case s.rare != nil && s.rare.visit != nil:
+		userAgent, ip = s.rare.visit.UserAgent, s.rare.visit.IP
 	}
 	return clip(userAgent, 512), clip(ip, 64)
 }

@@ -38,10 +38,16 @@ type Session struct {
 	committed   bool // limit has been that of a commit
 	clearOthers bool // Profile.ClearCookies are to be cleared
 	cookie      cookieChange
-	visit       *Visit   // without HTTP, the request, if that is known
-	others      []string // the browser's other tickets, see tickets
+	shareable   bool // AllowSharedCache was called
+	rare        *rare
 	*body
 	limit limit // of the load, and then of the first commit: it has no allocation of its own, and has the session's context
+}
+
+// rare is what few sessions have.
+type rare struct {
+	visit  *Visit   // the request, where it is not one of net/http
+	others []string // the browser's other tickets, see tickets; not changed once the session is loaded
 }
 
 // changes is what a Session needs once something is changed.
@@ -187,7 +193,7 @@ func (s *Session) ensureFor(detached bool) error {
 	defer l.release()
 	b := s.own()
 	err := s.m.loadAt(l, id, &b.state, now)
-	if len(s.others) > 0 && dead(&b.state, err) {
+	if s.rare != nil && dead(&b.state, err) {
 		id, err = s.loadOther(l, now, id, err)
 	}
 	b.room = b.doc.fields
@@ -271,6 +277,15 @@ func (s *Session) report(err error) {
 
 // read implements [Values].
 func (s *Session) read(name string) (stored, error) {
+	at, err := s.lookUp(name)
+	if err != nil {
+		s.reportVain(err)
+	}
+	return at, err
+}
+
+// lookUp is read that reports nothing.
+func (s *Session) lookUp(name string) (stored, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.ensure(); err != nil {
@@ -284,47 +299,57 @@ func (s *Session) read(name string) (stored, error) {
 // smallRecord is how long a record may be, in bytes, that is kept for a value of any length.
 const smallRecord = 256
 
-// write implements [Values]: it records an operation and performs it on the view.
+// write implements [Values].
 func (s *Session) write(op operation) {
+	if err := s.record(op); err != nil {
+		s.reportVain(err)
+	}
+}
+
+// record records an operation and performs it on the view. It returns why the session cannot be used, if it cannot.
+func (s *Session) record(op operation) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fresh := !s.loaded
-	if s.ensure() != nil {
-		return
+	if err := s.ensure(); err != nil {
+		return err
 	}
 	if err := op.settle(s.doc.format); err != nil {
 		s.failLocked(err)
-		return
+		return nil
 	}
 	// What was loaded by this very call is as good as now. On anything older, a change that
 	// seems to change nothing may be one by now, so the commit must look.
 	op.must = op.kind == opSet || !fresh && (op.kind == opChange || op.kind == opClear)
 	if op.kind == opDelete && fresh && s.view().index(op.name) < 0 {
-		return
+		return nil
 	}
 	for {
-		if s.finished || s.dropIfGone(op.kind) {
-			return
+		if s.finished {
+			return ErrFinished
+		}
+		if s.dropIfGone(op.kind) {
+			return nil
 		}
 		if err := s.refuseLate(op.kind); err != nil {
 			s.failLocked(err)
-			return
+			return nil
 		}
 		w := s.changes()
 		if err := s.refuseValue(&op); err != nil {
 			s.failLocked(err)
-			return
+			return nil
 		}
 		if op.kind != opChange {
 			if w.view != nil || op.kind == opSet && op.format != s.doc.format {
 				if err := op.apply(s.draft()); err != nil {
 					s.failLocked(err)
-					return
+					return nil
 				}
 			}
 			w.ops = append(w.ops, op)
 			w.gen++
-			return
+			return nil
 		}
 		// Code of the caller's runs without s.mu, on a copy, and again if another goroutine came in
 		// between.
@@ -342,12 +367,12 @@ func (s *Session) write(op operation) {
 		}
 		if err != nil {
 			s.failLocked(err)
-			return
+			return nil
 		}
 		w.view = &d
 		w.ops = append(w.ops, op)
 		w.gen++
-		return
+		return nil
 	}
 }
 
@@ -419,7 +444,7 @@ func (s *Session) SetPersistent(persistent bool) {
 		return
 	}
 	s.mu.Lock()
-	late := s.headerSent
+	late := s.headerSent && !s.finished
 	s.mu.Unlock()
 	if late {
 		s.fail(ErrHeaderSent)

@@ -24,7 +24,8 @@ func dead(st *state, err error) bool {
 func (s *Session) loadOther(l *limit, now time.Time, id string, err error) (string, error) {
 	b := s.own()
 	best := rank(&b.state, err)
-	for i, ticket := range s.others {
+	others := s.rare.others
+	for i, ticket := range others {
 		var st state
 		otherID := s.m.storeID(ticket)
 		otherErr := s.m.loadAt(l, otherID, &st, now)
@@ -33,7 +34,7 @@ func (s *Session) loadOther(l *limit, now time.Time, id string, err error) (stri
 			continue
 		}
 		best, id, err = r, otherID, otherErr
-		s.others[i], b.ticket = b.ticket, ticket
+		others[i], b.ticket = b.ticket, ticket
 		b.state = st
 		if r == rankLive || r == rankFailed {
 			break
@@ -71,7 +72,7 @@ const noSuccessor = "-"
 // endRivals ends the sessions of the browser's other tickets before a commit hands out a new one: that
 // cookie may come after theirs in the next request, and then they would win.
 func (s *Session) endRivals(c *commit) error {
-	if !movesTicket(c.ops) {
+	if s.rare == nil || !movesTicket(c.ops) {
 		return nil
 	}
 	return s.endTickets(c.ctx, noSuccessor)
@@ -79,7 +80,7 @@ func (s *Session) endRivals(c *commit) error {
 
 // endOthers ends the sessions of the browser's other tickets for a sign-out.
 func (s *Session) endOthers() error {
-	if len(s.others) == 0 {
+	if s.rare == nil {
 		return nil
 	}
 	limit := s.m.limits.newLimit(s.ctx(), s.m.options.Timeout, true)
@@ -87,11 +88,10 @@ func (s *Session) endOthers() error {
 	return s.endTickets(limit, "")
 }
 
-// endTickets ends what the other tickets lead to, and goes on after one that cannot be ended. The turn is held, and s.others
-// is not changed once the session is loaded.
+// endTickets ends what the other tickets lead to, and goes on after one that cannot be ended. The session is loaded.
 func (s *Session) endTickets(limit *limit, nextOwner string) error {
 	var failed error
-	for _, ticket := range s.others {
+	for _, ticket := range s.rare.others {
 		_, err := s.m.endCommitting(limit, s.m.storeID(ticket), nil, nextOwner)
 		failed = errors.Join(failed, err)
 	}
