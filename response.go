@@ -158,3 +158,11 @@ func (x *exchange) SetWriteDeadline(deadline time.Time) error {
 func (x *exchange) EnableFullDuplex() error {
 	return http.NewResponseController(x.w).EnableFullDuplex()
 }
+
+// WriteHeaderNow is Gin's, whose writer holds the header back until then; coder/websocket looks for it.
+func (x *exchange) WriteHeaderNow() {
+	var below interface{ WriteHeaderNow() }
+	if can(x.w, func(w http.ResponseWriter) (ok bool) { below, ok = w.(interface{ WriteHeaderNow() }); return ok }) && x.begin() {
+		below.WriteHeaderNow()
+	}
+}
