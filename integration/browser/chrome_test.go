@@ -50,7 +50,7 @@ type profile struct {
 
 // newProfile starts a browser that is closed when the test ends, and fails the test when the page
 // reported an error by then.
-func newProfile(t *testing.T) *profile {
+func newProfile(t *testing.T, more ...chromedp.ExecAllocatorOption) *profile {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(chromium(t)),
@@ -63,6 +63,7 @@ func newProfile(t *testing.T) *profile {
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true),
 	)
+	options = append(options, more...)
 	p := &profile{}
 	allocated, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(allocated, chromedp.WithListener(p.listen))
