@@ -31,7 +31,8 @@ func (m *Manager) cookie(ticket string, persistent bool, deadline time.Time) *ht
 		// Max-Age counts from when the cookie comes, so a clock that is wrong on either side does not end it. Expires is
 		// for clients that do not know it (RFC 6265bis section 5.6).
 		c.Expires = deadline
-		c.MaxAge = int(min(max(between(m.now(), deadline)/time.Second, 1), math.MaxInt32))
+		left := between(m.now(), deadline) + time.Second - 1
+		c.MaxAge = int(min(max(left/time.Second, 1), math.MaxInt32))
 	}
 	return c
 }

@@ -72,6 +72,7 @@ var differences = []difference{
 	{"HttpOnly", "false", "true", "", sameAttributes},
 	{"SameSite", "0", "3", "every cookie attribute", sameAttributes},
 	{"Secure", "false", "true", "every cookie attribute", sameAttributes},
+	{"Max-Age", "0", "beside Expires", "", maxAge},
 	{"cookies", "1", "0", "a session with only _permanent is empty", noCookie},
 	{"cookies", "1", "0", "clear of a session that has no record", noCookie},
 }
@@ -79,6 +80,7 @@ var differences = []difference{
 // The reasons, word by word as in docs/from-flask.md.
 const (
 	sameAttributes = "A cookie is cleared with the attributes that it was set with, and Max-Age=0 instead of Expires: a browser would ignore the clearing of a `__Host-` cookie without Secure."
+	maxAge         = "A persistent cookie has Max-Age beside Expires: it counts from when the cookie comes, so a wrong clock on either side does not end it."
 	noCookie       = "A cookie that the browser does not have is not cleared: there is nothing to clear."
 )
 
@@ -186,8 +188,12 @@ func describe(c *http.Cookie, before string, fields map[string]string) {
 	default:
 		expires = "in " + (left + 30*time.Second).Round(time.Minute).String()
 	}
+	age := fmt.Sprint(c.MaxAge)
+	if c.MaxAge > 0 && expires == "in "+(time.Duration(c.MaxAge)*time.Second).Round(time.Minute).String() {
+		age = "beside Expires"
+	}
 	maps.Copy(fields, map[string]string{
-		"name": c.Name, "value": value, "Path": c.Path, "Domain": c.Domain, "Expires": expires, "Max-Age": fmt.Sprint(c.MaxAge),
+		"name": c.Name, "value": value, "Path": c.Path, "Domain": c.Domain, "Expires": expires, "Max-Age": age,
 		"Secure": fmt.Sprint(c.Secure), "HttpOnly": fmt.Sprint(c.HttpOnly), "SameSite": fmt.Sprint(c.SameSite), "Partitioned": fmt.Sprint(c.Partitioned),
 	})
 }
