@@ -31,10 +31,10 @@
 // sign-out that came in between.
 //
 // What the browser was told is stored. Changes made before the first byte of the response are
-// committed before that byte leaves. If the commit fails, the handler's response is not sent: the
-// client gets what Options.ErrorHandler writes, by default a plain 503, and no cookie. One exception: where the
+// committed before that byte leaves. If the commit fails, nothing of the handler's response is sent, trailers
+// included: the client gets what Options.ErrorHandler writes, by default a plain 503, and no cookie. One exception: where the
 // session was ended meanwhile, its changes are dropped, logged, and the response goes out without
-// a cookie.
+// a cookie. No shared cache may store a response that sets the cookie, or before which the session was read.
 //
 // A stolen store is not a stolen login. Tickets carry 256 random bits, and the store sees only
 // their SHA-256. Nothing logged, listed or printed contains a ticket.

@@ -22,6 +22,7 @@ type site struct {
 	store *spy
 	clock *clock
 	log   *syncBuffer
+	tab   *browser // for tests that need but one
 }
 
 func newSite(t testing.TB, options cloakroom.Options) *site {
