@@ -80,7 +80,7 @@ func TestNothingLeavesAfterFailure(t *testing.T) {
 		}))
 		outer := func(w http.ResponseWriter, r *http.Request) {
 			defer func() {
-				if p := recover(); p != nil && p != http.ErrAbortHandler { //nolint:errorlint // as net/http compares
+				if p := recover(); p != nil && p != http.ErrAbortHandler {
 					panic(p)
 				}
 			}()

@@ -299,7 +299,7 @@ func TestDiscard(t *testing.T) {
 	if w.Code != 200 || len(w.Result().Cookies()) > 0 || tab.value(a) != "1" || tab.owner() != "" {
 		t.Errorf("status %d, a=%q, owner %q", w.Code, tab.value(a), tab.owner())
 	}
-	w = tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+	tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
 		s.Discard()
 		a.Set(s, "3")
 		if err := s.Save(); err != nil {

@@ -125,7 +125,7 @@ func TestSharedCaches(t *testing.T) {
 				// at returns a page that no other line of this test asks for.
 				at := func(kind string) string { return fmt.Sprintf("%s/%s/%d?say=%s", front, kind, i, url.QueryEscape(say)) }
 				for _, kind := range []string{"alone", "shared"} {
-					if get(t, at(kind), "") == get(t, at(kind), "") {
+					if first := get(t, at(kind), ""); get(t, at(kind), "") == first {
 						stored[kind]++
 					}
 				}
