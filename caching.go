@@ -6,19 +6,19 @@ import (
 	"strings"
 )
 
-// AllowSharedCache says that this response is the same for all visitors, although the session was read, so that
-// caches shared by several of them may store it as far as the handler's own Cache-Control lets them. Call it before the
-// response begins. It does nothing for a response that sets the cookie: that is never stored by a shared cache.
-// "Vary: Cookie" stays.
+// AllowSharedCache says that this response is the same for all visitors, although the session was
+// read, so that caches shared by several of them may store it as far as the handler's own
+// Cache-Control lets them. Call it before the response begins. It does nothing for a response that
+// sets the cookie: that is never stored by a shared cache. "Vary: Cookie" stays.
 func (s *Session) AllowSharedCache() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.shareable = true
 }
 
-// keepPrivate makes a response one that no shared cache stores, whatever its header says for caches (RFC 9111 section
-// 5.2.2.7, RFC 9213). What it says for the visitor's own stays, but for Expires: an HTTP/1.0 cache knows nothing else.
-// room is for the one line that is mostly needed.
+// keepPrivate makes a response one that no shared cache stores, whatever its header says for caches
+// (RFC 9111 section 5.2.2.7, RFC 9213). What it says for the visitor's own stays, but for Expires:
+// an HTTP/1.0 cache knows nothing else. room is for the one line that is mostly needed.
 func keepPrivate(h http.Header, room []string, m *Manager) {
 	var lines []string
 	for name, values := range h {
@@ -66,11 +66,12 @@ const (
 	headerOther        headerKind = iota
 	headerCacheControl            // to all caches
 	headerExpires                 // likewise
-	headerTargeted                // to some shared caches, before Cache-Control: RFC 9213, and what came before it
+	headerTargeted                // to some shared caches, before Cache-Control: RFC 9213 and older
 	headerAccel                   // to nginx, before all others
 )
 
-// refusal is the value of a header for shared caches alone that keeps them from storing the response.
+// refusal is the value of a header for shared caches alone that keeps them from storing the
+// response.
 func (k headerKind) refusal() string {
 	if k == headerAccel {
 		return "0"
@@ -85,7 +86,8 @@ func kindOf(name string) headerKind {
 		return headerCacheControl
 	case strings.EqualFold(name, "Expires"):
 		return headerExpires
-	case n >= 0 && strings.EqualFold(name[n:], suffix), strings.EqualFold(name, "Surrogate-Control"), strings.EqualFold(name, "Edge-Control"):
+	case n >= 0 && strings.EqualFold(name[n:], suffix),
+		strings.EqualFold(name, "Surrogate-Control"), strings.EqualFold(name, "Edge-Control"):
 		return headerTargeted
 	case strings.EqualFold(name, "X-Accel-Expires"):
 		return headerAccel
@@ -93,8 +95,8 @@ func kindOf(name string) headerKind {
 	return headerOther
 }
 
-// private returns Cache-Control lines as one that keeps shared caches from storing the response, and whether they have to be
-// changed for that. What is said for private caches stays.
+// private returns Cache-Control lines as one that keeps shared caches from storing the response,
+// and whether they have to be changed for that. What is said for private caches stays.
 func private(lines []string) (line string, changed bool) {
 	refuses, understand := false, false
 	kept := []string{"private"}

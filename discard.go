@@ -1,9 +1,10 @@
 package cloakroom
 
-// Discard drops what this request has changed and not committed, a Login among it: for middleware that
-// recovers from a panic within [Manager.Handler] and answers by itself, or for a handler that gives up half-way. What
-// [Session.Save], [Key.Apply], [Session.Transact] or [Session.Logout] has committed stays, and so does an error that keeps the
-// response from being sent. What is changed afterwards is committed as ever.
+// Discard drops what this request has changed and not committed, a Login among it: for middleware
+// that recovers from a panic within [Manager.Handler] and answers by itself, or for a handler that
+// gives up half-way. What [Session.Save], [Key.Apply], [Session.Transact] or [Session.Logout] has
+// committed stays, and so does an error that keeps the response from being sent. What is changed
+// afterwards is committed as ever.
 func (s *Session) Discard() {
 	if err := s.lockTurn(); err != nil { // a commit is under way, and does not end
 		s.fail(err)

@@ -11,26 +11,29 @@ import (
 )
 
 // Handler is the middleware that gives the requests of next their sessions, to be had from
-// [Manager.Get]. It commits a session before the first byte of the response leaves, or when next returns
-// without having written one. If that fails, nothing of next's response is sent: Options.ErrorHandler writes one
-// instead. What next changes afterwards is committed when it returns.
+// [Manager.Get]. It commits a session before the first byte of the response leaves, or when next
+// returns without having written one. If that fails, nothing of next's response is sent:
+// Options.ErrorHandler writes one instead. What next changes afterwards is committed when it
+// returns.
 //
-// When next panics, what was not committed is dropped, and whoever recovers outside answers. Middleware inside that
-// recovers calls [Session.Discard], or what was changed before the panic is committed with its answer.
+// When next panics, what was not committed is dropped, and middleware outside that recovers
+// answers. Middleware inside that recovers calls [Session.Discard], or what was changed before the
+// panic is committed with its answer.
 //
-// No shared cache may store a response that sets the cookie, whatever Cache-Control next wrote, nor one before
-// which the session was read, unless [Session.AllowSharedCache] was called. A request that leaves its session alone
-// is left alone.
+// No shared cache may store a response that sets the cookie, whatever Cache-Control next wrote, nor
+// one before which the session was read, unless [Session.AllowSharedCache] was called. A request
+// that leaves its session alone is left alone.
 //
-// Wrap the outermost handler that uses sessions, inside middleware that compresses or buffers. An [http.TimeoutHandler]
-// is best outside: then a handler that is too slow still commits as a whole. Inside, its time-out is the
-// response whose first byte commits what the handler had changed by then, and nothing after that. docs/middleware.md
-// tells which middleware belongs where.
+// Wrap the outermost handler that uses sessions, inside middleware that compresses or buffers. An
+// [http.TimeoutHandler] is best outside: then a handler that is too slow still commits as a whole.
+// Inside, its time-out is the response whose first byte commits what the handler had changed by
+// then, and nothing after that. docs/middleware.md tells which middleware belongs where.
 func (m *Manager) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.serve(next, w, r) })
 }
 
-// serve is a function of its own for the copy of the request to stay on the stack wherever Handler is inlined.
+// serve is a function of its own for the copy of the request to stay on the stack wherever Handler
+// is inlined.
 func (m *Manager) serve(next http.Handler, w http.ResponseWriter, r *http.Request) {
 	if r.Context().Value(m) != nil { // nested in itself
 		next.ServeHTTP(w, r)
@@ -50,9 +53,10 @@ func (m *Manager) serve(next http.Handler, w http.ResponseWriter, r *http.Reques
 	returned = true
 }
 
-// Require is a middleware, within [Manager.Handler], that loads the session first, and when that fails
-// answers with Options.ErrorHandler before next runs. Without it, a load that fails keeps the response from being
-// sent, but next has run by then: use Require where next does more than answer, such as charging a card.
+// Require is a middleware, within [Manager.Handler], that loads the session first, and when that
+// fails answers with Options.ErrorHandler before next runs. Without it, a load that fails keeps the
+// response from being sent, but next has run by then: use Require where next does more than answer,
+// such as charging a card.
 func (m *Manager) Require(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s := m.Get(r)
@@ -66,15 +70,16 @@ func (m *Manager) Require(next http.Handler) http.Handler {
 	})
 }
 
-// exchange is one request on its way through the middleware: the request as the handler gets it, its context, its response writer, and
-// its session in one allocation, which is all that a request costs that never touches its session.
+// exchange is one request on its way through the middleware: the request as the handler gets it,
+// its context, its response writer, and its session in one allocation, which is all that a request
+// costs that never touches its session.
 type exchange struct {
 	w       http.ResponseWriter
 	r       *http.Request // as it came, with the context that this one extends
 	m       *Manager
 	session atomic.Pointer[Session] // own, once somebody asked for it
-	outer   http.Header             // what middleware outside of this one had set, or once it is answered what the handler sets in vain
-	sent    http.Header             // once it is answered: the header of that
+	outer   http.Header             // what middleware outside had set; once answered, the handler's
+	sent    http.Header             // once answered: the answer's
 
 	began    atomic.Bool // the final header is being written, or was
 	finished atomic.Bool // the handler has returned
@@ -98,8 +103,9 @@ func (x *exchange) get() *Session {
 	return &x.own
 }
 
-// open opens the session of the request, once, and reports whether this call did. It may be first asked for late, when the header is being written or the handler has returned:
-// whoever sets began or finished looks for a session afterwards, and nobody uses it before it knows.
+// open opens the session of the request, once, and reports whether this call did. It may be first
+// asked for late, when the header is being written or the handler has returned: whoever sets began
+// or finished looks for a session afterwards, and nobody uses it before it knows.
 func (x *exchange) open() bool {
 	s := &x.own
 	s.mu.Lock()
@@ -129,7 +135,8 @@ func (x *exchange) Value(key any) any {
 	return x.r.Context().Value(key)
 }
 
-// begin commits the session before the final header, and reports whether the handler's response may be sent.
+// begin commits the session before the final header, and reports whether the handler's response may
+// be sent.
 func (x *exchange) begin() bool {
 	if x.began.Load() {
 		return !x.failed
@@ -157,7 +164,8 @@ func (x *exchange) begin() bool {
 	return true
 }
 
-// refresh slides the idle timeout of the session that the request has, if it has one, and returns it.
+// refresh slides the idle timeout of the session that the request has, if it has one, and returns
+// it.
 func (x *exchange) refresh() *Session {
 	if x.session.Load() == nil {
 		if x.m.ticketsIn(x.r.Header["Cookie"]).first == "" {
@@ -181,7 +189,9 @@ func (x *exchange) fail(s *Session, err error) {
 	h := x.w.Header()
 	resetHeader(h, x.outer)
 	neverStore(h)
-	x.outer = make(http.Header) // the handler's, since trailers, or middleware that holds the header back, would send what it adds
+	// The handler goes on with a header of its own: what it added to this one would leave as
+	// trailers, or where middleware holds the header back.
+	x.outer = make(http.Header)
 	defer func() { x.sent = h.Clone() }()
 	x.m.options.ErrorHandler(x.w, x.r, err)
 }
@@ -191,7 +201,8 @@ func resetHeader(h, to http.Header) {
 	maps.Copy(h, to)
 }
 
-// route names the handler of a request in logs: never its path or query, which may hold what is nobody's business.
+// route names the handler of a request in logs: never its path or query, which may hold what is
+// nobody's business.
 func route(r *http.Request) []slog.Attr {
 	attrs := []slog.Attr{slog.String("method", r.Method)}
 	if r.Pattern != "" {
@@ -275,13 +286,14 @@ func (x *exchange) finish(returned bool) {
 		if isOver(err) && s.Err() == nil {
 			s.reportDropped(err)
 		} else if err != nil {
-			x.m.log(x.r.Context(), slog.LevelError, "what was changed after the response had begun is not stored", s.loadedID(), err, route(&x.inner)...)
+			const message = "what was changed after the response had begun is not stored"
+			x.m.log(x.r.Context(), slog.LevelError, message, s.loadedID(), err, route(&x.inner)...)
 		}
 	}
 }
 
-// abandon leaves the response to middleware outside, after a panic. What the handler had committed before it by
-// itself has changed the cookie all the same.
+// abandon leaves the response to middleware outside, after a panic. What the handler had committed
+// before it by itself has changed the cookie all the same.
 func (x *exchange) abandon() {
 	s := x.session.Load()
 	switch {
@@ -296,8 +308,9 @@ func (x *exchange) abandon() {
 	x.failed = false
 }
 
-// carryBack leaves in the request what middleware outside finds there without this one: the form, so that net/http removes
-// its temporary files, and the pattern with its values, which tracing and metrics label by.
+// carryBack leaves in the request what middleware outside finds there without this one: the form,
+// so that net/http removes its temporary files, and the pattern with its values, which tracing and
+// metrics label by.
 func (x *exchange) carryBack() {
 	r, inner := x.r, &x.inner
 	if r.MultipartForm == nil {

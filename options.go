@@ -27,17 +27,19 @@ type Options struct {
 	// header that your proxy sets. The default is the host part of RemoteAddr.
 	ClientIP func(*http.Request) string
 
-	// ClearDomains are Domain attributes that cookies of this name may have besides Options.Domain: those of an earlier
-	// configuration, or parent domains whose other hosts may set one. Where a browser sends several cookies of the
-	// name, a response that sets or clears ours also clears those with these domains; those without a Domain, and with
-	// and without Partitioned, are cleared anyhow. The default is none. With a `__Host-` name it must be empty.
+	// ClearDomains are Domain attributes that cookies of this name may have besides Options.Domain:
+	// those of an earlier configuration, or parent domains whose other hosts may set one. Where a
+	// browser sends several cookies of the name, a response that sets or clears ours also clears
+	// those with these domains; those without a Domain, and with and without Partitioned, are
+	// cleared anyhow. The default is none. With a `__Host-` name it must be empty.
 	ClearDomains []string
 
-	// CookieName is the name of the cookie. The default is "__Host-session", which a browser accepts
-	// only with Secure, Path=/ and no Domain, so no other host and no plain-HTTP page can set it
-	// (RFC 6265bis section 4.1.3.2, ASVS 5.0 3.3.1). Where Domain or Path ask for a cookie that such a name does not
-	// allow, it is "__Secure-session", which needs Secure alone, and with InsecureCookie "session". Name and ticket
-	// have at most 4096 bytes together, or browsers would drop the cookie (RFC 6265bis section 5.7).
+	// CookieName is the name of the cookie. The default is "__Host-session", which a browser
+	// accepts only with Secure, Path=/ and no Domain, so no other host and no plain-HTTP page can
+	// set it (RFC 6265bis section 4.1.3.2, ASVS 5.0 3.3.1). Where Domain or Path ask for a cookie
+	// that such a name does not allow, it is "__Secure-session", which needs Secure alone, and with
+	// InsecureCookie "session". Name and ticket have at most 4096 bytes together, or browsers would
+	// drop the cookie (RFC 6265bis section 5.7).
 	CookieName string
 
 	// Domain is the cookie's Domain attribute. The default is none: the cookie belongs to this host
@@ -191,10 +193,11 @@ func (o *Options) checkLength() error {
 	}
 	switch n := len(o.CookieName) + ticket; {
 	case n > maxCookieBytes:
-		return fmt.Errorf("cloakroom: Options.CookieName is %.32q..., which with the ticket makes %d bytes: browsers store at most %d",
+		return fmt.Errorf("cloakroom: Options.CookieName is %.32q..., with the ticket %d bytes: browsers store at most %d",
 			o.CookieName, n, maxCookieBytes)
 	case len(o.Path) > maxAttributeBytes:
-		return fmt.Errorf("cloakroom: Options.Path is %.32q..., of %d bytes: browsers take at most %d", o.Path, len(o.Path), maxAttributeBytes)
+		return fmt.Errorf("cloakroom: Options.Path is %.32q..., of %d bytes: browsers take at most %d",
+			o.Path, len(o.Path), maxAttributeBytes)
 	}
 	return nil
 }
@@ -202,7 +205,8 @@ func (o *Options) checkLength() error {
 // checkDomains looks at ClearDomains as [http.Cookie.Valid] does at Domain.
 func (o *Options) checkDomains() error {
 	if len(o.ClearDomains) > 0 && hasPrefixFold(o.CookieName, "__Host-") {
-		return fmt.Errorf("cloakroom: Options.ClearDomains is %q: a cookie named %q cannot have a Domain", o.ClearDomains, o.CookieName)
+		return fmt.Errorf("cloakroom: Options.ClearDomains is %q: a cookie named %q cannot have a Domain",
+			o.ClearDomains, o.CookieName)
 	}
 	for _, domain := range o.ClearDomains {
 		probe := http.Cookie{Name: "name", Domain: domain}

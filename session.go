@@ -47,7 +47,7 @@ type Session struct {
 // rare is what few sessions have.
 type rare struct {
 	visit  *Visit   // the request, where it is not one of net/http
-	others []string // the browser's other tickets, see tickets; not changed once the session is loaded
+	others []string // the browser's other tickets; not changed once the session is loaded
 }
 
 // changes is what a Session needs once something is changed.
@@ -306,7 +306,8 @@ func (s *Session) write(op operation) {
 	}
 }
 
-// record records an operation and performs it on the view. It returns why the session cannot be used, if it cannot.
+// record records an operation and performs it on the view. It returns why the session cannot be
+// used, if it cannot.
 func (s *Session) record(op operation) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
