@@ -2,7 +2,6 @@ package cloakroom_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -29,7 +28,7 @@ var orders = []struct {
 			return http.TimeoutHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				defer close(returned)
 				h.ServeHTTP(w, r)
-			}), 10*time.Millisecond, "slow")
+			}), 300*time.Millisecond, "slow") // in which the first change is made
 		}
 		w := serve(slow, func(_ http.ResponseWriter, r *http.Request, s *cloakroom.Session) {
 			a.Set(s, "before")
@@ -189,7 +188,7 @@ func (w publicLate) WriteHeader(status int) {
 
 func failReplace(op, _ string, do func() error) error {
 	if op == "replace" {
-		return errors.New("broken")
+		return cloakroom.ErrFull // which is told at once
 	}
 	return do()
 }
@@ -222,7 +221,7 @@ func TestOrder(t *testing.T) {
 	for _, o := range orders {
 		cells := []string{o.what}
 		for _, around := range []bool{true, false} {
-			s := newSite(t, cloakroom.Options{Timeout: 50 * time.Millisecond})
+			s := newSite(t, cloakroom.Options{})
 			s.tab = s.browser()
 			s.tab.set(a, "at first")
 			cells = append(cells, o.run(s, func(mw middleware, h handlerFunc) *httptest.ResponseRecorder {

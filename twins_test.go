@@ -256,7 +256,7 @@ func TestSeveralLive(t *testing.T) {
 			}
 		})
 		t.Run(what+" fails", func(t *testing.T) {
-			s := newSite(t, cloakroom.Options{Timeout: 30 * time.Millisecond})
+			s := newSite(t, cloakroom.Options{Timeout: 300 * time.Millisecond})
 			j, _, ann := two(t, s)
 			if what == "Set" {
 				return
@@ -338,7 +338,7 @@ func TestUnreadableTwin(t *testing.T) {
 
 // TestTwinLoadFails: where a candidate cannot be loaded, nothing can be said, and no response is sent.
 func TestTwinLoadFails(t *testing.T) {
-	s := newSite(t, cloakroom.Options{Timeout: 30 * time.Millisecond})
+	s := newSite(t, cloakroom.Options{Timeout: 300 * time.Millisecond})
 	j := &crumbs{}
 	j.login(t, s.m, "ann")
 	j.cookies = append([]*http.Cookie{planted(strings.Repeat("A", 43))}, j.cookies...)
