@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -392,5 +393,44 @@ func TestUsedInVain(t *testing.T) {
 				t.Errorf("after the handler: %d lines\n%s", n, s.log)
 			}
 		})
+	}
+}
+
+// TestHijackFails: the response that is sent instead has the cookies as they are by then, each once.
+func TestHijackFails(t *testing.T) {
+	p := shared()
+	p.ClearCookies = []*http.Cookie{{Name: "remember", Path: "/"}}
+	for _, profile := range []*cloakroom.Profile{nil, p} {
+		s := newSite(t, cloakroom.Options{Profile: profile})
+		tab := s.browser()
+		tab.login("ann")
+		below := newRecorder()
+		r := tab.request()
+		r.AddCookie(&http.Cookie{Name: "remember", Value: "1"})
+		s.m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			session := s.m.Get(r)
+			session.Logout()
+			session.Login("bob")
+			if err := session.Save(); err != nil {
+				t.Error(err)
+			}
+			session.Cookies() // for the upgrade
+			if _, _, err := w.(http.Hijacker).Hijack(); err == nil || errors.Is(err, cloakroom.ErrHeaderSent) {
+				t.Error(err)
+			}
+			session.Renew() // which a header that has left would refuse
+		})).ServeHTTP(&able{ResponseWriter: below}, r)
+		named := map[string]int{}
+		for _, c := range below.Result().Cookies() {
+			named[c.Name]++
+		}
+		want := map[string]int{"session": 1}
+		if profile != nil {
+			want["remember"] = 1
+		}
+		tab.takeCookies(below)
+		if !maps.Equal(named, want) || below.Code != 200 || tab.owner() != "bob" {
+			t.Errorf("status %d, cookies %v, owner %q\n%s", below.Code, named, tab.owner(), s.log)
+		}
 	}
 }
