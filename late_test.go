@@ -326,3 +326,20 @@ func TestNobodyElses(t *testing.T) {
 	requests.Wait()
 	readers.Wait()
 }
+
+// TestDroppedOnce: that changes were dropped is logged once, also where they were by the header's commit.
+func TestDroppedOnce(t *testing.T) {
+	s := newSite(t, cloakroom.Options{})
+	tab := s.browser()
+	tab.set(a, "1")
+	other := tab.other()
+	resume := tab.begin(getting(a), func(w http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+		a.Update(s, func(string) string { return "2" })
+		io.WriteString(w, "written")
+		w.(http.Flusher).Flush()
+	})
+	other.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { s.Logout() })
+	if w := resume(); w.Code != 200 || s.log.count("dropped") != 1 {
+		t.Errorf("status %d\n%v", w.Code, s.log)
+	}
+}

@@ -320,8 +320,11 @@ func (s *Session) closeIdle() bool {
 // isOver reports whether a commit found no session to store anything in. The response goes out all the same.
 func isOver(err error) bool { return errors.Is(err, ErrEnded) || errors.Is(err, ErrUnreadable) }
 
-// reportDropped logs that changes went nowhere, and why.
+// reportDropped logs that changes went nowhere, and why: once, however often the response is written to.
 func (s *Session) reportDropped(why error) {
+	s.mu.Lock()
+	s.dropped = false
+	s.mu.Unlock()
 	level := slog.LevelInfo
 	if errors.Is(why, ErrUnreadable) {
 		level = slog.LevelWarn
