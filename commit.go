@@ -272,7 +272,7 @@ func (c *commit) refresh(try int) (bool, error) {
 
 // isRefusal reports whether a store said that nothing was written and that trying again won't help.
 func isRefusal(err error) bool {
-	return errors.Is(err, ErrTooLarge) || errors.Is(err, ErrFull)
+	return errors.Is(err, ErrTooLarge) || errors.Is(err, ErrFull) || errors.Is(err, ErrRefused)
 }
 
 // final returns the error to give up with, which must not hide that an earlier try is in doubt.
@@ -351,7 +351,7 @@ func (c *commit) reloadRecord(try int, failure error) (state, error) {
 			return present, nil
 		case errors.Is(err, ErrNotFound):
 			return state{}, c.lost(err)
-		case try+1 >= maxTries || c.ctx.Err() != nil:
+		case try+1 >= maxTries || c.ctx.Err() != nil, isRefusal(err) && !c.doubt:
 			return state{}, c.giveUp(errors.Join(failure, err))
 		}
 		try++

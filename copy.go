@@ -169,6 +169,8 @@ func (m *Manager) copyRecord(ctx *limit, to Store, id string, rec Record, source
 				return true, err
 			}
 			doubt = true
+		case isRefusal(loading):
+			return false, loading
 		case !errors.Is(loading, ErrNotFound):
 			err = loading
 		}

@@ -34,7 +34,7 @@ func (m *Manager) end(ctx *limit, id string, known *state, nextOwner string) (en
 				if try == 0 {
 					failure = err
 				}
-				if backoff(ctx, try) != nil {
+				if isRefusal(err) || backoff(ctx, try) != nil {
 					break
 				}
 				continue
@@ -59,7 +59,7 @@ func (m *Manager) end(ctx *limit, id string, known *state, nextOwner string) (en
 		if try == 0 {
 			failure = err
 		}
-		if backoff(ctx, try) != nil {
+		if isRefusal(err) || backoff(ctx, try) != nil {
 			break
 		}
 	}
@@ -127,7 +127,7 @@ func (m *Manager) endSealed(ctx *limit, id string) (*state, ending, error) {
 			}
 		}
 		last = err
-		if backoff(ctx, try) != nil {
+		if isRefusal(err) || backoff(ctx, try) != nil {
 			break
 		}
 	}
