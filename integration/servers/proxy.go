@@ -79,6 +79,10 @@ func (p *Proxy) Stall() { p.change(func() { p.stalled = true }) }
 // StallAfter stalls when n more bytes of answers have passed, so that the client has half a message.
 func (p *Proxy) StallAfter(n int) { p.change(func() { p.budget = n }) }
 
+// Lead makes new connections lead to another TCP address, and leaves those that are there, as a name does that means another
+// server from now on.
+func (p *Proxy) Lead(target string) { p.change(func() { p.target = target }) }
+
 // Delay holds up everything by d in either direction. Zero ends it.
 func (p *Proxy) Delay(d time.Duration) { p.change(func() { p.delay = d }) }
 
@@ -143,7 +147,10 @@ func (p *Proxy) forget(c net.Conn) {
 
 func (p *Proxy) serve(client net.Conn) {
 	defer p.forget(client)
-	server, err := (&net.Dialer{}).DialContext(context.Background(), p.network, p.target)
+	p.mu.Lock()
+	target := p.target
+	p.mu.Unlock()
+	server, err := (&net.Dialer{}).DialContext(context.Background(), p.network, target)
 	if err != nil || !p.track(server, p.serialize == nil) {
 		return
 	}

@@ -54,8 +54,12 @@ type dialect interface {
 	placeholder(n int) string
 	numbered() bool
 	// timeIn converts a parameter, and timeOut the expiry column, from and to a time in UTC.
-	timeIn(o *Options, param string) string
-	timeOut(o *Options, column string) string
+	timeIn(o *Options, sh *shape, param string) string
+	timeOut(o *Options, sh *shape, column string) string
+	// dataOut is the data column, or NULL where another library has left there what is no data, and readable
+	// the condition that it is some. "t." stands before the column's name where table is "t.".
+	dataOut() string
+	readable(table string) string
 	// textIn makes text of a parameter, if that must be said.
 	textIn(param string) string
 	// arrays reports whether parameters can be PostgreSQL's arrays, so that one statement is about several records.
@@ -83,13 +87,19 @@ type dialect interface {
 	transient(err error) bool
 	// refusal returns the sentinel for an error that means that nothing was written, or nil.
 	refusal(err error) error
+	// otherServer reports whether an error that is such a refusal means that another server should be asked by now, so
+	// that connections to this one are to be closed.
+	otherServer(err error) bool
+	// outdated reports whether an error means that the table is another by now than the statement was made for.
+	// Nothing was written.
+	outdated(err error) bool
 	// text is an error's text without any data that it may quote.
 	text(err error) string
 
 	// inspect looks at the table.
 	inspect(ctx context.Context, s *Store) (shape, error)
-	// create returns the statements that make the table unless it is there.
-	create(s *Store) []string
+	// create returns the statements that make the table, which was not there just now.
+	create(ctx context.Context, s *Store) ([]string, error)
 	// migrate returns the statements that add what a table lacks.
 	migrate(ctx context.Context, s *Store, shape shape) ([]string, error)
 	// exists reports whether an error means that what a statement adds is there already, as when two add it at once.
@@ -106,6 +116,7 @@ type shape struct {
 	idMax   int           // the longest id with its prefix, in bytes
 	dataMax int           // the most data, in bytes
 	step    time.Duration // in which expiries are kept
+	zoned   bool          // expiries are points in time, whatever zone a connection has
 }
 
 func checkName(what, name string, limit int) error {

@@ -36,12 +36,49 @@ func (s *Store) retry(ctx context.Context, write func() error) error {
 			return ctx.Err()
 		}
 	}
-	for try := 1; ; try++ {
+	for try, renewed := 1, 0; ; try++ {
 		err := write()
-		if err == nil || !s.transient(err) || !s.pause(ctx, try) {
+		switch {
+		case err == nil:
+			return nil
+		case s.d.otherServer(err):
+			if renewed++; !s.renew(ctx, renewed) {
+				return err
+			}
+		case !s.transient(err) || !s.pause(ctx, try):
 			return err
 		}
 	}
+}
+
+const (
+	// maxRenewals is how often one call closes connections and tries again. The first new one reaches the right server, but other
+	// calls may have given back some of the old ones meanwhile.
+	maxRenewals = 10
+
+	// renewPause is for how long after that others, which find the same, do not try again: the address leads to the wrong
+	// server still.
+	renewPause = 200 * time.Millisecond
+)
+
+// renew closes the connections that are idle, among them the one whose server has just said that it is the wrong one by now,
+// as a primary does that was demoted: where the address leads to the new one, a new connection does too. They would be used
+// again for as long as they are healthy, and serve reads. It reports whether the call, whose n-th time this is, may try again.
+func (s *Store) renew(ctx context.Context, n int) bool {
+	for range s.db.Stats().Idle {
+		on, err := s.db.Conn(ctx)
+		if err != nil {
+			return false
+		}
+		discard(on)
+	}
+	now := int64(time.Since(s.started))
+	if n > maxRenewals {
+		s.misled.Store(now)
+		return false
+	}
+	last := s.misled.Load()
+	return ctx.Err() == nil && (last == 0 || n > 1 || now-last > int64(renewPause))
 }
 
 // pause waits after a try, longer after each, and reports whether there may be another.
@@ -78,20 +115,44 @@ func (s *Store) failed(ctx context.Context, op string, err error) error {
 		return ErrClosed
 	}
 	e := &storeError{op: op, place: s.place, d: s.d, cause: err, sentinel: s.d.refusal(err)}
-	if e.sentinel == nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
+	if errors.As(err, new(unfit)) {
+		e.sentinel = cloakroom.ErrRefused
+	}
+	if (e.sentinel == nil || s.d.transient(err)) && ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
 		e.ended = ctx.Err() // a driver may say that its connection was closed
+	}
+	if s.waitedForWriter(ctx, err) {
+		e.hint = waitingForWriter
 	}
 	return e
 }
 
+const waitingForWriter = "; another connection was writing all the time, or all were in use: does the handler hold a transaction" +
+	" or rows of the same database while it answers?"
+
+// waitedForWriter reports whether a call of SQLite has waited in vain for a connection or for the lock that one writer at a
+// time has. A handler that holds either while it answers waits for itself.
+func (s *Store) waitedForWriter(ctx context.Context, err error) bool {
+	if !s.d.oneWriter() || ctx.Err() == nil {
+		return false
+	}
+	stats := s.db.Stats()
+	return s.d.transient(err) || stats.MaxOpenConnections > 0 && stats.InUse >= stats.MaxOpenConnections
+}
+
 func isSentinel(err error) bool {
-	for _, sentinel := range []error{cloakroom.ErrNotFound, cloakroom.ErrConflict, cloakroom.ErrExists, cloakroom.ErrTooLarge, cloakroom.ErrFull, errors.ErrUnsupported} {
+	for _, sentinel := range []error{cloakroom.ErrNotFound, cloakroom.ErrRefused, cloakroom.ErrConflict, cloakroom.ErrExists, cloakroom.ErrTooLarge, cloakroom.ErrFull, errors.ErrUnsupported} {
 		if errors.Is(err, sentinel) {
 			return true
 		}
 	}
 	return false
 }
+
+// unfit says why a table cannot be used. Nothing was written.
+type unfit string
+
+func (e unfit) Error() string { return string(e) }
 
 // storeError is a failure with its operation and place. Its text quotes no data; its cause may.
 type storeError struct {
@@ -100,6 +161,7 @@ type storeError struct {
 	cause     error
 	sentinel  error // what it means, if it means that nothing was written
 	ended     error // the context's error, if that is behind it
+	hint      string
 }
 
 func (e *storeError) Error() string {
@@ -110,7 +172,7 @@ func (e *storeError) Error() string {
 	if e.sentinel != nil {
 		text += e.sentinel.Error() + ": "
 	}
-	return text + e.d.text(e.cause)
+	return text + e.d.text(e.cause) + e.hint
 }
 
 func (e *storeError) Unwrap() []error {
@@ -128,6 +190,14 @@ func sqlState(err error) string {
 	var e interface{ SQLState() string }
 	if errors.As(err, &e) {
 		return e.SQLState()
+	}
+	return ""
+}
+
+// sqlClass returns the first two characters of the SQLSTATE of an error, or "".
+func sqlClass(err error) string {
+	if state := sqlState(err); len(state) == 5 {
+		return state[:2]
 	}
 	return ""
 }

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,19 +20,27 @@ func pageSize(limit, otherwise, most int) int {
 // Owned implements [cloakroom.OwnerLister]. A page comes from at most limit rows, or 1,000; zero means 100. It
 // returns [errors.ErrUnsupported] while the table has no owner column.
 func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]cloakroom.Entry, string, error) {
-	q, err := s.queries(ctx, false)
-	if err == nil && !q.shape.owner {
-		q, err = s.look(ctx) // somebody may have migrated it
-	}
-	if err == nil && !q.shape.owner {
-		return nil, "", errors.ErrUnsupported
-	}
-	if err != nil || owner == "" {
-		return nil, "", s.failed(ctx, "list by owner", err)
-	}
-	page, next, err := s.list(ctx, q.owned, &args{owner: owner}, cursor, limit)
+	var page []cloakroom.Entry
+	next := ""
+	err := s.with(ctx, false, func(q *queries) (err error) {
+		if !q.shape.owner {
+			q, err = s.look(ctx) // somebody may have migrated it
+		}
+		switch {
+		case err != nil:
+			return err
+		case !q.shape.owner:
+			return errors.ErrUnsupported
+		case owner == "":
+			return nil
+		}
+		page, next, err = s.list(ctx, q.owned, &args{owner: owner}, cursor, limit)
+		return err
+	})
 	for i := range page {
-		page[i].Record.Owner = owner
+		if page[i].Record.Version != "" {
+			page[i].Record.Owner = owner
+		}
 	}
 	return page, next, s.failed(ctx, "list by owner", err)
 }
@@ -39,15 +48,18 @@ func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]c
 // All implements [cloakroom.Lister]. A page comes from at most limit rows, or 1,000; zero means 100. It leaves
 // [cloakroom.Record.Owner] empty.
 func (s *Store) All(ctx context.Context, cursor string, limit int) ([]cloakroom.Entry, string, error) {
-	q, err := s.queries(ctx, false)
-	if err != nil {
-		return nil, "", s.failed(ctx, "list", err)
-	}
-	page, next, err := s.list(ctx, q.all, &args{}, cursor, limit)
+	var page []cloakroom.Entry
+	next := ""
+	err := s.with(ctx, false, func(q *queries) (err error) {
+		page, next, err = s.list(ctx, q.all, &args{}, cursor, limit)
+		return err
+	})
+	page = slices.DeleteFunc(page, func(e cloakroom.Entry) bool { return e.Record.Version == "" })
 	return page, next, s.failed(ctx, "list", err)
 }
 
-// list reads a page of rows in the order of their keys, live or not, so that a page costs what its limit says.
+// list reads a page of rows in the order of their keys, live or not, so that a page costs what its limit says. A record
+// that cannot be read is an entry without one.
 func (s *Store) list(ctx context.Context, st *statement, a *args, cursor string, limit int) ([]cloakroom.Entry, string, error) {
 	limit = pageSize(limit, defaultPage, maxPage)
 	a.limit, a.now = limit, s.opts.Now()
@@ -67,18 +79,22 @@ func (s *Store) list(ctx context.Context, st *statement, a *args, cursor string,
 	var page []cloakroom.Entry
 	rows := 0
 	err := s.query(ctx, st, a, func() { page, rows = nil, 0 }, func(scan func(...any) error) error {
-		var e cloakroom.Entry
+		var id string
+		var data blob
 		var expires instant
-		if err := scan(&e.ID, &e.Record.Data, &expires, key); err != nil {
+		if err := scan(&id, &data, &expires, key); err != nil {
 			return err
 		}
 		rows++
-		id, ours := strings.CutPrefix(e.ID, s.opts.Prefix)
-		if !ours || !expires.valid || !expires.time.After(a.now) {
-			return nil
+		id, ours := strings.CutPrefix(id, s.opts.Prefix)
+		switch {
+		case !ours || expires.valid && !expires.time.After(a.now) || !expires.valid && data.none:
+			return nil // it has expired, or is as good as that
+		case expires.valid && !data.none:
+			page = append(page, cloakroom.Entry{ID: id, Record: cloakroom.Record{Data: data.bytes, Expires: expires.time, Version: version(data.bytes)}})
+		default:
+			page = append(page, cloakroom.Entry{ID: id})
 		}
-		e.ID, e.Record.Expires, e.Record.Version = id, expires.time, version(e.Record.Data)
-		page = append(page, e)
 		return nil
 	})
 	switch {
@@ -103,26 +119,28 @@ func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, strin
 			return 0, "", s.failed(ctx, "sweep", errors.New("bad cursor"))
 		}
 	}
-	q, err := s.queries(ctx, false)
-	if err != nil {
-		return 0, "", s.failed(ctx, "sweep", err)
-	}
 	limit = pageSize(limit, defaultPage, maxBatch)
 	removed := 0
-	for _, st := range []*statement{q.sweep, q.sweepNull} {
-		if removed >= limit {
-			break
+	err := s.with(ctx, false, func(q *queries) error {
+		for _, st := range []*statement{q.sweep, q.sweepNull} {
+			if removed >= limit {
+				break
+			}
+			a := &args{now: s.opts.Now(), limit: limit - removed}
+			var n int64
+			err := s.retry(ctx, func() (err error) {
+				n, err = s.exec(ctx, nil, st, a)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			removed += int(n)
 		}
-		a := &args{now: s.opts.Now(), limit: limit - removed}
-		var n int64
-		err := s.retry(ctx, func() (err error) {
-			n, err = s.exec(ctx, nil, st, a)
-			return err
-		})
-		if err != nil {
-			return removed, "", s.failed(ctx, "sweep", err)
-		}
-		removed += int(n)
+		return nil
+	})
+	if err != nil {
+		return removed, "", s.failed(ctx, "sweep", err)
 	}
 	if removed < limit {
 		return removed, "", nil

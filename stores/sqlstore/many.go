@@ -16,19 +16,23 @@ const maxShared = 16 << 10
 // loadMany loads the records of several callers. What fails is done by each alone, since reading again changes nothing.
 func (s *Store) loadMany(ctx context.Context, list []*member) {
 	a := &args{now: s.opts.Now(), ids: s.idsOf(list)}
-	found := make(map[string]cloakroom.Record, len(list))
+	type loaded struct {
+		record cloakroom.Record
+		err    error
+	}
+	found := make(map[string]loaded, len(list))
 	q, err := s.queries(ctx, false)
 	if err == nil {
 		err = s.query(ctx, q.loadMany, a, func() { clear(found) }, func(scan func(...any) error) error {
-			var r cloakroom.Record
 			var id string
+			var data blob
 			var expires instant
-			err := scan(&id, &r.Data, &expires)
-			if err == nil && expires.valid {
-				r.Expires, r.Version = expires.time, version(r.Data)
-				found[id] = r
+			if err := scan(&id, &data, &expires); err != nil {
+				return err
 			}
-			return err
+			r, err := record(data, expires)
+			found[id] = loaded{r, err}
+			return nil
 		})
 	}
 	for i, m := range list {
@@ -39,7 +43,7 @@ func (s *Store) loadMany(ctx context.Context, list []*member) {
 		case !ok:
 			m.err = cloakroom.ErrNotFound
 		default:
-			m.record = r
+			m.record, m.err = r.record, r.err
 		}
 	}
 }
@@ -104,8 +108,7 @@ func (s *Store) rejected(err error) bool {
 	if s.transient(err) || s.d.refusal(err) != nil {
 		return true
 	}
-	state := sqlState(err)
-	return len(state) == 5 && slices.Contains([]string{"0A", "22", "23", "42", "53", "54"}, state[:2])
+	return slices.Contains([]string{"53", "54"}, sqlClass(err))
 }
 
 // replacements are the parameters of a statement that replaces several records: arrays as PostgreSQL reads them, and all data in
@@ -157,8 +160,8 @@ func (r *replacements) value(name string) any {
 }
 
 // replaceManyText is the statement: what is there and old is locked first, so that the update waits for nobody.
-func replaceManyText(s *Store) string {
-	return "WITH old AS (SELECT t.session_id, g.owner, " + s.d.timeIn(&s.opts, "g.expiry") + " AS expiry," +
+func replaceManyText(s *Store, shape *shape) string {
+	return "WITH old AS (SELECT t.session_id, g.owner, " + s.d.timeIn(&s.opts, shape, "g.expiry") + " AS expiry," +
 		" substring(CAST({blob} AS BYTEA) FROM g.new_at FOR g.new_len) AS data" +
 		" FROM {table} AS t JOIN unnest(CAST({ids} AS VARCHAR[]), CAST({owners} AS VARCHAR[]), CAST({expiries} AS TIMESTAMP[])," +
 		" CAST({new at} AS INTEGER[]), CAST({new len} AS INTEGER[]), CAST({old at} AS INTEGER[]), CAST({old len} AS INTEGER[]))" +

@@ -14,39 +14,44 @@ type conn = *sql.Conn
 
 // Move implements [cloakroom.Mover], in a transaction of its own.
 func (s *Store) Move(ctx context.Context, id string, old, seal cloakroom.Record, newID string, new cloakroom.Record) (cloakroom.Version, error) {
-	q, err := s.queries(ctx, new.Owner != "")
-	if err == nil {
-		err = errors.Join(q.fits(s, id, seal), q.fits(s, newID, new))
+	err := s.with(ctx, new.Owner != "", func(q *queries) error {
+		return s.move(ctx, q, id, old, seal, newID, new)
+	})
+	if err != nil {
+		return "", s.failed(ctx, "move", err)
 	}
+	return version(new.Data), nil
+}
+
+func (s *Store) move(ctx context.Context, q *queries, id string, old, seal cloakroom.Record, newID string, new cloakroom.Record) error {
+	err := errors.Join(q.fits(s, id, seal), q.fits(s, newID, new))
 	if err == nil {
 		old, err = s.withData(ctx, q, id, old)
 	}
-	if err == nil {
-		err = s.retry(ctx, func() error {
-			return s.transact(ctx, func(on conn) error {
-				replace := func() error { return s.replace(ctx, on, q, id, old, seal) }
-				insert := func() error { return s.insert(ctx, on, q, newID, new) }
-				// In the order of the ids, so that two that cross do not wait for each other.
-				first, second := replace, insert
-				if newID < id {
-					first, second = insert, replace
-				}
-				if err := first(); err != nil {
-					return err
-				}
-				return second()
-			})
-		})
+	if err != nil {
+		return err
 	}
+	err = s.retry(ctx, func() error {
+		return s.transact(ctx, func(on conn) error {
+			replace := func() error { return s.replace(ctx, on, q, id, old, seal) }
+			insert := func() error { return s.insert(ctx, on, q, newID, new) }
+			// In the order of the ids, so that two that cross do not wait for each other.
+			first, second := replace, insert
+			if newID < id {
+				first, second = insert, replace
+			}
+			if err := first(); err != nil {
+				return err
+			}
+			return second()
+		})
+	})
 	if errors.Is(err, errNoRow) {
 		if _, err = s.load(ctx, q, id); err == nil {
 			err = cloakroom.ErrConflict
 		}
 	}
-	if err != nil {
-		return "", s.failed(ctx, "move", err)
-	}
-	return version(new.Data), nil
+	return err
 }
 
 // rollbackTime bounds what is done for a transaction after its context ended.

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,22 +13,24 @@ import (
 
 type mysql struct{}
 
-func (mysql) name() string                             { return "MySQL" }
-func (mysql) nameLimit() int                           { return 64 }
-func (mysql) quote(name string) string                 { return quoted(name, "`") }
-func (mysql) placeholder(int) string                   { return "?" }
-func (mysql) numbered() bool                           { return false }
-func (mysql) timeIn(_ *Options, param string) string   { return param }
-func (mysql) timeOut(_ *Options, column string) string { return column }
-func (mysql) textIn(param string) string               { return param }
-func (mysql) arrays() bool                             { return false }
-func (mysql) upsert() bool                             { return false } // ON DUPLICATE KEY has no condition, and counts rows that it left alone
-func (mysql) duplicate(err error) bool                 { return mysqlNumber(err) == 1062 }
-func (mysql) skipLocked() string                       { return "" }
-func (mysql) begin() string                            { return "START TRANSACTION" }
-func (mysql) oneWriter() bool                          { return false }
-func (mysql) noTransaction(error) bool                 { return false }
-func (mysql) rollsBackLocally() bool                   { return false }
+func (mysql) name() string                                       { return "MySQL" }
+func (mysql) nameLimit() int                                     { return 64 }
+func (mysql) quote(name string) string                           { return quoted(name, "`") }
+func (mysql) placeholder(int) string                             { return "?" }
+func (mysql) numbered() bool                                     { return false }
+func (mysql) timeIn(_ *Options, _ *shape, param string) string   { return param }
+func (mysql) timeOut(_ *Options, _ *shape, column string) string { return column }
+func (mysql) dataOut() string                                    { return "data" }
+func (mysql) readable(table string) string                       { return table + "data IS NOT NULL" }
+func (mysql) textIn(param string) string                         { return param }
+func (mysql) arrays() bool                                       { return false }
+func (mysql) upsert() bool                                       { return false } // ON DUPLICATE KEY has no condition, and counts rows that it left alone
+func (mysql) duplicate(err error) bool                           { return mysqlNumber(err) == 1062 }
+func (mysql) skipLocked() string                                 { return "" }
+func (mysql) begin() string                                      { return "START TRANSACTION" }
+func (mysql) oneWriter() bool                                    { return false }
+func (mysql) noTransaction(error) bool                           { return false }
+func (mysql) rollsBackLocally() bool                             { return false }
 
 func (mysql) sweep(condition string) string {
 	return "DELETE FROM {table} WHERE " + condition + " ORDER BY expiry LIMIT {limit}"
@@ -44,14 +45,42 @@ func (mysql) transient(err error) bool {
 		1205, // lock wait timeout
 		1213, // deadlock
 		1615, // the statement needs to be prepared again
+		1040, // too many connections
+		1203, // too many of the user
 	}, mysqlNumber(err))
 }
 
+// mysqlOther are what a server says that is the wrong one by now.
+var mysqlOther = []int{
+	1047, // a node of Galera that is not in the primary component
+	1290, // read_only or super_read_only
+	1792, // a read-only transaction
+	1836, // a read-only mode
+}
+
+func (mysql) otherServer(err error) bool { return slices.Contains(mysqlOther, mysqlNumber(err)) }
+
+// mysqlRefusals are what a server says, besides, that did nothing.
+var mysqlRefusals = []int{
+	1040, 1203, // too many connections, after all tries
+	1044, 1045, 1698, // access denied
+	1049, 1146, // no such database, no such table
+	1054,       // no such column
+	1129, 1130, // the host is blocked, or not allowed
+	1142, 1143, 1227, // no right
+	1048, 1364, // a column of others takes no NULL, or has no default
+	3118, 4151, // the account is locked
+}
+
+func (mysql) outdated(err error) bool { return mysqlNumber(err) == 1054 }
+
 func (mysql) refusal(err error) error {
-	switch mysqlNumber(err) {
-	case 1153, 1406: // packet too large, data too long
+	switch number := mysqlNumber(err); {
+	case slices.Contains(mysqlOther, number), slices.Contains(mysqlRefusals, number):
+		return cloakroom.ErrRefused
+	case number == 1153, number == 1406: // packet too large, data too long
 		return cloakroom.ErrTooLarge
-	case 1021, 1114: // disk full, table full
+	case number == 1021, number == 1114: // disk full, table full
 		return cloakroom.ErrFull
 	}
 	if strings.Contains(err.Error(), "packet for query is too large") { // the driver, before it sends anything
@@ -83,7 +112,7 @@ func (mysql) inspect(ctx context.Context, s *Store) (shape, error) {
 		return shape{}, err
 	}
 	if !autocommit {
-		return shape{}, errors.New("the connections have autocommit off")
+		return shape{}, unfit("the connections have autocommit off")
 	}
 	rows, err := s.db.QueryContext(ctx, "SELECT LOWER(COLUMN_NAME), LOWER(DATA_TYPE), CHARACTER_MAXIMUM_LENGTH, DATETIME_PRECISION, COLLATION_NAME"+
 		" FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?", nullable(s.opts.Schema), s.opts.Table)
@@ -106,15 +135,18 @@ func (mysql) inspect(ctx context.Context, s *Store) (shape, error) {
 		case "owner":
 			sh.owner = true
 		case "session_id":
+			if !strings.HasPrefix(kind, "var") && kind != "char" { // a BINARY fills up with zeros
+				return shape{}, unfit("the column session_id is " + strings.ToUpper(kind) + ", and must be VARBINARY(512)")
+			}
 			sh.exactID, sh.idMax = !collation.Valid, int(length.Int64)
 		case "data":
 			if !strings.HasSuffix(kind, "blob") && kind != "varbinary" {
-				return shape{}, fmt.Errorf("the column data is %s, and must be LONGBLOB", strings.ToUpper(kind))
+				return shape{}, unfit("the column data is " + strings.ToUpper(kind) + ", and must be LONGBLOB")
 			}
 			sh.dataMax = int(min(int64(sh.dataMax), length.Int64))
 		case "expiry":
 			if kind != "datetime" {
-				return shape{}, fmt.Errorf("the column expiry is %s, and must be DATETIME", strings.ToUpper(kind))
+				return shape{}, unfit("the column expiry is " + strings.ToUpper(kind) + ", and must be DATETIME")
 			}
 			for range precision.Int64 {
 				sh.step /= 10
@@ -136,10 +168,10 @@ func nullable(text string) any {
 
 const mysqlOwner = "owner VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin"
 
-func (d mysql) create(s *Store) []string {
+func (d mysql) create(_ context.Context, s *Store) ([]string, error) {
 	return []string{"CREATE TABLE IF NOT EXISTS " + s.table() +
 		" (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, session_id VARBINARY(512) NOT NULL UNIQUE, data LONGBLOB, expiry DATETIME(6), " + mysqlOwner +
-		", INDEX " + d.quote(s.indexName("expiry")) + " (expiry), INDEX " + d.quote(s.indexName("owner")) + " (owner, id)) ENGINE = InnoDB"}
+		", INDEX " + d.quote(s.indexName("expiry")) + " (expiry), INDEX " + d.quote(s.indexName("owner")) + " (owner, id)) ENGINE = InnoDB"}, nil
 }
 
 func (d mysql) migrate(ctx context.Context, s *Store, shape shape) ([]string, error) {

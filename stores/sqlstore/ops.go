@@ -15,44 +15,75 @@ func (s *Store) args(id string) *args {
 	return &args{id: s.opts.Prefix + id, now: s.opts.Now()}
 }
 
-// Load implements [cloakroom.Store].
+// Load implements [cloakroom.Store]. A row whose data are NULL, or text in SQLite, or whose expiry is no time, cannot be read.
 func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 	s.sweeper.request()
-	q, err := s.queries(ctx, false)
-	if err != nil {
-		return cloakroom.Record{}, s.failed(ctx, "load", err)
-	}
-	if q.loadMany == nil || !q.fitsID(s, id) {
-		r, err := s.load(ctx, q, id)
-		return r, s.failed(ctx, "load", err)
-	}
-	m := &member{id: id}
-	err = s.loads.do(ctx, m, func() (err error) {
-		m.record, err = s.load(ctx, q, id)
+	var r cloakroom.Record
+	err := s.with(ctx, false, func(q *queries) (err error) {
+		if q.loadMany == nil || !q.fitsID(s, id) {
+			r, err = s.load(ctx, q, id)
+			return err
+		}
+		m := &member{id: id}
+		err = s.loads.do(ctx, m, func() (err error) {
+			m.record, err = s.load(ctx, q, id)
+			return err
+		})
+		r = m.record
 		return err
 	})
 	if err != nil {
 		return cloakroom.Record{}, s.failed(ctx, "load", err)
 	}
-	return m.record, nil
+	return r, nil
 }
 
 func (s *Store) load(ctx context.Context, q *queries, id string) (cloakroom.Record, error) {
-	var r cloakroom.Record
+	var data blob
 	var expires instant
 	if !q.fitsID(s, id) {
-		return r, cloakroom.ErrNotFound
-	}
-	forget := func() { r, expires = cloakroom.Record{}, instant{} }
-	err := s.query(ctx, q.load, s.args(id), forget, func(scan func(...any) error) error { return scan(&r.Data, &expires) })
-	if err != nil {
-		return cloakroom.Record{}, err
-	}
-	if !expires.valid {
 		return cloakroom.Record{}, cloakroom.ErrNotFound
 	}
-	r.Expires, r.Version = expires.time, version(r.Data)
-	return r, nil
+	found := false
+	forget := func() { found = false }
+	err := s.query(ctx, q.load, s.args(id), forget, func(scan func(...any) error) error {
+		found = true
+		return scan(&data, &expires)
+	})
+	switch {
+	case err != nil:
+		return cloakroom.Record{}, err
+	case !found:
+		return cloakroom.Record{}, cloakroom.ErrNotFound
+	}
+	return record(data, expires)
+}
+
+// record is what a live row holds.
+func record(data blob, expires instant) (cloakroom.Record, error) {
+	if data.none || !expires.valid {
+		return cloakroom.Record{}, cloakroom.ErrUnreadable
+	}
+	return cloakroom.Record{Data: data.bytes, Expires: expires.time, Version: version(data.bytes)}, nil
+}
+
+// blob is data that is read.
+type blob struct {
+	bytes []byte
+	none  bool // NULL, or of another type
+}
+
+// Scan implements [sql.Scanner].
+func (b *blob) Scan(v any) error {
+	switch v := v.(type) {
+	case []byte:
+		*b = blob{bytes: bytes.Clone(v)}
+	case string:
+		*b = blob{bytes: []byte(v)}
+	default:
+		*b = blob{none: true}
+	}
+	return nil
 }
 
 // fitsID reports whether an id fits into its column. MySQL outside of strict mode would cut it off.
@@ -79,13 +110,12 @@ func (q *queries) expiry(t time.Time) time.Time { return t.UTC().Truncate(q.shap
 // Create implements [cloakroom.Store].
 func (s *Store) Create(ctx context.Context, id string, r cloakroom.Record) (cloakroom.Version, error) {
 	s.sweeper.request()
-	q, err := s.queries(ctx, r.Owner != "")
-	if err == nil {
-		err = q.fits(s, id, r)
-	}
-	if err == nil {
-		err = s.retry(ctx, func() error { return s.insert(ctx, nil, q, id, r) })
-	}
+	err := s.with(ctx, r.Owner != "", func(q *queries) error {
+		if err := q.fits(s, id, r); err != nil {
+			return err
+		}
+		return s.retry(ctx, func() error { return s.insert(ctx, nil, q, id, r) })
+	})
 	if err != nil {
 		return "", s.failed(ctx, "create", err)
 	}
@@ -119,7 +149,7 @@ func (s *Store) insert(ctx context.Context, on conn, q *queries, id string, r cl
 		case taken == a.id:
 			return cloakroom.ErrExists
 		case taken != "":
-			return errors.New("the column session_id takes another id for the same: give it a binary collation")
+			return unfit("the column session_id takes another id for the same: give it a binary collation")
 		}
 	}
 	return cloakroom.ErrExists
@@ -146,14 +176,14 @@ func (s *Store) change(ctx context.Context, on conn, st *statement, a *args) err
 
 // Replace implements [cloakroom.Store]. It recognises old by its data.
 func (s *Store) Replace(ctx context.Context, id string, old, new cloakroom.Record) (cloakroom.Version, error) {
-	q, err := s.queries(ctx, new.Owner != "")
-	if err == nil {
-		err = q.fits(s, id, new)
-	}
-	if err == nil {
-		old, err = s.withData(ctx, q, id, old)
-	}
-	if err == nil {
+	err := s.with(ctx, new.Owner != "", func(q *queries) error {
+		if err := q.fits(s, id, new); err != nil {
+			return err
+		}
+		old, err := s.withData(ctx, q, id, old)
+		if err != nil {
+			return err
+		}
 		alone := func() error {
 			return s.retry(ctx, func() error { return s.replace(ctx, nil, q, id, old, new) })
 		}
@@ -162,10 +192,11 @@ func (s *Store) Replace(ctx context.Context, id string, old, new cloakroom.Recor
 		} else {
 			err = s.replaces.do(ctx, &member{id: id, old: &old, new: &new}, alone)
 		}
-	}
-	if errors.Is(err, errNoRow) {
-		err = s.why(ctx, q, id, old, new)
-	}
+		if errors.Is(err, errNoRow) {
+			err = s.why(ctx, q, id, old, new)
+		}
+		return err
+	})
 	if err != nil {
 		return "", s.failed(ctx, "replace", err)
 	}
@@ -208,17 +239,21 @@ func (s *Store) why(ctx context.Context, q *queries, id string, old, new cloakro
 // Touch implements [cloakroom.Store]. A record of r.Owner that was stored before the table had a column for it gets
 // its owner by this.
 func (s *Store) Touch(ctx context.Context, id string, r cloakroom.Record, expires time.Time) error {
-	q, err := s.queries(ctx, r.Owner != "")
-	if err == nil && !q.fitsID(s, id) {
-		err = cloakroom.ErrNotFound
-	}
-	if err != nil {
-		return s.failed(ctx, "touch", err)
-	}
+	err := s.with(ctx, r.Owner != "", func(q *queries) error {
+		if !q.fitsID(s, id) {
+			return cloakroom.ErrNotFound
+		}
+		return s.touch(ctx, q, id, r.Owner, expires)
+	})
+	return s.failed(ctx, "touch", err)
+}
+
+func (s *Store) touch(ctx context.Context, q *queries, id, owner string, expires time.Time) error {
+	var err error
 	for range 3 { // while others touch it meanwhile
 		err = s.retry(ctx, func() error {
 			a := s.args(id)
-			a.expires, a.owner = q.expiry(expires), r.Owner
+			a.expires, a.owner = q.expiry(expires), owner
 			return s.change(ctx, nil, q.touch, a)
 		})
 		if !errors.Is(err, errNoRow) {
@@ -231,26 +266,30 @@ func (s *Store) Touch(ctx context.Context, id string, r cloakroom.Record, expire
 			break
 		}
 	}
-	return s.failed(ctx, "touch", err)
+	return err
 }
 
 // Delete implements [cloakroom.Store]. It recognises r by its data.
 func (s *Store) Delete(ctx context.Context, id string, r cloakroom.Record) error {
-	q, err := s.queries(ctx, false)
-	if err == nil && !q.fitsID(s, id) {
-		err = cloakroom.ErrNotFound
-	}
-	if err == nil {
-		r, err = s.withData(ctx, q, id, r)
-	}
-	if err != nil {
-		return s.failed(ctx, "delete", err)
-	}
+	err := s.with(ctx, false, func(q *queries) error {
+		if !q.fitsID(s, id) {
+			return cloakroom.ErrNotFound
+		}
+		r, err := s.withData(ctx, q, id, r)
+		if err != nil {
+			return err
+		}
+		return s.remove(ctx, q, id, r)
+	})
+	return s.failed(ctx, "delete", err)
+}
+
+func (s *Store) remove(ctx context.Context, q *queries, id string, r cloakroom.Record) error {
 	st := q.remove
 	if r.Version != "" {
 		st = q.removeOld
 	}
-	err = s.retry(ctx, func() error {
+	err := s.retry(ctx, func() error {
 		a := s.args(id)
 		a.old = r.Data
 		return s.change(ctx, nil, st, a)
@@ -263,5 +302,5 @@ func (s *Store) Delete(ctx context.Context, id string, r cloakroom.Record) error
 			}
 		}
 	}
-	return s.failed(ctx, "delete", err)
+	return err
 }

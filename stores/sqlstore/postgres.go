@@ -36,6 +36,7 @@ var (
 		"40001", // serialization failure
 		"40P01", // deadlock
 		"55P03", // lock not available
+		"53300", // too many connections
 	}
 	alreadyThere = []string{
 		"23505", // two made one table at once: a name in the catalog
@@ -53,16 +54,25 @@ func zoneOf(o *Options) string {
 	return quoted(o.Zone, "'")
 }
 
-func (postgres) timeIn(o *Options, param string) string {
+func (postgres) dataOut() string              { return "data" }
+func (postgres) readable(table string) string { return table + "data IS NOT NULL" }
+
+func (postgres) timeIn(o *Options, sh *shape, param string) string {
 	p := "CAST(" + param + " AS TIMESTAMP)"
-	if o.Layout == FlaskPostgres {
+	switch {
+	case sh.zoned:
+		p = "(" + p + " AT TIME ZONE 'UTC')"
+	case o.Layout == FlaskPostgres:
 		p = "(" + p + " AT TIME ZONE 'UTC' AT TIME ZONE " + zoneOf(o) + ")"
 	}
 	return p
 }
 
-func (postgres) timeOut(o *Options, column string) string {
-	if o.Layout == FlaskPostgres {
+func (postgres) timeOut(o *Options, sh *shape, column string) string {
+	switch {
+	case sh.zoned:
+		return "(" + column + " AT TIME ZONE 'UTC')"
+	case o.Layout == FlaskPostgres:
 		return "(" + column + " AT TIME ZONE " + zoneOf(o) + " AT TIME ZONE 'UTC')"
 	}
 	return column
@@ -78,45 +88,144 @@ func (postgres) refusal(err error) error {
 		return cloakroom.ErrTooLarge
 	case "53100", "53200": // disk or memory full
 		return cloakroom.ErrFull
+	case "53300": // too many connections, after all tries
+		return cloakroom.ErrRefused
+	case readOnlyTransaction, cannotConnectNow:
+		return cloakroom.ErrRefused
+	}
+	// Not 57P01 and 57P02, which a server that is shut down says instead of an answer: what it did is not known.
+	if slices.Contains(refusedClasses, sqlClass(err)) {
+		return cloakroom.ErrRefused
 	}
 	return nil
 }
 
-func (postgres) inspect(ctx context.Context, s *Store) (shape, error) {
-	// Not by selecting from it: what a connection has prepared fails when a column was added.
-	columns, err := s.columnsBy(ctx, "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(CAST($1 AS TEXT)) AND attnum > 0 AND NOT attisdropped", s.table())
+const (
+	readOnlyTransaction = "25006" // as in a standby
+	cannotConnectNow    = "57P03" // it starts up, shuts down, or recovers
+)
+
+// refusedClasses are the classes of errors that say that nothing was done.
+var refusedClasses = []string{
+	"0A", // not supported, as on a standby
+	"22", // bad data
+	"23", // a constraint, which is none of ours
+	"28", // authorization
+	"3D", // no such database
+	"3F", // no such schema
+	"42", // no such table or column, or no right
+}
+
+func (postgres) otherServer(err error) bool {
+	state := sqlState(err)
+	return state == readOnlyTransaction || state == cannotConnectNow
+}
+
+// outdated: a column that is not there or has another type, or a plan whose result would have another.
+func (postgres) outdated(err error) bool {
+	switch sqlState(err) {
+	case "0A000":
+		return strings.Contains(err.Error(), "cached plan")
+	case "42703", "42804", "42883", "42P18", "26000":
+		return true
+	}
+	return false
+}
+
+// postgresTypes are what the columns may be.
+var postgresTypes = map[string]struct {
+	any  []string
+	must string
+}{
+	"session_id": {[]string{"varchar", "text"}, "VARCHAR(512)"},
+	"data":       {[]string{"bytea"}, "BYTEA"},
+	"expiry":     {[]string{"timestamp", "timestamptz"}, "TIMESTAMP"},
+	"owner":      {[]string{"varchar", "text"}, "VARCHAR(64)"},
+}
+
+// inspect looks into the catalog. It does not select from the table: what a connection has prepared fails when a column was added.
+func (d postgres) inspect(ctx context.Context, s *Store) (shape, error) {
+	rows, err := s.db.QueryContext(ctx, "SELECT a.attname, CAST(t.typname AS TEXT), COALESCE(NULLIF(a.atttypmod, -1), NULLIF(own.typtypmod, -1), -1)"+
+		" FROM pg_attribute a JOIN pg_type own ON own.oid = a.atttypid JOIN pg_type t ON t.oid = COALESCE(NULLIF(own.typbasetype, 0), own.oid)"+
+		" WHERE a.attrelid = to_regclass(CAST($1 AS TEXT)) AND a.attnum > 0 AND NOT a.attisdropped", s.table())
 	if err != nil {
 		return shape{}, err
 	}
-	return shape{owner: columns["owner"], exactID: true, idMax: math.MaxInt, dataMax: MaxRecord, step: time.Microsecond}, missing(columns, s.key())
+	defer rows.Close() //nolint:errcheck // Err says what went wrong
+	columns := map[string]bool{}
+	sh := shape{exactID: true, idMax: math.MaxInt, dataMax: MaxRecord, step: time.Microsecond}
+	for rows.Next() {
+		var name, kind string
+		var modifier int
+		if err := rows.Scan(&name, &kind, &modifier); err != nil {
+			return shape{}, err
+		}
+		columns[name] = true
+		if want, ours := postgresTypes[name]; ours && !slices.Contains(want.any, kind) {
+			return shape{}, unfit("the column " + name + " is " + strings.ToUpper(kind) + ", and must be " + want.must)
+		}
+		switch name {
+		case "owner":
+			sh.owner = true
+		case "expiry":
+			sh.zoned = kind == "timestamptz"
+			for digits := modifier; digits >= 0 && digits < 6; digits++ {
+				sh.step *= 10
+			}
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return shape{}, err
+	}
+	return sh, missing(columns, s.key())
 }
 
-func (d postgres) create(s *Store) []string {
-	columns := "id BIGSERIAL PRIMARY KEY, session_id VARCHAR(512) NOT NULL UNIQUE, data BYTEA, expiry TIMESTAMP, owner VARCHAR(64)"
+func (d postgres) create(ctx context.Context, s *Store) ([]string, error) {
+	// Who may insert into the table needs no right to an identity, as to the sequence of a BIGSERIAL.
+	columns := "id BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, session_id VARCHAR(512) NOT NULL UNIQUE, data BYTEA, expiry TIMESTAMP, owner VARCHAR(64)"
 	if s.opts.Layout == FlaskPostgres {
 		columns = "session_id VARCHAR(512) NOT NULL PRIMARY KEY, created TIMESTAMP DEFAULT (now() AT TIME ZONE 'UTC'), data BYTEA, expiry TIMESTAMP, owner VARCHAR(64)"
 	}
 	var list []string
 	if s.opts.Schema != "" {
-		list = append(list, "CREATE SCHEMA IF NOT EXISTS "+d.quote(s.opts.Schema))
+		var there bool
+		err := s.db.QueryRowContext(ctx, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", s.opts.Schema).Scan(&there)
+		if err != nil {
+			return nil, err
+		}
+		if !there { // IF NOT EXISTS asks for the right to make one also where it is there
+			list = append(list, "CREATE SCHEMA IF NOT EXISTS "+d.quote(s.opts.Schema))
+		}
 	}
 	// Room in each page lets an update stay in it, and so leave the indexes alone.
-	return slices.Concat(list, []string{"CREATE TABLE IF NOT EXISTS " + s.table() + " (" + columns + ") WITH (fillfactor = 85)"}, d.indexes(s))
+	list = append(list, "CREATE TABLE IF NOT EXISTS "+s.table()+" ("+columns+") WITH (fillfactor = 85)")
+	return append(list, d.indexes(s, nil)...), nil
 }
 
-func (d postgres) indexes(s *Store) []string {
-	index := func(column, columns string) string {
-		return "CREATE INDEX IF NOT EXISTS " + d.quote(s.indexName(column)) + " ON " + s.table() + " (" + columns + ")"
+// indexes makes those whose first column none has.
+func (d postgres) indexes(s *Store, indexed map[string]bool) []string {
+	var list []string
+	index := func(column, columns string) {
+		if !indexed[column] {
+			list = append(list, "CREATE INDEX IF NOT EXISTS "+d.quote(s.indexName(column))+" ON "+s.table()+" ("+columns)
+		}
 	}
-	return []string{index("expiry", "expiry"), index("owner", "owner, "+s.key()) + " WHERE owner IS NOT NULL"}
+	index("expiry", "expiry)")
+	index("owner", "owner, "+s.key()+") WHERE owner IS NOT NULL")
+	return list
 }
 
-func (d postgres) migrate(_ context.Context, s *Store, shape shape) ([]string, error) {
+func (d postgres) migrate(ctx context.Context, s *Store, shape shape) ([]string, error) {
+	indexed, err := s.columnsBy(ctx, "SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"+
+		" WHERE i.indisvalid AND i.indrelid = to_regclass(CAST($1 AS TEXT))", s.table())
+	if err != nil {
+		return nil, err
+	}
 	var list []string
 	if !shape.owner {
 		list = append(list, "ALTER TABLE "+s.table()+" ADD COLUMN IF NOT EXISTS owner VARCHAR(64)")
 	}
-	return append(list, d.indexes(s)...), nil
+	return append(list, d.indexes(s, indexed)...), nil
 }
 
 // isZone reports whether a text may be the name of a time zone.

@@ -83,18 +83,29 @@ type queries struct {
 
 const live = "expiry > {now}"
 
+// each calls do for every statement that there is.
+func (q *queries) each(do func(*statement)) {
+	for _, st := range []*statement{q.load, q.loadMany, q.insert, q.take, q.taken, q.replace, q.replaceMany, q.touch, q.remove, q.removeOld,
+		q.owned, q.all, q.sweep, q.sweepNull} {
+		if st != nil {
+			do(st)
+		}
+	}
+}
+
 func newQueries(s *Store, shape shape) *queries {
 	c := compiler{d: s.d, fragments: map[string]string{
 		"same":    "session_id = {id}",
 		"expired": "(expiry IS NULL OR expiry <= {now})",
 		"live":    live,
-		"entry":   "session_id, CASE WHEN " + live + " THEN data END, {expiry}, {key}",
+		"entry":   "session_id, CASE WHEN " + live + " THEN {data} END, {expiry}, {key}",
+		"data":    s.d.dataOut(),
 	}, literals: map[string]string{
 		"table":  s.table(),
 		"key":    s.key(),
-		"expiry": s.d.timeOut(&s.opts, "expiry"),
+		"expiry": s.d.timeOut(&s.opts, &shape, "expiry"),
 		"lock":   s.d.skipLocked(),
-	}, timeIn: func(p string) string { return s.d.timeIn(&s.opts, p) }}
+	}, timeIn: func(p string) string { return s.d.timeIn(&s.opts, &shape, p) }}
 	owner := map[string]string{"column": "", "value": "", "set": "", "touch": "", "excluded": "", "old": ""}
 	if shape.owner {
 		owner = map[string]string{
@@ -112,9 +123,9 @@ func newQueries(s *Store, shape shape) *queries {
 	}
 	q := &queries{
 		shape:     shape,
-		load:      c.compile("SELECT data, {expiry} FROM {table} WHERE {same} AND {live}"),
+		load:      c.compile("SELECT {data}, {expiry} FROM {table} WHERE {same} AND {live}"),
 		replace:   c.compile("UPDATE {table} SET data = {new}, expiry = {expires}{owner set} WHERE {same} AND {live} AND data = {old}"),
-		touch:     c.compile("UPDATE {table} SET expiry = {expires}{owner touch} WHERE {same} AND {live}"),
+		touch:     c.compile("UPDATE {table} SET expiry = {expires}{owner touch} WHERE {same} AND {live} AND " + s.d.readable("")),
 		remove:    c.compile("DELETE FROM {table} WHERE {same} AND {live}"),
 		removeOld: c.compile("DELETE FROM {table} WHERE {same} AND {live} AND data = {old}"),
 		all:       c.compile("SELECT {entry} FROM {table} WHERE {key} > {after} ORDER BY {key} LIMIT {limit}"),
@@ -131,8 +142,8 @@ func newQueries(s *Store, shape shape) *queries {
 		q.taken = c.compile("SELECT session_id FROM {table} WHERE session_id = {id} AND {live}")
 	}
 	if s.d.arrays() {
-		q.loadMany = c.compile("SELECT session_id, data, {expiry} FROM {table} WHERE session_id = ANY(CAST({ids} AS VARCHAR[])) AND {live}")
-		q.replaceMany = c.compile(replaceManyText(s))
+		q.loadMany = c.compile("SELECT session_id, {data}, {expiry} FROM {table} WHERE session_id = ANY(CAST({ids} AS VARCHAR[])) AND {live}")
+		q.replaceMany = c.compile(replaceManyText(s, &shape))
 	}
 	if shape.owner {
 		q.owned = c.compile("SELECT {entry} FROM {table} WHERE owner = {owner} AND {key} > {after} ORDER BY {key} LIMIT {limit}")
@@ -264,7 +275,18 @@ func (s *Store) query(ctx context.Context, st *statement, a *args, forget func()
 		if begun {
 			forget()
 		}
-		if transient := s.transient(err); !transient && try > 1 || transient && !s.pause(ctx, try) {
+		switch again := try == 1; {
+		case s.outdated(err):
+			return err
+		case s.d.otherServer(err):
+			if !s.renew(ctx, try) {
+				return err
+			}
+		case s.transient(err):
+			if !s.pause(ctx, try) {
+				return err
+			}
+		case !again || s.d.refusal(err) != nil:
 			return err
 		}
 	}

@@ -24,7 +24,10 @@ func (f *failingLate) Close() error                                 { return nil
 
 func (f *failingLate) QueryContext(_ context.Context, query string, _ []driver.NamedValue) (driver.Rows, error) {
 	if strings.Contains(query, "pg_attribute") {
-		return &lateRows{list: [][]driver.Value{{"id"}, {"session_id"}, {"data"}, {"expiry"}, {"owner"}}, width: 1}, nil
+		return &lateRows{list: [][]driver.Value{
+			{"id", "int8", int64(-1)}, {"session_id", "varchar", int64(516)}, {"data", "bytea", int64(-1)},
+			{"expiry", "timestamp", int64(-1)}, {"owner", "varchar", int64(68)},
+		}, width: 3}, nil
 	}
 	f.tries[query]++
 	rows := &lateRows{list: f.rows, width: 4, failing: f.tries[query] == 1}

@@ -31,6 +31,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -129,6 +130,7 @@ type Store struct {
 	loads, replaces together
 	known           atomic.Pointer[queries]
 	looked          atomic.Int64 // when the table was looked at last, in nanoseconds since started
+	misled          atomic.Int64 // when all new connections led to the wrong server, likewise; 0 for never
 	started         time.Time
 
 	closed   atomic.Bool
@@ -271,6 +273,51 @@ func (s *Store) queries(ctx context.Context, owner bool) (*queries, error) {
 		return q, nil
 	}
 	return s.look(ctx)
+}
+
+// with calls do with the statements for the table as it is, see queries. Where the table is another by now than they were
+// made for, as after a migration, do has done nothing, and is called with new ones.
+func (s *Store) with(ctx context.Context, owner bool, do func(*queries) error) error {
+	for try := 1; ; try++ {
+		q, err := s.queries(ctx, owner)
+		if err != nil {
+			return err
+		}
+		err = do(q)
+		if err == nil || try == maxForgotten || ctx.Err() != nil || !s.outdated(err) {
+			return err
+		}
+		s.forget(q)
+	}
+}
+
+// maxForgotten is how often a call uses statements that turn out to be outdated. Those that the driver keeps for each connection
+// by itself are found one by one.
+const maxForgotten = 8
+
+// outdated reports whether a statement was not run because it was made for another table, or because another call has
+// found that out.
+func (s *Store) outdated(err error) bool {
+	return !isSentinel(err) && s.d.outdated(err) || strings.HasSuffix(err.Error(), "sql: statement is closed")
+}
+
+// forget closes the statements, on all connections, so that they are prepared anew. Only one of several calls does so.
+func (s *Store) forget(q *queries) {
+	if !s.known.CompareAndSwap(q, nil) {
+		return
+	}
+	var old []*sql.Stmt
+	s.mu.Lock()
+	q.each(func(st *statement) {
+		if stmt := st.stmt.Load(); stmt != nil {
+			old = append(old, stmt)
+		}
+	})
+	s.prepared = slices.DeleteFunc(s.prepared, func(stmt *sql.Stmt) bool { return slices.Contains(old, stmt) })
+	s.mu.Unlock()
+	for _, stmt := range old {
+		_ = stmt.Close() // whatever comes of it: it is of no use
+	}
 }
 
 // inspect asks the dialect what the table has.

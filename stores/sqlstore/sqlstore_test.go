@@ -82,7 +82,7 @@ func TestStatements(t *testing.T) {
 		args  string
 	}{
 		{Options{Dialect: SQLite, Table: `a"{id}`}, full, func(q *queries) *statement { return q.load },
-			`SELECT data, CAST(expiry AS TEXT) FROM "a""{id}" WHERE session_id = ? AND expiry > ?`, "id now"},
+			`SELECT CASE WHEN typeof(data) = 'blob' THEN data END, CAST(expiry AS TEXT) FROM "a""{id}" WHERE session_id = ? AND expiry > ?`, "id now"},
 		{Options{Dialect: SQLite}, full, func(q *queries) *statement { return q.insert },
 			`INSERT INTO "sessions" AS t (session_id, data, expiry, owner) VALUES (?, ?, ?, ?) ON CONFLICT (session_id) DO UPDATE` +
 				` SET data = excluded.data, expiry = excluded.expiry, owner = excluded.owner WHERE t.expiry IS NULL OR t.expiry <= ?`, "id new expires owner now"},
@@ -93,7 +93,7 @@ func TestStatements(t *testing.T) {
 			`DELETE FROM "sessions" WHERE id IN (SELECT id FROM "sessions" WHERE expiry <= CAST($1 AS TIMESTAMP) ORDER BY expiry LIMIT $2 FOR UPDATE SKIP LOCKED)` +
 				` AND expiry <= CAST($1 AS TIMESTAMP)`, "now limit"},
 		{Options{Dialect: MySQL, Table: "a`b"}, bare, func(q *queries) *statement { return q.touch },
-			"UPDATE `a``b` SET expiry = ? WHERE session_id = ? AND CAST(CONVERT(session_id USING utf8mb4) AS BINARY) = CAST(? AS BINARY) AND expiry > ?", "expires id id now"},
+			"UPDATE `a``b` SET expiry = ? WHERE session_id = ? AND CAST(CONVERT(session_id USING utf8mb4) AS BINARY) = CAST(? AS BINARY) AND expiry > ? AND data IS NOT NULL", "expires id id now"},
 	} {
 		s := newTestStore(t, errors.New("no"), tt.opts)
 		st := tt.pick(newQueries(s, tt.shape))
@@ -154,19 +154,37 @@ func TestErrors(t *testing.T) {
 		transient bool
 		is        error
 	}{
-		{SQLite, codeError{5}, true, nil},
-		{SQLite, codeError{517}, true, nil}, // busy: the snapshot is old
-		{SQLite, errors.New("database is locked"), true, nil},
+		{SQLite, codeError{5}, true, cloakroom.ErrRefused},
+		{SQLite, codeError{517}, true, cloakroom.ErrRefused}, // busy: the snapshot is old
+		{SQLite, errors.New("database is locked"), true, cloakroom.ErrRefused},
 		{SQLite, codeError{13}, false, cloakroom.ErrFull},
-		{SQLite, codeError{1}, false, nil},
+		{SQLite, codeError{10}, false, nil}, // input or output failed
+		{SQLite, codeError{1}, false, cloakroom.ErrRefused},
+		{SQLite, errors.New("no such table: sessions"), false, cloakroom.ErrRefused},
+		{SQLite, codeError{1032}, false, cloakroom.ErrRefused}, // read-only: the file was moved
+		{SQLite, errors.New("attempt to write a readonly database"), false, cloakroom.ErrRefused},
 		{Postgres, pgError{"40001"}, true, nil},
 		{Postgres, fmt.Errorf("wrapped: %w", pgError{"40P01"}), true, nil},
 		{Postgres, pgError{"57P01"}, false, nil}, // it may have committed
+		{Postgres, pgError{"08006"}, false, nil}, // the connection failed
+		{Postgres, pgError{"53300"}, true, cloakroom.ErrRefused},
+		{Postgres, pgError{"25006"}, false, cloakroom.ErrRefused},
+		{Postgres, pgError{"57P03"}, false, cloakroom.ErrRefused},
+		{Postgres, pgError{"42501"}, false, cloakroom.ErrRefused},
+		{Postgres, pgError{"42P01"}, false, cloakroom.ErrRefused},
+		{Postgres, pgError{"28P01"}, false, cloakroom.ErrRefused},
 		{Postgres, pgError{"22001"}, false, cloakroom.ErrTooLarge},
 		{Postgres, pgError{"53100"}, false, cloakroom.ErrFull},
 		{MySQL, errors.New("Error 1213 (40001): Deadlock found"), true, nil},
 		{MySQL, fmt.Errorf("wrapped: %w", errors.New("Error 1205: Lock wait timeout")), true, nil},
 		{MySQL, errors.New("invalid connection"), false, nil},
+		{MySQL, errors.New("Error 1053 (08S01): Server shutdown in progress"), false, nil},
+		{MySQL, errors.New("Error 1040 (08004): Too many connections"), true, cloakroom.ErrRefused},
+		{MySQL, errors.New("Error 1290 (HY000): The MariaDB server is running with the --read-only option"), false, cloakroom.ErrRefused},
+		{MySQL, errors.New("Error 1792 (25006): Cannot execute statement in a READ ONLY transaction"), false, cloakroom.ErrRefused},
+		{MySQL, errors.New("Error 1836 (HY000): Running in read-only mode"), false, cloakroom.ErrRefused},
+		{MySQL, errors.New("Error 1146 (42S02): Table 'app.sessions' doesn't exist"), false, cloakroom.ErrRefused},
+		{MySQL, errors.New("Error 1142 (42000): INSERT command denied"), false, cloakroom.ErrRefused},
 		{MySQL, errors.New("Error 1406 (22001): Data too long for column 'data' at row 1"), false, cloakroom.ErrTooLarge},
 		{MySQL, errors.New("packet for query is too large. Try adjusting"), false, cloakroom.ErrTooLarge},
 		{MySQL, driver.ErrBadConn, true, nil},

@@ -6,11 +6,18 @@ import (
 	"strings"
 )
 
-// CreateTable makes the table and its indexes, and in PostgreSQL the schema, unless they are there. Several processes
+// CreateTable makes the table with its indexes, and in PostgreSQL the schema, unless they are there. Several processes
 // may do so at once. The types are wide and compare byte for byte: a record may be as large as [MaxRecord], expiries have
-// microseconds, ids 512 bytes. A table that is there is left as it is: see [Store.Migrate].
+// microseconds, ids 512 bytes. A table that is there is left as it is, and needs no right to make one: see [Store.Migrate].
 func (s *Store) CreateTable(ctx context.Context) error {
-	return s.failed(ctx, "create the table", s.define(ctx, s.d.create(s)))
+	_, err := s.look(ctx)
+	if errors.Is(err, errNoTable) {
+		var list []string
+		if list, err = s.d.create(ctx, s); err == nil {
+			err = s.define(ctx, list)
+		}
+	}
+	return s.failed(ctx, "create the table", err)
 }
 
 // Migrate adds what a table that Flask-Session made lacks: the nullable column owner and the indexes on expiry and owner. It
@@ -69,7 +76,7 @@ func (s *Store) columnsBy(ctx context.Context, text string, args ...any) (map[st
 }
 
 // errNoTable means that the table is not there.
-var errNoTable = errors.New("there is no such table, or no right to use it")
+var errNoTable = unfit("there is no such table, or no right to use it")
 
 // missing says what a table lacks that it must have.
 func missing(columns map[string]bool, key string) error {
@@ -78,7 +85,7 @@ func missing(columns map[string]bool, key string) error {
 	}
 	for _, name := range []string{key, "session_id", "data", "expiry"} {
 		if !columns[name] {
-			return errors.New("it has no column " + name)
+			return unfit("it has no column " + name)
 		}
 	}
 	return nil
