@@ -12,7 +12,7 @@ import (
 )
 
 // Opener opens `memcached:` URLs for [storeurl.Open]: `memcached://host:port`, `memcached://host,host,host` for several
-// servers, and `memcached:///run/memcached.sock` for a Unix socket. The parameters prefix, max_conns and max_item are
+// servers, IPv6 addresses among them in brackets, and `memcached:///run/memcached.sock` for a Unix socket. The parameters prefix, max_conns and max_item are
 // those of [Options], as in `memcached://localhost?prefix=shop:`.
 //
 // Opening fails when none of the servers answers.

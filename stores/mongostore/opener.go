@@ -41,7 +41,7 @@ const (
 //	mongodb+srv://[user:password@]name[/database][?options]
 //
 // The database is where sessions are kept, [Options.Database], and also where the user is looked for unless authSource
-// says where. Where a host of several has a port, the last one needs one too, and one in brackets must be alone.
+// says where.
 //
 // Options are those of connection strings, such as replicaSet, tls, tlsCAFile, authSource and w, and
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,21 +79,63 @@ func (s *Store) note(err error) {
 	}
 }
 
-// failed describes err at the package's boundary. What Redis refused for want of room or by size is a
-// sentinel. Its other refusals, such as READONLY and CLUSTERDOWN, wrote nothing either, and have none.
+// refusals begin the answers that say that nothing was done, and that nothing will be at once.
+var refusals = []string{
+	"READONLY ", "MASTERDOWN ", "LOADING ", "NOREPLICAS ", // see others
+	"MISCONF ", "CLUSTERDOWN ", "BUSY ",
+	"NOAUTH ", "NOPERM ", "WRONGPASS ", "DENIED ", "NOPROTO ",
+	"The user executing the script can't run", "ACL failure in script", // NOPERM in a script
+	"max number of clients", "unknown command", "syntax error", "invalid password", "AUTH ", "DB index",
+}
+
+// others are those of them that mean that another server should be asked by now: a replica, or one that becomes one, or a primary that
+// its replicas have left.
+var others = refusals[:4]
+
+func otherServer(err error) bool { return answers(err, others) }
+
+// answers reports whether an error is an answer that begins so.
+func answers(err error, words []string) bool {
+	e, ok := rueidis.IsRedisErr(err)
+	if !ok {
+		return false
+	}
+	text := strings.TrimPrefix(e.Error(), "ERR ")
+	return slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(text, w) })
+}
+
+// wrongType reports whether a key holds something else than what this store keeps there.
+func wrongType(err error) bool { return answers(err, []string{"WRONGTYPE "}) }
+
+// failed describes err at the package's boundary. What Redis refused is a sentinel.
 func failed(op string, err error) error {
 	e, ok := rueidis.IsRedisErr(err)
 	if !ok {
 		return fmt.Errorf("redisstore: %s: %w", op, err)
 	}
 	text := withoutArguments(e.Error())
+	var sentinel error
 	switch {
 	case strings.HasPrefix(text, "OOM "):
-		return fmt.Errorf("redisstore: %s: %w: %s", op, cloakroom.ErrFull, text)
+		sentinel = cloakroom.ErrFull
 	case strings.Contains(text, "invalid bulk length"), strings.Contains(text, "string exceeds maximum allowed size"):
-		return fmt.Errorf("redisstore: %s: %w: %s", op, cloakroom.ErrTooLarge, text)
+		sentinel = cloakroom.ErrTooLarge
+	case wrongType(err):
+		sentinel = cloakroom.ErrUnreadable
+	case answers(err, refusals):
+		sentinel = cloakroom.ErrRefused
+	default: // a proxy may have given up
+		return fmt.Errorf("redisstore: %s: %s", op, text)
 	}
-	return fmt.Errorf("redisstore: %s: %s", op, text)
+	return fmt.Errorf("redisstore: %s: %w: %s", op, sentinel, text)
+}
+
+// failedIndex is failed for an owner's index, which is no record.
+func failedIndex(op string, err error) error {
+	if wrongType(err) {
+		return fmt.Errorf("redisstore: %s: owner index: %w: its key holds something else", op, cloakroom.ErrRefused)
+	}
+	return failed(op+": owner index", err)
 }
 
 // withoutArguments cuts off where Redis repeats the arguments of a command that it does not know: they

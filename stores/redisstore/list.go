@@ -61,7 +61,7 @@ func (s *Store) list(ctx context.Context, at place, limit int) ([]cloakroom.Entr
 	}
 	slices.Sort(keys)
 	keys = slices.Compact(keys) // SCAN may return one twice
-	records, err := s.loadAll(ctx, keys)
+	records, _, err := s.loadAll(ctx, keys)
 	if err != nil {
 		return nil, place{}, err
 	}

@@ -53,7 +53,7 @@ const (
 //	redis+unix://[user:password@]/path/to/socket    or unix:
 //
 // valkey: and valkeys: are as redis: and rediss:. The port is 6379 unless given; with several hosts,
-// the last one's port is that of those before it that have none, so it must have one if any has. Several hosts are nodes of a Cluster, or
+// the last one's port is that of those before it that have none. Several hosts are nodes of a Cluster, or
 // Sentinels. Parameters:
 //
 //   - cluster=true: it must be a Cluster; false: it is none; auto, the default: the server says.
@@ -68,7 +68,7 @@ const (
 //   - ca=FILE: with rediss:, the certificates to trust instead of the system's, in PEM; cert=FILE and
 //     key=FILE: the client's own; server_name=NAME: whom the server's certificate must name.
 //
-// The client repeats nothing by itself, has one connection to a server where there are up to four processors, gives up an answer
+// The client repeats nothing by itself, leaves a server that was demoted (see [Connections]), has one connection to a server where there are up to four processors, gives up an answer
 // after a second, and notices a dead connection within two.
 func Opener() storeurl.Opener {
 	return storeurl.Opener{
@@ -97,6 +97,8 @@ func openURL(ctx context.Context, u *url.URL) (*Store, io.Closer, error) {
 		near = newMirror(opts.Prefix)
 		option.client.OnInvalidations = near.invalidate
 	}
+	opts.Connections = new(Connections)
+	opts.Connections.Track(&option.client)
 	client, err := connect(ctx, option.client)
 	if err == nil && option.mustCluster && client.Mode() != rueidis.ClientModeCluster {
 		client.Close()
@@ -106,7 +108,7 @@ func openURL(ctx context.Context, u *url.URL) (*Store, io.Closer, error) {
 		return nil, nil, errors.New(withoutArguments(option.hide(err.Error())))
 	}
 	store, err := New(client, opts)
-	if err != nil {
+	if err != nil { // the options were checked
 		client.Close()
 		return nil, nil, err
 	}
@@ -258,10 +260,11 @@ func (o *clientOption) addresses(u *url.URL, unix bool, defaultPort string) erro
 		}
 		return nil
 	}
-	hosts := strings.Split(u.Host, ",")
+	all := storeurl.Hosts(u)
+	hosts := make([]string, len(all))
 	port := defaultPort
 	for i := len(hosts) - 1; i >= 0; i-- {
-		one := url.URL{Host: hosts[i]}
+		one := &all[i]
 		host := one.Hostname()
 		if p := one.Port(); p != "" && i == len(hosts)-1 {
 			port = p

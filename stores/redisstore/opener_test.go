@@ -2,6 +2,8 @@ package redisstore
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -11,12 +13,20 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/storeurl"
 )
 
 func parsed(t *testing.T, rawURL string) (*clientOption, Options) {
 	t.Helper()
-	u, err := url.Parse(rawURL)
-	if err != nil {
+	var u *url.URL
+	_, _, err := storeurl.Open(t.Context(), rawURL, storeurl.Opener{Schemes: Opener().Schemes,
+		Open: func(_ context.Context, parsed *url.URL) (cloakroom.Store, io.Closer, error) {
+			u = parsed
+			return nil, nil, errors.New("only parsed")
+		}})
+	if u == nil {
 		t.Fatal(err)
 	}
 	o, opts, err := parse(u)
@@ -47,6 +57,8 @@ func TestParse(t *testing.T) {
 		{"redis://a,b:7000,c:7001/?cluster=true", "a:7001 b:7000 c:7001", func(_ rueidis.ClientOption, must bool, _ Options) bool { return must }},
 		{"redis://a,b,c:7000", "a:7000 b:7000 c:7000", nil},
 		{"redis://a:1,b:2,c:3", "a:1 b:2 c:3", nil},
+		{"redis://[::1]:7000,[::2]:7001/?cluster=true", "[::1]:7000 [::2]:7001", nil},
+		{"redis://a,[::2],[fe80::1%25eth0]:7001", "a:7001 [::2]:7001 [fe80::1%eth0]:7001", nil},
 		{"redis://a,b/3?sentinel_master=m&sentinel_user=u&sentinel_password=p", "a:26379 b:26379", func(o rueidis.ClientOption, _ bool, _ Options) bool {
 			return o.SelectDB == 3 && o.Sentinel.MasterSet == "m" && o.Sentinel.Username == "u" && o.Sentinel.Password == "p"
 		}},

@@ -13,10 +13,19 @@ import (
 )
 
 // Load implements [cloakroom.Store]. A record that somebody else stored without an expiry expires in the
-// year 9999.
+// year 9999. A key that holds something else than a string cannot be read.
 func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
-	var r cloakroom.Record
-	var err error
+	r, err := s.loadOnce(ctx, id)
+	if s.renewed(ctx, s.key(id), err) || s.cutOff(err) {
+		r, err = s.loadOnce(ctx, id)
+	}
+	if err != nil && !errors.Is(err, cloakroom.ErrNotFound) {
+		err = failed("load", err)
+	}
+	return r, err
+}
+
+func (s *Store) loadOnce(ctx context.Context, id string) (r cloakroom.Record, err error) {
 	switch {
 	case s.unheld != nil && s.unheld.noted(s.key(id)):
 		r, err = s.loadHeld(ctx, s.key(id))
@@ -24,9 +33,6 @@ func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 		r, err = s.loadNear(ctx, id)
 	default:
 		r, err = s.load(ctx, s.key(id))
-	}
-	if err != nil && !errors.Is(err, cloakroom.ErrNotFound) {
-		err = failed("load", err)
 	}
 	return r, err
 }
@@ -104,7 +110,7 @@ func (s *Store) Create(ctx context.Context, id string, r cloakroom.Record) (cloa
 		return "", err
 	}
 	if err := s.index(ctx, id, cloakroom.Record{}, r); err != nil {
-		return "", failed("create: owner index", err)
+		return "", failedIndex("create", err)
 	}
 	defer s.wrote(id)()
 	res, waited := s.write(ctx, s.key(id), func(b rueidis.Builder) rueidis.Completed {
@@ -129,7 +135,7 @@ func (s *Store) Replace(ctx context.Context, id string, old, new cloakroom.Recor
 		return "", err
 	}
 	if err := s.index(ctx, id, old, new); err != nil {
-		return "", failed("replace: owner index", err)
+		return "", failedIndex("replace", err)
 	}
 	defer s.wrote(id)()
 	n, err := s.replace(ctx, s.key(id), old, new)
@@ -142,7 +148,7 @@ func (s *Store) Replace(ctx context.Context, id string, old, new cloakroom.Recor
 	return version(new.Data), nil
 }
 
-// Touch implements [cloakroom.Store].
+// Touch implements [cloakroom.Store]. It touches also what Load cannot read.
 func (s *Store) Touch(ctx context.Context, id string, _ cloakroom.Record, expires time.Time) error {
 	defer s.wrote(id)()
 	res, waited := s.write(ctx, s.key(id), func(b rueidis.Builder) rueidis.Completed {
@@ -197,7 +203,7 @@ func (s *Store) Move(ctx context.Context, id string, old, seal cloakroom.Record,
 		err = s.index(ctx, id, old, seal)
 	}
 	if err != nil {
-		return "", failed("move: owner index", err)
+		return "", failedIndex("move", err)
 	}
 	defer s.wrote(id)()
 	defer s.wrote(newID)()

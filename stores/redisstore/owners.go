@@ -59,28 +59,28 @@ func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]c
 	key := s.ownerKey(owner)
 	next, ids, now, err := scanned(s.read(ctx, scanScript, key, from, process, strconv.Itoa(pageSize(limit))))
 	if err != nil {
-		return nil, "", failed("list by owner", err)
+		return nil, "", failedIndex("list by owner", err)
 	}
 	keys := make([]string, len(ids))
 	for i, x := range ids {
 		keys[i] = s.key(x.id)
 	}
-	records, err := s.loadAll(ctx, keys)
+	records, damaged, err := s.loadAll(ctx, keys)
 	if err != nil {
 		return nil, "", failed("list by owner", err)
 	}
 	page := make([]cloakroom.Entry, 0, len(ids))
 	var stale []string
 	for i, x := range ids {
-		if records[i].Version == "" && x.forgettable(now) {
+		switch r := records[i]; {
+		case r.Version != "":
+			r.Owner = owner
+			page = append(page, cloakroom.Entry{ID: x.id, Record: r})
+		case !damaged[i] && x.forgettable(now):
 			stale = append(stale, x.id, x.entry)
-			continue
+		default:
+			page = append(page, cloakroom.Entry{ID: x.id})
 		}
-		records[i].Owner = owner
-		if records[i].Version == "" {
-			records[i] = cloakroom.Record{}
-		}
-		page = append(page, cloakroom.Entry{ID: x.id, Record: records[i]})
 	}
 	if len(stale) > 0 {
 		// Whatever comes of it: the next listing finds them again.
@@ -125,11 +125,12 @@ func parseOwnedCursor(cursor string) (from, process string, err error) {
 	return from, process, nil
 }
 
-// loadAll loads records in one trip to each node. What is not there has an empty version.
-func (s *Store) loadAll(ctx context.Context, keys []string) ([]cloakroom.Record, error) {
-	records := make([]cloakroom.Record, len(keys))
+// loadAll loads records in one trip to each node. What is not there has an empty version, and what cannot be read is
+// damaged besides.
+func (s *Store) loadAll(ctx context.Context, keys []string) (records []cloakroom.Record, damaged []bool, err error) {
+	records, damaged = make([]cloakroom.Record, len(keys)), make([]bool, len(keys))
 	if len(keys) == 0 {
-		return records, nil
+		return records, damaged, nil
 	}
 	results, err := s.callAll(ctx, func(ctx context.Context) []rueidis.RedisResult {
 		cmds := make([]rueidis.Completed, 0, 2*len(keys))
@@ -140,16 +141,17 @@ func (s *Store) loadAll(ctx context.Context, keys []string) ([]cloakroom.Record,
 		return s.client.DoMulti(ctx, cmds...)
 	})
 	if err != nil {
-		return nil, err // the context ended
+		return nil, nil, err // the context ended
 	}
 	for i := range records {
 		r, err := pair(results[2*i], results[2*i+1])
-		if err != nil && !errors.Is(err, cloakroom.ErrNotFound) {
-			return nil, err
+		damaged[i] = wrongType(err)
+		if err != nil && !damaged[i] && !errors.Is(err, cloakroom.ErrNotFound) {
+			return nil, nil, err
 		}
 		records[i] = r
 	}
-	return records, nil
+	return records, damaged, nil
 }
 
 func pageSize(limit int) int {

@@ -28,6 +28,7 @@ import (
 	"hash/maphash"
 	"math"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -43,6 +44,11 @@ const MaxRecord = 512 << 20
 
 // Options configure a [Store]. The zero value is ready to use.
 type Options struct {
+	// Connections, if set, are those of the client. The store closes them when the server refuses a write because another one
+	// should have it, as a primary that was demoted does, and tries once more. Without them such a client goes on asking
+	// the wrong server for as long as the connections last.
+	Connections *Connections
+
 	// NearCache, if positive, serves reads from the client's memory for at most so long, from
 	// a millisecond to an hour. The server tells the client which records were changed, so what is
 	// read is usually as fresh as without. See docs/stores/redis.md for how stale it may be: after
@@ -88,6 +94,8 @@ type Store struct {
 	compares      atomic.Int32 // whether the server does so by itself, see replace
 
 	troubledAt atomic.Int64 // nanoseconds since start, of the last connection error; 0 for none
+	renewedAt  atomic.Int64 // likewise, when connections were closed, see renewed
+	renewing   sync.Mutex   // held meanwhile
 	start      time.Time
 	recent     *recentWrites // nil without a near cache
 	mirror     *mirror       // nil too where the client does not tell of invalidations

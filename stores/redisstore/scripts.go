@@ -47,7 +47,13 @@ if redis.sha1hex(v) ~= ARGV[1] then
   redis.call('SET', KEYS[1], v, 'KEEPTTL')
   return 1
 end
-if ARGV[3] then redis.call('PEXPIREAT', KEYS[1], ARGV[3]) end
+if ARGV[3] then
+  local e = redis.pcall('PEXPIREAT', KEYS[1], ARGV[3])
+  if type(e) == 'table' then
+    redis.call('SET', KEYS[1], v, 'KEEPTTL')
+    return e
+  end
+end
 return 3`)
 
 	// deleteScript: ARGV is the digest.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,8 +36,29 @@ func large(cmd rueidis.Completed) rueidis.Completed {
 }
 
 // write makes a write of key, and waits for replicas if it is told to. waited says whether they have it, and
-// matters only if something was written.
+// matters only if something was written. Where another server should have had it, it is made once more, on a new connection.
 func (s *Store) write(ctx context.Context, key string, build builder) (res rueidis.RedisResult, waited error) {
+	res, waited = s.writeSent(ctx, key, build)
+	if s.renewed(ctx, key, res.Error()) {
+		res, waited = s.writeSent(ctx, key, build)
+	}
+	return res, waited
+}
+
+// writeSent is writeOnce until it was sent. A client that does not listen on an idle connection only notices by a write that the
+// store closed it: nothing was sent on it then, unless that was done just now.
+func (s *Store) writeSent(ctx context.Context, key string, build builder) (res rueidis.RedisResult, waited error) {
+	for range reconnectTries {
+		closed := s.renewedAt.Load()
+		res, waited = s.writeOnce(ctx, key, build)
+		if closed == 0 || s.renewedAt.Load() != closed || !errors.Is(res.NonRedisError(), net.ErrClosed) {
+			break
+		}
+	}
+	return res, waited
+}
+
+func (s *Store) writeOnce(ctx context.Context, key string, build builder) (res rueidis.RedisResult, waited error) {
 	if s.unheld == nil {
 		return s.call(ctx, func(ctx context.Context) rueidis.RedisResult { return s.writeNow(ctx, build(s.client.B())) }), nil
 	}

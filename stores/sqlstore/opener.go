@@ -36,7 +36,8 @@ type source struct {
 //     sslrootcert, sslcert, sslkey, host, port, user, connect_timeout (2 seconds unless given), application_name,
 //     target_session_attrs, timezone, search_path, options, default_query_exec_mode.
 //   - mysql://user:password@host:3306/database, also mariadb:. socket=PATH is a Unix socket; tls=true, skip-verify or
-//     preferred; timeout=DURATION is how long connecting may take (2s).
+//     preferred; timeout=DURATION is how long connecting may take (2s); wsrep_sync_wait=N is that variable of Galera: with 1, what is
+//     read by one node is never older than what another node has acknowledged, such as a sign-out.
 //
 // And for all of them:
 //
@@ -196,15 +197,33 @@ func (sqlite) dsn(driver string, u *url.URL, q *storeurl.Query) (source, error) 
 	case strings.Contains(name, ":memory:"):
 		return source{}, errors.New("want sqlite::memory: for a database in memory")
 	}
-	switch driver {
-	case "sqlite":
-		src.dsn = where + "?_pragma=busy_timeout(" + busyTimeout(journal) + ")&_pragma=journal_mode(" + journal + ")&_pragma=synchronous(" + synchronous + ")"
-	case "sqlite3":
-		src.dsn = where + "?_busy_timeout=" + busyTimeout(journal) + "&_journal_mode=" + journal + "&_synchronous=" + synchronous
-	default:
+	pragmas := sqlitePragmas(driver, journal, synchronous)
+	if pragmas == "" {
 		return source{}, unknownDriver(driver, "sqlite or sqlite3")
 	}
+	src.dsn = where + "?" + pragmas
 	return src, nil
+}
+
+// SQLitePragmas returns what to put behind the question mark of a data source name, so that connections are as those that
+// [Opener] makes: with a write-ahead log, so that reads and a write do not wait for each other, synchronised at every
+// commit, and waiting 10 ms by themselves for a lock, after which the store tries again. driver is "sqlite" (modernc.org/sqlite) or
+// "sqlite3" (mattn/go-sqlite3); for any other the result is empty.
+//
+//	db, err := sql.Open("sqlite", "file:app.db?"+sqlstore.SQLitePragmas("sqlite"))
+//
+// An application that writes to the same database without trying again should set a busy timeout of its own behind it, such as
+// "&_pragma=busy_timeout(1000)".
+func SQLitePragmas(driver string) string { return sqlitePragmas(driver, "wal", "full") }
+
+func sqlitePragmas(driver, journal, synchronous string) string {
+	switch driver {
+	case "sqlite":
+		return "_pragma=busy_timeout(" + busyTimeout(journal) + ")&_pragma=journal_mode(" + journal + ")&_pragma=synchronous(" + synchronous + ")"
+	case "sqlite3":
+		return "_busy_timeout=" + busyTimeout(journal) + "&_journal_mode=" + journal + "&_synchronous=" + synchronous
+	}
+	return ""
 }
 
 func unknownDriver(driver, want string) error {
@@ -239,6 +258,22 @@ func (postgres) dsn(driver string, u *url.URL, q *storeurl.Query) (source, error
 		return source{}, errors.New("want postgres://user:password@host:port/database?parameters")
 	}
 	dsn := *u
+	if strings.Contains(u.Host, ",") && strings.Contains(u.Host, "[") { // which a driver cannot parse
+		if values.Has("host") || values.Has("port") {
+			return source{}, errors.New("hosts in the URL, and parameter host or port, exclude each other")
+		}
+		var hosts, ports []string
+		for _, one := range storeurl.Hosts(u) {
+			port := one.Port()
+			if port == "" {
+				port = "5432"
+			}
+			hosts, ports = append(hosts, one.Hostname()), append(ports, port)
+		}
+		dsn.Host = ""
+		values.Set("host", strings.Join(hosts, ","))
+		values.Set("port", strings.Join(ports, ","))
+	}
 	dsn.Scheme, dsn.RawQuery = "postgres", strings.ReplaceAll(values.Encode(), "+", "%20") // where a plus is a plus
 	return source{dsn: dsn.String(), maxConns: serverConns}, nil
 }
@@ -247,6 +282,7 @@ func (mysql) dsn(driver string, u *url.URL, q *storeurl.Query) (source, error) {
 	socket := q.String("socket", "")
 	tls := q.String("tls", "")
 	timeout := q.String("timeout", strconv.Itoa(connectSeconds)+"s")
+	syncWait := q.Int64("wsrep_sync_wait", 0, -1)
 	database := strings.TrimPrefix(u.Path, "/")
 	password, _ := u.User.Password()
 	switch d, err := time.ParseDuration(timeout); {
@@ -260,6 +296,8 @@ func (mysql) dsn(driver string, u *url.URL, q *storeurl.Query) (source, error) {
 		return source{}, errors.New("the driver takes no user with a colon in the name")
 	case socket != "" && u.Host != "":
 		return source{}, errors.New("a host and parameter socket exclude each other")
+	case syncWait > 15:
+		return source{}, fmt.Errorf("parameter wsrep_sync_wait is %d, want a number from 0 to 15", syncWait)
 	case err != nil || d <= 0:
 		return source{}, fmt.Errorf("parameter timeout is %q, want a duration", timeout)
 	}
@@ -277,6 +315,9 @@ func (mysql) dsn(driver string, u *url.URL, q *storeurl.Query) (source, error) {
 	values := url.Values{"timeout": {timeout}}
 	if tls != "" {
 		values.Set("tls", tls)
+	}
+	if syncWait >= 0 {
+		values.Set("wsrep_sync_wait", strconv.FormatInt(syncWait, 10))
 	}
 	user := u.User.Username()
 	if password != "" {
