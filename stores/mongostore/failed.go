@@ -23,6 +23,33 @@ const (
 	codeIndexKeySpecs       = 86  // IndexKeySpecsConflict
 )
 
+// refusals are the codes of answers that say that nothing was done, and that nothing will be at once. Not those of a server that was
+// interrupted or is shutting down, which may have begun.
+var refusals = map[int]bool{
+	10107: true, // NotWritablePrimary
+	13435: true, // NotPrimaryNoSecondaryOk
+	13436: true, // NotPrimaryOrSecondary
+	10058: true, // LegacyNotPrimary
+	13:    true, // Unauthorized
+	18:    true, // AuthenticationFailed
+	20:    true, // IllegalOperation
+	59:    true, // CommandNotFound
+	73:    true, // InvalidNamespace
+	121:   true, // DocumentValidationFailure: a rule of others for the collection
+	166:   true, // CommandNotSupportedOnView
+	8000:  true, // AtlasError, as for a cluster that is full or paused
+}
+
+// refused reports whether an answer says that nothing was done. That a write is not confirmed as wanted says nothing of the kind.
+func refused(err error) bool {
+	var write mongo.WriteException
+	if errors.As(err, &write) {
+		return len(write.WriteErrors) == 1 && refusals[write.WriteErrors[0].Code]
+	}
+	var command mongo.CommandError
+	return errors.As(err, &command) && refusals[int(command.Code)]
+}
+
 // failed describes err at the package's boundary. Of what the server says it keeps the first line of the message and no
 // details, which may hold a document.
 func failed(op string, err error) error {
@@ -34,6 +61,8 @@ func failed(op string, err error) error {
 		return fmt.Errorf("mongostore: %s: %w: %s", op, cloakroom.ErrFull, text)
 	case hasCode(err, codeTooLarge):
 		return fmt.Errorf("mongostore: %s: %w: %s", op, cloakroom.ErrTooLarge, text)
+	case refused(err):
+		return fmt.Errorf("mongostore: %s: %w: %s", op, cloakroom.ErrRefused, text)
 	}
 	return fmt.Errorf("mongostore: %s: %s", op, text)
 }

@@ -31,17 +31,17 @@ func pageSize(limit int) int {
 // shorter when its records hold more than 16 MB. The owner is a field of the record itself, so there is no entry without
 // a record.
 func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]cloakroom.Entry, string, error) {
-	return s.list(ctx, bson.D{{Key: fieldOwner, Value: owner}}, cursor, limit)
+	return s.list(ctx, bson.D{{Key: fieldOwner, Value: owner}}, cursor, limit, true)
 }
 
 // All implements [cloakroom.Lister]. Pages are as those of [Store.Owned].
 func (s *Store) All(ctx context.Context, cursor string, limit int) ([]cloakroom.Entry, string, error) {
-	return s.list(ctx, nil, cursor, limit)
+	return s.list(ctx, nil, cursor, limit, false)
 }
 
 // list returns the live records that match, in the order of their ids, so that a cursor, which is the last id of a
-// page, stays good whatever comes and goes.
-func (s *Store) list(ctx context.Context, match bson.D, cursor string, limit int) (page []cloakroom.Entry, next string, err error) {
+// page, stays good whatever comes and goes. What cannot be read is listed without a record if damaged is set.
+func (s *Store) list(ctx context.Context, match bson.D, cursor string, limit int, damaged bool) (page []cloakroom.Entry, next string, err error) {
 	limit = pageSize(limit)
 	after := bson.E{Key: "$gt", Value: s.prefix + cursor}
 	filter := append(match, bson.E{Key: fieldID, Value: bson.D{after, s.below()}}, s.lives())
@@ -54,15 +54,21 @@ func (s *Store) list(ctx context.Context, match bson.D, cursor string, limit int
 			page, next, err = nil, "", failed("list", cerr)
 		}
 	}()
-	data := 0
+	data, rows := 0, 0
 	for cur.Next(ctx) {
 		id, ok := cur.Current.Lookup(fieldID).StringValueOK()
 		if !ok || len(id) <= len(s.prefix) {
 			return nil, "", errors.New("mongostore: list: the server returned a document that does not match")
 		}
-		e := cloakroom.Entry{ID: id[len(s.prefix):], Record: record(cur.Current)}
-		page = append(page, e)
-		if data += len(e.Record.Data); len(page) == limit || data >= maxPageData {
+		e := cloakroom.Entry{ID: id[len(s.prefix):]}
+		if r, ok := record(cur.Current); ok {
+			e.Record = r
+		}
+		if e.Record.Version != "" || damaged {
+			page = append(page, e)
+		}
+		rows++
+		if data += len(e.Record.Data); rows == limit || data >= maxPageData {
 			return page, e.ID, nil
 		}
 	}

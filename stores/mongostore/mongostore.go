@@ -19,7 +19,6 @@
 package mongostore
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -176,6 +175,9 @@ func (s *Store) live(id string) bson.D {
 	return bson.D{{Key: fieldID, Value: s.prefix + id}, s.lives()}
 }
 
+// readable matches what record reads.
+var readable = bson.E{Key: fieldData, Value: bson.D{{Key: "$type", Value: "binData"}}}
+
 // lives matches live records. It matches none whose expiration is missing or no date.
 func (s *Store) lives() bson.E {
 	return bson.E{Key: fieldExpires, Value: bson.D{{Key: "$gt", Value: date(s.now())}}}
@@ -210,29 +212,20 @@ func version(data []byte) cloakroom.Version {
 	return cloakroom.Version(hex.EncodeToString(sum[:]))
 }
 
-// record reads a document, whose bytes it does not keep. What is no binary reads as no data, which nobody takes for
-// a session.
-func record(doc bson.Raw) cloakroom.Record {
-	var r cloakroom.Record
-	if _, data, ok := doc.Lookup(fieldData).BinaryOK(); ok {
-		r.Data = append(r.Data, data...)
+// record reads a document, whose bytes it does not keep. It reports false for what has no data, or of another type.
+func record(doc bson.Raw) (r cloakroom.Record, ok bool) {
+	_, data, ok := doc.Lookup(fieldData).BinaryOK()
+	if !ok {
+		return r, false
 	}
+	r.Data = append(r.Data, data...)
 	if ms, ok := doc.Lookup(fieldExpires).DateTimeOK(); ok {
 		r.Expires = time.UnixMilli(ms)
 	}
 	r.Owner, _ = doc.Lookup(fieldOwner).StringValueOK()
 	r.Version = version(r.Data)
-	return r
+	return r, true
 }
 
 // wanted are the fields that record reads.
 var wanted = bson.D{{Key: fieldID, Value: 1}, {Key: fieldData, Value: 1}, {Key: fieldExpires, Value: 1}, {Key: fieldOwner, Value: 1}}
-
-// there reports whether there is a live record under id.
-func (s *Store) there(ctx context.Context, id string) (bool, error) {
-	err := s.coll.FindOne(ctx, s.live(id), options.FindOne().SetProjection(bson.D{{Key: "_id", Value: 1}})).Err()
-	if errors.Is(err, mongo.ErrNoDocuments) {
-		return false, nil
-	}
-	return err == nil, err
-}

@@ -17,7 +17,8 @@ import (
 // repeats those of one document by itself after a lost connection, unless its client was told otherwise, and
 // never those of many.
 
-// Load implements [cloakroom.Store]. A document without a date in `expiration` is no record.
+// Load implements [cloakroom.Store]. A document without a date in `expiration` is no record, and one without binary data in `val`
+// cannot be read.
 func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 	doc, err := s.coll.FindOne(ctx, s.live(id), options.FindOne().SetProjection(wanted)).Raw()
 	switch {
@@ -26,7 +27,11 @@ func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 	case err != nil:
 		return cloakroom.Record{}, failed("load", err)
 	}
-	return record(doc), nil
+	r, ok := record(doc)
+	if !ok {
+		return cloakroom.Record{}, cloakroom.ErrUnreadable
+	}
+	return r, nil
 }
 
 // Create implements [cloakroom.Store]. It is one upsert of what is not live under the id: it takes the place of an
@@ -73,14 +78,17 @@ func (s *Store) Replace(ctx context.Context, id string, old, new cloakroom.Recor
 
 // Touch implements [cloakroom.Store].
 func (s *Store) Touch(ctx context.Context, id string, _ cloakroom.Record, expires time.Time) error {
-	res, err := s.coll.UpdateMany(ctx, s.live(id), bson.D{{Key: "$set", Value: bson.D{{Key: fieldExpires, Value: date(expires)}}}})
+	res, err := s.coll.UpdateMany(ctx, append(s.live(id), readable), bson.D{{Key: "$set", Value: bson.D{{Key: fieldExpires, Value: date(expires)}}}})
 	switch {
 	case err != nil:
 		return failed("touch", err)
-	case res.MatchedCount == 0:
-		return cloakroom.ErrNotFound
+	case res.MatchedCount > 0:
+		return nil
 	}
-	return nil
+	if err = s.missed(ctx, "touch", id); errors.Is(err, cloakroom.ErrConflict) {
+		err = cloakroom.ErrNotFound // it came only now
+	}
+	return err
 }
 
 // Delete implements [cloakroom.Store].
@@ -117,14 +125,17 @@ func update(r cloakroom.Record) bson.D {
 
 // missed tells why a write matched no record.
 func (s *Store) missed(ctx context.Context, op, id string) error {
-	there, err := s.there(ctx, id)
+	doc, err := s.coll.FindOne(ctx, s.live(id), options.FindOne().SetProjection(bson.D{{Key: fieldData, Value: 1}})).Raw()
 	switch {
+	case errors.Is(err, mongo.ErrNoDocuments):
+		return cloakroom.ErrNotFound
 	case err != nil:
 		return failed(op, err)
-	case there:
-		return cloakroom.ErrConflict
 	}
-	return cloakroom.ErrNotFound
+	if _, _, ok := doc.Lookup(fieldData).BinaryOK(); !ok {
+		return cloakroom.ErrUnreadable
+	}
+	return cloakroom.ErrConflict
 }
 
 func tooLarge(op string, size, most int) error {
