@@ -21,7 +21,7 @@ func TestCopyFromFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	manager := func(s cloakroom.Store) *cloakroom.Manager {
-		m, err := cloakroom.New(s, cloakroom.Options{Logger: slog.New(slog.DiscardHandler)})
+		m, err := cloakroom.New(s, cloakroom.Options{Logger: slog.New(slog.DiscardHandler), Timeout: 20 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -161,7 +161,7 @@ func TestBlob(t *testing.T) {
 func TestOwnerColumn(t *testing.T) {
 	onFlaskColumns(t, func(t *testing.T, db *sql.DB) {
 		before := newStore(t, db, sqlstore.Options{Dialect: sqlstore.MySQL})
-		m, err := cloakroom.New(before, cloakroom.Options{})
+		m, err := cloakroom.New(before, cloakroom.Options{Timeout: 20 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/demotest"
@@ -15,7 +16,7 @@ import (
 func TestCopy(t *testing.T) {
 	places := []string{sqliteFile(t), servers.StartPostgres(t, servers.SQLOptions{}).URL(t), servers.StartMariaDB(t, servers.SQLOptions{}).URL(t)}
 	manager := func(rawURL string) *cloakroom.Manager {
-		m, err := cloakroom.New(open(t, rawURL), cloakroom.Options{Logger: slog.New(slog.DiscardHandler)})
+		m, err := cloakroom.New(open(t, rawURL), cloakroom.Options{Logger: slog.New(slog.DiscardHandler), Timeout: 20 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"strings"
 	"time"
 
@@ -97,13 +98,14 @@ func pause(ctx context.Context, attempt int) error {
 type refusal struct {
 	op   string
 	text string
-	err  error
+	errs []error // the sentinel, if there is one, and the client's own
 }
 
-func (r *refusal) Error() string { return "dynamodbstore: " + r.op + ": " + r.text }
-func (r *refusal) Unwrap() error { return r.err }
+func (r *refusal) Error() string   { return "dynamodbstore: " + r.op + ": " + r.text }
+func (r *refusal) Unwrap() []error { return r.errs }
 
-// failed describes err at the package's boundary. An item that DynamoDB finds too large is a sentinel.
+// failed describes err at the package's boundary. An item that DynamoDB finds too large is a sentinel, and so is what it refused
+// otherwise, having done nothing: that the table is missing or the right, or, after all attempts, that it throttles, which passes.
 func failed(op string, err error) error {
 	if err == nil {
 		return nil
@@ -119,7 +121,27 @@ func failed(op string, err error) error {
 	case tooLarge(api):
 		return fmt.Errorf("dynamodbstore: %s: %w: %s", op, cloakroom.ErrTooLarge, api.ErrorMessage())
 	}
-	return &refusal{op, text, err}
+	if refused(api, err) {
+		return &refusal{op, cloakroom.ErrRefused.Error() + ": " + text, []error{cloakroom.ErrRefused, err}}
+	}
+	return &refusal{op, text, []error{err}}
+}
+
+// refused reports whether an answer says that nothing was done: any that finds fault with the request, as DynamoDB's HTTP status says, and
+// those after which the store tries again.
+func refused(api smithy.APIError, err error) bool {
+	switch code := api.ErrorCode(); {
+	case refusals[code]:
+		return true
+	case code == "TransactionInProgressException": // the same one, sent before
+		return false
+	}
+	var answer interface{ HTTPStatusCode() int }
+	if !errors.As(err, &answer) {
+		return false
+	}
+	status := answer.HTTPStatusCode()
+	return status >= 400 && status < 500 && status != http.StatusRequestTimeout
 }
 
 // tooLarge reports whether an item exceeded DynamoDB's limit, which it may by attributes that are not this store's.

@@ -180,7 +180,7 @@ func TestReadsAreRepeated(t *testing.T) {
 		t.Error("a read is not strongly consistent")
 	}
 	server.set("GetItem", refuse("AccessDeniedException", "User: arn:aws:iam::1:user/x is not authorized"))
-	if _, err := s.Load(t.Context(), "id"); err == nil || server.count("GetItem") != 1 || err.Error() != "dynamodbstore: load: AccessDeniedException: User: arn:aws:iam::1:user/x is not authorized" {
+	if _, err := s.Load(t.Context(), "id"); err == nil || server.count("GetItem") != 1 || err.Error() != "dynamodbstore: load: the store refused: AccessDeniedException: User: arn:aws:iam::1:user/x is not authorized" {
 		t.Errorf("read %d times, %v", server.count("GetItem"), err)
 	}
 }
@@ -235,7 +235,7 @@ func TestErrorsHideSecrets(t *testing.T) {
 	s, server := scripted(t)
 	for _, code := range []string{"InvalidSignatureException", "SignatureDoesNotMatch", "RequestTimeTooSkewed"} {
 		server.set("GetItem", refuse(code, "The Canonical String should have been 'x-amz-security-token:"+secret+"'"))
-		if _, err := s.Load(t.Context(), "id"); err == nil || err.Error() != "dynamodbstore: load: "+code {
+		if _, err := s.Load(t.Context(), "id"); err == nil || err.Error() != "dynamodbstore: load: the store refused: "+code {
 			t.Errorf("%v", err)
 		}
 	}

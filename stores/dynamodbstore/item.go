@@ -49,21 +49,26 @@ func textOf(v types.AttributeValue) string {
 	return ""
 }
 
-// record reads the item of a live record. ok is false for what is none: it has expired, or is not a record.
-func (s *Store) record(it item) (r cloakroom.Record, ok bool) {
-	val, ok := it[attrVal].(*types.AttributeValueMemberB)
-	if !ok {
-		return cloakroom.Record{}, false
-	}
+// record reads the item of a record. It returns ErrNotFound for what has expired, or has no expiration, and ErrUnreadable for what has
+// no val, or one that is not binary.
+func (s *Store) record(it item) (cloakroom.Record, error) {
 	expires, ok := expiryOf(it)
 	if !ok || !expires.After(s.now()) {
-		return cloakroom.Record{}, false
+		return cloakroom.Record{}, cloakroom.ErrNotFound
 	}
-	return cloakroom.Record{Data: val.Value, Expires: expires, Owner: textOf(it[attrOwner]), Version: version(val.Value)}, true
+	val, ok := it[attrVal].(*types.AttributeValueMemberB)
+	if !ok {
+		return cloakroom.Record{}, cloakroom.ErrUnreadable
+	}
+	return cloakroom.Record{Data: val.Value, Expires: expires, Owner: textOf(it[attrOwner]), Version: version(val.Value)}, nil
 }
 
-// live is the condition that an item is a record that has not expired by :now.
-const live = "attribute_exists(val) AND expiration > :now"
+// live is the condition that an item is a record that has not expired by :now, and readable that it can be read too, where :binary is
+// the type.
+const (
+	live     = "expiration > :now"
+	readable = "attribute_type(val, :binary) AND " + live
+)
 
 func version(data []byte) cloakroom.Version {
 	sum := sha256.Sum256(data)

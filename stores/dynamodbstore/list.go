@@ -19,7 +19,7 @@ const (
 	sweepers   = 2   // deletions at once, few enough for requests to get through
 )
 
-// loadAll loads the live records among ids, by id.
+// loadAll loads the live records among ids, by id. One that cannot be read is there without a version.
 func (s *Store) loadAll(ctx context.Context, ids []string) (map[string]cloakroom.Record, error) {
 	records := make(map[string]cloakroom.Record, len(ids))
 	keys := make([]item, 0, len(ids))
@@ -36,7 +36,7 @@ func (s *Store) loadAll(ctx context.Context, ids []string) (map[string]cloakroom
 		}
 		for _, found := range out.Responses {
 			for _, it := range found {
-				if r, ok := s.record(it); ok {
+				if r, err := s.record(it); err == nil || errors.Is(err, cloakroom.ErrUnreadable) {
 					records[textOf(it[attrID])[len(s.prefix):]] = r
 				}
 			}
@@ -64,13 +64,13 @@ func (s *Store) loadAll(ctx context.Context, ids []string) (map[string]cloakroom
 // All implements [cloakroom.Lister]. It scans the table, which reads and costs all of it, also what is not this store's. A page comes of
 // at most limit items, at most 1,000, and of 1 MB at most; zero means 100.
 func (s *Store) All(ctx context.Context, cursor string, limit int) ([]cloakroom.Entry, string, error) {
-	out, err := s.scan(ctx, cursor, limit, "begins_with(id, :prefix) AND "+live, false)
+	out, err := s.scan(ctx, cursor, limit, "begins_with(id, :prefix) AND attribute_exists(val) AND "+live, false)
 	if err != nil {
 		return nil, "", failed("list", err)
 	}
 	page := make([]cloakroom.Entry, 0, len(out.Items))
 	for _, it := range out.Items {
-		if r, ok := s.record(it); ok {
+		if r, err := s.record(it); err == nil {
 			page = append(page, cloakroom.Entry{ID: textOf(it[attrID])[len(s.prefix):], Record: r})
 		}
 	}

@@ -15,7 +15,7 @@ import (
 // that is gone from one that was changed.
 const returnOld = types.ReturnValuesOnConditionCheckFailureAllOld
 
-// Load implements [cloakroom.Store]. An item without an expiration, or with a val that is not binary, is no record.
+// Load implements [cloakroom.Store]. An item without an expiration is no record, and one whose val is not binary cannot be read.
 func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 	return s.load(ctx, "load", id)
 }
@@ -27,11 +27,7 @@ func (s *Store) load(ctx context.Context, op, id string) (cloakroom.Record, erro
 	if err != nil {
 		return cloakroom.Record{}, failed(op, err)
 	}
-	r, ok := s.record(out.Item)
-	if !ok {
-		return cloakroom.Record{}, cloakroom.ErrNotFound
-	}
-	return r, nil
+	return s.record(out.Item)
 }
 
 // Create implements [cloakroom.Store]. A record over the limit on items, or for which its owner's index has no room,
@@ -122,8 +118,8 @@ func (s *Store) replace(id string, was []byte, new cloakroom.Record) *types.Upda
 
 // whyNot returns why a write was refused that found this item.
 func (s *Store) whyNot(there item) error {
-	if _, ok := s.record(there); !ok {
-		return cloakroom.ErrNotFound
+	if _, err := s.record(there); err != nil {
+		return err
 	}
 	return cloakroom.ErrConflict
 }
@@ -150,10 +146,15 @@ func (s *Store) Touch(ctx context.Context, id string, _ cloakroom.Record, expire
 		TableName:                 s.table,
 		Key:                       key(s.recordKey(id)),
 		UpdateExpression:          aws.String("SET expiration = :until"),
-		ConditionExpression:       aws.String(live),
-		ExpressionAttributeValues: item{":until": expiration(expires), ":now": instant(s.now())},
+		ConditionExpression:       aws.String(readable),
+		ExpressionAttributeValues: item{":until": expiration(expires), ":now": instant(s.now()), ":binary": text("B")},
+
+		ReturnValuesOnConditionCheckFailure: returnOld,
 	}, s.writing)
-	if _, missing := unmet(err); missing {
+	if there, missing := unmet(err); missing {
+		if _, err := s.record(there); err != nil {
+			return err
+		}
 		return cloakroom.ErrNotFound
 	}
 	return failed("touch", err)

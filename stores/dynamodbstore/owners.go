@@ -251,7 +251,7 @@ func (s *Store) resolve(ctx context.Context, owner string, some []indexed) (page
 			stale = append(stale, x)
 			continue
 		}
-		if ok && r.Owner == "" {
+		if r.Version != "" && r.Owner == "" {
 			r.Owner = owner
 		}
 		page = append(page, cloakroom.Entry{ID: x.id, Record: r})

@@ -195,5 +195,9 @@ func (s *server) failure(op string, err error) error {
 	case errors.Is(err, meta.ErrClosed):
 		return ErrClosed
 	}
+	refusal := (*meta.Refusal)(nil)
+	if errors.As(err, &refusal) && refusal.Definite() && !errors.Is(err, cloakroom.ErrFull) {
+		return fmt.Errorf("memcachedstore: %s on %s: %w: %w", op, s.name, cloakroom.ErrRefused, err)
+	}
 	return fmt.Errorf("memcachedstore: %s on %s: %w", op, s.name, err)
 }

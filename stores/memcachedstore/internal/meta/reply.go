@@ -53,6 +53,19 @@ func (r *Refusal) TooLarge() bool {
 // OutOfMemory reports whether the server refused an item for want of room.
 func (r *Refusal) OutOfMemory() bool { return strings.HasPrefix(r.Text, "SERVER_ERROR out of memory") }
 
+// Definite reports whether the answer says that nothing was done. What begins with SERVER_ERROR otherwise may come from a proxy
+// that has given up waiting.
+func (r *Refusal) Definite() bool {
+	switch word, rest, _ := strings.Cut(r.Text, " "); word {
+	case "ERROR", "CLIENT_ERROR":
+		return true
+	case "SERVER_ERROR":
+		rest = strings.ToLower(rest)
+		return r.OutOfMemory() || strings.Contains(rest, "read only") || strings.Contains(rest, "read-only") || strings.Contains(rest, "readonly")
+	}
+	return false
+}
+
 // maxLine is the longest reply line, in bytes, without its value. The longest that a server of memcached sends
 // is a key of 250 bytes with a few numbers.
 const maxLine = 2048
