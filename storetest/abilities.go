@@ -40,6 +40,29 @@ var abilityRules = slices.Concat(moveRules, []rule{
 			}
 			c.lists(c.ownedBy(owner, 2), want, true)
 		}},
+	{name: "owned/entry-cleared", needs: Owners, rule: "Delete and Replace clear the index entry of the owner that they were given, once the record is gone or another's.",
+		check: func(c *caseT) {
+			owner := random()
+			for i := range 4 {
+				id := random()
+				r := c.create(id, c.owned("data", owner))
+				switch i {
+				case 0:
+					c.want(c.store.Delete(c.ctx, id, r), nil, "Delete of a version")
+				case 1:
+					c.want(c.peer.Delete(c.ctx, id, cloakroom.Record{Owner: owner, Deadline: r.Deadline}), nil, "Delete of whatever is there")
+				case 2:
+					r = c.replace(id, r, "second")
+					c.want(c.store.Delete(c.ctx, id, r), nil, "Delete of what was replaced")
+				case 3:
+					_, err := c.store.Replace(c.ctx, id, r, c.record("nobody's"))
+					c.want(err, nil, "Replace by a record without an owner")
+				}
+				if got := c.lists(c.ownedBy(owner, 3), nil, false); len(got) > 0 {
+					c.Fatalf("after %d of 4 steps the index still has %d entries", i+1, len(got))
+				}
+			}
+		}},
 	{name: "owned/not-expired", needs: Owners, rule: "An expired record is gone for listings too; its index entry may be listed without it.",
 		check: func(c *caseT) {
 			owner := random()

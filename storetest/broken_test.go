@@ -123,6 +123,48 @@ var brokenStores = []struct {
 				return page, next, err
 			}
 		}},
+	{"a Delete that leaves its index entry", []string{"owned/entry-cleared", "owned/not-deleted"},
+		func(b *broken, s cloakroom.FullStore, _ func() time.Time) {
+			var left sync.Map // id to owner
+			b.remove = func(ctx context.Context, id string, r cloakroom.Record) error {
+				err := s.Delete(ctx, id, r)
+				if err == nil {
+					left.Store(id, r.Owner)
+				}
+				return err
+			}
+			b.owned = func(ctx context.Context, owner, cursor string, limit int) ([]cloakroom.Entry, string, error) {
+				page, next, err := s.Owned(ctx, owner, cursor, limit)
+				left.Range(func(id, of any) bool {
+					if of == owner {
+						page = append(page, cloakroom.Entry{ID: id.(string)})
+					}
+					return true
+				})
+				return page, next, err
+			}
+		}},
+	{"a Replace that leaves the index entry of the owner before", []string{"owned/entry-cleared", "owned/replace"},
+		func(b *broken, s cloakroom.FullStore, _ func() time.Time) {
+			var left sync.Map
+			b.replace = func(ctx context.Context, id string, old, new cloakroom.Record) (cloakroom.Version, error) {
+				v, err := s.Replace(ctx, id, old, new)
+				if err == nil && old.Owner != new.Owner {
+					left.Store(id, old.Owner)
+				}
+				return v, err
+			}
+			b.owned = func(ctx context.Context, owner, cursor string, limit int) ([]cloakroom.Entry, string, error) {
+				page, next, err := s.Owned(ctx, owner, cursor, limit)
+				left.Range(func(id, of any) bool {
+					if of == owner {
+						page = append(page, cloakroom.Entry{ID: id.(string)})
+					}
+					return true
+				})
+				return page, next, err
+			}
+		}},
 	{"an Owned that stops after its first page", []string{"owned/live-records", "owned/during-writes"},
 		func(b *broken, s cloakroom.FullStore, _ func() time.Time) {
 			b.owned = func(ctx context.Context, owner, cursor string, limit int) ([]cloakroom.Entry, string, error) {

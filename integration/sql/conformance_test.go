@@ -67,8 +67,22 @@ func conforms(t *testing.T, rawURL string, parameters ...string) {
 	t.Helper()
 	opener := func(t testing.TB) cloakroom.Store { return open(t, rawURL, parameters...) }
 	t.Run("contract", func(t *testing.T) { // returns when the parallel cases have ended
-		storetest.Run(t, storetest.Config{Abilities: all, Open: opener, Peer: opener})
+		storetest.Run(t, storetest.Config{Abilities: all, Damage: damage(t, rawURL, parameters...), Open: opener, Peer: opener})
 	})
+}
+
+// damage returns what makes a row that cannot be read, where the table is as by default.
+func damage(t testing.TB, rawURL string, parameters ...string) func(string) error {
+	for _, p := range parameters {
+		if strings.Contains(p, "table=") || strings.Contains(p, "layout=") || strings.Contains(p, "prefix=") {
+			return nil
+		}
+	}
+	rawURL, _, _ = strings.Cut(rawURL, "?")
+	db := openDB(t, rawURL)
+	return func(id string) error {
+		return retried(t, db, "UPDATE sessions SET data = NULL WHERE session_id = 'session:"+id+"'")
+	}
 }
 
 // sqliteFile is the URL of a new file.

@@ -182,7 +182,7 @@ func until(t *testing.T, served *atomic.Int64, n int64) {
 }
 
 // retried executes a statement once the database lets it.
-func retried(t *testing.T, db *sql.DB, statement string) (err error) {
+func retried(t testing.TB, db *sql.DB, statement string) (err error) {
 	for range 200 {
 		if _, err = db.ExecContext(t.Context(), statement); err == nil || !strings.Contains(err.Error(), "locked") {
 			return err
@@ -243,7 +243,6 @@ func TestDamagedRows(t *testing.T) {
 					wants(t, "replace", err, cloakroom.ErrUnreadable)
 					wants(t, "touch", s.Touch(t.Context(), "bad", r, r.Expires), cloakroom.ErrUnreadable)
 					wants(t, "delete what it was", s.Delete(t.Context(), "bad", r), cloakroom.ErrUnreadable)
-					wants(t, "create", func() error { _, err := s.Create(t.Context(), "bad", r); return err }(), cloakroom.ErrExists)
 					page, _, err := s.Owned(t.Context(), owner, "", 10)
 					if err != nil || len(page) != 1 || page[0].ID != "bad" || page[0].Record.Version != "" {
 						t.Errorf("listed by owner: %v, %v", page, err)

@@ -62,8 +62,8 @@ func (s *Store) create(id string, r cloakroom.Record) *types.Put {
 	return &types.Put{
 		TableName:                 s.table,
 		Item:                      it,
-		ConditionExpression:       aws.String("attribute_not_exists(id) OR NOT (" + live + ")"),
-		ExpressionAttributeValues: item{":now": instant(s.now())},
+		ConditionExpression:       aws.String("attribute_not_exists(id) OR NOT (" + readable + ")"),
+		ExpressionAttributeValues: item{":now": instant(s.now()), ":binary": text("B")},
 	}
 }
 

@@ -35,7 +35,7 @@ func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 }
 
 // Create implements [cloakroom.Store]. It is one upsert of what is not live under the id: it takes the place of an
-// expired record, and meets the unique index where a live one is. The first Create also makes sure of the
+// expired record, or of one that cannot be read, and meets the unique index where a live one is. The first Create also makes sure of the
 // indexes, see [Options.ManualIndexes].
 func (s *Store) Create(ctx context.Context, id string, r cloakroom.Record) (cloakroom.Version, error) {
 	if err := tooLarge("create", len(r.Data), MaxRecord); err != nil {
@@ -44,10 +44,10 @@ func (s *Store) Create(ctx context.Context, id string, r cloakroom.Record) (cloa
 	if err := s.ensure(ctx); err != nil {
 		return "", fmt.Errorf("mongostore: create: %w", err)
 	}
-	filter := bson.D{
-		{Key: fieldID, Value: s.prefix + id},
-		{Key: fieldExpires, Value: bson.D{{Key: "$not", Value: s.lives().Value}}},
-	}
+	filter := bson.D{{Key: fieldID, Value: s.prefix + id}, {Key: "$or", Value: bson.A{
+		bson.D{{Key: fieldExpires, Value: bson.D{{Key: "$not", Value: s.lives().Value}}}},
+		bson.D{{Key: fieldData, Value: bson.D{{Key: "$not", Value: readable.Value}}}},
+	}}}
 	_, err := s.coll.UpdateMany(ctx, filter, update(r), options.UpdateMany().SetUpsert(true))
 	switch {
 	case mongo.IsDuplicateKeyError(err):

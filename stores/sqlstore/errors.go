@@ -36,20 +36,33 @@ func (s *Store) retry(ctx context.Context, write func() error) error {
 			return ctx.Err()
 		}
 	}
+	var before error
 	for try, renewed := 1, 0; ; try++ {
+		if before != nil && ctx.Err() != nil {
+			return contended{before}
+		}
 		err := write()
 		switch {
 		case err == nil:
 			return nil
+		case before != nil && ctx.Err() != nil:
+			return contended{err}
 		case s.d.otherServer(err):
 			if renewed++; !s.renew(ctx, renewed) {
 				return err
 			}
 		case !s.transient(err) || !s.pause(ctx, try):
 			return err
+		default:
+			before = err
 		}
 	}
 }
+
+// contended is the error of a call whose time was up after others had been in its way.
+type contended struct{ error }
+
+func (e contended) Unwrap() error { return e.error }
 
 const (
 	// maxRenewals is how often one call closes connections and tries again. The first new one reaches the right server, but other
@@ -137,7 +150,7 @@ func (s *Store) waitedForWriter(ctx context.Context, err error) bool {
 		return false
 	}
 	stats := s.db.Stats()
-	return s.d.transient(err) || stats.MaxOpenConnections > 0 && stats.InUse >= stats.MaxOpenConnections
+	return s.d.transient(err) || errors.As(err, new(contended)) || stats.MaxOpenConnections > 0 && stats.InUse >= stats.MaxOpenConnections
 }
 
 func isSentinel(err error) bool {

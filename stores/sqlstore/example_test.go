@@ -20,6 +20,8 @@ func ExampleNew() {
 		return
 	}
 	defer db.Close()
+	db.SetMaxOpenConns(10) // without a limit, a burst takes every connection that the server has
+	db.SetMaxIdleConns(10)
 	store, err := sqlstore.New(db, sqlstore.Options{Dialect: sqlstore.Postgres, SweepInterval: time.Minute})
 	if err != nil {
 		fmt.Println(err)
@@ -55,4 +57,16 @@ func ExampleStore_Migrate() {
 		return store.Migrate(ctx)
 	}
 	_ = migrate
+}
+
+// A SQLite file that the application opens itself. The program imports the driver: here `import _ "modernc.org/sqlite"`.
+func ExampleSQLitePragmas() {
+	db, err := sql.Open("sqlite", "file:app.db?"+sqlstore.SQLitePragmas("sqlite"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer db.Close()
+	store, err := sqlstore.New(db, sqlstore.Options{Dialect: sqlstore.SQLite})
+	_, _ = store, err
 }

@@ -21,7 +21,7 @@ func (mysql) numbered() bool                                     { return false 
 func (mysql) timeIn(_ *Options, _ *shape, param string) string   { return param }
 func (mysql) timeOut(_ *Options, _ *shape, column string) string { return column }
 func (mysql) dataOut() string                                    { return "data" }
-func (mysql) readable(table string) string                       { return table + "data IS NOT NULL" }
+func (mysql) readable(table string) string                       { return "(" + table + "data IS NOT NULL)" }
 func (mysql) textIn(param string) string                         { return param }
 func (mysql) arrays() bool                                       { return false }
 func (mysql) upsert() bool                                       { return false } // ON DUPLICATE KEY has no condition, and counts rows that it left alone

@@ -55,7 +55,7 @@ func zoneOf(o *Options) string {
 }
 
 func (postgres) dataOut() string              { return "data" }
-func (postgres) readable(table string) string { return table + "data IS NOT NULL" }
+func (postgres) readable(table string) string { return "(" + table + "data IS NOT NULL)" }
 
 func (postgres) timeIn(o *Options, sh *shape, param string) string {
 	p := "CAST(" + param + " AS TIMESTAMP)"

@@ -96,7 +96,7 @@ func (q *queries) each(do func(*statement)) {
 func newQueries(s *Store, shape shape) *queries {
 	c := compiler{d: s.d, fragments: map[string]string{
 		"same":    "session_id = {id}",
-		"expired": "(expiry IS NULL OR expiry <= {now})",
+		"expired": "(expiry IS NULL OR expiry <= {now} OR NOT " + s.d.readable("") + ")", // or as good as that
 		"live":    live,
 		"entry":   "session_id, CASE WHEN " + live + " THEN {data} END, {expiry}, {key}",
 		"data":    s.d.dataOut(),
@@ -135,7 +135,7 @@ func newQueries(s *Store, shape shape) *queries {
 	insert := "INSERT INTO {table} (session_id, data, expiry{owner column}) VALUES ({id}, {new}, {expires}{owner value})"
 	if s.d.upsert() {
 		q.insert = c.compile(strings.Replace(insert, "{table}", "{table} AS t", 1) + " ON CONFLICT (session_id) DO UPDATE" +
-			" SET data = excluded.data, expiry = excluded.expiry{owner excluded} WHERE t.expiry IS NULL OR t.expiry <= {now}")
+			" SET data = excluded.data, expiry = excluded.expiry{owner excluded} WHERE t.expiry IS NULL OR t.expiry <= {now} OR NOT " + s.d.readable("t."))
 	} else {
 		q.insert = c.compile(insert)
 		q.take = c.compile("UPDATE {table} SET session_id = {id}, data = {new}, expiry = {expires}{owner set} WHERE session_id = {id} AND {expired}")

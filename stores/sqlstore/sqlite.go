@@ -22,7 +22,7 @@ func (sqlite) timeOut(_ *Options, _ *shape, column string) string {
 	return "CAST(" + column + " AS TEXT)"
 }                                           // or a driver makes a time of it
 func (d sqlite) dataOut() string            { return "CASE WHEN " + d.readable("") + " THEN data END" }
-func (sqlite) readable(table string) string { return "typeof(" + table + "data) = 'blob'" } // text is never equal to a blob
+func (sqlite) readable(table string) string { return "(typeof(" + table + "data) = 'blob')" } // text is never equal to a blob
 func (sqlite) otherServer(error) bool       { return false }
 func (sqlite) textIn(param string) string   { return param }
 func (sqlite) arrays() bool                 { return false }

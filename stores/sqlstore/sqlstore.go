@@ -151,8 +151,13 @@ var (
 // is looked at with the first operation. [Store.CreateTable] makes it. A SQLite database in memory needs
 // db.SetMaxOpenConns(1), since every connection has a database of its own.
 //
-// Give db as many idle connections as it may open, by SetMaxIdleConns: otherwise database/sql keeps two, and opens others, which
+// Limit db by SetMaxOpenConns: otherwise database/sql opens a connection for each request of a burst, and the server refuses those beyond
+// its own limit, sign-ins among them. Give it as many idle connections by SetMaxIdleConns, or it keeps two, and opens others, which
 // know no prepared statements, again and again. Ten are plenty.
+//
+// A SQLite database has no write-ahead log unless its data source name asks for one: see [SQLitePragmas]. A handler that holds a
+// transaction of the same SQLite file, or rows of a query where db has one connection, while it answers waits for itself, and gets an
+// error when its time is up.
 //
 // An option that is missing or out of range is an error that names it. Call [Store.Close] when the store is not needed
 // any more, before db is closed.

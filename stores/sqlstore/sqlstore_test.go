@@ -82,10 +82,10 @@ func TestStatements(t *testing.T) {
 		args  string
 	}{
 		{Options{Dialect: SQLite, Table: `a"{id}`}, full, func(q *queries) *statement { return q.load },
-			`SELECT CASE WHEN typeof(data) = 'blob' THEN data END, CAST(expiry AS TEXT) FROM "a""{id}" WHERE session_id = ? AND expiry > ?`, "id now"},
+			`SELECT CASE WHEN (typeof(data) = 'blob') THEN data END, CAST(expiry AS TEXT) FROM "a""{id}" WHERE session_id = ? AND expiry > ?`, "id now"},
 		{Options{Dialect: SQLite}, full, func(q *queries) *statement { return q.insert },
 			`INSERT INTO "sessions" AS t (session_id, data, expiry, owner) VALUES (?, ?, ?, ?) ON CONFLICT (session_id) DO UPDATE` +
-				` SET data = excluded.data, expiry = excluded.expiry, owner = excluded.owner WHERE t.expiry IS NULL OR t.expiry <= ?`, "id new expires owner now"},
+				` SET data = excluded.data, expiry = excluded.expiry, owner = excluded.owner WHERE t.expiry IS NULL OR t.expiry <= ? OR NOT (typeof(t.data) = 'blob')`, "id new expires owner now"},
 		{Options{Dialect: Postgres, Schema: "s"}, full, func(q *queries) *statement { return q.replace },
 			`UPDATE "s"."sessions" SET data = $1, expiry = CAST($2 AS TIMESTAMP), owner = CAST($3 AS VARCHAR)` +
 				` WHERE session_id = CAST($4 AS VARCHAR) AND expiry > CAST($5 AS TIMESTAMP) AND data = $6`, "new expires owner id now old"},
@@ -93,7 +93,7 @@ func TestStatements(t *testing.T) {
 			`DELETE FROM "sessions" WHERE id IN (SELECT id FROM "sessions" WHERE expiry <= CAST($1 AS TIMESTAMP) ORDER BY expiry LIMIT $2 FOR UPDATE SKIP LOCKED)` +
 				` AND expiry <= CAST($1 AS TIMESTAMP)`, "now limit"},
 		{Options{Dialect: MySQL, Table: "a`b"}, bare, func(q *queries) *statement { return q.touch },
-			"UPDATE `a``b` SET expiry = ? WHERE session_id = ? AND CAST(CONVERT(session_id USING utf8mb4) AS BINARY) = CAST(? AS BINARY) AND expiry > ? AND data IS NOT NULL", "expires id id now"},
+			"UPDATE `a``b` SET expiry = ? WHERE session_id = ? AND CAST(CONVERT(session_id USING utf8mb4) AS BINARY) = CAST(? AS BINARY) AND expiry > ? AND (data IS NOT NULL)", "expires id id now"},
 	} {
 		s := newTestStore(t, errors.New("no"), tt.opts)
 		st := tt.pick(newQueries(s, tt.shape))
