@@ -88,7 +88,7 @@ func TestOneCommand(t *testing.T) {
 		{"load", func() error { _, err := s.Load(ctx, id); return err }, nil, "find"},
 		{"load nothing", func() error { _, err := s.Load(ctx, missing); return err }, cloakroom.ErrNotFound, "find"},
 		{"touch", func() error { return s.Touch(ctx, id, r, time.Now().Add(2*time.Hour)) }, nil, "update"},
-		{"touch nothing", func() error { return s.Touch(ctx, missing, r, time.Now()) }, cloakroom.ErrNotFound, "update"},
+		{"touch nothing", func() error { return s.Touch(ctx, missing, r, time.Now()) }, cloakroom.ErrNotFound, "update find"},
 		{"replace by the same", func() error { _, err := s.Replace(ctx, id, r, r); return err }, nil, "update"},
 		{"replace another", func() error { _, err := s.Replace(ctx, id, other, r); return err }, cloakroom.ErrConflict, "update find"},
 		{"replace nothing", func() error { _, err := s.Replace(ctx, missing, r, r); return err }, cloakroom.ErrNotFound, "update find"},

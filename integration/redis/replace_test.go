@@ -92,7 +92,7 @@ func TestReplace(t *testing.T) {
 		}
 		is("nothing", "", time.UnixMilli(-2))
 		r.Do(t, "RPUSH", key, "a list")
-		if _, err := store.Replace(ctx, id, third, other); err == nil || sentinelError(err) {
+		if _, err := store.Replace(ctx, id, third, other); !errors.Is(err, cloakroom.ErrUnreadable) {
 			t.Errorf("replace of a list: %v", err)
 		}
 

@@ -140,17 +140,16 @@ func (s *Store) failed(ctx context.Context, op string, err error) error {
 	return e
 }
 
-const waitingForWriter = "; another connection was writing all the time, or all were in use: does the handler hold a transaction" +
-	" or rows of the same database while it answers?"
+const waitingForWriter = "; other connections were in use meanwhile: does the handler hold a transaction or rows of the same" +
+	" database while it answers?"
 
-// waitedForWriter reports whether a call of SQLite has waited in vain for a connection or for the lock that one writer at a
-// time has. A handler that holds either while it answers waits for itself.
+// waitedForWriter reports whether a call of SQLite has probably waited in vain for a connection, or for the lock that one writer
+// at a time has. A handler that holds either while it answers waits for itself.
 func (s *Store) waitedForWriter(ctx context.Context, err error) bool {
-	if !s.d.oneWriter() || ctx.Err() == nil {
+	if !s.d.oneWriter() || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return false
 	}
-	stats := s.db.Stats()
-	return s.d.transient(err) || errors.As(err, new(contended)) || stats.MaxOpenConnections > 0 && stats.InUse >= stats.MaxOpenConnections
+	return s.d.transient(err) || errors.As(err, new(contended)) || s.db.Stats().InUse > 0
 }
 
 func isSentinel(err error) bool {
