@@ -71,7 +71,7 @@ func TestHandlersOwnTransaction(t *testing.T) {
 		status := ask(func(w http.ResponseWriter, s *cloakroom.Session, order func() *sql.Tx) {
 			visits.Update(s, count)
 			tx := order()
-			defer tx.Rollback() //nolint:errcheck // that it was committed is none
+			defer tx.Rollback()
 			_, _ = w.Write([]byte("ordered"))
 			_ = tx.Commit()
 		})
