@@ -23,9 +23,10 @@ var (
 	// ErrFull means that the store has no room for another record.
 	ErrFull = errors.New("store is full")
 
-	// ErrRefused means that the store's server plainly refused: it takes no writes, as a replica or in a read-only
-	// mode, has no such table, does not grant the right, or is not ready. Nothing was done, and trying again at once is of
-	// no use. The store has closed connections to a server that is the wrong one by now.
+	// ErrRefused means that the store's server plainly refused: it takes no writes, as a replica or
+	// in a read-only mode, has no such table, does not grant the right, or is not ready. Nothing
+	// was done, and trying again at once is of no use. The store has closed connections to a server
+	// that is the wrong one by now.
 	ErrRefused = errors.New("the store refused")
 
 	// ErrUnreadable means that there is a live record of that id, which cannot be read: it is damaged, or

@@ -27,13 +27,14 @@ import (
 // A store may keep expiries in steps of up to one second, and says so.
 //
 // Errors: a method returns nil when it took effect. [ErrNotFound], [ErrExists], [ErrConflict],
-// [ErrTooLarge], [ErrFull], [ErrRefused] and [ErrUnreadable] mean that nothing was written. ErrRefused is for what a server says
-// when it did nothing and will not, as one that takes no writes; where that means that another server should be asked, the
-// store closes the connection, and may try once more on a new one. Any other error means that the
-// outcome is unknown: the write may have happened, or may yet happen. A store never repeats a
-// write by itself after an unknown outcome, and switches off such repeats in its client; the
-// core finds out what happened and repeats safely. Errors name the operation and the place, and
-// contain neither record data nor credentials. Sentinels may be wrapped.
+// [ErrTooLarge], [ErrFull], [ErrRefused] and [ErrUnreadable] mean that nothing was written.
+// ErrRefused is for what a server says when it did nothing and will not, as one that takes no
+// writes; where that means that another server should be asked, the store closes the connection,
+// and may try once more on a new one. Any other error means that the outcome is unknown: the write
+// may have happened, or may yet happen. A store never repeats a write by itself after an unknown
+// outcome, and switches off such repeats in its client; the core finds out what happened and
+// repeats safely. Errors name the operation and the place, and contain neither record data nor
+// credentials. Sentinels may be wrapped.
 //
 // Contexts: a method returns soon after its context ends. The core bounds every call by one.
 type Store interface {

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// parse is url.Parse that takes several hosts, separated by commas, also where some are IPv6 addresses in brackets.
+// parse is url.Parse that takes several hosts, separated by commas, also where some are IPv6
+// addresses in brackets.
 func parse(rawURL string) (*url.URL, error) {
 	before, after := authority(rawURL)
 	if !strings.Contains(rawURL[before:after], ",") {
@@ -41,7 +42,8 @@ func authority(rawURL string) (before, after int) {
 	return before + strings.LastIndex(rawURL[before:after], "@") + 1, after
 }
 
-// Hosts returns the hosts of a URL one by one, each as a URL that has nothing else, so that Hostname and Port tell them apart.
+// Hosts returns the hosts of a URL one by one, each as a URL that has nothing else, so that
+// Hostname and Port tell them apart.
 func Hosts(u *url.URL) []url.URL {
 	var list []url.URL
 	for host := range strings.SplitSeq(u.Host, ",") {

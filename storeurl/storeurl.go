@@ -32,9 +32,9 @@ type Opener struct {
 // Open opens the store at rawURL with the opener of its scheme. Close the [io.Closer], which is never nil
 // without an error, when the store is not needed any more. ctx bounds the opening only.
 //
-// A URL may name several hosts, separated by commas, as host:port,[::1]:port; see [Hosts]. One without
-// a scheme or with one that no opener has is an error that lists the known ones. No error contains the
-// password of rawURL.
+// A URL may name several hosts, separated by commas, as host:port,[::1]:port; see [Hosts]. One
+// without a scheme or with one that no opener has is an error that lists the known ones. No error
+// contains the password of rawURL.
 func Open(ctx context.Context, rawURL string, openers ...Opener) (cloakroom.Store, io.Closer, error) {
 	u, err := parse(rawURL)
 	if err != nil {

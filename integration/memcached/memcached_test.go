@@ -135,11 +135,13 @@ func TestItems(t *testing.T) {
 // server's clock, which begins with its start.
 func near(t *testing.T, s cloakroom.Store, id string, expires time.Time) {
 	t.Helper()
+	begun := time.Now()
 	got, err := s.Load(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := got.Expires.Sub(expires).Abs(); d > 2*time.Second {
+	// What a busy machine holds up between the server and here comes on top.
+	if d := got.Expires.Sub(expires).Abs(); d > 2*time.Second+time.Since(begun) {
 		t.Errorf("expires at %v, want %v", got.Expires, expires)
 	}
 }

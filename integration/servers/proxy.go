@@ -79,8 +79,8 @@ func (p *Proxy) Stall() { p.change(func() { p.stalled = true }) }
 // StallAfter stalls when n more bytes of answers have passed, so that the client has half a message.
 func (p *Proxy) StallAfter(n int) { p.change(func() { p.budget = n }) }
 
-// Lead makes new connections lead to another TCP address, and leaves those that are there, as a name does that means another
-// server from now on.
+// Lead makes new connections lead to another TCP address, and leaves those that are there, as a
+// name does that means another server from now on.
 func (p *Proxy) Lead(target string) { p.change(func() { p.target = target }) }
 
 // Delay holds up everything by d in either direction. Zero ends it.

@@ -15,8 +15,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/stores/sqlstore"
 )
 
-// TestFewRights: who owns a schema makes the table there without a right to make schemas; who owns nothing uses a table that
-// others made, also by functions that would make it or lack nothing.
+// TestFewRights: who owns a schema makes the table there without a right to make schemas; who owns
+// nothing uses a table that others made, also by functions that would make it or lack nothing.
 func TestFewRights(t *testing.T) {
 	server := servers.StartPostgres(t, servers.SQLOptions{})
 	rawURL := server.URL(t)
@@ -45,7 +45,8 @@ func TestFewRights(t *testing.T) {
 	}
 }
 
-// TestColumnTypes: a column of another type than ours is right in every time zone, or refused by its name.
+// TestColumnTypes: a column of another type than ours is right in every time zone, or refused by
+// its name.
 func TestColumnTypes(t *testing.T) {
 	postgres := servers.StartPostgres(t, servers.SQLOptions{})
 	mariadb := servers.StartMariaDB(t, servers.SQLOptions{})
@@ -112,7 +113,8 @@ func rightIn(t *testing.T, rawURL, zone string) {
 	}
 }
 
-// TestMigrationsWhileServing: while requests are served, the table changes as by a migration, and none of them fails.
+// TestMigrationsWhileServing: while requests are served, the table changes as by a migration, and
+// none of them fails.
 func TestMigrationsWhileServing(t *testing.T) {
 	changes := map[string][]string{
 		"PostgreSQL": {"ALTER TABLE sessions ALTER COLUMN expiry TYPE timestamp(3)", "ALTER TABLE sessions ADD COLUMN extra int",
@@ -216,8 +218,8 @@ func TestOwnerColumnGone(t *testing.T) {
 	}
 }
 
-// TestDamagedRows: what another program left in a row that is no data, or no time, costs no session but that one, which can be
-// ended.
+// TestDamagedRows: what another program left in a row that is no data, or no time, costs no session
+// but that one, which can be ended.
 func TestDamagedRows(t *testing.T) {
 	damages := map[string][]string{
 		"PostgreSQL": {"data = NULL"},

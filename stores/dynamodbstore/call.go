@@ -104,8 +104,9 @@ type refusal struct {
 func (r *refusal) Error() string   { return "dynamodbstore: " + r.op + ": " + r.text }
 func (r *refusal) Unwrap() []error { return r.errs }
 
-// failed describes err at the package's boundary. An item that DynamoDB finds too large is a sentinel, and so is what it refused
-// otherwise, having done nothing: that the table is missing or the right, or, after all attempts, that it throttles, which passes.
+// failed describes err at the package's boundary. An item that DynamoDB finds too large is a
+// sentinel, and so is what it refused otherwise, having done nothing: that the table is missing or
+// the right, or, after all attempts, that it throttles, which passes.
 func failed(op string, err error) error {
 	if err == nil {
 		return nil
@@ -127,8 +128,8 @@ func failed(op string, err error) error {
 	return &refusal{op, text, []error{err}}
 }
 
-// refused reports whether an answer says that nothing was done: any that finds fault with the request, as DynamoDB's HTTP status says, and
-// those after which the store tries again.
+// refused reports whether an answer says that nothing was done: any that finds fault with the
+// request, as DynamoDB's HTTP status says, and those after which the store tries again.
 func refused(api smithy.APIError, err error) bool {
 	switch code := api.ErrorCode(); {
 	case refusals[code]:

@@ -49,8 +49,8 @@ func textOf(v types.AttributeValue) string {
 	return ""
 }
 
-// record reads the item of a record. It returns ErrNotFound for what has expired, or has no expiration, and ErrUnreadable for what has
-// no val, or one that is not binary.
+// record reads the item of a record. It returns ErrNotFound for what has expired, or has no
+// expiration, and ErrUnreadable for what has no val, or one that is not binary.
 func (s *Store) record(it item) (cloakroom.Record, error) {
 	expires, ok := expiryOf(it)
 	if !ok || !expires.After(s.now()) {
@@ -63,8 +63,8 @@ func (s *Store) record(it item) (cloakroom.Record, error) {
 	return cloakroom.Record{Data: val.Value, Expires: expires, Owner: textOf(it[attrOwner]), Version: version(val.Value)}, nil
 }
 
-// live is the condition that an item is a record that has not expired by :now, and readable that it can be read too, where :binary is
-// the type.
+// live is the condition that an item is a record that has not expired by :now, and readable that it
+// can be read too, where :binary is the type.
 const (
 	live     = "expiration > :now"
 	readable = "attribute_type(val, :binary) AND " + live

@@ -19,7 +19,8 @@ const (
 	sweepers   = 2   // deletions at once, few enough for requests to get through
 )
 
-// loadAll loads the live records among ids, by id. One that cannot be read is there without a version.
+// loadAll loads the live records among ids, by id. One that cannot be read is there without a
+// version.
 func (s *Store) loadAll(ctx context.Context, ids []string) (map[string]cloakroom.Record, error) {
 	records := make(map[string]cloakroom.Record, len(ids))
 	keys := make([]item, 0, len(ids))

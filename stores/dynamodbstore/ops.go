@@ -15,7 +15,8 @@ import (
 // that is gone from one that was changed.
 const returnOld = types.ReturnValuesOnConditionCheckFailureAllOld
 
-// Load implements [cloakroom.Store]. An item without an expiration is no record, and one whose val is not binary cannot be read.
+// Load implements [cloakroom.Store]. An item without an expiration is no record, and one whose val
+// is not binary cannot be read.
 func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 	return s.load(ctx, "load", id)
 }

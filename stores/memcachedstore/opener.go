@@ -11,9 +11,10 @@ import (
 	"github.com/cloakroom-go/cloakroom/storeurl"
 )
 
-// Opener opens `memcached:` URLs for [storeurl.Open]: `memcached://host:port`, `memcached://host,host,host` for several
-// servers, IPv6 addresses among them in brackets, and `memcached:///run/memcached.sock` for a Unix socket. The parameters prefix, max_conns and max_item are
-// those of [Options], as in `memcached://localhost?prefix=shop:`.
+// Opener opens `memcached:` URLs for [storeurl.Open]: `memcached://host:port`,
+// `memcached://host,host,host` for several servers, IPv6 addresses among them in brackets, and
+// `memcached:///run/memcached.sock` for a Unix socket. The parameters prefix, max_conns and
+// max_item are those of [Options], as in `memcached://localhost?prefix=shop:`.
 //
 // Opening fails when none of the servers answers.
 func Opener() storeurl.Opener {

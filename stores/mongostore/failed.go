@@ -23,8 +23,8 @@ const (
 	codeIndexKeySpecs       = 86  // IndexKeySpecsConflict
 )
 
-// refusals are the codes of answers that say that nothing was done, and that nothing will be at once. Not those of a server that was
-// interrupted or is shutting down, which may have begun.
+// refusals are the codes of answers that say that nothing was done, and that nothing will be at
+// once. Not those of a server that was interrupted or is shutting down, which may have begun.
 var refusals = map[int]bool{
 	10107: true, // NotWritablePrimary
 	13435: true, // NotPrimaryNoSecondaryOk
@@ -40,7 +40,8 @@ var refusals = map[int]bool{
 	8000:  true, // AtlasError, as for a cluster that is full or paused
 }
 
-// refused reports whether an answer says that nothing was done. That a write is not confirmed as wanted says nothing of the kind.
+// refused reports whether an answer says that nothing was done. That a write is not confirmed as
+// wanted says nothing of the kind.
 func refused(err error) bool {
 	var write mongo.WriteException
 	if errors.As(err, &write) {

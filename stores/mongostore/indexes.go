@@ -93,7 +93,8 @@ func (s *Store) migrate(ctx context.Context) error {
 // indexes says which of the indexes are there, under whatever names.
 type indexes struct{ id, expires, owner bool }
 
-// present looks at the collection's indexes. Where the right to is missing it says that there are none.
+// present looks at the collection's indexes. Where the right to is missing it says that there are
+// none.
 func (s *Store) present(ctx context.Context) (have indexes, err error) {
 	const unauthorized = 13
 	cur, err := s.coll.Indexes().List(ctx)

@@ -39,8 +39,9 @@ func (s *Store) All(ctx context.Context, cursor string, limit int) ([]cloakroom.
 	return s.list(ctx, nil, cursor, limit, false)
 }
 
-// list returns the live records that match, in the order of their ids, so that a cursor, which is the last id of a
-// page, stays good whatever comes and goes. What cannot be read is listed without a record if damaged is set.
+// list returns the live records that match, in the order of their ids, so that a cursor, which is
+// the last id of a page, stays good whatever comes and goes. What cannot be read is listed without
+// a record if damaged is set.
 func (s *Store) list(ctx context.Context, match bson.D, cursor string, limit int, damaged bool) (page []cloakroom.Entry, next string, err error) {
 	limit = pageSize(limit)
 	after := bson.E{Key: "$gt", Value: s.prefix + cursor}

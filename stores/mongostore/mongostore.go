@@ -212,7 +212,8 @@ func version(data []byte) cloakroom.Version {
 	return cloakroom.Version(hex.EncodeToString(sum[:]))
 }
 
-// record reads a document, whose bytes it does not keep. It reports false for what has no data, or of another type.
+// record reads a document, whose bytes it does not keep. It reports false for what has no data, or
+// of another type.
 func record(doc bson.Raw) (r cloakroom.Record, ok bool) {
 	_, data, ok := doc.Lookup(fieldData).BinaryOK()
 	if !ok {

@@ -17,8 +17,8 @@ import (
 // repeats those of one document by itself after a lost connection, unless its client was told otherwise, and
 // never those of many.
 
-// Load implements [cloakroom.Store]. A document without a date in `expiration` is no record, and one without binary data in `val`
-// cannot be read.
+// Load implements [cloakroom.Store]. A document without a date in `expiration` is no record, and
+// one without binary data in `val` cannot be read.
 func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 	doc, err := s.coll.FindOne(ctx, s.live(id), options.FindOne().SetProjection(wanted)).Raw()
 	switch {
@@ -34,9 +34,9 @@ func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 	return r, nil
 }
 
-// Create implements [cloakroom.Store]. It is one upsert of what is not live under the id: it takes the place of an
-// expired record, or of one that cannot be read, and meets the unique index where a live one is. The first Create also makes sure of the
-// indexes, see [Options.ManualIndexes].
+// Create implements [cloakroom.Store]. It is one upsert of what is not live under the id: it takes
+// the place of an expired record, or of one that cannot be read, and meets the unique index where a
+// live one is. The first Create also makes sure of the indexes, see [Options.ManualIndexes].
 func (s *Store) Create(ctx context.Context, id string, r cloakroom.Record) (cloakroom.Version, error) {
 	if err := tooLarge("create", len(r.Data), MaxRecord); err != nil {
 		return "", err

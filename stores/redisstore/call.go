@@ -88,8 +88,8 @@ var refusals = []string{
 	"max number of clients", "unknown command", "syntax error", "invalid password", "AUTH ", "DB index",
 }
 
-// others are those of them that mean that another server should be asked by now: a replica, or one that becomes one, or a primary that
-// its replicas have left.
+// others are those of them that mean that another server should be asked by now: a replica, or one
+// that becomes one, or a primary that its replicas have left.
 var others = refusals[:4]
 
 func otherServer(err error) bool { return answers(err, others) }

@@ -13,10 +13,10 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 )
 
-// Connections knows the connections of a client, so that the store can close them when the server at their other end takes no
-// writes any more: after a failover behind one address, such as a name, a Kubernetes service or a load balancer, the old
-// primary keeps them open and refuses every write. A new connection leads to the new one. [Opener] uses it; a client of
-// your own does like this:
+// Connections knows the connections of a client, so that the store can close them when the server
+// at their other end takes no writes any more: after a failover behind one address, such as a name,
+// a Kubernetes service or a load balancer, the old primary keeps them open and refuses every write.
+// A new connection leads to the new one. [Opener] uses it; a client of your own does like this:
 //
 //	var connections redisstore.Connections
 //	option := rueidis.ClientOption{InitAddress: []string{"redis:6379"}}
@@ -30,8 +30,8 @@ type Connections struct {
 	open map[*tracked]bool
 }
 
-// Track makes clients of this option report their connections. Call it before rueidis.NewClient. A DialCtxFn that is set goes on
-// making them.
+// Track makes clients of this option report their connections. Call it before rueidis.NewClient. A
+// DialCtxFn that is set goes on making them.
 func (c *Connections) Track(option *rueidis.ClientOption) {
 	dial := option.DialCtxFn
 	if dial == nil {
@@ -64,8 +64,8 @@ func (c *Connections) track(conn net.Conn) net.Conn {
 	return t
 }
 
-// close closes those that are there, and waits a little until the client has noticed, which is when it closes them too. It does not
-// look at those that nothing is sent on.
+// close closes those that are there, and waits a little until the client has noticed, which is when
+// it closes them too. It does not look at those that nothing is sent on.
 func (c *Connections) close() {
 	c.mu.Lock()
 	open := c.open
@@ -104,21 +104,22 @@ func (t *tracked) Close() error {
 }
 
 const (
-	// renewPause is how long connections are kept at least before they are closed for the same reason again, since the address
-	// may lead to the wrong server still, which serves reads meanwhile.
+	// renewPause is how long connections are kept at least before they are closed for the same
+	// reason again, since the address may lead to the wrong server still, which serves reads
+	// meanwhile.
 	renewPause = 100 * time.Millisecond
 
 	// cutFor is for how long after that a read that fails may have been cut off by it.
 	cutFor = time.Second
 
-	// reconnectTries is how often a new connection is looked for, every few milliseconds: the client notices a little later
-	// that its own was closed.
+	// reconnectTries is how often a new connection is looked for, every few milliseconds: the
+	// client notices a little later that its own was closed.
 	reconnectTries = 20
 	reconnectPause = 5 * time.Millisecond
 )
 
-// renewed closes the connections if an error says that another server should be asked by now, and reports whether that may be
-// tried: nothing was done, and there is a new connection for the key.
+// renewed closes the connections if an error says that another server should be asked by now, and
+// reports whether that may be tried: nothing was done, and there is a new connection for the key.
 func (s *Store) renewed(ctx context.Context, key string, err error) bool {
 	if s.opts.Connections == nil || !otherServer(err) {
 		return false
@@ -157,7 +158,8 @@ func (s *Store) closeAll(ctx context.Context) {
 	s.opts.Connections.close()
 }
 
-// reached asks the server something by the connection that a write of the key would have. One that is dead is closed.
+// reached asks the server something by the connection that a write of the key would have. One that
+// is dead is closed.
 func (s *Store) reached(ctx context.Context, key string) (res rueidis.RedisResult) {
 	if s.unheld == nil {
 		return s.client.Do(ctx, s.client.B().Exists().Key(key).Build())
@@ -179,7 +181,8 @@ func (s *Store) reached(ctx context.Context, key string) (res rueidis.RedisResul
 // mostDedicated is how many connections that writes had for themselves are looked through.
 const mostDedicated = 100
 
-// cutOff reports whether a read failed because its connection was closed for another call's sake. It may be made again.
+// cutOff reports whether a read failed because its connection was closed for another call's sake.
+// It may be made again.
 func (s *Store) cutOff(err error) bool {
 	if _, answered := rueidis.IsRedisErr(err); err == nil || answered || errors.Is(err, cloakroom.ErrNotFound) {
 		return false

@@ -52,9 +52,9 @@ const (
 //	rediss://...                                    over TLS
 //	redis+unix://[user:password@]/path/to/socket    or unix:
 //
-// valkey: and valkeys: are as redis: and rediss:. The port is 6379 unless given; with several hosts,
-// the last one's port is that of those before it that have none. Several hosts are nodes of a Cluster, or
-// Sentinels. Parameters:
+// valkey: and valkeys: are as redis: and rediss:. The port is 6379 unless given; with several
+// hosts, the last one's port is that of those before it that have none. Several hosts are nodes of
+// a Cluster, or Sentinels. Parameters:
 //
 //   - cluster=true: it must be a Cluster; false: it is none; auto, the default: the server says.
 //   - sentinel_master=NAME: the hosts are Sentinels, by default at port 26379, and NAME is whom they
@@ -68,8 +68,9 @@ const (
 //   - ca=FILE: with rediss:, the certificates to trust instead of the system's, in PEM; cert=FILE and
 //     key=FILE: the client's own; server_name=NAME: whom the server's certificate must name.
 //
-// The client repeats nothing by itself, leaves a server that was demoted (see [Connections]), has one connection to a server where there are up to four processors, gives up an answer
-// after a second, and notices a dead connection within two.
+// The client repeats nothing by itself, leaves a server that was demoted (see [Connections]), has
+// one connection to a server where there are up to four processors, gives up an answer after a
+// second, and notices a dead connection within two.
 func Opener() storeurl.Opener {
 	return storeurl.Opener{
 		Open:    func(ctx context.Context, u *url.URL) (cloakroom.Store, io.Closer, error) { return openURL(ctx, u) },

@@ -125,8 +125,8 @@ func parseOwnedCursor(cursor string) (from, process string, err error) {
 	return from, process, nil
 }
 
-// loadAll loads records in one trip to each node. What is not there has an empty version, and what cannot be read is
-// damaged besides.
+// loadAll loads records in one trip to each node. What is not there has an empty version, and what
+// cannot be read is damaged besides.
 func (s *Store) loadAll(ctx context.Context, keys []string) (records []cloakroom.Record, damaged []bool, err error) {
 	records, damaged = make([]cloakroom.Record, len(keys)), make([]bool, len(keys))
 	if len(keys) == 0 {

@@ -44,9 +44,10 @@ const MaxRecord = 512 << 20
 
 // Options configure a [Store]. The zero value is ready to use.
 type Options struct {
-	// Connections, if set, are those of the client. The store closes them when the server refuses a write because another one
-	// should have it, as a primary that was demoted does, and tries once more. Without them such a client goes on asking
-	// the wrong server for as long as the connections last.
+	// Connections, if set, are those of the client. The store closes them when the server refuses a
+	// write because another one should have it, as a primary that was demoted does, and tries once
+	// more. Without them such a client goes on asking the wrong server for as long as the
+	// connections last.
 	Connections *Connections
 
 	// NearCache, if positive, serves reads from the client's memory for at most so long, from

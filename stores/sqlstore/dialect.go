@@ -56,8 +56,9 @@ type dialect interface {
 	// timeIn converts a parameter, and timeOut the expiry column, from and to a time in UTC.
 	timeIn(o *Options, sh *shape, param string) string
 	timeOut(o *Options, sh *shape, column string) string
-	// dataOut is the data column, or NULL where another library has left there what is no data, and readable
-	// the condition that it is some. "t." stands before the column's name where table is "t.".
+	// dataOut is the data column, or NULL where another library has left there what is no data, and
+	// readable the condition that it is some. "t." stands before the column's name where table is
+	// "t.".
 	dataOut() string
 	readable(table string) string
 	// textIn makes text of a parameter, if that must be said.
@@ -87,11 +88,11 @@ type dialect interface {
 	transient(err error) bool
 	// refusal returns the sentinel for an error that means that nothing was written, or nil.
 	refusal(err error) error
-	// otherServer reports whether an error that is such a refusal means that another server should be asked by now, so
-	// that connections to this one are to be closed.
+	// otherServer reports whether an error that is such a refusal means that another server should
+	// be asked by now, so that connections to this one are to be closed.
 	otherServer(err error) bool
-	// outdated reports whether an error means that the table is another by now than the statement was made for.
-	// Nothing was written.
+	// outdated reports whether an error means that the table is another by now than the statement
+	// was made for. Nothing was written.
 	outdated(err error) bool
 	// text is an error's text without any data that it may quote.
 	text(err error) string

@@ -65,18 +65,19 @@ type contended struct{ error }
 func (e contended) Unwrap() error { return e.error }
 
 const (
-	// maxRenewals is how often one call closes connections and tries again. The first new one reaches the right server, but other
-	// calls may have given back some of the old ones meanwhile.
+	// maxRenewals is how often one call closes connections and tries again. The first new one
+	// reaches the right server, but other calls may have given back some of the old ones meanwhile.
 	maxRenewals = 10
 
-	// renewPause is for how long after that others, which find the same, do not try again: the address leads to the wrong
-	// server still.
+	// renewPause is for how long after that others, which find the same, do not try again: the
+	// address leads to the wrong server still.
 	renewPause = 200 * time.Millisecond
 )
 
-// renew closes the connections that are idle, among them the one whose server has just said that it is the wrong one by now,
-// as a primary does that was demoted: where the address leads to the new one, a new connection does too. They would be used
-// again for as long as they are healthy, and serve reads. It reports whether the call, whose n-th time this is, may try again.
+// renew closes the connections that are idle, among them the one whose server has just said that it
+// is the wrong one by now, as a primary does that was demoted: where the address leads to the new
+// one, a new connection does too. They would be used again for as long as they are healthy, and
+// serve reads. It reports whether the call, whose n-th time this is, may try again.
 func (s *Store) renew(ctx context.Context, n int) bool {
 	for range s.db.Stats().Idle {
 		on, err := s.db.Conn(ctx)
@@ -143,8 +144,9 @@ func (s *Store) failed(ctx context.Context, op string, err error) error {
 const waitingForWriter = "; other connections were in use meanwhile: does the handler hold a transaction or rows of the same" +
 	" database while it answers?"
 
-// waitedForWriter reports whether a call of SQLite has probably waited in vain for a connection, or for the lock that one writer
-// at a time has. A handler that holds either while it answers waits for itself.
+// waitedForWriter reports whether a call of SQLite has probably waited in vain for a connection, or
+// for the lock that one writer at a time has. A handler that holds either while it answers waits
+// for itself.
 func (s *Store) waitedForWriter(ctx context.Context, err error) bool {
 	if !s.d.oneWriter() || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return false

@@ -59,7 +59,8 @@ func ExampleStore_Migrate() {
 	_ = migrate
 }
 
-// A SQLite file that the application opens itself. The program imports the driver: here `import _ "modernc.org/sqlite"`.
+// A SQLite file that the application opens itself. The program imports the driver: here `import _
+// "modernc.org/sqlite"`.
 func ExampleSQLitePragmas() {
 	db, err := sql.Open("sqlite", "file:app.db?"+sqlstore.SQLitePragmas("sqlite"))
 	if err != nil {

@@ -58,8 +58,8 @@ func (s *Store) All(ctx context.Context, cursor string, limit int) ([]cloakroom.
 	return page, next, s.failed(ctx, "list", err)
 }
 
-// list reads a page of rows in the order of their keys, live or not, so that a page costs what its limit says. A record
-// that cannot be read is an entry without one.
+// list reads a page of rows in the order of their keys, live or not, so that a page costs what its
+// limit says. A record that cannot be read is an entry without one.
 func (s *Store) list(ctx context.Context, st *statement, a *args, cursor string, limit int) ([]cloakroom.Entry, string, error) {
 	limit = pageSize(limit, defaultPage, maxPage)
 	a.limit, a.now = limit, s.opts.Now()

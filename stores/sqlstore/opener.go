@@ -205,15 +205,16 @@ func (sqlite) dsn(driver string, u *url.URL, q *storeurl.Query) (source, error) 
 	return src, nil
 }
 
-// SQLitePragmas returns what to put behind the question mark of a data source name, so that connections are as those that
-// [Opener] makes: with a write-ahead log, so that reads and a write do not wait for each other, synchronised at every
-// commit, and waiting 10 ms by themselves for a lock, after which the store tries again. driver is "sqlite" (modernc.org/sqlite) or
-// "sqlite3" (mattn/go-sqlite3); for any other the result is empty.
+// SQLitePragmas returns what to put behind the question mark of a data source name, so that
+// connections are as those that [Opener] makes: with a write-ahead log, so that reads and a write
+// do not wait for each other, synchronised at every commit, and waiting 10 ms by themselves for a
+// lock, after which the store tries again. driver is "sqlite" (modernc.org/sqlite) or "sqlite3"
+// (mattn/go-sqlite3); for any other the result is empty.
 //
 //	db, err := sql.Open("sqlite", "file:app.db?"+sqlstore.SQLitePragmas("sqlite"))
 //
-// An application that writes to the same database without trying again should set a busy timeout of its own behind it, such as
-// "&_pragma=busy_timeout(1000)".
+// An application that writes to the same database without trying again should set a busy timeout of
+// its own behind it, such as "&_pragma=busy_timeout(1000)".
 func SQLitePragmas(driver string) string { return sqlitePragmas(driver, "wal", "full") }
 
 func sqlitePragmas(driver, journal, synchronous string) string {

@@ -15,7 +15,8 @@ func (s *Store) args(id string) *args {
 	return &args{id: s.opts.Prefix + id, now: s.opts.Now()}
 }
 
-// Load implements [cloakroom.Store]. A row whose data are NULL, or text in SQLite, or whose expiry is no time, cannot be read.
+// Load implements [cloakroom.Store]. A row whose data are NULL, or text in SQLite, or whose expiry
+// is no time, cannot be read.
 func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 	s.sweeper.request()
 	var r cloakroom.Record

@@ -151,13 +151,15 @@ var (
 // is looked at with the first operation. [Store.CreateTable] makes it. A SQLite database in memory needs
 // db.SetMaxOpenConns(1), since every connection has a database of its own.
 //
-// Limit db by SetMaxOpenConns: otherwise database/sql opens a connection for each request of a burst, and the server refuses those beyond
-// its own limit, sign-ins among them. Give it as many idle connections by SetMaxIdleConns, or it keeps two, and opens others, which
-// know no prepared statements, again and again. Ten are plenty.
+// Limit db by SetMaxOpenConns: otherwise database/sql opens a connection for each request of a
+// burst, and the server refuses those beyond its own limit, sign-ins among them. Give it as many
+// idle connections by SetMaxIdleConns, or it keeps two, and opens others, which know no prepared
+// statements, again and again. Ten are plenty.
 //
-// A SQLite database has no write-ahead log unless its data source name asks for one: see [SQLitePragmas]. A handler that holds a
-// transaction of the same SQLite file, or rows of a query where db has one connection, while it answers waits for itself, and gets an
-// error when its time is up.
+// A SQLite database has no write-ahead log unless its data source name asks for one: see
+// [SQLitePragmas]. A handler that holds a transaction of the same SQLite file, or rows of a query
+// where db has one connection, while it answers waits for itself, and gets an error when its time
+// is up.
 //
 // An option that is missing or out of range is an error that names it. Call [Store.Close] when the store is not needed
 // any more, before db is closed.
@@ -280,8 +282,9 @@ func (s *Store) queries(ctx context.Context, owner bool) (*queries, error) {
 	return s.look(ctx)
 }
 
-// with calls do with the statements for the table as it is, see queries. Where the table is another by now than they were
-// made for, as after a migration, do has done nothing, and is called with new ones.
+// with calls do with the statements for the table as it is, see queries. Where the table is another
+// by now than they were made for, as after a migration, do has done nothing, and is called with new
+// ones.
 func (s *Store) with(ctx context.Context, owner bool, do func(*queries) error) error {
 	for try := 1; ; try++ {
 		q, err := s.queries(ctx, owner)
@@ -296,17 +299,18 @@ func (s *Store) with(ctx context.Context, owner bool, do func(*queries) error) e
 	}
 }
 
-// maxForgotten is how often a call uses statements that turn out to be outdated. Those that the driver keeps for each connection
-// by itself are found one by one.
+// maxForgotten is how often a call uses statements that turn out to be outdated. Those that the
+// driver keeps for each connection by itself are found one by one.
 const maxForgotten = 8
 
-// outdated reports whether a statement was not run because it was made for another table, or because another call has
-// found that out.
+// outdated reports whether a statement was not run because it was made for another table, or
+// because another call has found that out.
 func (s *Store) outdated(err error) bool {
 	return !isSentinel(err) && s.d.outdated(err) || strings.HasSuffix(err.Error(), "sql: statement is closed")
 }
 
-// forget closes the statements, on all connections, so that they are prepared anew. Only one of several calls does so.
+// forget closes the statements, on all connections, so that they are prepared anew. Only one of
+// several calls does so.
 func (s *Store) forget(q *queries) {
 	if !s.known.CompareAndSwap(q, nil) {
 		return

@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// CreateTable makes the table with its indexes, and in PostgreSQL the schema, unless they are there. Several processes
-// may do so at once. The types are wide and compare byte for byte: a record may be as large as [MaxRecord], expiries have
-// microseconds, ids 512 bytes. A table that is there is left as it is, and needs no right to make one: see [Store.Migrate].
+// CreateTable makes the table with its indexes, and in PostgreSQL the schema, unless they are
+// there. Several processes may do so at once. The types are wide and compare byte for byte: a
+// record may be as large as [MaxRecord], expiries have microseconds, ids 512 bytes. A table that is
+// there is left as it is, and needs no right to make one: see [Store.Migrate].
 func (s *Store) CreateTable(ctx context.Context) error {
 	_, err := s.look(ctx)
 	if errors.Is(err, errNoTable) {

@@ -53,8 +53,8 @@ func (r *Refusal) TooLarge() bool {
 // OutOfMemory reports whether the server refused an item for want of room.
 func (r *Refusal) OutOfMemory() bool { return strings.HasPrefix(r.Text, "SERVER_ERROR out of memory") }
 
-// Definite reports whether the answer says that nothing was done. What begins with SERVER_ERROR otherwise may come from a proxy
-// that has given up waiting.
+// Definite reports whether the answer says that nothing was done. What begins with SERVER_ERROR
+// otherwise may come from a proxy that has given up waiting.
 func (r *Refusal) Definite() bool {
 	switch word, rest, _ := strings.Cut(r.Text, " "); word {
 	case "ERROR", "CLIENT_ERROR":
