@@ -109,9 +109,7 @@ var abilityRules = slices.Concat(moveRules, []rule{
 			r.Expires = r.Expires.Add(cloakroom.IndexGrace)
 			c.want(c.store.Touch(c.ctx, id, r, r.Expires), nil, "Touch")
 			got := c.lists(c.ownedBy(owner, 2), map[string]cloakroom.Record{id: r}, true)
-			if d := got[id].Expires.Sub(r.Expires).Abs(); d > c.cfg.Precision {
-				c.Fatalf("listed with expiry %v, want %v", got[id].Expires, r.Expires)
-			}
+			c.expires(got[id], r.Expires)
 		}},
 	{name: "owned/during-writes", needs: Owners, rule: "Every record that lives during the whole listing is listed, at least once, whatever comes and goes meanwhile.",
 		check: func(c *caseT) {

@@ -18,9 +18,7 @@ var basicRules = []rule{
 			id := random()
 			r := c.create(id, c.record("first"))
 			got := c.holds(id, r)
-			if d := got.Expires.Sub(r.Expires).Abs(); d > c.cfg.Precision {
-				c.Fatalf("loaded expiry %v, stored %v: they differ by %v, more than the precision of %v", got.Expires, r.Expires, d, c.cfg.Precision)
-			}
+			c.expires(got, r.Expires)
 			if got.Owner != "" && got.Owner != r.Owner {
 				c.Fatalf("loaded owner %q, want %q", got.Owner, r.Owner)
 			}
@@ -150,9 +148,7 @@ var basicRules = []rule{
 			v, err := c.store.Replace(c.ctx, id, r, later)
 			c.want(err, nil, "Replace by the same data")
 			later.Version = v
-			if got := c.holds(id, later); got.Expires.Sub(later.Expires).Abs() > c.cfg.Precision {
-				c.Fatalf("loaded expiry %v, want %v", got.Expires, later.Expires)
-			}
+			c.expires(c.holds(id, later), later.Expires)
 		}},
 	{name: "version/never-reused", rule: "A version is never used again for other data under the same id.",
 		check: func(c *caseT) {
@@ -178,9 +174,7 @@ var basicRules = []rule{
 			r := c.create(id, c.record("first"))
 			until := r.Expires.Add(time.Minute)
 			c.want(c.peer.Touch(c.ctx, id, r, until), nil, "Touch")
-			if got := c.holds(id, r); got.Expires.Sub(until).Abs() > c.cfg.Precision {
-				c.Fatalf("touched to %v, loaded %v", until, got.Expires)
-			}
+			c.expires(c.holds(id, r), until)
 			r = c.replace(id, r, "second") // with the version from before the touch
 			c.want(c.store.Touch(c.ctx, id, r, until), nil, "Touch")
 			c.want(c.store.Delete(c.ctx, id, r), nil, "Delete of the version from before a touch")
@@ -192,9 +186,7 @@ var basicRules = []rule{
 			r := c.replace(id, stale, "second")
 			until := r.Expires.Add(time.Minute)
 			c.want(c.peer.Touch(c.ctx, id, stale, until), nil, "Touch with a stale record")
-			if got := c.holds(id, r); got.Expires.Sub(until).Abs() > c.cfg.Precision {
-				c.Fatalf("touched to %v, loaded %v", until, got.Expires)
-			}
+			c.expires(c.holds(id, r), until)
 		}},
 	{name: "touch/same-expiry", rule: "Touch returns nil when it took effect, also when nothing had to change.",
 		check: func(c *caseT) {

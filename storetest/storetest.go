@@ -153,6 +153,7 @@ type caseT struct {
 	ctx   context.Context
 	store cloakroom.FullStore
 	peer  cloakroom.FullStore // the same data
+	begun time.Time
 	err   error
 }
 
@@ -169,7 +170,7 @@ func check(ctx context.Context, r rule, cfg Config, s, peer cloakroom.Store) err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute) // a bound, not a measure
 	defer cancel()
-	c := &caseT{cfg: cfg, ctx: ctx, store: cloakroom.Complete(s), peer: cloakroom.Complete(peer)}
+	c := &caseT{begun: time.Now(), cfg: cfg, ctx: ctx, store: cloakroom.Complete(s), peer: cloakroom.Complete(peer)}
 	done := make(chan struct{})
 	go func() { // of its own, since failing ends the goroutine
 		defer close(done)
@@ -257,6 +258,19 @@ func (c *caseT) holds(id string, want cloakroom.Record) cloakroom.Record {
 		}
 	}
 	return got
+}
+
+// expires fails unless a record has an expiry, within the store's precision. A store that counts
+// remaining time by the system's clock, in whole seconds, is late by what a busy machine held its
+// calls up, which comes on top.
+func (c *caseT) expires(got cloakroom.Record, want time.Time) {
+	most := c.cfg.Precision
+	if most == time.Second && c.cfg.Advance == nil {
+		most += time.Since(c.begun)
+	}
+	if d := got.Expires.Sub(want).Abs(); d > most {
+		c.Fatalf("the expiry is %v, want %v: they differ by %v, more than %v", got.Expires, want, d, most)
+	}
 }
 
 // missing fails unless neither handle finds a record.
