@@ -51,6 +51,16 @@ func refused(err error) bool {
 	return errors.As(err, &command) && refusals[int(command.Code)]
 }
 
+// notPrimary reports whether an answer says that another server should be asked by now, and that
+// nothing was done.
+func notPrimary(err error) bool {
+	var e mongo.ServerError
+	if !refused(err) || !errors.As(err, &e) {
+		return false
+	}
+	return e.HasErrorCode(10107) || e.HasErrorCode(13435) || e.HasErrorCode(13436) || e.HasErrorCode(10058)
+}
+
 // failed describes err at the package's boundary. Of what the server says it keeps the first line of the message and no
 // details, which may hold a document.
 func failed(op string, err error) error {

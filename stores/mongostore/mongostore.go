@@ -85,6 +85,7 @@ const (
 // Store is a [cloakroom.Store] in MongoDB. Make one with [New]. It is safe for concurrent use.
 type Store struct {
 	coll   *mongo.Collection
+	conns  *connections // of a client that was opened by URL
 	prefix string
 	now    func() time.Time
 

@@ -75,7 +75,8 @@ func openURL(ctx context.Context, u *url.URL) (*Store, io.Closer, error) {
 	if err != nil {
 		return nil, nil, hide(err, u)
 	}
-	client, err := mongo.Connect(conn)
+	conns := new(connections)
+	client, err := mongo.Connect(conn.SetDialer(conns))
 	if err != nil {
 		return nil, nil, hide(err, u)
 	}
@@ -89,6 +90,7 @@ func openURL(ctx context.Context, u *url.URL) (*Store, io.Closer, error) {
 		_ = closer.Close()
 		return nil, nil, err
 	}
+	store.conns = conns
 	return store, closer, nil
 }
 

@@ -20,7 +20,11 @@ import (
 // Load implements [cloakroom.Store]. A document without a date in `expiration` is no record, and
 // one without binary data in `val` cannot be read.
 func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
-	doc, err := s.coll.FindOne(ctx, s.live(id), options.FindOne().SetProjection(wanted)).Raw()
+	var doc bson.Raw
+	err := s.again(ctx, func() (err error) {
+		doc, err = s.coll.FindOne(ctx, s.live(id), options.FindOne().SetProjection(wanted)).Raw()
+		return err
+	})
 	switch {
 	case errors.Is(err, mongo.ErrNoDocuments):
 		return cloakroom.Record{}, cloakroom.ErrNotFound
@@ -48,7 +52,10 @@ func (s *Store) Create(ctx context.Context, id string, r cloakroom.Record) (cloa
 		bson.D{{Key: fieldExpires, Value: bson.D{{Key: "$not", Value: s.lives().Value}}}},
 		bson.D{{Key: fieldData, Value: bson.D{{Key: "$not", Value: readable.Value}}}},
 	}}}
-	_, err := s.coll.UpdateMany(ctx, filter, update(r), options.UpdateMany().SetUpsert(true))
+	err := s.again(ctx, func() error {
+		_, err := s.coll.UpdateMany(ctx, filter, update(r), options.UpdateMany().SetUpsert(true))
+		return err
+	})
 	switch {
 	case mongo.IsDuplicateKeyError(err):
 		return "", cloakroom.ErrExists
@@ -66,7 +73,7 @@ func (s *Store) Replace(ctx context.Context, id string, old, new cloakroom.Recor
 	if err := tooLarge("replace: old and new together", len(old.Data)+len(new.Data), 2*MaxRecord); err != nil {
 		return "", err
 	}
-	res, err := s.coll.UpdateMany(ctx, s.exactly(id, old), update(new))
+	res, err := s.update(ctx, s.exactly(id, old), update(new))
 	if err != nil {
 		return "", failed("replace", err)
 	}
@@ -78,7 +85,7 @@ func (s *Store) Replace(ctx context.Context, id string, old, new cloakroom.Recor
 
 // Touch implements [cloakroom.Store].
 func (s *Store) Touch(ctx context.Context, id string, _ cloakroom.Record, expires time.Time) error {
-	res, err := s.coll.UpdateMany(ctx, append(s.live(id), readable), bson.D{{Key: "$set", Value: bson.D{{Key: fieldExpires, Value: date(expires)}}}})
+	res, err := s.update(ctx, append(s.live(id), readable), bson.D{{Key: "$set", Value: bson.D{{Key: fieldExpires, Value: date(expires)}}}})
 	switch {
 	case err != nil:
 		return failed("touch", err)
@@ -97,7 +104,11 @@ func (s *Store) Delete(ctx context.Context, id string, r cloakroom.Record) error
 	if r.Version != "" {
 		filter = s.exactly(id, r)
 	}
-	res, err := s.coll.DeleteMany(ctx, filter)
+	var res *mongo.DeleteResult
+	err := s.again(ctx, func() (err error) {
+		res, err = s.coll.DeleteMany(ctx, filter)
+		return err
+	})
 	switch {
 	case err != nil:
 		return failed("delete", err)
@@ -107,6 +118,14 @@ func (s *Store) Delete(ctx context.Context, id string, r cloakroom.Record) error
 		return cloakroom.ErrNotFound
 	}
 	return s.missed(ctx, "delete", id)
+}
+
+func (s *Store) update(ctx context.Context, filter, change bson.D) (res *mongo.UpdateResult, err error) {
+	err = s.again(ctx, func() (err error) {
+		res, err = s.coll.UpdateMany(ctx, filter, change)
+		return err
+	})
+	return res, err
 }
 
 // exactly matches the record r if it is live under id: by what it holds, which a foreign writer changes, too.
