@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -25,7 +26,7 @@ type primary struct {
 
 func startPrimary(t *testing.T) *primary {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it ends with the test
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +53,7 @@ const (
 
 // serve answers the messages of a connection.
 func (p *primary) serve(c net.Conn) {
-	defer c.Close() //nolint:errcheck // it served its purpose
+	defer c.Close()
 	for {
 		header := make([]byte, 16)
 		if _, err := io.ReadFull(c, header); err != nil {
@@ -73,7 +74,7 @@ func (p *primary) serve(c net.Conn) {
 			kind, front = opReply, make([]byte, 20)
 			front[16] = 1
 		}
-		answer = append(front, answer...)
+		answer = slices.Concat(front, answer)
 		reply := make([]byte, 16, 16+len(answer))
 		binary.LittleEndian.PutUint32(reply, uint32(16+len(answer))) //nolint:gosec // it is short
 		copy(reply[8:], header[4:8])
