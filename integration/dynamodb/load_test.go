@@ -35,7 +35,7 @@ type site struct {
 // both, /get answers with both.
 func newSite(t testing.TB, store cloakroom.Store) *site {
 	t.Helper()
-	m, err := cloakroom.New(store, cloakroom.Options{InsecureCookie: true, Logger: slog.New(slog.DiscardHandler), Timeout: 20 * time.Second})
+	m, err := cloakroom.New(store, cloakroom.Options{InsecureCookie: true, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
