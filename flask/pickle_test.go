@@ -37,9 +37,9 @@ func unpickled(t *testing.T, m cloakroom.Store, id string) *pickle.Dict {
 	return d
 }
 
-func newManagerOfFiles(t *testing.T) (*cloakroom.Manager, cloakroom.Store) {
+func newManagerOfFiles(t *testing.T, pickles bool) (*cloakroom.Manager, cloakroom.Store) {
 	t.Helper()
-	store, err := cachelibstore.NewWith(t.TempDir(), cachelibstore.Options{NoSync: true, Pickles: true})
+	store, err := cachelibstore.NewWith(t.TempDir(), cachelibstore.Options{NoSync: true, Pickles: pickles})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestPicklesStayPickles(t *testing.T) {
 		var m *cloakroom.Manager
 		var store cloakroom.Store
 		if format == "files" {
-			m, store = newManagerOfFiles(t)
+			m, store = newManagerOfFiles(t, true)
 		} else {
 			m, store = newManager(t, map[string]any{"SESSION_SERIALIZATION_FORMAT": format})
 		}
@@ -140,16 +140,7 @@ func TestNewRecords(t *testing.T) {
 // In the files of cachelib, new sessions are pickles too, and a store that makes documents of them gets documents.
 func TestFiles(t *testing.T) {
 	for _, pickles := range []bool{false, true} {
-		store, err := cachelibstore.NewWith(t.TempDir(), cachelibstore.Options{NoSync: true, Pickles: pickles})
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := flask.Default()
-		c.SessionType = "filesystem"
-		m, err := flask.New(store, c)
-		if err != nil {
-			t.Fatal(err)
-		}
+		m, _ := newManagerOfFiles(t, pickles)
 		ticket, err := save(t, m, "", func(s *cloakroom.Session) { color.Set(s, "red") })
 		if err != nil {
 			t.Fatal(err)
