@@ -9,6 +9,7 @@ package storeurl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -17,6 +18,10 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 )
+
+// ErrNoStore is what an opener returns for a URL that says create=never, where there is no store. Openers of stores that
+// have something to make, such as a folder or a table, know that parameter.
+var ErrNoStore = errors.New("no session store here")
 
 // Opener opens the stores of one kind.
 type Opener struct {

@@ -3,6 +3,8 @@ package filelock_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -64,4 +66,34 @@ func TestContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	unlock()
+}
+
+// Files and folders that were removed are made anew, and who waited at a removed file moves on to the new one.
+func TestRemoved(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "locks")
+	a, b, c := filelock.NewSet(dir), filelock.NewSet(dir), filelock.NewSet(dir)
+	unlock, err := a.Lock(t.Context(), 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	waiting := make(chan func())
+	go func() {
+		second, err := b.Lock(t.Context(), 7)
+		if err != nil {
+			t.Error(err)
+		}
+		waiting <- second
+	}()
+	if err := os.RemoveAll(filepath.Dir(dir)); err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+	second := <-waiting
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if unlock, err := c.Lock(ctx, 7); !errors.Is(err, context.Canceled) {
+		t.Errorf("two hold the lock: %v", err)
+		unlock()
+	}
+	second()
 }

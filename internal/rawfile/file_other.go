@@ -14,7 +14,7 @@ const (
 type File struct{ f *os.File }
 
 func open(path string, how int) (File, error) {
-	f, err := os.OpenFile(path, how, 0o600)
+	f, err := openFile(path, how)
 	return File{f}, err
 }
 
@@ -37,6 +37,16 @@ func (f File) WriteAt(b []byte, offset int64) error {
 }
 
 func (f File) makePrivate() error { return f.f.Chmod(0o600) }
+
+// Named reports whether the file has a name still.
+func (f File) Named() bool {
+	mine, err := f.f.Stat()
+	if err != nil {
+		return true
+	}
+	there, err := os.Stat(f.f.Name())
+	return err == nil && os.SameFile(mine, there)
+}
 
 // SyncClose closes the file when it is on the disk.
 func (f File) SyncClose() error {

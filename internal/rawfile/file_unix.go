@@ -82,6 +82,13 @@ func (f File) makePrivate() error {
 	return nil
 }
 
+// Named reports whether the file has a name still.
+func (f File) Named() bool {
+	var stat syscall.Stat_t
+	_, err := again(func() (int, error) { return 0, syscall.Fstat(f.fd, &stat) })
+	return err != nil || stat.Nlink > 0
+}
+
 // SyncClose closes the file when it is on the disk.
 func (f File) SyncClose() error {
 	o := os.NewFile(f.Fd(), f.path) // which knows what its system needs for that
@@ -120,5 +127,8 @@ func again(f func() (int, error)) (int, error) {
 
 // IsBusy reports whether a file could not be opened since it is being reused.
 func IsBusy(err error) bool { return errors.Is(err, syscall.EWOULDBLOCK) }
+
+// IsHeld reports whether what is done to a file failed since another has it open, which passes.
+func IsHeld(error) bool { return false }
 
 func failed(op, path string, err error) error { return &fs.PathError{Op: op, Path: path, Err: err} }

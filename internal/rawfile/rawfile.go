@@ -2,7 +2,11 @@
 // system calls than its reading: a method is one system call here, where the system allows it.
 package rawfile
 
-import "errors"
+import (
+	"context"
+	"errors"
+	"time"
+)
 
 // Open opens a file for reading. It does not wait: see [IsBusy].
 func Open(path string) (File, error) { return open(path, forReading) }
@@ -40,3 +44,24 @@ func (f File) Sole() bool { return f.sole() }
 // Some file systems, ext4 among them, answer a Replace by starting to write the file to the disk, which takes them many times longer
 // than all else. They do not answer an Exchange so: after a power failure the file may then be empty.
 func Exchange(from, to string) bool { return exchange(from, to) }
+
+// maxHeld is how long [Retry] tries at most. A right that is missing looks as a file that another has open.
+const maxHeld = 3 * time.Second
+
+// Retry repeats f for as long as another has the file open that it needs, until ctx ends. Only on Windows do they
+// prevent anything: there a file that is open cannot be replaced, and one that is being replaced cannot be opened.
+func Retry(ctx context.Context, f func() error) error {
+	var waited time.Duration
+	for pause := time.Millisecond; ; pause = min(2*pause, 32*time.Millisecond) {
+		err := f()
+		if !IsHeld(err) || waited >= maxHeld {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+			waited += pause
+		case <-ctx.Done():
+			return err
+		}
+	}
+}

@@ -21,6 +21,10 @@
 // path and the reason only, and stays until it is deleted or expires. What is no regular file, such as a pipe
 // or a folder, is no session, and is reported likewise.
 //
+// A folder that others may change is refused, see [Options.TrustFolder]. Where the folder or what is in it is removed while
+// the store is in use, the sessions have ended, and what is missing is made anew with the next write, with the folder's mode.
+// Python does not do so before it is started again.
+//
 // Between processes that use this package, every change is exact: writers take the locks of the session's names,
 // of 256, in the folder ".cloakroom.__wz_cache", which cachelib takes for one of its temporary files. Python
 // takes no lock, and writes without looking at what is there: it may overwrite a change that was made since it
@@ -41,7 +45,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync"
 	"syscall"
@@ -83,6 +86,15 @@ type Options struct {
 
 	// Prefix is put before every id. The default is [DefaultPrefix].
 	Prefix string
+
+	// TrustFolder says that others may change what is in the folder, such as Python's processes under another user.
+	// Without it, opening fails with an error that names the path where the folder is a symbolic link, belongs to another
+	// user than this process's and root, or may be written by its group or by everyone; the group of root counts as root.
+	// It fails too where everyone may write a folder above, unless that has the sticky bit, as /tmp has. Who can
+	// write the folder can sign in as anyone, and make Python run what a pickle says. There is no such check on Windows.
+	TrustFolder bool
+
+	onlyOpen bool // make no folder: there must be files of cachelib
 }
 
 // What cachelib calls its own files.
@@ -96,6 +108,7 @@ const (
 // for concurrent use and holds no open files between calls, so there is nothing to close.
 type Store struct {
 	dir   string
+	mode  fs.FileMode // of the folder
 	opts  Options
 	locks *filelock.Set
 
@@ -139,11 +152,11 @@ func NewWith(dir string, opts Options) (*Store, error) {
 	if opts.Prefix == "" && !opts.NoPrefix {
 		opts.Prefix = DefaultPrefix
 	}
-	if err := os.MkdirAll(filepath.Join(abs, lockFolder), 0o700); err != nil {
-		return nil, fmt.Errorf("cachelibstore: open: %w", err)
-	}
 	locks := filelock.NewSet(filepath.Join(abs, lockFolder))
 	s := &Store{dir: abs, opts: opts, locks: locks, reported: map[string]bool{}}
+	if err := s.open(); err != nil {
+		return nil, fmt.Errorf("cachelibstore: open: %w", err)
+	}
 	s.lookAtCounters()
 	if err := s.lookAround(); err != nil && opts.Hash == Detect {
 		return nil, fmt.Errorf("cachelibstore: open: %w", err)

@@ -15,11 +15,14 @@ import (
 // Opener opens `cachelib:` URLs for [storeurl.Open]: `cachelib:///var/lib/app/flask_session`, or relative to the
 // working folder, `cachelib:flask_session`. Parameters:
 //
+//   - create=never: open a folder that cachelib or this package has used, and make nothing; otherwise the
+//     error is [storeurl.ErrNoStore].
 //   - hash=detect, sha256 or md5: [Options.Hash].
 //   - mode=0640: [Options.Mode], in octal.
 //   - pickles=on: [Options.Pickles].
 //   - prefix=TEXT: [Options.Prefix]; empty for none.
 //   - sync=off: [Options.NoSync].
+//   - trust=on: [Options.TrustFolder].
 func Opener() storeurl.Opener {
 	return storeurl.Opener{Open: openURL, Schemes: []string{"cachelib"}}
 }
@@ -31,6 +34,9 @@ func openURL(_ context.Context, u *url.URL) (cloakroom.Store, io.Closer, error) 
 		NoSync:  q.OneOf("sync", "on", "off") == "off",
 		Pickles: q.OneOf("pickles", "off", "on") == "on",
 		Prefix:  q.String("prefix", DefaultPrefix),
+
+		TrustFolder: q.OneOf("trust", "off", "on") == "on",
+		onlyOpen:    q.OneOf("create", "auto", "never") == "never",
 	}
 	opts.NoPrefix = opts.Prefix == ""
 	mode := q.String("mode", "")

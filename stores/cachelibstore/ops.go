@@ -12,6 +12,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/internal/pickle"
+	"github.com/cloakroom-go/cloakroom/internal/rawfile"
 )
 
 // live returns what the file of a live session holds; ErrNotFound; or ErrUnreadable, with the file, which is
@@ -95,9 +96,18 @@ func (s *Store) Replace(ctx context.Context, id string, old, new cloakroom.Recor
 	return v, failed("replace", err)
 }
 
-// write stores r if allowed says so of what is there. All that is slow is done before the lock is taken, or
-// after it, so that writers of one shard, in this process and others, do not keep each other waiting.
-func (s *Store) write(ctx context.Context, id string, r cloakroom.Record, allowed func(*file, error) error) (cloakroom.Version, error) {
+// write stores r if allowed says so of what is there. It makes the folder anew if that was removed.
+func (s *Store) write(ctx context.Context, id string, r cloakroom.Record, allowed func(*file, error) error) (v cloakroom.Version, err error) {
+	err = s.remade(func() error {
+		v, err = s.writeOnce(ctx, id, r, allowed)
+		return err
+	})
+	return v, err
+}
+
+// writeOnce does what is slow before the lock is taken, or after it, so that writers of one shard, in this process and
+// others, do not keep each other waiting. Where its error is [fs.ErrNotExist], nothing was stored.
+func (s *Store) writeOnce(ctx context.Context, id string, r cloakroom.Record, allowed func(*file, error) error) (cloakroom.Version, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
@@ -132,7 +142,7 @@ func (s *Store) write(ctx context.Context, id string, r cloakroom.Record, allowe
 	}
 	s.count(ctx, made)
 	// Not needed under the lock: whoever writes next syncs this rename with its own.
-	if err := s.syncDir(); err != nil {
+	if err := ignoreAbsent(s.syncDir()); err != nil {
 		return "", err
 	}
 	return (&file{value: value}).version(), nil
@@ -152,17 +162,17 @@ func (s *Store) rename(ctx context.Context, temp string, places []place, to plac
 	}
 	made = 1 - len(s.regular(places))
 	if readErr == nil && f.place != to { // first there, or two could be found
-		if err := os.Rename(temp, f.path); err != nil {
+		if err := rename(ctx, temp, f.path); err != nil {
 			return 0, err
 		}
 		temp = f.path
 	}
-	if err := os.Rename(temp, to.path); err != nil {
+	if err := rename(ctx, temp, to.path); err != nil {
 		return 0, err
 	}
 	for _, p := range s.regular(places) {
 		if p != to {
-			err = errors.Join(err, os.Remove(p.path))
+			err = errors.Join(err, remove(ctx, p.path))
 		}
 		s.repaired(p.path)
 	}
@@ -199,7 +209,7 @@ func (s *Store) Touch(ctx context.Context, id string, _ cloakroom.Record, expire
 		if form == formOld || current.form == formOld { // whose expiries differ in length
 			temp, err := s.writeTemp(form, seconds(expires), current.value, changedNow(current, to))
 			if err == nil {
-				err = os.Rename(temp, current.path)
+				err = rename(ctx, temp, current.path)
 			}
 			if err != nil {
 				os.Remove(temp)
@@ -211,7 +221,7 @@ func (s *Store) Touch(ctx context.Context, id string, _ cloakroom.Record, expire
 		if current.place == to {
 			return nil
 		}
-		return os.Rename(current.path, to.path)
+		return rename(ctx, current.path, to.path)
 	}))
 }
 
@@ -246,7 +256,7 @@ func (s *Store) Delete(ctx context.Context, id string, r cloakroom.Record) error
 			return -1
 		})
 		for _, p := range found {
-			if err := os.Remove(p.path); err != nil {
+			if err := remove(ctx, p.path); err != nil {
 				return err
 			}
 			removed++
@@ -256,7 +266,7 @@ func (s *Store) Delete(ctx context.Context, id string, r cloakroom.Record) error
 	})
 	if removed > 0 {
 		s.count(ctx, -removed)
-		err = errors.Join(err, s.syncDir())
+		err = errors.Join(err, ignoreAbsent(s.syncDir()))
 	}
 	return failed("delete", err)
 }
@@ -278,6 +288,14 @@ func (s *Store) locked(ctx context.Context, places []place, f func(current *file
 		return err
 	}
 	return cloakroom.ErrNotFound // Python removed it just now
+}
+
+func rename(ctx context.Context, from, to string) error {
+	return rawfile.Retry(ctx, func() error { return os.Rename(from, to) })
+}
+
+func remove(ctx context.Context, path string) error {
+	return rawfile.Retry(ctx, func() error { return os.Remove(path) })
 }
 
 func ignoreAbsent(err error) error {

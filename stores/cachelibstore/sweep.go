@@ -27,7 +27,8 @@ const (
 // Sweep implements [cloakroom.Sweeper]. A call removes at most limit files, or 10,000; zero means 100. It reads the
 // names of the whole folder, keeps 10,000 of them at most, and looks at the expiries of these. Besides expired
 // sessions it removes temporary files older than 15 minutes, Python's too, which do not count. Files that cannot be
-// read are removed when they have expired.
+// read are removed when they have expired. What cannot be removed is passed over: the error joins what went
+// wrong, and next is where to go on.
 func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, string, error) {
 	if limit <= 0 {
 		limit = defaultBatch
@@ -38,17 +39,19 @@ func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, strin
 		return 0, "", failed("sweep", err)
 	}
 	removed, last := 0, ""
+	var failures []error
 	defer func() { s.count(context.WithoutCancel(ctx), -removed) }()
 	for _, name := range names {
-		if removed == limit {
-			return removed, last, nil
+		if removed+len(failures) == limit {
+			more = true
+			break
 		}
 		if err := ctx.Err(); err != nil {
-			return removed, "", failed("sweep", err)
+			return removed, "", failed("sweep", errors.Join(append(failures, err)...))
 		}
 		gone, err := s.sweepFile(ctx, filepath.Join(s.dir, name))
 		if err != nil {
-			return removed, "", failed("sweep", err)
+			failures = append(failures, err)
 		}
 		if gone {
 			removed++
@@ -58,7 +61,7 @@ func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, strin
 	if !more {
 		last = ""
 	}
-	return removed, last, nil
+	return removed, last, failed("sweep", errors.Join(failures...))
 }
 
 // namesAfter returns the first perCall names of sessions that sort after the one given, sorted, and
@@ -66,7 +69,7 @@ func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, strin
 func (s *Store) namesAfter(ctx context.Context, after string) (names []string, more bool, err error) {
 	f, err := os.Open(s.dir)
 	if err != nil {
-		return nil, false, err
+		return nil, false, ignoreAbsent(err)
 	}
 	defer f.Close()
 	for {
@@ -116,7 +119,7 @@ func (s *Store) sweepFile(ctx context.Context, path string) (removed bool, err e
 	if !s.expiredAt(path) {
 		return false, nil
 	}
-	switch err := os.Remove(path); {
+	switch err := remove(ctx, path); {
 	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
 	case err != nil:
@@ -177,7 +180,7 @@ func (s *Store) addCount(ctx context.Context, at place, delta int) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(temp, at.path); err != nil {
+	if err := rename(ctx, temp, at.path); err != nil {
 		os.Remove(temp)
 		return err
 	}

@@ -8,7 +8,11 @@
 // records too. The folder must be on a local file system, or one whose locks (flock, LockFileEx) and
 // renames hold between all who use it; NFS needs version 4.
 //
-// Files are for their user alone: 0600, in folders of 0700, whatever the umask. A record in a file that is
+// Files are for their user alone: 0600, in folders of 0700, whatever the umask. A folder that others may change is
+// refused, see [Options.TrustFolder]. Where the folder or a part of it is removed while the store is in use, its sessions have
+// ended, and what is missing is made anew with the next write.
+//
+// A record in a file that is
 // damaged, such as by a failing disk, is [cloakroom.ErrUnreadable] and is reported to the logger by the file's path
 // only. It is listed by owner without a record, and ends by a Delete without a version, by a Create in its place, or by
 // Sweep. What is no regular file, such as a pipe or a folder, is no record.
@@ -21,7 +25,8 @@
 // The folder holds sessions/XX/ID for the records, owners/XX/OWNER/ID for the owner index, and locks/XX,
 // where XX are the first digits of the name. Ids and owners other than 64 lower-case hexadecimal digits
 // are named by x and their SHA-256. Without sync, a shard's folder keeps one file of zeros, .tmp-spare, to write
-// over. The lock files must never be removed while the store is in use.
+// over.
+// A lock file must not be removed alone while the store is in use: a change that is under way may be lost then.
 package filestore
 
 import (
@@ -30,10 +35,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -59,6 +62,15 @@ type Options struct {
 
 	// Now is the clock that expiries are compared with. The default is time.Now.
 	Now func() time.Time
+
+	// TrustFolder says that others may change what is in the folder. Without it, opening fails with an error that
+	// names the path where a folder of the store is a symbolic link, belongs to another user than this process's and
+	// root, or may be written by its group or by everyone; the group of root counts as root. It fails too where everyone may
+	// write a folder above. The sticky bit, as of /tmp, makes the folder itself and those above good enough. Who can write the folder can sign
+	// in as anyone. There is no such check on Windows.
+	TrustFolder bool
+
+	onlyOpen bool // make no folder: the store must be there
 }
 
 const (
@@ -78,6 +90,8 @@ type Store struct {
 	opts     Options
 
 	locks *filelock.Set // one a shard
+
+	making sync.Mutex // held while folders are made
 
 	mu       sync.Mutex
 	reported map[string]bool // damaged files that were reported
@@ -111,51 +125,10 @@ func NewWith(dir string, opts Options) (*Store, error) {
 		dir: abs, sessions: filepath.Join(abs, "sessions") + separator, opts: opts,
 		locks: filelock.NewSet(filepath.Join(abs, "locks")), reported: map[string]bool{},
 	}
-	if err := s.makeFolders(); err != nil {
+	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("filestore: open: %w", err)
 	}
 	return s, nil
-}
-
-func (s *Store) makeFolders() error {
-	if _, err := os.Stat(s.dir); err != nil { // a folder that is there keeps its permissions
-		if err := os.MkdirAll(s.dir, 0o700); err != nil {
-			return err
-		}
-		if err := os.Chmod(s.dir, 0o700); err != nil {
-			return err
-		}
-	}
-	made := false
-	mkdir := func(path ...string) error {
-		m, err := makeDir(filepath.Join(append([]string{s.dir}, path...)...))
-		made = made || m
-		return err
-	}
-	err := errors.Join(mkdir("sessions"), mkdir("owners"), mkdir("locks"))
-	for i := range shardCount {
-		if err != nil {
-			return err
-		}
-		err = errors.Join(mkdir("sessions", shardName(i)), mkdir("owners", shardName(i)))
-	}
-	if err != nil || !made {
-		return err
-	}
-	return errors.Join(s.syncDir(filepath.Join(s.dir, "sessions")), s.syncDir(filepath.Join(s.dir, "owners")),
-		s.syncDir(s.dir), s.syncDir(filepath.Dir(s.dir)))
-}
-
-// makeDir makes a folder for its user alone, and reports whether it was missing.
-func makeDir(path string) (bool, error) {
-	switch err := os.Mkdir(path, 0o700); {
-	case err == nil:
-		return true, os.Chmod(path, 0o700)
-	case errors.Is(err, fs.ErrExist):
-		return false, nil
-	default:
-		return false, err
-	}
 }
 
 func shardName(i int) string { return hex.EncodeToString([]byte{byte(i)}) }

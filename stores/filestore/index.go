@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/internal/folder"
 	"github.com/cloakroom-go/cloakroom/internal/rawfile"
 )
 
@@ -51,13 +52,25 @@ func (s *Store) index(owner, name, id, listed string) error {
 			return err
 		}
 		// The folder is missing, or was removed just now because it was empty.
-		made, err := makeDir(folder)
+		made, err := makeOwner(folder)
 		if err == nil && made {
 			err = s.syncDir(filepath.Dir(folder))
 		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err != nil {
 			return err
 		}
+	}
+}
+
+// makeOwner makes the folder of an owner, and reports whether it was missing.
+func makeOwner(path string) (bool, error) {
+	switch err := os.Mkdir(path, folder.Private); {
+	case err == nil:
+		return true, unlessGone(os.Chmod(path, folder.Private))
+	case errors.Is(err, fs.ErrExist):
+		return false, nil
+	default:
+		return false, err
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/internal/rawfile"
 )
 
 func pageSize(limit int) int {
@@ -40,8 +41,9 @@ func namesAfter(folder, after string) ([]string, error) {
 }
 
 // walk visits at most limit files of the shards' folders under root, from cursor on, and returns where to
-// go on. Names sort, so a cursor stays good whatever comes and goes.
-func (s *Store) walk(ctx context.Context, root, cursor string, limit int, visit func(folder, name string) error) (string, error) {
+// go on. Names sort, so a cursor stays good whatever comes and goes. A folder that cannot be read is visited with
+// the error instead of a name.
+func (s *Store) walk(ctx context.Context, root, cursor string, limit int, visit func(folder, name string, err error) error) (string, error) {
 	start, after, err := parseCursor(cursor)
 	if err != nil {
 		return "", err
@@ -49,6 +51,9 @@ func (s *Store) walk(ctx context.Context, root, cursor string, limit int, visit 
 	for i := start; i < shardCount; i++ {
 		folder := filepath.Join(s.dir, root, shardName(i))
 		names, err := namesAfter(folder, after)
+		if err != nil {
+			err = visit(folder, "", err)
+		}
 		if err != nil {
 			return "", err
 		}
@@ -60,7 +65,7 @@ func (s *Store) walk(ctx context.Context, root, cursor string, limit int, visit 
 			if err := ctx.Err(); err != nil {
 				return "", err
 			}
-			if err := visit(folder, name); err != nil {
+			if err := visit(folder, name, nil); err != nil {
 				return "", err
 			}
 			after = name
@@ -85,9 +90,9 @@ func parseCursor(cursor string) (shard int, after string, err error) {
 // All implements [cloakroom.Lister]. A page comes from at most limit files, or 10,000; zero means 100.
 func (s *Store) All(ctx context.Context, cursor string, limit int) ([]cloakroom.Entry, string, error) {
 	var page []cloakroom.Entry
-	next, err := s.walk(ctx, "sessions", cursor, pageSize(limit), func(_, name string) error {
-		if !isName(name) {
-			return nil
+	next, err := s.walk(ctx, "sessions", cursor, pageSize(limit), func(_, name string, err error) error {
+		if err != nil || !isName(name) {
+			return err
 		}
 		r, err := s.live(ctx, name, withData)
 		if err == nil {
@@ -107,38 +112,46 @@ func (s *Store) All(ctx context.Context, cursor string, limit int) ([]cloakroom.
 // Sweep implements [cloakroom.Sweeper]. A call examines at most limit files, or 10,000; zero means 100.
 // Besides expired records it removes damaged files, temporary files older than 15 minutes, and index entries
 // without a record that are older than [cloakroom.IndexGrace]. Only expired and damaged records count as
-// removed.
+// removed. What cannot be removed is passed over: the error joins what went wrong, and next is where to go on.
 func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, string, error) {
 	removed := 0
+	var failures []error
+	pass := func(err error) error { // over what failed, unless ctx ended
+		if err != nil && ctx.Err() == nil {
+			failures = append(failures, err)
+			return nil
+		}
+		return err
+	}
 	limit = pageSize(limit)
 	root, at, _ := strings.Cut(cursor, ":")
 	var err error
 	switch root {
 	case "", "sessions":
-		at, err = s.walk(ctx, "sessions", at, limit, func(folder, name string) error {
-			gone, err := s.sweepFile(ctx, folder, name)
+		at, err = s.walk(ctx, "sessions", at, limit, func(folder, name string, err error) error {
+			gone := false
+			if err == nil {
+				gone, err = s.sweepFile(ctx, folder, name)
+			}
 			if gone {
 				removed++
 			}
-			return err
+			return pass(err)
 		})
 		if root = "sessions"; at == "" {
 			root, at = "owners", ""
 		}
 	case "owners":
-		if at, err = s.sweepOwners(ctx, at, limit); at == "" {
+		if at, err = s.sweepOwners(ctx, at, limit, pass); at == "" {
 			root = ""
 		}
 	default:
 		err = fmt.Errorf("bad cursor %q", cursor)
 	}
-	if err != nil {
-		return removed, "", failed("sweep", err)
+	if err != nil || root == "" {
+		return removed, "", failed("sweep", errors.Join(append(failures, err)...))
 	}
-	if root == "" {
-		return removed, "", nil
-	}
-	return removed, root + ":" + at, nil
+	return removed, root + ":" + at, failed("sweep", errors.Join(failures...))
 }
 
 func (s *Store) sweepFile(ctx context.Context, folder, name string) (removed bool, err error) {
@@ -157,7 +170,7 @@ func (s *Store) sweepFile(ctx context.Context, folder, name string) (removed boo
 		return false, err
 	}
 	before, _ := s.read(name, withoutData)
-	err = os.Remove(s.path(name))
+	err = rawfile.Retry(ctx, func() error { return os.Remove(s.path(name)) })
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -194,7 +207,9 @@ func (s *Store) sweepable(name string) bool {
 
 // sweepOwners purges entries without a record, and counts entries and owners against limit. Its cursor is
 // shard/owner/entry: the last entry seen of that owner. Each shard's names are read once a call.
-func (s *Store) sweepOwners(ctx context.Context, cursor string, limit int) (string, error) {
+//
+// What cannot be read is told to pass, whose error ends the call.
+func (s *Store) sweepOwners(ctx context.Context, cursor string, limit int, pass func(error) error) (string, error) {
 	rest, entry := "", ""
 	if cursor != "" {
 		i := strings.LastIndexByte(cursor, '/')
@@ -210,11 +225,11 @@ func (s *Store) sweepOwners(ctx context.Context, cursor string, limit int) (stri
 	for ; shard < shardCount; shard, owner, entry = shard+1, "", "" {
 		folder := filepath.Join(s.dir, "owners", shardName(shard))
 		owners, err := namesAfter(folder, "")
-		if err != nil {
+		if err := pass(err); err != nil {
 			return "", err
 		}
 		for _, name := range owners {
-			if name < owner {
+			if name < owner || !isName(name) {
 				continue
 			}
 			if name != owner { // another than the one that the cursor was in
@@ -224,7 +239,7 @@ func (s *Store) sweepOwners(ctx context.Context, cursor string, limit int) (stri
 				return "", err
 			}
 			entries, err := namesAfter(filepath.Join(folder, owner), entry)
-			if err != nil {
+			if err := pass(err); err != nil {
 				return "", err
 			}
 			for _, e := range entries {

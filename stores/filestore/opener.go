@@ -11,14 +11,22 @@ import (
 )
 
 // Opener opens `file:` URLs for [storeurl.Open]: `file:///var/lib/app/sessions`, or relative to the
-// working folder, `file:sessions` and `file:./sessions`. The parameter sync=off is [Options.NoSync].
+// working folder, `file:sessions` and `file:./sessions`. Parameters:
+//
+//   - create=never: open a store that is there, and make nothing; otherwise the error is [storeurl.ErrNoStore].
+//   - sync=off: [Options.NoSync].
+//   - trust=on: [Options.TrustFolder].
 func Opener() storeurl.Opener {
 	return storeurl.Opener{Open: openURL, Schemes: []string{"file"}}
 }
 
 func openURL(_ context.Context, u *url.URL) (cloakroom.Store, io.Closer, error) {
 	q := storeurl.NewQuery(u)
-	opts := Options{NoSync: q.OneOf("sync", "on", "off") == "off"}
+	opts := Options{
+		onlyOpen:    q.OneOf("create", "auto", "never") == "never",
+		NoSync:      q.OneOf("sync", "on", "off") == "off",
+		TrustFolder: q.OneOf("trust", "off", "on") == "on",
+	}
 	if err := q.Err(); err != nil {
 		return nil, nil, err
 	}

@@ -128,7 +128,7 @@ func readAll(f rawfile.File, b []byte) ([]byte, error) {
 func (s *Store) live(ctx context.Context, name string, data bool) (record, error) {
 	r, err := s.read(name, data)
 	for range 3 {
-		if err == nil || !isDamaged(err) && !rawfile.IsBusy(err) {
+		if err == nil || !isDamaged(err) && !rawfile.IsBusy(err) && !rawfile.IsHeld(err) {
 			return r, s.judge(ctx, name, r, err)
 		}
 		r, err = s.read(name, data)
@@ -146,8 +146,17 @@ func (s *Store) live(ctx context.Context, name string, data bool) (record, error
 
 // locked is live for who holds the lock.
 func (s *Store) locked(ctx context.Context, name string, data bool) (record, error) {
-	r, err := s.read(name, data)
+	r, err := s.readHeld(ctx, name, data)
 	return r, s.judge(ctx, name, r, err)
+}
+
+// readHeld is read that waits for others who have the file open, where these prevent it.
+func (s *Store) readHeld(ctx context.Context, name string, data bool) (r record, err error) {
+	err = rawfile.Retry(ctx, func() error {
+		r, err = s.read(name, data)
+		return err
+	})
+	return r, err
 }
 
 func isDamaged(err error) bool {

@@ -40,10 +40,19 @@ func (s *Store) Replace(ctx context.Context, id string, old, new cloakroom.Recor
 	return v, failed("replace", err)
 }
 
-// write stores r if allowed says so of the version of the live record, or of the error of reading that. All that is slow is
-// done before the lock is taken, or after it, so that writers of one shard, in this process and others, do not keep
-// each other waiting.
-func (s *Store) write(ctx context.Context, id string, r cloakroom.Record, allowed func(string, error) error) (cloakroom.Version, error) {
+// write stores r if allowed says so of the version of the live record, or of the error of reading that. It makes folders anew
+// that were removed.
+func (s *Store) write(ctx context.Context, id string, r cloakroom.Record, allowed func(string, error) error) (v cloakroom.Version, err error) {
+	err = s.remade(func() error {
+		v, err = s.writeOnce(ctx, id, r, allowed)
+		return err
+	})
+	return v, err
+}
+
+// writeOnce does what is slow before the lock is taken, or after it, so that writers of one shard, in this process and
+// others, do not keep each other waiting. Where its error is [fs.ErrNotExist], nothing was stored.
+func (s *Store) writeOnce(ctx context.Context, id string, r cloakroom.Record, allowed func(string, error) error) (cloakroom.Version, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
@@ -92,7 +101,7 @@ func (s *Store) write(ctx context.Context, id string, r cloakroom.Record, allowe
 			unlock()
 		}
 	}()
-	old, before, err := s.openRecord(name, swaps) // expired ones too
+	old, before, err := s.openRecord(ctx, name, swaps) // expired ones too
 	defer func() {
 		if old != nil {
 			_ = old.Close()
@@ -114,7 +123,7 @@ func (s *Store) write(ctx context.Context, id string, r cloakroom.Record, allowe
 			}
 			return "", err
 		}
-	} else if err := rawfile.Replace(temp, path); err != nil {
+	} else if err := rawfile.Retry(ctx, func() error { return rawfile.Replace(temp, path) }); err != nil {
 		return "", err
 	}
 	temp = ""
@@ -125,21 +134,21 @@ func (s *Store) write(ctx context.Context, id string, r cloakroom.Record, allowe
 	// Not needed under the lock: whoever writes next syncs this rename with its own.
 	unlock()
 	unlock = nil
-	if err := s.syncDir(s.folder(shardOf(name))); err != nil {
+	if err := unlessGone(s.syncDir(s.folder(shardOf(name)))); err != nil {
 		return "", err
 	}
 	return cloakroom.Version(version), nil
 }
 
 // openRecord is read that leaves a good record's file open for writing, if asked to and possible.
-func (s *Store) openRecord(name string, open bool) (*rawfile.File, record, error) {
+func (s *Store) openRecord(ctx context.Context, name string, open bool) (*rawfile.File, record, error) {
 	path := s.path(name)
 	f, err := rawfile.File{}, fs.ErrPermission
 	if open {
 		f, err = rawfile.OpenToWrite(path)
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		r, err := s.read(name, withoutData)
+		r, err := s.readHeld(ctx, name, withoutData)
 		return nil, r, err
 	}
 	if err != nil {
@@ -193,7 +202,11 @@ func (s *Store) Touch(ctx context.Context, id string, _ cloakroom.Record, expire
 func (s *Store) touch(ctx context.Context, name string, expires time.Time) error {
 	path := s.path(name)
 	var current record
-	f, err := rawfile.OpenToWrite(path)
+	var f rawfile.File
+	err := rawfile.Retry(ctx, func() (err error) {
+		f, err = rawfile.OpenToWrite(path)
+		return err
+	})
 	if err != nil {
 		return s.judge(ctx, name, current, unopened(path, err))
 	}
@@ -222,7 +235,11 @@ func (s *Store) Delete(ctx context.Context, id string, r cloakroom.Record) error
 		if r.Version != "" && current.version != string(r.Version) {
 			return cloakroom.ErrConflict
 		}
-		if err := os.Remove(s.path(name)); err != nil {
+		err = rawfile.Retry(ctx, func() error { return os.Remove(s.path(name)) })
+		if errors.Is(err, fs.ErrNotExist) { // it was removed by hand
+			return cloakroom.ErrNotFound
+		}
+		if err != nil {
 			return err
 		}
 		s.repaired(s.path(name))
@@ -230,7 +247,7 @@ func (s *Store) Delete(ctx context.Context, id string, r cloakroom.Record) error
 		return nil
 	})
 	if err == nil {
-		err = s.syncDir(s.folder(shardOf(name)))
+		err = unlessGone(s.syncDir(s.folder(shardOf(name))))
 	}
 	return failed("delete", err)
 }

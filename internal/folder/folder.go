@@ -1,0 +1,115 @@
+// Package folder makes folders for their user alone, and says whether others may change what is in one.
+package folder
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Private is the mode of a folder for its user alone.
+const Private fs.FileMode = 0o700
+
+// Make makes a folder for its user alone, whatever the umask, and those above it that are missing. It reports
+// whether there was none.
+func Make(path string) (made bool, err error) { return MakeAs(path, Private) }
+
+// MakeAs is [Make] with another mode for the folder itself.
+func MakeAs(path string, mode fs.FileMode) (made bool, err error) {
+	err = os.Mkdir(path, mode.Perm())
+	if parent := filepath.Dir(path); errors.Is(err, fs.ErrNotExist) && parent != path {
+		if _, err := Make(parent); err != nil {
+			return false, err
+		}
+		err = os.Mkdir(path, mode.Perm())
+	}
+	switch {
+	case err == nil:
+		return true, os.Chmod(path, mode)
+	case errors.Is(err, fs.ErrExist):
+		return false, nil
+	default:
+		return false, err
+	}
+}
+
+// ErrOthers means that others may change what is kept in a folder or file.
+var ErrOthers = errors.New("others may change what is there")
+
+const othersMayWrite = 0o022
+
+// Check returns [ErrOthers], with the path and the reason, unless a folder is no symbolic link, belongs to this
+// process's user or to root, and may be written by no one else. The group of root counts as root. Windows has no
+// such check. A folder that is missing is no error.
+func Check(path string) error { return check(path, fs.FileMode.IsDir, "folder", false) }
+
+// CheckOuter is [Check] for a folder of which all that is used is checked too: others may write it where it has the
+// sticky bit, since they cannot exchange what is not theirs.
+func CheckOuter(path string) error { return check(path, fs.FileMode.IsDir, "folder", true) }
+
+// CheckFile is [Check] for a file.
+func CheckFile(path string) error { return check(path, fs.FileMode.IsRegular, "regular file", false) }
+
+func check(path string, is func(fs.FileMode) bool, kind string, sticky bool) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode()&fs.ModeSymlink != 0:
+		if !checks {
+			return nil
+		}
+		return others(path, "it is a symbolic link")
+	case !is(info.Mode()):
+		return &fs.PathError{Op: "check", Path: path, Err: errors.New("it is no " + kind)}
+	}
+	if why := whose(info, sticky); why != "" {
+		return others(path, why)
+	}
+	return nil
+}
+
+// CheckAbove returns [ErrOthers] if everyone may exchange something above a path: a folder that everyone may write, has no
+// sticky bit, and can be reached. Whoever owns a folder above, or is of its group, is trusted.
+func CheckAbove(path string) error {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	above, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return CheckAbove(filepath.Dir(path))
+	}
+	if err != nil {
+		return err
+	}
+	bad := ""
+	for dir := above; ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return err
+		}
+		switch mode := info.Mode(); {
+		case !checks:
+		case dir != above && mode&0o001 == 0:
+			bad = "" // others do not get as far
+		case mode&0o002 != 0 && mode&fs.ModeSticky == 0:
+			bad = dir
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	if bad != "" {
+		return others(bad, "everyone may write it, so "+path+" can be exchanged")
+	}
+	return nil
+}
+
+func others(path, why string) error {
+	return fmt.Errorf("%w: %s: %s", ErrOthers, path, why)
+}

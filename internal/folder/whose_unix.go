@@ -1,0 +1,35 @@
+//go:build unix
+
+package folder
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+const checks = true
+
+// whose says why others may change what info is of, or nothing. sticky says whether the sticky bit is enough.
+func whose(info fs.FileInfo, sticky bool) string {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return ""
+	}
+	self := os.Geteuid()
+	writable := info.Mode().Perm() & othersMayWrite
+	if sticky && info.Mode()&fs.ModeSticky != 0 {
+		writable = 0
+	}
+	if stat.Gid == 0 {
+		writable &^= 0o020
+	}
+	switch {
+	case stat.Uid != 0 && int64(stat.Uid) != int64(self):
+		return fmt.Sprintf("it belongs to user %d, and this process runs as user %d", stat.Uid, self)
+	case writable != 0:
+		return fmt.Sprintf("others may write it (%v)", info.Mode())
+	}
+	return ""
+}
