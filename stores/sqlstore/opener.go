@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +30,9 @@ type source struct {
 //
 //   - sqlite:///var/lib/app/sessions.db, sqlite:sessions.db relative to the working folder, sqlite::memory:. The file is
 //     made for its user alone. journal=wal is the default, or delete, truncate, persist; synchronous=full, or normal or
-//     off, which lose the latest writes in a power failure.
+//     off, which lose the latest writes in a power failure. A file, or one of its journals, is refused by name that is a
+//     symbolic link, belongs to another user than this process's and root, or may be written by others, as is one below
+//     a folder that everyone may write without the sticky bit; trust=on says that it is meant.
 //   - postgres://user:password@host:5432/database, also postgresql:. What pgx and lib/pq know may follow: sslmode,
 //     sslrootcert, sslcert, sslkey, host, port, user, connect_timeout (2 seconds unless given), application_name,
 //     target_session_attrs, timezone, search_path, options, default_query_exec_mode.
@@ -41,7 +42,8 @@ type source struct {
 //
 // And for all of them:
 //
-//   - create=auto, the default, makes the table if it is missing; never does not.
+//   - create=auto, the default, makes the table if it is missing; with never, that is [storeurl.ErrNoStore], and
+//     nothing is made or changed.
 //   - layout=flask_postgres, zone=NAME, prefix=TEXT, schema=NAME, table=NAME: the options of these names.
 //   - max_conns=N: how many connections there may be; 10, and 8 for SQLite, unless given.
 //   - migrate=true calls [Store.Migrate].
@@ -94,6 +96,9 @@ func openURL(ctx context.Context, d Dialect, driver string, u *url.URL) (*Store,
 	if unknown := q.Err(); unknown != nil {
 		err = unknown
 	}
+	if err == nil {
+		err = src.useFile(u, !create)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -115,11 +120,11 @@ func openURL(ctx context.Context, d Dialect, driver string, u *url.URL) (*Store,
 	}
 	s, err := New(db, opts)
 	if err == nil {
-		if src.file != "" && create {
-			err = makeFile(src.file)
+		if create {
+			err = src.makeFile(u)
 		}
 		if err == nil {
-			err = s.ready(ctx, create, migrate)
+			err = noStore(s.ready(ctx, create, migrate), !create)
 		}
 		if err != nil {
 			_ = s.Close()
@@ -154,16 +159,6 @@ type closer struct {
 
 func (c closer) Close() error { return errors.Join(c.store.Close(), c.db.Close()) }
 
-// makeFile makes an empty file for its user alone, unless it is there. SQLite would let the umask decide, and gives its
-// other files the same permissions.
-func makeFile(name string) error {
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	return f.Close()
-}
-
 // busyTimeout is how long SQLite waits for a lock by itself, in milliseconds. It does not look at the context then,
 // and sleeps longer and longer, so that is short: the store tries again. Without a write-ahead log it is longer, for
 // committing waits for those who read, and has to be done all over when it does not get there.
@@ -188,6 +183,7 @@ func (sqlite) dsn(driver string, u *url.URL, q *storeurl.Query) (source, error) 
 		return source{}, errors.New("want sqlite::memory:, sqlite:file or sqlite:///path/to/file")
 	}
 	src := source{file: name, maxConns: 8}
+	_ = q.OneOf("trust", "off", "on") // see checkFile
 	where := "file:" + (&url.URL{Path: name}).EscapedPath()
 	switch {
 	case name == "":
