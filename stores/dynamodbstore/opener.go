@@ -15,6 +15,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/aws/smithy-go/logging"
 
@@ -31,7 +32,8 @@ const (
 // Opener opens `dynamodb:` URLs for [storeurl.Open]: `dynamodb://TABLE`, or `dynamodb:` for the table "Sessions".
 // Parameters:
 //
-//   - create=true: make the table if it is not there, see [Store.CreateTable].
+//   - create=true: make the table if it is not there, see [Store.CreateTable]; with never, as without, it is not made,
+//     and the error is then [storeurl.ErrNoStore].
 //   - endpoint=URL: where DynamoDB is, such as http://localhost:8000 for DynamoDB Local.
 //   - prefix=TEXT: [Options.Prefix].
 //   - profile=NAME: the profile of the shared configuration files.
@@ -69,7 +71,7 @@ type place struct {
 func parse(u *url.URL) (place, error) {
 	q := storeurl.NewQuery(u)
 	p := place{
-		create:   q.OneOf("create", "false", "true") == "true",
+		create:   q.OneOf("create", "false", "true", "never") == "true",
 		endpoint: q.String("endpoint", ""),
 		profile:  q.String("profile", ""),
 		region:   q.String("region", ""),
@@ -112,13 +114,21 @@ func openURL(ctx context.Context, u *url.URL) (cloakroom.Store, io.Closer, error
 		err = s.CreateTable(ctx)
 	}
 	if err == nil {
-		err = s.Ping(ctx)
+		err = noStore(s.Ping(ctx))
 	}
 	if err != nil {
 		_ = closer.Close()
 		return nil, nil, err
 	}
 	return s, closer, nil
+}
+
+// noStore says that there is no store, where the table is missing.
+func noStore(err error) error {
+	if missing := (*types.ResourceNotFoundException)(nil); errors.As(err, &missing) {
+		return fmt.Errorf("%w: %w", storeurl.ErrNoStore, err)
+	}
+	return err
 }
 
 func (p *place) client(ctx context.Context) (*dynamodb.Client, io.Closer, error) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
@@ -46,6 +47,8 @@ const (
 // Options are those of connection strings, such as replicaSet, tls, tlsCAFile, authSource and w, and
 //
 //   - collection=NAME: [Options.Collection];
+//   - create=never: where there is no such collection, the error is [storeurl.ErrNoStore]. Otherwise the first write
+//     makes it;
 //   - prefix=TEXT: [Options.Prefix].
 //
 // w, journal and readConcernLevel replace the majority concerns. readPreference must be primary. The
@@ -86,6 +89,9 @@ func openURL(ctx context.Context, u *url.URL) (*Store, io.Closer, error) {
 		return nil, nil, hide(err, u)
 	}
 	store, err := New(client, opts)
+	if err == nil && u.Query().Get("create") == never && !store.isThere(ctx) {
+		err = fmt.Errorf("%w: there is no collection %s", storeurl.ErrNoStore, store.coll.Name())
+	}
 	if err != nil {
 		_ = closer.Close()
 		return nil, nil, err
@@ -93,6 +99,15 @@ func openURL(ctx context.Context, u *url.URL) (*Store, io.Closer, error) {
 	store.conns = conns
 	return store, closer, nil
 }
+
+// isThere reports whether the collection is there, or may be, where the right to ask is missing.
+func (s *Store) isThere(ctx context.Context) bool {
+	names, err := s.coll.Database().ListCollectionNames(ctx, bson.D{{Key: "name", Value: s.coll.Name()}})
+	return err != nil || len(names) > 0
+}
+
+// never is what the parameter create says where the collection must be there.
+const never = "never"
 
 type closer struct{ client *mongo.Client }
 
@@ -113,6 +128,7 @@ func parse(u *url.URL) (*options.ClientOptions, Options, error) {
 		return nil, opts, err
 	}
 	opts.Collection = q.String("collection", "")
+	_ = q.OneOf("create", "auto", never) // see openURL
 	opts.Prefix = q.String("prefix", "")
 	if err := q.Err(); err != nil {
 		return nil, opts, fmt.Errorf("%w, and the options of MongoDB's connection strings", err)
