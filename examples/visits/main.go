@@ -13,7 +13,7 @@ import (
 const visits = cloakroom.Key[int]("visits")
 
 func main() {
-	store, err := filestore.New("./sessions")
+	store, err := filestore.NewWith("./sessions", filestore.Options{SweepEvery: 1000})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -17,8 +17,8 @@
 // only. It is listed by owner without a record, and ends by a Delete without a version, by a Create in its place, or by
 // Sweep. What is no regular file, such as a pipe or a folder, is no record.
 //
-// The store lists by owner, lists all, and sweeps; call Sweep now and then, such as every minute, since
-// nothing else removes expired files. It cannot move a record in one step, and leaves that to the core.
+// The store lists by owner, lists all, and sweeps. Nothing removes expired files by itself: set [Options.SweepEvery] or
+// [Options.SweepInterval], or call Sweep now and then, such as every minute. It cannot move a record in one step, and leaves that to the core.
 // Expiries are exact to the nanosecond. A touch is not synced: after a power failure a
 // session may expire at the time that it had before its latest touch.
 //
@@ -45,6 +45,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/internal/filelock"
+	"github.com/cloakroom-go/cloakroom/internal/sweeper"
 )
 
 // MaxRecord is the largest data of one record, in bytes: 64 MiB. More is [cloakroom.ErrTooLarge].
@@ -63,6 +64,14 @@ type Options struct {
 	// Now is the clock that expiries are compared with. The default is time.Now.
 	Now func() time.Time
 
+	// SweepEvery, if positive, sweeps in the background on average once in so many calls of Load and Create, about as
+	// many as there are requests that use a session. The default is not to.
+	SweepEvery int
+
+	// SweepInterval, if positive, sweeps in the background so often, each time up to a fifth earlier or later, so that
+	// several processes do not sweep together. At least a second. The default is not to. Call [Store.Close] at the end.
+	SweepInterval time.Duration
+
 	// TrustFolder says that others may change what is in the folder. Without it, opening fails with an error that
 	// names the path where a folder of the store is a symbolic link, belongs to another user than this process's and
 	// root, or may be written by its group or by everyone; the group of root counts as root. It fails too where everyone may
@@ -79,17 +88,19 @@ const (
 	tempAge     = 15 * time.Minute // a temporary file that is older was left behind by a crash
 	defaultPage = 100
 	maxPage     = 10_000
+	sweepBatch  = 1000 // files that a background sweep looks at in one go
 	separator   = string(filepath.Separator)
 )
 
 // Store is a [cloakroom.Store] in files. Make one with [New] or [NewWith]. It is safe for concurrent use and
-// holds no open files between calls, so there is nothing to close.
+// holds no open files between calls: [Store.Close] is only for those that sweep in the background.
 type Store struct {
 	dir      string
 	sessions string // dir/sessions/
 	opts     Options
 
-	locks *filelock.Set // one a shard
+	locks   *filelock.Set // one a shard
+	sweeper sweeper.Sweeper
 
 	making sync.Mutex // held while folders are made
 
@@ -115,6 +126,12 @@ func NewWith(dir string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("filestore: open: %w", err)
 	}
+	switch {
+	case opts.SweepEvery < 0:
+		return nil, fmt.Errorf("filestore: Options.SweepEvery is negative: %d", opts.SweepEvery)
+	case opts.SweepInterval != 0 && opts.SweepInterval < time.Second:
+		return nil, fmt.Errorf("filestore: Options.SweepInterval is %v: it must be at least 1s, or 0 for never", opts.SweepInterval)
+	}
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
@@ -128,7 +145,20 @@ func NewWith(dir string, opts Options) (*Store, error) {
 	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("filestore: open: %w", err)
 	}
+	s.sweeper.Start(sweeper.Config{
+		Batch: sweepBatch, Every: opts.SweepEvery, Interval: opts.SweepInterval, Sweep: s.Sweep,
+		Failed: func(err error) {
+			opts.Logger.Warn("filestore: sweeping in the background failed; the next sweep tries again", "error", err)
+		},
+	})
 	return s, nil
+}
+
+// Close stops sweeping in the background, and waits until a sweep under way has ended. All else goes on to work. It
+// always returns nil, and may be called again.
+func (s *Store) Close() error {
+	s.sweeper.Stop()
+	return nil
 }
 
 func shardName(i int) string { return hex.EncodeToString([]byte{byte(i)}) }

@@ -3,8 +3,10 @@ package filestore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/url"
+	"time"
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/storeurl"
@@ -14,6 +16,7 @@ import (
 // working folder, `file:sessions` and `file:./sessions`. Parameters:
 //
 //   - create=never: open a store that is there, and make nothing; otherwise the error is [storeurl.ErrNoStore].
+//   - sweep_every=N, sweep_interval=DURATION: the options of these names.
 //   - sync=off: [Options.NoSync].
 //   - trust=on: [Options.TrustFolder].
 func Opener() storeurl.Opener {
@@ -25,17 +28,22 @@ func openURL(_ context.Context, u *url.URL) (cloakroom.Store, io.Closer, error) 
 	opts := Options{
 		onlyOpen:    q.OneOf("create", "auto", "never") == "never",
 		NoSync:      q.OneOf("sync", "on", "off") == "off",
+		SweepEvery:  int(min(q.Int64("sweep_every", 1, 0), 1<<30)),
 		TrustFolder: q.OneOf("trust", "off", "on") == "on",
 	}
+	interval := q.String("sweep_interval", "0s")
 	if err := q.Err(); err != nil {
 		return nil, nil, err
+	}
+	var err error
+	if opts.SweepInterval, err = time.ParseDuration(interval); err != nil {
+		return nil, nil, fmt.Errorf("parameter sweep_interval is %q, want a duration", interval)
 	}
 	if u.Host != "" && u.Host != "localhost" || u.User != nil {
 		return nil, nil, errors.New("a file URL has no host: write file:///folder or file:folder")
 	}
 	dir := u.Path
 	if u.Opaque != "" {
-		var err error
 		if dir, err = url.PathUnescape(u.Opaque); err != nil {
 			return nil, nil, errors.New("the folder's name is escaped wrongly")
 		}
@@ -47,9 +55,5 @@ func openURL(_ context.Context, u *url.URL) (cloakroom.Store, io.Closer, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	return s, closeNothing{}, nil
+	return s, s, nil
 }
-
-type closeNothing struct{}
-
-func (closeNothing) Close() error { return nil }

@@ -190,6 +190,7 @@ func (s *Store) judge(ctx context.Context, name string, r record, err error) err
 
 // Load implements [cloakroom.Store]. It takes no lock.
 func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
+	s.sweeper.Request()
 	if err := ctx.Err(); err != nil {
 		return cloakroom.Record{}, failed("load", err)
 	}

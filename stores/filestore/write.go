@@ -16,6 +16,7 @@ import (
 
 // Create implements [cloakroom.Store]. On a full disk it returns [cloakroom.ErrFull].
 func (s *Store) Create(ctx context.Context, id string, r cloakroom.Record) (cloakroom.Version, error) {
+	s.sweeper.Request()
 	v, err := s.write(ctx, id, r, func(_ string, err error) error {
 		if err == nil {
 			return cloakroom.ErrExists
