@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 )
 
@@ -60,18 +61,20 @@ func takesValue(f *flag.Flag) bool {
 	return !ok || !b.IsBoolFlag()
 }
 
-// parseURL is parse for a command that takes one argument, the URL of a store.
+// parseURL is parse for a command that takes one argument, the store, which [storeEnv] may name instead.
 func parseURL(fs *flag.FlagSet, args []string) (string, error) {
 	others, err := parse(fs, args)
 	switch {
 	case err != nil:
 		return "", err
-	case len(others) == 0:
-		return "", usagef("the URL of the store is missing")
 	case len(others) > 1:
 		return "", usagef("one store URL is wanted, there are %d arguments", len(others))
+	case len(others) == 1:
+		return storeURL(others[0])
+	case os.Getenv(storeEnv) == "":
+		return "", usagef("the URL of the store is missing: give it, or set %s", storeEnv)
 	}
-	return others[0], nil
+	return storeURL("-")
 }
 
 // isSet reports whether a flag was given.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/storeurl"
 )
 
 const helpCopy = `Usage: cloakroom copy [--from-flask] [--lifetime TIME] FROM-URL TO-URL
@@ -84,7 +85,7 @@ func newCopySource(t terminal, fromFlask bool, from string, lifetime time.Durati
 			*o, err = config.Options()
 		}
 		if err != nil {
-			return s, usagef("--from-flask: %s", err)
+			return s, usagef("--from-flask: %s", storeurl.Hide(err, from))
 		}
 		s.url, s.lookedFor = complete, lookedFor(config)
 		if o.Lifetime = lifetime; lifetime == 0 {
@@ -133,27 +134,25 @@ func runCopy(ctx context.Context, t terminal, args []string) (err error) {
 		return usagef("two store URLs are wanted, from and to")
 	case len(urls) > 2:
 		return usagef("two store URLs are wanted, there are %d arguments", len(urls))
-	case schemeOf(urls[1]) == "memory":
+	}
+	for i := range urls {
+		if urls[i], err = storeURL(urls[i]); err != nil {
+			return err
+		}
+	}
+	if schemeOf(urls[1]) == "memory" {
 		return usagef("what is copied to memory: would end with this command")
 	}
 	source, err := newCopySource(t, *fromFlask, urls[0], *lifetime)
 	if err != nil {
 		return err
 	}
-	if err := mustExist(source.url); err != nil {
-		return err
-	}
-	from, closeFrom, err := openStore(ctx, source.url)
-	if err != nil && source.fromFlask {
-		return fmt.Errorf("%w (with %s)", err, source.lookedFor)
-	}
+	defer func() { err = storeurl.Hide(storeurl.Hide(err, source.url), urls[1]) }()
+	from, closeFrom, err := source.open(ctx, t)
 	if err != nil {
 		return err
 	}
 	defer closing(closeFrom, &err)
-	if schemeOf(source.url) == "memory" {
-		t.complainf("note: memory: is this process's own memory, so there is nothing in it\n")
-	}
 	m, err := cloakroom.New(from, source.options)
 	if err != nil {
 		return err
@@ -164,6 +163,21 @@ func runCopy(ctx context.Context, t terminal, args []string) (err error) {
 	}
 	defer closing(closeTo, &err)
 	return copySessions(ctx, t, &source, from, source.copied(ctx, m, to))
+}
+
+// open opens the store that is copied from, which must be there.
+func (s *copySource) open(ctx context.Context, t terminal) (cloakroom.Store, io.Closer, error) {
+	if err := mustExist(s.url); err != nil {
+		return nil, nil, err
+	}
+	from, closer, err := openStore(ctx, makingNothing(s.url))
+	if err != nil && s.fromFlask {
+		return nil, nil, fmt.Errorf("%w (with %s)", err, s.lookedFor)
+	}
+	if err == nil && schemeOf(s.url) == "memory" {
+		t.complainf("note: memory: is this process's own memory, so there is nothing in it\n")
+	}
+	return from, closer, err
 }
 
 func closing(c io.Closer, err *error) {

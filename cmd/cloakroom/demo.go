@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +29,7 @@ const (
 // demoConfig is what the flags of the demo say.
 type demoConfig struct {
 	addr, store    string
+	hosts          string // further names that it answers to, separated by commas
 	idle, lifetime time.Duration
 	cert, key      string // of --tls; empty for plain HTTP
 	flask          bool   // where idle, lifetime and store may be empty: Flask's settings then say
@@ -37,6 +40,7 @@ func demoFlags(args []string) (demoConfig, error) {
 	fs := newFlags("demo")
 	fs.StringVar(&c.addr, "addr", "127.0.0.1:8080", "")
 	fs.StringVar(&c.store, "store", defaultStore, "")
+	fs.StringVar(&c.hosts, "hosts", "", "")
 	fs.BoolVar(&c.flask, "flask", false, "")
 	fs.DurationVar(&c.idle, "idle", 30*time.Minute, "")
 	fs.DurationVar(&c.lifetime, "lifetime", 12*time.Hour, "")
@@ -51,15 +55,22 @@ func demoFlags(args []string) (demoConfig, error) {
 	if err := c.check(fs, others, *pair); err != nil {
 		return c, err
 	}
+	named := isSet(fs, "store")
+	if !named && os.Getenv(storeEnv) != "" {
+		c.store, named = "-", true
+	}
+	if c.store, err = storeURL(c.store); err != nil {
+		return c, err
+	}
 	if c.flask {
-		c.keepGiven(fs)
+		c.keepGiven(fs, named)
 	}
 	return c, nil
 }
 
 // keepGiven empties what was not given, for which Flask has defaults of its own.
-func (c *demoConfig) keepGiven(fs *flag.FlagSet) {
-	if !isSet(fs, "store") {
+func (c *demoConfig) keepGiven(fs *flag.FlagSet, store bool) {
+	if !store {
 		c.store = ""
 	}
 	if !isSet(fs, "idle") {
@@ -77,6 +88,28 @@ func (c *demoConfig) options() (o cloakroom.Options, err error) {
 	}
 	o, c.store, err = flaskDemo(*c)
 	return o, err
+}
+
+// names returns the host names that the demo answers to.
+func (c *demoConfig) names() []string {
+	names := []string{"localhost", "127.0.0.1", "::1"}
+	if host, _, err := net.SplitHostPort(c.addr); err == nil && host != "" {
+		names = append(names, host)
+	}
+	for name := range strings.SplitSeq(c.hosts, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// bounded returns the URL of a store in memory with limits, unless it has some: anyone can make sessions.
+func bounded(rawURL string) string {
+	if u, err := url.Parse(rawURL); err == nil && u.Scheme == "memory" && u.RawQuery == "" {
+		return rawURL + "?max_records=100000&max_bytes=67108864"
+	}
+	return rawURL
 }
 
 func (c *demoConfig) check(fs *flag.FlagSet, others []string, pair string) error {
@@ -127,7 +160,7 @@ func runDemo(ctx context.Context, t terminal, args []string) error {
 		return err
 	}
 	defer func() { _ = listener.Close() }() // the server has closed it by then, unless it never began
-	store, closer, err := openStore(ctx, c.store)
+	store, closer, err := openStore(ctx, bounded(c.store))
 	if err != nil {
 		return err
 	}
@@ -148,6 +181,7 @@ func runDemo(ctx context.Context, t terminal, args []string) error {
 			Stats:    counted.Stats,
 			Stopping: ctx.Done(),
 			Store:    schemeOf(c.store),
+			Hosts:    c.names(),
 		}),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,

@@ -2,11 +2,11 @@ package main
 
 import (
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/flask"
+	"github.com/cloakroom-go/cloakroom/storeurl"
 )
 
 // flaskConfig returns what the environment says of a Flask application whose sessions are in a store:
@@ -37,18 +37,7 @@ func flaskSource(storeURL string) (string, flask.Config, error) {
 	if err != nil {
 		return "", c, err
 	}
-	u, err := url.Parse(complete)
-	if err != nil {
-		return "", c, fmt.Errorf("the URL of the store is malformed") // it may hold a password
-	}
-	switch u.Scheme {
-	case "sqlite", "postgres", "mysql", "mariadb":
-		if q := u.Query(); !q.Has("create") {
-			q.Set("create", "never")
-			u.RawQuery = q.Encode()
-		}
-	}
-	return u.String(), c, nil
+	return makingNothing(complete), c, nil
 }
 
 // lookedFor says by which settings the sessions of a Flask application are found in its store.
@@ -74,7 +63,7 @@ func lookedFor(c flask.Config) string {
 func flaskDemo(c demoConfig) (cloakroom.Options, string, error) {
 	config, err := flaskConfig(c.store)
 	if err != nil {
-		return cloakroom.Options{}, "", usagef("--flask: %s", err)
+		return cloakroom.Options{}, "", usagef("--flask: %s", storeurl.Hide(err, c.store))
 	}
 	if c.cert != "" {
 		config.SessionCookieSecure = true

@@ -14,7 +14,7 @@ func runSweep(ctx context.Context, t terminal, args []string) error {
 	if err != nil {
 		return err
 	}
-	return withStore(ctx, t, rawURL, func(m *cloakroom.Manager) error {
+	return withStore(ctx, t, rawURL, "", func(m *cloakroom.Manager) error {
 		n, err := m.Sweep(ctx)
 		if err != nil {
 			return fmt.Errorf("%w (%s removed before that)", err, count(n, "expired record"))
@@ -27,14 +27,18 @@ func runSweep(ctx context.Context, t terminal, args []string) error {
 func runList(ctx context.Context, t terminal, args []string) error {
 	fs := newFlags("list")
 	owner := fs.String("owner", "", "")
+	application := fs.String("application", "", "")
 	rawURL, err := parseURL(fs, args)
 	if err != nil {
 		return err
 	}
-	if isSet(fs, "owner") && *owner == "" {
+	switch {
+	case isSet(fs, "owner") && *owner == "":
 		return usagef("--owner is empty")
+	case isSet(fs, "application") && *application == "":
+		return usagef("--application is empty")
 	}
-	return withStore(ctx, t, rawURL, func(m *cloakroom.Manager) error {
+	return withStore(ctx, t, rawURL, *application, func(m *cloakroom.Manager) error {
 		sessions := m.All(ctx)
 		if *owner != "" {
 			sessions = m.Owned(ctx, *owner)
@@ -68,6 +72,7 @@ func runList(ctx context.Context, t terminal, args []string) error {
 func runRevoke(ctx context.Context, t terminal, args []string) error {
 	fs := newFlags("revoke")
 	owner := fs.String("owner", "", "")
+	application := fs.String("application", "", "")
 	id := fs.String("id", "", "")
 	rawURL, err := parseURL(fs, args)
 	switch {
@@ -77,8 +82,10 @@ func runRevoke(ctx context.Context, t terminal, args []string) error {
 		return usagef("--owner is missing")
 	case isSet(fs, "id") && *id == "":
 		return usagef("--id is empty")
+	case isSet(fs, "application") && *application == "":
+		return usagef("--application is empty")
 	}
-	return withStore(ctx, t, rawURL, func(m *cloakroom.Manager) error {
+	return withStore(ctx, t, rawURL, *application, func(m *cloakroom.Manager) error {
 		n := 1
 		var err error
 		if *id == "" {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	_ "github.com/go-sql-driver/mysql" // the driver "mysql"
@@ -28,6 +29,63 @@ import (
 
 // defaultStore is where the demo keeps sessions unless it is told otherwise.
 const defaultStore = "file:./cloakroom-data"
+
+// storeEnv is the environment variable that names the store where no argument does, so that no password is in the
+// list of processes.
+const storeEnv = "CLOAKROOM_STORE"
+
+// maxStoreFile is how long a file with a URL may be, in bytes.
+const maxStoreFile = 64 << 10
+
+// storeURL returns the URL that an argument stands for: itself, the content of a file for @PATH, or that of [storeEnv] for "-",
+// which may be @PATH too.
+func storeURL(arg string) (string, error) {
+	if arg == "-" {
+		if arg = strings.TrimSpace(os.Getenv(storeEnv)); arg == "" || arg == "-" {
+			return "", usagef("- stands for the URL in %s, which is not set", storeEnv)
+		}
+	}
+	path, ok := strings.CutPrefix(arg, "@")
+	if !ok {
+		return arg, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	b, err := io.ReadAll(io.LimitReader(f, maxStoreFile+1))
+	if err != nil {
+		return "", err
+	}
+	text := strings.TrimSpace(string(b))
+	switch {
+	case text == "":
+		return "", fmt.Errorf("%s is empty: it must hold the URL of a store", path)
+	case len(b) > maxStoreFile || strings.ContainsAny(text, "\r\n"):
+		return "", fmt.Errorf("%s must hold the URL of a store, and nothing else", path)
+	}
+	return text, nil
+}
+
+// makingNothing returns the URL with create=never, which keeps opening from making a folder or a table, unless it
+// says otherwise. A store that has nothing to make knows no such parameter.
+func makingNothing(rawURL string) string {
+	u, err := url.Parse(rawURL)
+	if err != nil || u.Fragment != "" || u.Query().Has("create") {
+		return rawURL
+	}
+	switch u.Scheme {
+	case "file", "cachelib", "sqlite", "postgres", "postgresql", "mysql", "mariadb", "mongodb", "mongodb+srv", "dynamodb":
+	default:
+		return rawURL
+	}
+	separator := "?"
+	if strings.Contains(rawURL, "?") {
+		separator = "&"
+	}
+	return rawURL + separator + "create=never"
+}
 
 // openers are the stores that this command knows.
 func openers() []storeurl.Opener {
@@ -63,15 +121,15 @@ func schemeOf(rawURL string) string {
 	return ""
 }
 
-// mustExist returns an error for a folder of files, or a file of SQLite, that is not there: opening it would make
-// it, which is for an application to do, and not for whoever misspelled its name.
+// mustExist returns an error for a folder of files, or a file of SQLite, that is not there, whatever the URL says of
+// making it: that is for an application to do, and a name may be misspelled.
 func mustExist(rawURL string) error {
 	what, path := pathOf(rawURL)
 	if path == "" || path == ":memory:" {
 		return nil
 	}
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no %s %q", what, path)
+		return fmt.Errorf("%w: there is no %s %q", storeurl.ErrNoStore, what, path)
 	}
 	return nil // opening says what else may be wrong
 }
@@ -96,12 +154,14 @@ func pathOf(rawURL string) (what, path string) {
 	return what, path
 }
 
-// withStore calls do with a manager of the sessions in a store.
-func withStore(ctx context.Context, t terminal, rawURL string, do func(*cloakroom.Manager) error) (err error) {
+// withStore calls do with a manager of the sessions in a store that is there. application is that of
+// [cloakroom.Options].
+func withStore(ctx context.Context, t terminal, rawURL, application string, do func(*cloakroom.Manager) error) (err error) {
+	defer func() { err = storeurl.Hide(err, rawURL) }()
 	if err := mustExist(rawURL); err != nil {
 		return err
 	}
-	store, closer, err := openStore(ctx, rawURL)
+	store, closer, err := openStore(ctx, makingNothing(rawURL))
 	if err != nil {
 		return err
 	}
@@ -113,9 +173,9 @@ func withStore(ctx context.Context, t terminal, rawURL string, do func(*cloakroo
 	if schemeOf(rawURL) == "memory" {
 		t.complainf("note: memory: is this process's own memory, so there is nothing in it\n")
 	}
-	m, err := cloakroom.New(store, cloakroom.Options{Logger: logger(t)})
+	m, err := cloakroom.New(store, cloakroom.Options{Application: application, Logger: logger(t)})
 	if err != nil {
-		return err
+		return usagef("%s", err)
 	}
 	return do(m)
 }

@@ -17,6 +17,7 @@ type Config struct {
 	Stats    func() countstore.Stats // the store's calls so far
 	Stopping <-chan struct{}         // closed when the server is about to stop; nil for never
 	Store    string                  // what kind of store it is, for the page: a URL scheme
+	Hosts    []string                // the host names that it answers to; nil for any
 }
 
 const (
@@ -56,7 +57,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /stats", s.stats)
 	mux.HandleFunc("GET /page.json", s.page)
 	addFiles(mux)
-	return withHeaders(http.NewCrossOriginProtection().Handler(c.Sessions.Handler(mux)))
+	return withHeaders(ownHosts(c.Hosts, http.NewCrossOriginProtection().Handler(c.Sessions.Handler(mux))))
 }
 
 // withHeaders sets what every answer has, an error of the store included.
@@ -115,6 +116,8 @@ func WriteError(w http.ResponseWriter, _ *http.Request, err error) {
 		answer(w, http.StatusNotImplemented, "this store cannot list sessions")
 	case errors.Is(err, cloakroom.ErrTooLarge):
 		answer(w, http.StatusRequestEntityTooLarge, "too large to store")
+	case errors.Is(err, cloakroom.ErrFull):
+		answer(w, http.StatusServiceUnavailable, "the store is full; try again later")
 	default:
 		answer(w, http.StatusServiceUnavailable, "the session could not be loaded or stored; try again")
 	}

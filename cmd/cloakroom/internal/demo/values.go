@@ -10,6 +10,9 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 )
 
+// ended is what a request is told whose session is no more.
+const ended = "session ended"
+
 func ping(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "pong") }
 
 func (d *site) set(w http.ResponseWriter, r *http.Request) {
@@ -37,8 +40,8 @@ func (d *site) delete(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, "value deleted")
 }
 
-// incr answers 409 where there is nothing to count up: the session ended meanwhile, or the key
-// holds something that is not a number.
+// incr answers 409 where there is nothing to count up: the session ended meanwhile, or before and the form says existing=1,
+// or the key holds something that is not a number.
 func (d *site) incr(w http.ResponseWriter, r *http.Request) {
 	if !form(w, r) {
 		return
@@ -48,12 +51,21 @@ func (d *site) incr(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	if r.PostForm.Get("existing") != "" {
+		if s.Load() != nil {
+			return // the middleware answers
+		}
+		if s.IsNew() {
+			answer(w, http.StatusConflict, ended)
+			return
+		}
+	}
 	n, err := cloakroom.Key[int](key).Apply(s, func(n int) int { return n + 1 })
 	switch notNumber := (*cloakroom.DecodeError)(nil); {
 	case err == nil:
 		answer(w, http.StatusOK, strconv.Itoa(n))
 	case errors.Is(err, cloakroom.ErrEnded):
-		answer(w, http.StatusConflict, "session ended")
+		answer(w, http.StatusConflict, ended)
 	case errors.As(err, &notNumber):
 		answer(w, http.StatusConflict, "the value is not a number")
 	default:

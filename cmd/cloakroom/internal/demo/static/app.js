@@ -41,24 +41,35 @@ function setBusy(now) {
   document.body.ariaBusy = String(now);
 }
 
-// act performs one action, says what came of it and what it cost, and shows the new state.
-async function act(done, action) {
+const endedText = "This browser's session has ended: it was signed out elsewhere, or its time ran out.";
+
+// hasEnded tells whether the session that was there is no more. One that was given another ticket keeps its owner.
+function hasEnded(before, after) {
+  if (!before) return false;
+  return before.owner ? !after?.owner : !after?.owner && after?.id !== before.id;
+}
+
+// act performs one action, says what came of it and what it cost, and shows the new state. ends says that the
+// action itself may end the session.
+async function act(done, action, ends = false) {
   if (busy) return;
   setBusy(true);
   byId("status").textContent = "";
-  const signedIn = Boolean(state?.session?.owner);
+  const before = state?.session;
+  const signedIn = Boolean(before?.owner);
   const device = document.activeElement?.closest("#devices li");
   let message = done;
   try {
-    const before = await callJSON("/stats");
+    const cost = await callJSON("/stats");
     await action();
-    showCost(before, await callJSON("/stats"));
+    showCost(cost, await callJSON("/stats"));
   } catch (error) {
     message = explain(error);
   }
   try {
     await refresh();
     keepFocus(signedIn, device);
+    if (!ends && hasEnded(before, state.session)) message = endedText;
   } catch (error) {
     message = explain(error);
   } finally {
@@ -126,7 +137,7 @@ function tick() {
   showClock("deadline", s?.deadline, state?.lifetimeSeconds);
   if (s && !expiryNoticed && !busy && left(s.expiresAt) <= -1) {
     expiryNoticed = true; // asked once: what is gone stays gone
-    act("The session ended: its clock ran down.", async () => {});
+    act("The session ended: its clock ran down.", async () => {}, true);
   }
 }
 
@@ -196,7 +207,7 @@ function showDevice(item, session) {
   item.querySelector(".agent").textContent = session.userAgent;
   const button = item.querySelector("button");
   button.setAttribute("aria-label", `Sign out ${session.current ? "this browser" : name}, session ${session.id.slice(0, 6)}`);
-  button.onclick = () => act(session.current ? "This browser is signed out." : `${name} is signed out.`, () => call("/revoke", { id: session.id }));
+  button.onclick = () => act(session.current ? "This browser is signed out." : `${name} is signed out.`, () => call("/revoke", { id: session.id }), session.current);
 }
 
 function browserName(agent) {
@@ -240,24 +251,29 @@ async function fire() {
   byId("fifty-result").textContent = "Counting…";
   const answers = new Set();
   let failed = 0;
+  let ended = 0;
+  const first = state?.session ? 0 : 1;
+  const fields = first ? { key: "counter" } : { key: "counter", existing: "1" };
   const one = async (cell) => {
     try {
-      const text = await call("/incr", { key: "counter" });
+      const text = await call("/incr", fields);
       answers.add(Number(text));
       cell.textContent = text;
       cell.classList.add("in");
-    } catch {
-      failed++;
+    } catch (error) {
+      if (error instanceof Failure && error.message.startsWith("session ended")) ended++;
+      else failed++;
       cell.textContent = "×";
     }
   };
-  const first = state?.session ? 0 : 1;
   if (first) await one(cells[0]);
   await Promise.all(cells.slice(first).map(one));
   const sorted = [...answers].sort((a, b) => a - b);
   let text = `${answers.size} of ${fifty} counted`;
   if (sorted.length) text += `: each got a number of its own, from ${sorted[0]} to ${sorted.at(-1)}.`;
   if (failed) text += ` ${failed} failed.`;
+  if (ended === fifty) text = `${endedText} Nothing was counted.`;
+  else if (ended) text += ` ${ended} found that the session has ended.`;
   byId("fifty-result").textContent = text;
 }
 
@@ -268,8 +284,8 @@ function onSubmit(id, action) {
   });
 }
 
-function onClick(id, done, action) {
-  byId(id).addEventListener("click", () => act(done, action));
+function onClick(id, done, action, ends = false) {
+  byId(id).addEventListener("click", () => act(done, action, ends));
 }
 
 onSubmit("set-form", () => act("The value is set.", async () => {
@@ -284,15 +300,17 @@ onSubmit("login-form", () => {
   });
 });
 onClick("delete", "The value is deleted.", () => call("/delete", {}));
-onClick("logout", "Signed out. The session is gone.", () => call("/logout", {}));
+onClick("logout", "Signed out. The session is gone.", () => call("/logout", {}), true);
 onClick("fifty", "", fire); // it says what came of it in a place of its own
 onClick("revoke-others", "All other devices are signed out.", () => call("/revoke", { others: "1" }));
-onClick("revoke-all", "You are signed out everywhere.", () => call("/revoke", { all: "1" }));
+onClick("revoke-all", "You are signed out everywhere.", () => call("/revoke", { all: "1" }), true);
 onClick("refresh", "Refreshed.", async () => {});
 
 // Who comes back to this tab may have been signed out elsewhere.
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden && !busy) refresh().catch((error) => say(explain(error)));
+  if (document.hidden || busy) return;
+  const before = state?.session;
+  refresh().then(() => { if (hasEnded(before, state.session)) say(endedText); }).catch((error) => say(explain(error)));
 });
 
 setInterval(tick, 1000);
