@@ -55,6 +55,7 @@ Examples:
 
     cloakroom copy file:./cloakroom-data file:///var/lib/shop/sessions
     cloakroom copy file:///var/lib/shop/sessions memcached://10.0.0.1:11211,10.0.0.2:11211
+    cloakroom copy - @/etc/shop/new-store-url
     cloakroom copy --from-flask redis://localhost:6379/0 'redis://localhost:6379/0?prefix=shop:'
     FLASK_SESSION_KEY_PREFIX=web: cloakroom copy --from-flask redis://localhost file:./sessions
 `

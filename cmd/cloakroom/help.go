@@ -47,6 +47,15 @@ Stores are named by URL:
                          DynamoDB, with the credentials of the environment; with create=true the
                          table is made, endpoint=URL is another place than Amazon's
 
+A URL with a password need not stand among the arguments, where others on the machine may see it:
+
+    @PATH                what the file at PATH holds: one URL
+    -                    what the environment variable CLOAKROOM_STORE holds: a URL, or @PATH
+
+Commands that want one store, and are given none, use CLOAKROOM_STORE. No error shows a password.
+sweep, list, revoke and the source of copy make no folder, file or table: where there is no
+store they say so. A folder or file that others may change is refused, unless its URL has trust=on.
+
 Exit codes: 0 all went well, 1 something failed, 2 the command was called wrongly.
 `
 
@@ -55,8 +64,8 @@ const helpHelp = `Usage: cloakroom help [COMMAND]
 Prints what the command does, its flags with their units and defaults, and examples.
 `
 
-const helpDemo = `Usage: cloakroom demo [--addr HOST:PORT] [--store URL] [--idle TIME] [--lifetime TIME]
-                      [--tls CERT,KEY] [--flask]
+const helpDemo = `Usage: cloakroom demo [--addr HOST:PORT] [--hosts NAMES] [--store URL] [--idle TIME]
+                      [--lifetime TIME] [--tls CERT,KEY] [--flask]
 
 Serves a page that shows a session at work: what it holds, signing in and out, the devices where
 somebody is signed in, fifty requests at once, both clocks, and what all of it costs in store
@@ -69,7 +78,13 @@ which it waits at most ten seconds.
 Flags:
 
     --addr HOST:PORT   where to listen; port 0 picks a free one (default 127.0.0.1:8080)
-    --store URL        where sessions are kept (default file:./cloakroom-data)
+    --hosts NAMES      other host names that it answers to, separated by commas. Without it these
+                       are localhost, 127.0.0.1, [::1], the one in --addr, and the address that
+                       a request came to. Requests by another name, as those of a site whose
+                       name was made to lead here, get status 421
+    --store URL        where sessions are kept (default CLOAKROOM_STORE, or without that
+                       file:./cloakroom-data). memory: holds 100,000 sessions and 64 MiB,
+                       unless it has max_records or max_bytes
     --idle TIME        how long a session lives without being used, such as 90s or 30m
                        (default 30m, or the lifetime if that is shorter)
     --lifetime TIME    how long a session lives at most, counted from its start and again from
@@ -94,7 +109,7 @@ Examples:
     cloakroom demo --flask --store cachelib:///var/lib/shop/flask_session
 `
 
-const helpSweep = `Usage: cloakroom sweep URL
+const helpSweep = `Usage: cloakroom sweep [URL]
 
 Removes the expired records from a store that does not do so by itself, in batches, and prints how
 many there were. It may run while an application uses the store, beside other sweeps, and from cron.
@@ -106,9 +121,10 @@ Examples:
 
     cloakroom sweep file:///var/lib/shop/sessions
     cloakroom sweep cachelib:///var/lib/shop/flask_session
+    cloakroom sweep @/etc/shop/store-url
 `
 
-const helpList = `Usage: cloakroom list URL [--owner NAME]
+const helpList = `Usage: cloakroom list [URL] [--owner NAME] [--application NAME]
 
 Lists the live sessions in a store, in no order, with their ID, owner, start, end unless used, and
 address and browser of the latest sign-in. None of it is secret: tickets are not in the store.
@@ -122,7 +138,10 @@ memory: is this process's own memory, so there is never anything in it: it says 
 
 Flags:
 
-    --owner NAME   list the sessions of this owner alone (default all sessions)
+    --owner NAME         list the sessions of this owner alone (default all sessions)
+    --application NAME   list those of this application, as Options.Application names it. With
+                         --owner it is needed where the application has a name (default all
+                         applications, and with --owner those without a name)
 
 Examples:
 
@@ -131,7 +150,7 @@ Examples:
     cloakroom list file:./cloakroom-data | cut -f 2 | sort | uniq -c
 `
 
-const helpRevoke = `Usage: cloakroom revoke URL --owner NAME [--id ID]
+const helpRevoke = `Usage: cloakroom revoke [URL] --owner NAME [--id ID] [--application NAME]
 
 Ends all sessions of an owner, or one, and prints how many were ended. No request in flight can
 bring one back. Whoever holds their tickets is signed out.
@@ -140,9 +159,11 @@ memory: is this process's own memory, so there is never anything in it: it says 
 
 Flags:
 
-    --owner NAME   whose sessions (required)
-    --id ID        only the session of this ID, as list shows it; it fails where the owner has
-                   no such session (default all sessions of the owner)
+    --owner NAME         whose sessions (required)
+    --id ID              only the session of this ID, as list shows it; it fails where the owner
+                         has no such session (default all sessions of the owner)
+    --application NAME   which application's, as Options.Application names it (default one
+                         without a name)
 
 Examples:
 

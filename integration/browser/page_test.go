@@ -87,6 +87,28 @@ func TestDevices(t *testing.T) {
 	second.run(t, click("#refresh"), shown("#who", "No session yet"))
 }
 
+// TestEnded tells a browser whose session was revoked, whatever it does next.
+func TestEnded(t *testing.T) {
+	chromium(t)
+	d := demotest.Start(t, "--store", "memory:")
+	first, second := newProfile(t), newProfile(t)
+	first.open(t, d)
+	first.run(t, enter("#user", "ada"), shown("#who", "Signed in as ada"))
+	second.open(t, d)
+	for _, next := range []struct {
+		selector, result string
+	}{
+		{"#fifty", "has ended"},
+		{"#refresh", ""},
+		{"#delete", ""},
+	} {
+		second.run(t, enter("#user", "ada"), shown("#who", "Signed in as ada"))
+		first.run(t, click("#revoke-others"), shown("#status", "All other devices"))
+		second.run(t, click(next.selector), shown("#status", "has ended"), shown("#fifty-result", next.result))
+		first.run(t, click("#refresh"), shown("#status", "Refreshed"))
+	}
+}
+
 // TestExpiry leaves the page alone until the idle timeout has ended its session.
 func TestExpiry(t *testing.T) {
 	chromium(t)

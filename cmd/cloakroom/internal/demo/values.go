@@ -40,8 +40,8 @@ func (d *site) delete(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, "value deleted")
 }
 
-// incr answers 409 where there is nothing to count up: the session ended meanwhile, or before and the form says existing=1,
-// or the key holds something that is not a number.
+// incr answers 409 where there is nothing to count up: the session ended meanwhile, or the key holds something that is not a
+// number. With existing=1 in the form, a browser without a session gets none: it is told that, which is what it asked.
 func (d *site) incr(w http.ResponseWriter, r *http.Request) {
 	if !form(w, r) {
 		return
@@ -56,7 +56,7 @@ func (d *site) incr(w http.ResponseWriter, r *http.Request) {
 			return // the middleware answers
 		}
 		if s.IsNew() {
-			answer(w, http.StatusConflict, ended)
+			answer(w, http.StatusOK, ended)
 			return
 		}
 	}

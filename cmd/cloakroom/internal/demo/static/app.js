@@ -41,6 +41,7 @@ function setBusy(now) {
   document.body.ariaBusy = String(now);
 }
 
+const sessionEnded = "session ended"; // what /incr says
 const endedText = "This browser's session has ended: it was signed out elsewhere, or its time ran out.";
 
 // hasEnded tells whether the session that was there is no more. One that was given another ticket keeps its owner.
@@ -257,11 +258,12 @@ async function fire() {
   const one = async (cell) => {
     try {
       const text = await call("/incr", fields);
+      if (text === sessionEnded) throw new Failure(text);
       answers.add(Number(text));
       cell.textContent = text;
       cell.classList.add("in");
     } catch (error) {
-      if (error instanceof Failure && error.message.startsWith("session ended")) ended++;
+      if (error instanceof Failure && error.message.startsWith(sessionEnded)) ended++;
       else failed++;
       cell.textContent = "×";
     }
