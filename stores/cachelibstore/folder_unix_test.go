@@ -37,7 +37,7 @@ func TestRemovedByHand(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.Version = version
-			clear := func() {
+			removeAll := func() {
 				paths, err := filepath.Glob(filepath.Join(top, what))
 				for _, path := range paths {
 					err = errors.Join(err, os.RemoveAll(path))
@@ -46,7 +46,7 @@ func TestRemovedByHand(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			clear()
+			removeAll()
 			if !strings.HasPrefix(what, "store/.") {
 				_, loading := s.Load(ctx, "before")
 				_, replacing := s.Replace(ctx, "before", r, short())
@@ -58,7 +58,7 @@ func TestRemovedByHand(t *testing.T) {
 						t.Errorf("%s: %v", op, err)
 					}
 				}
-				clear()
+				removeAll()
 			}
 			if _, _, err := s.Sweep(ctx, "", 0); err != nil {
 				t.Errorf("sweep: %v", err)

@@ -6,6 +6,10 @@
 // more when it is the only one of its owner. Memory that a peak of sessions needed for its bookkeeping, about
 // 160 bytes a session, is kept for the next peak.
 //
+// Without limits it grows for as long as clients make sessions, and anyone can: set [Options.MaxBytes] or
+// [Options.MaxRecords] to what the process can spare, in a URL memory:?max_records=100000, and make anonymous sessions short by
+// Options.AnonymousIdle of package cloakroom. At a limit new sessions fail, and live ones stay.
+//
 // The store compares expiries to the nanosecond and has every ability: it moves records atomically,
 // lists by owner, lists all, and sweeps. It also sweeps by itself, see [Options.SweepEvery].
 package memstore
