@@ -53,7 +53,7 @@ func storeURL(arg string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, maxStoreFile+1))
 	if err != nil {
 		return "", err
