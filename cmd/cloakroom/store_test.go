@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -202,5 +203,26 @@ func TestNoPasswordIsPrinted(t *testing.T) {
 				t.Errorf("%q: the password is in %q", args, out+errs)
 			}
 		}
+	}
+}
+
+// The demo's memory has limits unless the URL says some, and its names are those that it listens at.
+func TestDemoBounds(t *testing.T) {
+	for url, want := range map[string]string{
+		"memory:": "memory:?max_records=100000&max_bytes=67108864", "memory:?max_records=5": "memory:?max_records=5", "file:x": "file:x",
+	} {
+		if got := bounded(url); got != want {
+			t.Errorf("%s: %s, want %s", url, got, want)
+		}
+	}
+	_, closer, err := openStore(t.Context(), bounded("memory:"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closer.Close()
+	c, err := demoFlags([]string{"--addr", "demo.example:8080", "--hosts", "a.example, b.example,"})
+	want := []string{"localhost", "127.0.0.1", "::1", "demo.example", "a.example", "b.example"}
+	if err != nil || !slices.Equal(c.names(), want) {
+		t.Errorf("%q, %v, want %q", c.names(), err, want)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
 	"github.com/cloakroom-go/cloakroom/stores/dynamodbstore"
+	"github.com/cloakroom-go/cloakroom/storeurl"
 )
 
 // Several processes may make the table at once. One with another key, or whose items go by another attribute, is refused.
@@ -41,6 +42,9 @@ func TestCreateTable(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	if _, _, err := dynamodbstore.Open(ctx, d.URL("missing")+"&create=never"); !errors.Is(err, storeurl.ErrNoStore) {
+		t.Errorf("create=never: %v", err)
+	}
 	if err := store("missing").Ping(ctx); err == nil || !strings.Contains(err.Error(), "ResourceNotFoundException") {
 		t.Errorf("a table that is not there: %v", err)
 	}
