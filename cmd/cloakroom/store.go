@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,11 +69,11 @@ func storeURL(arg string) (string, error) {
 	return text, nil
 }
 
-// makingNothing returns the URL with create=never, which keeps opening from making a folder or a table, unless it
-// says otherwise. A store that has nothing to make knows no such parameter.
+// makingNothing returns the URL with create=never, whatever it says of that: opening then makes no folder or table. A
+// store that has nothing to make knows no such parameter.
 func makingNothing(rawURL string) string {
 	u, err := url.Parse(rawURL)
-	if err != nil || u.Fragment != "" || u.Query().Has("create") {
+	if err != nil || u.Fragment != "" {
 		return rawURL
 	}
 	switch u.Scheme {
@@ -80,11 +81,10 @@ func makingNothing(rawURL string) string {
 	default:
 		return rawURL
 	}
-	separator := "?"
-	if strings.Contains(rawURL, "?") {
-		separator = "&"
-	}
-	return rawURL + separator + "create=never"
+	where, query, _ := strings.Cut(rawURL, "?")
+	parameters := strings.FieldsFunc(query, func(r rune) bool { return r == '&' })
+	parameters = slices.DeleteFunc(parameters, func(p string) bool { return strings.HasPrefix(p, "create=") })
+	return where + "?" + strings.Join(append(parameters, "create=never"), "&")
 }
 
 // openers are the stores that this command knows.

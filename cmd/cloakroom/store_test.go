@@ -40,7 +40,7 @@ func TestReadingMakesNothing(t *testing.T) {
 func TestMakingNothing(t *testing.T) {
 	for url, want := range map[string]string{
 		"file:x": "file:x?create=never", "sqlite:x?journal=wal": "sqlite:x?journal=wal&create=never",
-		"postgres://h/d?create=auto": "postgres://h/d?create=auto", "redis://h": "redis://h", "memory:": "memory:",
+		"postgres://h/d?create=auto&table=x": "postgres://h/d?table=x&create=never", "redis://h": "redis://h", "memory:": "memory:",
 		"mongodb://a:1,b:2/d": "mongodb://a:1,b:2/d?create=never", "dynamodb:": "dynamodb:?create=never", "redis://h:x": "redis://h:x",
 	} {
 		if got := makingNothing(url); got != want {

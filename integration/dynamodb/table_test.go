@@ -42,7 +42,7 @@ func TestCreateTable(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if _, _, err := dynamodbstore.Open(ctx, d.URL("missing")+"&create=never"); !errors.Is(err, storeurl.ErrNoStore) {
+	if _, _, err := dynamodbstore.Open(ctx, strings.Replace(d.URL("missing"), "create=true", "create=never", 1)); !errors.Is(err, storeurl.ErrNoStore) {
 		t.Errorf("create=never: %v", err)
 	}
 	if err := store("missing").Ping(ctx); err == nil || !strings.Contains(err.Error(), "ResourceNotFoundException") {
