@@ -55,10 +55,11 @@ func withTable(from string) string {
 func applicationAfterFlask() cloakroom.Options {
 	// guide
 	options := cloakroom.Options{
-		CookieName: "session",           // SESSION_COOKIE_NAME; Domain and Path too where Flask had others
-		Idle:       31 * 24 * time.Hour, // PERMANENT_SESSION_LIFETIME
-		Lifetime:   31 * 24 * time.Hour, // as --lifetime
-		Persistent: true,                // SESSION_PERMANENT
+		AnonymousIdle: 31 * 24 * time.Hour, // an hour otherwise, for who has not signed in
+		CookieName:    "session",           // SESSION_COOKIE_NAME; Domain and Path too where Flask had others
+		Idle:          31 * 24 * time.Hour, // PERMANENT_SESSION_LIFETIME
+		Lifetime:      31 * 24 * time.Hour, // as --lifetime
+		Persistent:    true,                // SESSION_PERMANENT
 	}
 	// end
 	return options
