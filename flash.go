@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"time"
 )
 
 // Flash is a message to be shown once, usually by the next page.
@@ -20,7 +21,7 @@ type FlashOf[T any] struct {
 const maxFlashes = 100
 
 // Flash adds a message for [Session.Flashes] to return, in this request or a later one. At most 100 wait: where there are
-// as many, the oldest is dropped, which is logged.
+// as many, the oldest is dropped, which is logged at most once a minute.
 func (s *Session) Flash(category, message string) {
 	at, err := s.read(nameFlashes)
 	if err != nil {
@@ -32,7 +33,10 @@ func (s *Session) Flash(category, message string) {
 		return
 	}
 	if len(waiting) >= maxFlashes {
-		s.m.log(s.ctx(), slog.LevelWarn, "too many flash messages wait, so the oldest is dropped", s.loadedID(), nil)
+		if n := s.m.flashes.count(time.Minute); n > 0 {
+			const message = "too many flash messages wait, so the oldest are dropped"
+			s.m.log(s.ctx(), slog.LevelWarn, message, s.loadedID(), nil, slog.Int64("messages", n))
+		}
 	}
 	s.write(operation{kind: opChange, name: nameFlashes, change: func(d *draft) error {
 		item, err := d.format.encode([]string{category, message})

@@ -128,7 +128,7 @@ func TestFlashesBounded(t *testing.T) {
 			t.Errorf("%d messages, from %v", len(got), got[:1])
 		}
 	})
-	if n := s.log.count("oldest is dropped"); n != 20 {
+	if n := s.log.count("oldest are dropped"); n != 1 {
 		t.Errorf("reported %d times", n)
 	}
 

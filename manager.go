@@ -21,6 +21,7 @@ type Manager struct {
 	reported reported
 	places   reported // where sessions were used in vain
 	several  throttle // of reports of several cookies
+	flashes  throttle // of flash messages that were dropped
 	now      func() time.Time
 	realTime bool // now is time.Now
 }

@@ -22,7 +22,7 @@ type Config struct {
 	// above what a Flask application stores, which has no limit of its own.
 	CloakroomMaxBytes int `flask:"CLOAKROOM_MAX_BYTES"`
 
-	// CloakroomMaxValues is [cloakroom.Options.MaxValues], from 1 to 65,536. The default is 65,536.
+	// CloakroomMaxValues is [cloakroom.Options.MaxValues], from 1 to 65,536. The default is 8,192.
 	CloakroomMaxValues int `flask:"CLOAKROOM_MAX_VALUES"`
 
 	// PermanentSessionLifetime is how long a session is stored after it was last written, permanent or not, and
@@ -196,7 +196,7 @@ func Default() Config {
 		ApplicationRoot:            "/",
 		CloakroomCachelibHash:      "detect",
 		CloakroomMaxBytes:          16 << 20,
-		CloakroomMaxValues:         1 << 16,
+		CloakroomMaxValues:         8192,
 		PermanentSessionLifetime:   31 * 24 * time.Hour,
 		RememberCookieHTTPOnly:     true,
 		RememberCookieName:         "remember_token",

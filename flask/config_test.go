@@ -210,7 +210,7 @@ func TestLimits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o, err := c.Options(); o.MaxBytes != 16<<20 || o.MaxValues != 1<<16 || err != nil {
+	if o, err := c.Options(); o.MaxBytes != 16<<20 || o.MaxValues != 8192 || err != nil {
 		t.Errorf("%d bytes and %d values, %v", o.MaxBytes, o.MaxValues, err)
 	}
 	c.CloakroomMaxBytes, c.CloakroomMaxValues = 2048, 7
