@@ -47,7 +47,6 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
@@ -171,14 +170,6 @@ func failed(op string, err error) error {
 		return err
 	}
 	return fmt.Errorf("cachelibstore: %s: %w", op, err)
-}
-
-// refused marks an error that came before anything was written: a full disk is then ErrFull.
-func refused(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return fmt.Errorf("%w: %w", cloakroom.ErrFull, err)
-	}
-	return err
 }
 
 // report logs that a file cannot be read, once.

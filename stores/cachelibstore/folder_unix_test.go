@@ -75,6 +75,19 @@ func TestRemovedByHand(t *testing.T) {
 	}
 }
 
+// Where something else stands in the folder's place, a write is refused at once, and names it: nothing was stored.
+func TestFolderReplaced(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	s := open(t, dir, cachelibstore.Options{})
+	if err := errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Create(t.Context(), "a", short())
+	if !errors.Is(err, cloakroom.ErrRefused) || !strings.Contains(err.Error(), dir) {
+		t.Error(err)
+	}
+}
+
 // A folder that others may change is refused by its name, unless it is trusted.
 func TestOthersInTheFolder(t *testing.T) {
 	for name, prepare := range map[string]func(dir string) error{

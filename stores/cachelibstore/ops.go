@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/internal/folder"
 	"github.com/cloakroom-go/cloakroom/internal/pickle"
 	"github.com/cloakroom-go/cloakroom/internal/rawfile"
 )
@@ -115,7 +116,7 @@ func (s *Store) writeOnce(ctx context.Context, id string, r cloakroom.Record, al
 	places := s.places(id)
 	before, err := s.live(ctx, places)
 	if err := allowed(before, err); err != nil { // saves the work below
-		return "", err
+		return "", folder.Refused(err)
 	}
 	use := s.usage()
 	var was *pickle.Dict
@@ -133,7 +134,7 @@ func (s *Store) writeOnce(ctx context.Context, id string, r cloakroom.Record, al
 	}
 	temp, err := s.writeTemp(use.form, seconds(r.Expires), value, changedNow(before, to))
 	if err != nil {
-		return "", refused(err)
+		return "", folder.Refused(err)
 	}
 	made, err := s.rename(ctx, temp, places, to, allowed)
 	if err != nil {
@@ -153,22 +154,23 @@ func (s *Store) writeOnce(ctx context.Context, id string, r cloakroom.Record, al
 func (s *Store) rename(ctx context.Context, temp string, places []place, to place, allowed func(*file, error) error) (made int, err error) {
 	unlock, err := s.lock(ctx, places)
 	if err != nil {
-		return 0, refused(err)
+		return 0, folder.Refused(err)
 	}
 	defer unlock()
 	f, readErr := s.live(ctx, places)
 	if err := allowed(f, readErr); err != nil {
-		return 0, err
+		return 0, folder.Refused(err)
 	}
 	made = 1 - len(s.regular(places))
 	if readErr == nil && f.place != to { // first there, or two could be found
 		if err := rename(ctx, temp, f.path); err != nil {
+			return 0, folder.Refused(err)
+		}
+		if err := rename(ctx, f.path, to.path); err != nil {
 			return 0, err
 		}
-		temp = f.path
-	}
-	if err := rename(ctx, temp, to.path); err != nil {
-		return 0, err
+	} else if err := rename(ctx, temp, to.path); err != nil {
+		return 0, folder.Refused(err)
 	}
 	for _, p := range s.regular(places) {
 		if p != to {
@@ -256,7 +258,9 @@ func (s *Store) Delete(ctx context.Context, id string, r cloakroom.Record) error
 			return -1
 		})
 		for _, p := range found {
-			if err := remove(ctx, p.path); err != nil {
+			if err := remove(ctx, p.path); removed == 0 && err != nil {
+				return folder.Refused(err)
+			} else if err != nil {
 				return err
 			}
 			removed++

@@ -40,7 +40,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
@@ -202,14 +201,6 @@ func failed(op string, err error) error {
 		return err
 	}
 	return fmt.Errorf("filestore: %s: %w", op, err)
-}
-
-// refused marks an error that came before anything was written: a full disk is then ErrFull.
-func refused(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return fmt.Errorf("%w: %w", cloakroom.ErrFull, err)
-	}
-	return err
 }
 
 func (s *Store) now() int64 { return nanos(s.opts.Now()) }

@@ -90,6 +90,21 @@ func testRemovedByHand(t *testing.T, opts filestore.Options) {
 	}
 }
 
+// Where something else stands in the folder's place, a write is refused at once, and names it: nothing was stored.
+func TestFolderReplaced(t *testing.T) { eachSync(t, testFolderReplaced) }
+
+func testFolderReplaced(t *testing.T, opts filestore.Options) {
+	dir := filepath.Join(t.TempDir(), "store")
+	s := open(t, dir, opts)
+	if err := errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Create(t.Context(), hexID(1), lasting("x"))
+	if !errors.Is(err, cloakroom.ErrRefused) || !strings.Contains(err.Error(), dir) {
+		t.Error(err)
+	}
+}
+
 // While others write, the folder goes away again and again.
 func TestRemovedMeanwhile(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")

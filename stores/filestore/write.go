@@ -11,6 +11,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/internal/filelock"
+	"github.com/cloakroom-go/cloakroom/internal/folder"
 	"github.com/cloakroom-go/cloakroom/internal/rawfile"
 )
 
@@ -72,20 +73,20 @@ func (s *Store) writeOnce(ctx context.Context, id string, r cloakroom.Record, al
 	if !s.opts.NoSync { // what is not allowed waits for no disk, and what is has little to do under the lock
 		current, err := s.live(ctx, name, withoutData)
 		if err := allowed(current.version, err); err != nil {
-			return "", err
+			return "", folder.Refused(err)
 		}
 		if err := s.index(r.Owner, name, id, current.owner); err != nil {
-			return "", refused(err)
+			return "", folder.Refused(err)
 		}
 	}
 	path := s.path(name)
-	folder := path[:len(path)-len(name)]
+	dir := path[:len(path)-len(name)]
 	swaps := rawfile.Recycles && s.opts.NoSync && len(buf.b) <= maxPooled
 	temp := ""
 	if !swaps {
-		temp = folder + tempPrefix + hex.EncodeToString(random[:8])
+		temp = dir + tempPrefix + hex.EncodeToString(random[:8])
 		if err := s.writeTemp(temp, buf.b); err != nil {
-			return "", refused(err)
+			return "", folder.Refused(err)
 		}
 	}
 	defer func() {
@@ -95,7 +96,7 @@ func (s *Store) writeOnce(ctx context.Context, id string, r cloakroom.Record, al
 	}()
 	unlock, err := s.lock(ctx, shardOf(name))
 	if err != nil {
-		return "", refused(err)
+		return "", folder.Refused(err)
 	}
 	defer func() {
 		if unlock != nil {
@@ -109,23 +110,23 @@ func (s *Store) writeOnce(ctx context.Context, id string, r cloakroom.Record, al
 		}
 	}()
 	if err := allowed(before.version, s.judge(ctx, name, before, err)); err != nil {
-		return "", err
+		return "", folder.Refused(err)
 	}
 	// Another writer of this id may have removed the entry since, but nobody can from here on.
 	if err := s.index(r.Owner, name, id, before.owner); err != nil {
-		return "", refused(err)
+		return "", folder.Refused(err)
 	}
 	if swaps {
-		stored, err := s.swap(path, folder+spareName, buf.b, old, before.size)
+		stored, err := s.swap(path, dir+spareName, buf.b, old, before.size)
 		old = nil
 		if err != nil {
 			if !stored {
-				err = refused(err)
+				err = folder.Refused(err)
 			}
 			return "", err
 		}
 	} else if err := rawfile.Retry(ctx, func() error { return rawfile.Replace(temp, path) }); err != nil {
-		return "", err
+		return "", folder.Refused(err)
 	}
 	temp = ""
 	s.repaired(path)
@@ -241,7 +242,7 @@ func (s *Store) Delete(ctx context.Context, id string, r cloakroom.Record) error
 			return cloakroom.ErrNotFound
 		}
 		if err != nil {
-			return err
+			return folder.Refused(err)
 		}
 		s.repaired(s.path(name))
 		s.unindex(current.owner, name)
