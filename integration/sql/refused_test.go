@@ -148,12 +148,13 @@ func TestDemoted(t *testing.T) {
 func TestNoTable(t *testing.T) {
 	for name, rawURL := range urls(t) {
 		t.Run(name, func(t *testing.T) {
+			db := openDB(t, rawURL)
+			execute(t, db, "SELECT 1") // so that SQLite has a file
 			never, err := tryOpen(t, rawURL, "create=never")
 			if never != nil {
 				t.Fatal("opened without a table")
 			}
 			refuses(t, "open", err, "no such table")
-			db := openDB(t, rawURL)
 			d, _ := kind(rawURL)
 			s := newStore(t, db, sqlstore.Options{Dialect: d})
 			m := manager(t, s)
