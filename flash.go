@@ -1,7 +1,6 @@
 package cloakroom
 
 import (
-	"bytes"
 	"errors"
 	"log/slog"
 	"slices"
@@ -88,13 +87,17 @@ func FlashesOf[T any](s *Session, categories ...string) []FlashOf[T] {
 // removeFlashes removes each of these messages once, as far as they are still there.
 func removeFlashes(taken [][]byte) operation {
 	return operation{kind: opChange, name: nameFlashes, change: func(d *draft) error {
-		left := d.flashes()
+		times := make(map[string]int, len(taken)) // another library may have left any number
 		for _, item := range taken {
-			if i := slices.IndexFunc(left, func(other []byte) bool { return bytes.Equal(item, other) }); i >= 0 {
-				left = slices.Delete(left, i, i+1)
-			}
+			times[string(item)]++
 		}
-		d.setFlashes(left)
+		d.setFlashes(slices.DeleteFunc(d.flashes(), func(item []byte) bool {
+			if times[string(item)] == 0 {
+				return false
+			}
+			times[string(item)]--
+			return true
+		}))
 		return nil
 	}}
 }

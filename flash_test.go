@@ -142,3 +142,17 @@ func TestFlashesBounded(t *testing.T) {
 		}
 	})
 }
+
+// TestManyForeignFlashes: another library has no limit, and taking all of its messages costs no more than reading them.
+func TestManyForeignFlashes(t *testing.T) {
+	const n = 50_000
+	s := newSite(t, cloakroom.Options{Profile: shared()})
+	tab, _ := s.plant(`{"_flashes": [` + strings.Repeat(`["error", "no"], `, n-1) + `["error", "no"]]}`)
+	for _, want := range []int{n, 0} {
+		tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+			if got := len(s.Flashes()); got != want {
+				t.Errorf("%d messages, want %d", got, want)
+			}
+		})
+	}
+}
