@@ -32,6 +32,8 @@ type commit struct {
 	view draft
 	seen int
 
+	skip int // how many operations are left out, see join
+
 	room []field // for the fields of the first draft
 
 	// doubt is set once a write of this commit failed without telling whether it happened.
@@ -109,7 +111,7 @@ func (c *commit) run() (res result, err error) {
 // says anything new.
 func (c *commit) build() (bool, error) {
 	base := &c.base.doc
-	d, todo := draftOf(base), c.ops
+	d, todo := draftOf(base), c.ops[c.skip:]
 	if c.seen > 0 {
 		d, todo = c.view, c.ops[c.seen:]
 	}

@@ -28,6 +28,9 @@ func (c *commit) join(seal *state) error {
 		case err == nil && !found.belongsTo(owner):
 			return errGone
 		case err == nil:
+			if before := c.base.doc.meta.owner; before != nil && !found.belongsTo(string(before)) {
+				c.skip = at // what was set before is another owner's
+			}
 			c.rebase(found, true)
 			c.doubt = false // a write in doubt was to the record that the seal has replaced, so it failed
 			return nil

@@ -181,3 +181,26 @@ func TestJoinAfterLostAnswers(t *testing.T) {
 		}
 	})
 }
+
+// TestJoinBringsNothingOfAnother: a sign-in that joins takes nothing along that was set before it while the session
+// belonged to another owner.
+func TestJoinBringsNothingOfAnother(t *testing.T) {
+	eachMove(t, func(t *testing.T, s *site) {
+		tab := s.browser()
+		tab.set(a, "cart")
+		tab.login("bob")
+		one, two := tab.other(), tab.other()
+		finish := two.begin(getting(a), func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+			b.Set(s, "bob's")
+			s.Login("ann")
+			name.Set(s, "ann's")
+		})
+		one.login("ann")
+		if w := finish(); w.Code != 200 {
+			t.Fatalf("status %d\n%v", w.Code, s.log)
+		}
+		if two.owner() != "ann" || one.owner() != "" || two.value(a) != "" || two.value(b) != "" || two.value(name) != "ann's" {
+			t.Errorf("%q has a=%q b=%q name=%q", two.owner(), two.value(a), two.value(b), two.value(name))
+		}
+	})
+}
