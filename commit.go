@@ -48,7 +48,7 @@ type commit struct {
 
 	touchErr error // of a touch in place of a write, to be reported when nothing is locked
 
-	sealedID   string // the id of the seal that was loaded in place of a session
+	sealedID   string // the id of what is gone, where a seal may stand
 	unreadable string // the id of a record that cannot be read, to be ended before another is created
 
 	ticket string // the new one, for a session that is created or moved

@@ -44,7 +44,7 @@ func (c *commit) join(seal *state) error {
 	return errGone
 }
 
-// joinSealed is join for a session that was sealed already when it was first loaded.
+// joinSealed is join for a session that was found to be gone before the commit, as it is sealed perhaps.
 func (c *commit) joinSealed(id string) error {
 	var seal state
 	switch err := c.m.load(c.ctx, id, &seal); {

@@ -204,3 +204,38 @@ func TestJoinBringsNothingOfAnother(t *testing.T) {
 		}
 	})
 }
+
+// TestSignInAfterDroppedChange: a sign-in joins also where the handler was told before that the session has ended.
+func TestSignInAfterDroppedChange(t *testing.T) {
+	for what, before := range map[string]func(*cloakroom.Session){
+		"Save":   func(s *cloakroom.Session) { a.Set(s, "dropped"); s.Save() },
+		"Apply":  func(s *cloakroom.Session) { a.Apply(s, func(string) string { return "dropped" }) },
+		"Reload": func(s *cloakroom.Session) { s.Reload() },
+	} {
+		for _, loaded := range []bool{false, true} {
+			t.Run(what, func(t *testing.T) {
+				eachMove(t, func(t *testing.T, s *site) {
+					tab := s.browser()
+					tab.set(a, "cart")
+					late := tab.other()
+					finish := late.begin(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+						if loaded {
+							a.Get(s)
+						}
+					}, func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+						before(s)
+						s.Login("ann")
+						name.Set(s, "after")
+					})
+					tab.login("ann")
+					if w := finish(); w.Code != 200 {
+						t.Fatalf("status %d\n%v", w.Code, s.log)
+					}
+					if late.value(a) != "cart" || late.value(name) != "after" || len(s.owned("ann")) != 1 {
+						t.Errorf("loaded before: %v: a=%q name=%q, %d sessions", loaded, late.value(a), late.value(name), len(s.owned("ann")))
+					}
+				})
+			})
+		}
+	}
+}

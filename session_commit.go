@@ -126,7 +126,7 @@ func (s *Session) prepare(c *commit, extra *operation) (n int, todo bool, err er
 	switch {
 	case s.unreadable:
 		c.unreadable = s.goneID
-	case s.goneFirst:
+	case s.gone:
 		c.sealedID = s.goneID
 	}
 	now, ticks := s.m.clocks()
