@@ -239,3 +239,32 @@ func TestSignInAfterDroppedChange(t *testing.T) {
 		}
 	}
 }
+
+// TestSignInThatRevokesOthers: the second of two sign-ins that revoke all other sessions spares the one that it joins.
+func TestSignInThatRevokesOthers(t *testing.T) {
+	for _, loaded := range []bool{false, true} {
+		eachMove(t, func(t *testing.T, s *site) {
+			signIn := func(_ http.ResponseWriter, r *http.Request, session *cloakroom.Session) {
+				session.Login("ann")
+				if _, err := s.m.RevokeOthers(r.Context(), session); err != nil {
+					t.Error(err)
+				}
+			}
+			tab := s.browser()
+			tab.set(a, "cart")
+			late := tab.other()
+			finish := late.begin(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+				if loaded {
+					a.Get(s)
+				}
+			}, signIn)
+			tab.do(signIn)
+			if w := finish(); w.Code != 200 {
+				t.Fatalf("status %d\n%v", w.Code, s.log)
+			}
+			if late.value(a) != "cart" || len(s.owned("ann")) != 1 {
+				t.Errorf("loaded before: %v: a=%q, %d sessions", loaded, late.value(a), len(s.owned("ann")))
+			}
+		})
+	}
+}

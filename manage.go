@@ -135,6 +135,9 @@ func (m *Manager) RevokeOthers(ctx context.Context, s *Session) (int, error) {
 	}
 	s.mu.Lock()
 	owner, keep, gone := string(s.view().meta.owner), s.id, s.gone && s.firstRestart(s.ops()) < 0
+	if s.gone && !s.unreadable {
+		keep = s.goneID // the sign-in that is pending may join the session that it has moved to
+	}
 	s.mu.Unlock()
 	if gone {
 		return 0, errorAt("revoke other sessions", ErrEnded)
@@ -146,18 +149,22 @@ func (m *Manager) RevokeOthers(ctx context.Context, s *Session) (int, error) {
 	return n, errorUnlessNil("revoke other sessions", err)
 }
 
-// follow adds to the ids of a session those that it has moved to since.
-func (m *Manager) follow(ctx context.Context, ids []string) ([]string, error) {
+// follow adds to the ids of a session those that it has moved to since, as far as it stayed that of the owner with this
+// hash, or became it: a sign-in joins no other, see join.
+func (m *Manager) follow(ctx context.Context, ids []string, hash string) ([]string, error) {
 	for range maxTries {
 		var st state
 		err := m.load(ctx, ids[len(ids)-1], &st)
+		meta := &st.doc.meta
 		switch {
-		case errors.Is(err, ErrNotFound) || err == nil && (!st.doc.meta.sealed || st.doc.meta.text(metaNext) == nil):
+		case errors.Is(err, ErrNotFound):
 			return ids, nil
 		case err != nil:
 			return nil, err
+		case !meta.sealed || meta.text(metaNext) == nil || string(meta.text(metaNextOwner)) != hash:
+			return ids, nil
 		}
-		ids = append(ids, string(st.doc.meta.text(metaNext)))
+		ids = append(ids, string(meta.text(metaNext)))
 	}
 	return nil, ErrConflict
 }
@@ -168,7 +175,7 @@ func (m *Manager) revokeOwned(ctx context.Context, owner string, keep []string) 
 		ended := 0
 		if len(keep) > 0 && keep[0] != "" {
 			var err error
-			if keep, err = m.follow(ctx, keep); err != nil { // other requests may have renewed its ticket
+			if keep, err = m.follow(ctx, keep, hash); err != nil { // other requests may have renewed its ticket
 				return total, err
 			}
 		}
