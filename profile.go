@@ -222,6 +222,9 @@ func (d *document) empty() bool {
 func (s *Session) refresh() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.err != nil { // the response is not sent
+		return nil
+	}
 	looked := s.looked
 	err := s.ensure()
 	s.looked = looked

@@ -299,3 +299,21 @@ func TestProfileFormatChanged(t *testing.T) {
 		t.Errorf("b=%q in %q", v, s.recordOf(id))
 	}
 }
+
+// TestProfileRefreshKeepsError: sliding every session's timeout hides no error from before it was loaded.
+func TestProfileRefreshKeepsError(t *testing.T) {
+	p := shared()
+	p.RefreshEachRequest = true
+	for what, use := range map[string]func(*cloakroom.Session){
+		"Login": func(s *cloakroom.Session) { s.Login("") },
+		"Set":   func(s *cloakroom.Session) { cloakroom.Key[string]("").Set(s, "v") },
+	} {
+		s := newSite(t, cloakroom.Options{Profile: p})
+		tab := s.browser()
+		tab.set(a, "1")
+		w := tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { use(s) })
+		if w.Code != http.StatusServiceUnavailable {
+			t.Errorf("%s: status %d", what, w.Code)
+		}
+	}
+}
