@@ -317,3 +317,29 @@ func TestProfileRefreshKeepsError(t *testing.T) {
 		}
 	}
 }
+
+// TestProfileTwoSpellings: two cookies whose tickets are of one session, as after a change of the key that signs them,
+// are no rivals.
+func TestProfileTwoSpellings(t *testing.T) {
+	p := shared()
+	own := p.ID
+	p.ID = func(ticket string) (string, bool) { return own(strings.Replace(ticket, "former-", "t-", 1)) }
+	for what, do := range map[string]func(*cloakroom.Session) error{
+		"Login": func(s *cloakroom.Session) error { return s.Login("ann") },
+		"Renew": (*cloakroom.Session).Renew,
+	} {
+		s := newSite(t, cloakroom.Options{Profile: p})
+		tab := s.browser()
+		tab.set(a, "1")
+		tab.login("ann")
+		tab.cookie += "; session=" + strings.Replace(tab.cookie, "t-", "former-", 1)
+		w := tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+			if err := do(s); err != nil {
+				t.Error(err)
+			}
+		})
+		if w.Code != http.StatusOK || tab.value(a) != "1" {
+			t.Errorf("%s: status %d, a=%q\n%v", what, w.Code, tab.value(a), s.log)
+		}
+	}
+}

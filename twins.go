@@ -78,7 +78,7 @@ func (s *Session) endRivals(c *commit) error {
 	if s.rare == nil || !movesTicket(c.ops) {
 		return nil
 	}
-	return s.endTickets(c.ctx, noSuccessor)
+	return s.endTickets(c.ctx, noSuccessor, c.base.id)
 }
 
 // endOthers ends the sessions of the browser's other tickets for a sign-out.
@@ -88,15 +88,19 @@ func (s *Session) endOthers() error {
 	}
 	limit := s.m.limits.newLimit(s.ctx(), s.m.options.Timeout, true)
 	defer limit.release()
-	return s.endTickets(limit, "")
+	return s.endTickets(limit, "", "")
 }
 
-// endTickets ends what the other tickets lead to, and goes on after one that cannot be ended. The
-// session is loaded.
-func (s *Session) endTickets(limit *limit, nextOwner string) error {
+// endTickets ends what the other tickets lead to, but for the session stored under spare: a profile may have two
+// tickets for one. It goes on after one that cannot be ended. The session is loaded.
+func (s *Session) endTickets(limit *limit, nextOwner, spare string) error {
 	var failed error
 	for _, ticket := range s.rare.others {
-		_, err := s.m.endCommitting(limit, s.m.storeID(ticket), nil, nextOwner)
+		id := s.m.storeID(ticket)
+		if id == spare {
+			continue
+		}
+		_, err := s.m.endCommitting(limit, id, nil, nextOwner)
 		failed = errors.Join(failed, err)
 	}
 	return failed
