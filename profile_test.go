@@ -343,3 +343,26 @@ func TestProfileTwoSpellings(t *testing.T) {
 		}
 	}
 }
+
+// TestProfileChangeWhileEmptied: what is set while a commit deletes the record that it has emptied is stored.
+func TestProfileChangeWhileEmptied(t *testing.T) {
+	s := newSite(t, cloakroom.Options{Profile: shared()})
+	tab := s.browser()
+	tab.set(a, "1")
+	w := tab.do(func(_ http.ResponseWriter, _ *http.Request, session *cloakroom.Session) {
+		a.Delete(session)
+		s.store.intercept(func(op, _ string, do func() error) error {
+			if op == "delete" {
+				b.Set(session, "2")
+			}
+			return do()
+		})
+		if err := session.Save(); err != nil {
+			t.Error(err)
+		}
+		s.store.intercept(nil)
+	})
+	if w.Code != http.StatusOK || tab.value(b) != "2" {
+		t.Errorf("status %d, b=%q", w.Code, tab.value(b))
+	}
+}

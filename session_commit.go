@@ -188,7 +188,12 @@ func (s *Session) concluded(c *commit, n int, res result, err error, extra bool)
 	} else if s.rec.Version != "" && (s.doc.persistent() != wasPersistent || res.written && s.m.options.Profile != nil) {
 		s.cookie, s.cookieTaken = cookieSet, false
 	} else if res.emptied {
+		pending := s.w.ops // recorded meanwhile
 		s.begin()
+		s.setState(&s.state, pending)
+		if len(pending) > 0 && s.headerSent { // they need a new ticket now
+			s.failLocked(ErrHeaderSent)
+		}
 		if s.presented {
 			s.cookie = cookieClear
 		}
