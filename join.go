@@ -34,11 +34,15 @@ func (c *commit) join(seal *state) error {
 			c.rebase(found, true)
 			c.doubt = false // a write in doubt was to the record that the seal has replaced, so it failed
 			return nil
-		case !errors.Is(err, ErrNotFound) && c.ctx.Err() != nil:
+		case errors.Is(err, ErrNotFound):
+			err = errGone
+		case isRefusal(err):
 			return c.giveUp(err)
+		default:
+			err = c.giveUp(err)
 		}
-		if backoff(c.ctx, try) != nil { // it may be about to be created
-			break
+		if try == joinTries-1 || backoff(c.ctx, try) != nil { // it may be about to be created
+			return err
 		}
 	}
 	return errGone

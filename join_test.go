@@ -268,3 +268,45 @@ func TestSignInThatRevokesOthers(t *testing.T) {
 		})
 	}
 }
+
+// TestJoinLoadFails: where the session to be joined cannot be looked at, the sign-in fails: it begins no second one.
+func TestJoinLoadFails(t *testing.T) {
+	for what, failure := range map[string]error{"broken": errors.New("broken"), "refused": cloakroom.ErrRefused} {
+		for _, owned := range []bool{false, true} {
+			t.Run(what, func(t *testing.T) {
+				eachMove(t, func(t *testing.T, s *site) {
+					tab := s.browser()
+					tab.set(a, "cart")
+					if owned {
+						tab.login("ann")
+					}
+					late := tab.other()
+					finish := late.begin(getting(a), func(_ http.ResponseWriter, r *http.Request, session *cloakroom.Session) {
+						session.Login("ann")
+						if err := session.Save(); !errors.Is(err, failure) || errors.Is(err, cloakroom.ErrEnded) {
+							t.Error(err)
+						}
+					})
+					former := ""
+					s.store.intercept(func(_, id string, do func() error) error { former = id; return do() })
+					late.other().value(a)
+					s.store.intercept(nil)
+					tab.login("ann")
+					loads := 0
+					s.store.intercept(func(op, id string, do func() error) error {
+						if op == "load" && id != former {
+							loads++
+							return failure
+						}
+						return do()
+					})
+					w := finish()
+					s.store.intercept(nil)
+					if w.Code != 503 || len(s.owned("ann")) != 1 || what == "refused" && loads > 1 {
+						t.Errorf("owned: %v, status %d, %d sessions, %d loads", owned, w.Code, len(s.owned("ann")), loads)
+					}
+				})
+			})
+		}
+	}
+}
