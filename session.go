@@ -435,7 +435,9 @@ func (s *Session) refuseLate(kind operationKind) error {
 	return nil
 }
 
-// Clear removes all values and flash messages. The session, its ticket and its owner stay.
+// Clear removes all values and flash messages. The session, its ticket and its owner stay. With a
+// [Profile] the owner is one of the values and goes too, and so does the session if nothing is set
+// afterwards.
 func (s *Session) Clear() { s.write(operation{kind: opClear}) }
 
 // SetPersistent decides whether the cookie outlives the browser: then it lives to the session's
