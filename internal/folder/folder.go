@@ -53,16 +53,17 @@ func CheckOuter(path string) error { return check(path, fs.FileMode.IsDir, "fold
 func CheckFile(path string) error { return check(path, fs.FileMode.IsRegular, "regular file", false) }
 
 func check(path string, is func(fs.FileMode) bool, kind string, sticky bool) error {
-	info, err := os.Lstat(path)
+	look := os.Lstat
+	if !checks {
+		look = os.Stat // a link or junction is good enough
+	}
+	info, err := look(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
 		return err
 	case info.Mode()&fs.ModeSymlink != 0:
-		if !checks {
-			return nil
-		}
 		return others(path, "it is a symbolic link")
 	case !is(info.Mode()):
 		return &fs.PathError{Op: "check", Path: path, Err: errors.New("it is no " + kind)}
@@ -74,8 +75,12 @@ func check(path string, is func(fs.FileMode) bool, kind string, sticky bool) err
 }
 
 // CheckAbove returns [ErrOthers] if everyone may exchange something above a path: a folder that everyone may write, has no
-// sticky bit, and can be reached. Whoever owns a folder above, or is of its group, is trusted.
+// sticky bit, and can be reached. That goes for the symbolic links in the path too, and for what they lead to. Whoever
+// owns a folder above, or is of its group, is trusted.
 func CheckAbove(path string) error {
+	if !checks {
+		return nil
+	}
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return err
@@ -87,6 +92,9 @@ func CheckAbove(path string) error {
 	if err != nil {
 		return err
 	}
+	if err := checkLink(path); err != nil {
+		return err
+	}
 	bad := ""
 	for dir := above; ; dir = filepath.Dir(dir) {
 		info, err := os.Stat(dir)
@@ -94,7 +102,6 @@ func CheckAbove(path string) error {
 			return err
 		}
 		switch mode := info.Mode(); {
-		case !checks:
 		case dir != above && mode&0o001 == 0:
 			bad = "" // others do not get as far
 		case mode&0o002 != 0 && mode&fs.ModeSticky == 0:
@@ -106,6 +113,29 @@ func CheckAbove(path string) error {
 	}
 	if bad != "" {
 		return others(bad, "everyone may write it, so "+path+" can be exchanged")
+	}
+	return nil
+}
+
+// checkLink is [CheckAbove] for the symbolic link above a path that is nearest to it, and for where that leads. The links above
+// that one are above it too.
+func checkLink(path string) error {
+	for dir := filepath.Dir(path); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		target, err := os.Readlink(dir)
+		if err != nil {
+			continue // no link
+		}
+		if !filepath.IsAbs(target) {
+			at, err := filepath.EvalSymlinks(filepath.Dir(dir))
+			if err != nil {
+				return err
+			}
+			target = filepath.Join(at, target)
+		}
+		if err := CheckAbove(dir); err != nil {
+			return err
+		}
+		return CheckAbove(target)
 	}
 	return nil
 }

@@ -125,3 +125,32 @@ func TestCheckAbove(t *testing.T) {
 		}
 	}
 }
+
+// Who can exchange a link in the path can exchange what is below it.
+func TestCheckAboveLinks(t *testing.T) {
+	top := t.TempDir()
+	in := func(name string) string { return filepath.Join(top, name) }
+	if err := errors.Join(os.Mkdir(in("safe"), 0o755), os.Mkdir(in("safe/inner"), 0o755), os.Mkdir(in("open"), 0o755),
+		os.Symlink("../safe", in("open/link")), os.Symlink("open/link", in("chain")),
+		os.Symlink("safe", in("link")), os.Chmod(in("open"), 0o777)); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Chmod(filepath.Dir(top), 0o755), os.Chmod(top, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	for path, ok := range map[string]bool{
+		"safe/x": true, "link/x": true, "link/inner/x": true,
+		"open/link/x": false, "open/link/inner/x": false, "open/link/missing/x": false, "chain/x": false,
+	} {
+		err := folder.CheckAbove(in(path))
+		if (err == nil) != ok || err != nil && !errors.Is(err, folder.ErrOthers) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if err := os.Chmod(top, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := folder.CheckAbove(in("chain/inner/x")); err != nil {
+		t.Errorf("others do not get to the link: %v", err)
+	}
+}
