@@ -15,6 +15,8 @@ import (
 func Plain(o *pickle.Object) (pickle.Value, bool) {
 	class := o.Class()
 	switch {
+	case len(o.Steps) > maxSteps:
+		return nil, false
 	case class.Module == "datetime" && o.Made == pickle.ByReduce:
 		return calendar(class.Name, o.Args)
 	case class == reconstructor && o.Made == pickle.ByReduce:
@@ -30,6 +32,10 @@ func Plain(o *pickle.Object) (pickle.Value, bool) {
 	}
 	return nil, false
 }
+
+// maxSteps is how many steps of an object are looked at: Python writes items, keys and a state, once
+// each. An object may be named very often, and each time the steps are looked at again.
+const maxSteps = 8
 
 var reconstructor = pickle.Global{Module: "copyreg", Name: "_reconstructor"}
 
@@ -209,6 +215,10 @@ func datastructure(name string, o *pickle.Object) (pickle.Value, bool) {
 	return nil, false
 }
 
+// maxAgain is how long a key may be that is there more than once, in bytes. Each time it is looked at
+// as a whole, although a pickle names it in two bytes.
+const maxAgain = 256
+
 // grouped returns a dict of lists for a list of keys and values.
 func grouped(v pickle.Value) (pickle.Value, bool) {
 	pairs, ok := v.(*pickle.List)
@@ -226,6 +236,9 @@ func grouped(v pickle.Value) (pickle.Value, bool) {
 			return nil, false
 		}
 		if l, ok := d.Get(key); ok {
+			if len(key) > maxAgain {
+				return nil, false
+			}
 			list := l.(*pickle.List)
 			list.Items = append(list.Items, pair[1])
 		} else if err := d.Set(key, &pickle.List{Items: []pickle.Value{pair[1]}}); err != nil {
@@ -235,7 +248,8 @@ func grouped(v pickle.Value) (pickle.Value, bool) {
 	return d, true
 }
 
-// dictOf returns the dict of keys and values in turn. It takes no keys that cost much to look at.
+// dictOf returns the dict of keys and values in turn. It takes no keys that cost much to look at, and
+// none twice, which Python never writes: a long one could be there very often.
 func dictOf(items []pickle.Value) (pickle.Value, bool) {
 	d := &pickle.Dict{}
 	for i := 0; i+1 < len(items); i += 2 {
@@ -247,7 +261,7 @@ func dictOf(items []pickle.Value) (pickle.Value, bool) {
 				return nil, false
 			}
 		}
-		if err := d.Set(items[i], items[i+1]); err != nil {
+		if err := d.Set(items[i], items[i+1]); err != nil || len(d.Keys) != i/2+1 {
 			return nil, false
 		}
 	}
@@ -257,7 +271,7 @@ func dictOf(items []pickle.Value) (pickle.Value, bool) {
 // isScalarObject reports whether an object stands for a number or a text. What it costs does not depend
 // on how much is in the object, nor does it follow objects in objects.
 func isScalarObject(o *pickle.Object) bool {
-	if len(o.Args) == 0 || !isScalar(o.Args[len(o.Args)-1]) {
+	if len(o.Args) == 0 || len(o.Steps) > maxSteps || !isScalar(o.Args[len(o.Args)-1]) {
 		return false // an enum or a subclass names its value last
 	}
 	for _, step := range o.Steps {

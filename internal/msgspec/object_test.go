@@ -84,3 +84,31 @@ func TestObjectKeys(t *testing.T) {
 		t.Errorf("%d dicts took %v allocations", n, got)
 	}
 }
+
+// What Python never writes is not read: a key twice, which may be long, and steps without end. A pickle names them in
+// a few bytes, and each time they would be looked at again.
+func TestCostlyObjects(t *testing.T) {
+	long := "V" + strings.Repeat("k", 300) + "\np1\n"
+	for name, p := range map[string]string{
+		"a key twice":        "ccollections\nOrderedDict\n)R(Va\nNVa\nNu.",
+		"a long key twice":   "cwerkzeug.datastructures\nImmutableMultiDict\n](" + long + "N\x86g1\nN\x86e\x85R.",
+		"states without end": "ccollections\nOrderedDict\n)R" + strings.Repeat("Nb", 100) + ".",
+		"an enum's states":   "ccollections\nOrderedDict\n)R(cm\nC\nVx\n\x85\x81" + strings.Repeat("Nb", 100) + "Nu.",
+	} {
+		v, err := pickle.Decode([]byte("\x80\x02" + p))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for _, f := range formats {
+			if got, err := f.write(nil, v); !errors.Is(err, pickle.ErrObject) && !errors.Is(err, msgspec.ErrHold) {
+				t.Errorf("%s, %s: became %q, error %v", f.name, name, got, err)
+			}
+		}
+	}
+	short := "\x80\x02cwerkzeug.datastructures\nImmutableMultiDict\n](Va\nK\x01\x86Va\nK\x02\x86e\x85R."
+	for _, f := range formats {
+		if got, err := f.write(nil, unpickle(t, fmt.Sprintf("%x", short))); err != nil {
+			t.Errorf("%s: a short key twice: %q, %v", f.name, got, err)
+		}
+	}
+}
