@@ -181,10 +181,10 @@ func (s *Store) rename(ctx context.Context, temp string, places []place, to plac
 	return made, ignoreAbsent(err)
 }
 
-// regular returns the places where there is a regular file.
+// regular returns the places where there is a regular file, or a link to one, as they are read.
 func (s *Store) regular(places []place) (found []place) {
 	for _, p := range places {
-		if info, err := os.Lstat(p.path); err == nil && info.Mode().IsRegular() {
+		if info, err := os.Stat(p.path); err == nil && info.Mode().IsRegular() {
 			found = append(found, p)
 		}
 	}
@@ -257,22 +257,35 @@ func (s *Store) Delete(ctx context.Context, id string, r cloakroom.Record) error
 			}
 			return -1
 		})
-		for _, p := range found {
-			if err := remove(ctx, p.path); removed == 0 && err != nil {
-				return folder.Refused(err)
-			} else if err != nil {
-				return err
-			}
-			removed++
-			s.repaired(p.path)
-		}
-		return nil
+		removed, err = s.removeAll(ctx, found)
+		return err
 	})
 	if removed > 0 {
 		s.count(ctx, -removed)
 		err = errors.Join(err, ignoreAbsent(s.syncDir()))
 	}
 	return failed("delete", err)
+}
+
+// removeAll removes files, in this order, and returns how many there were. One that Python removes just then keeps none of
+// the others alive; if it removes all, the error is [cloakroom.ErrNotFound].
+func (s *Store) removeAll(ctx context.Context, found []place) (removed int, err error) {
+	for _, p := range found {
+		switch err := remove(ctx, p.path); {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err != nil && removed == 0:
+			return 0, folder.Refused(err)
+		case err != nil:
+			return removed, err
+		}
+		removed++
+		s.repaired(p.path)
+	}
+	if removed == 0 {
+		return 0, cloakroom.ErrNotFound
+	}
+	return removed, nil
 }
 
 // locked runs f on what live returns, under the session's locks.
