@@ -96,11 +96,13 @@ type envText struct {
 	text  string
 }
 
+const jsonSpace = " \t\r\n"
+
 func envValue(text string) any {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
 	var v any
-	if err := d.Decode(&v); err != nil || d.More() {
+	if err := d.Decode(&v); err != nil || strings.Trim(text[d.InputOffset():], jsonSpace) != "" {
 		return envText{nil, text}
 	}
 	if v == nil {

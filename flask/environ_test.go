@@ -89,3 +89,22 @@ func TestFromEnvUnknown(t *testing.T) {
 		})
 	}
 }
+
+// What follows JSON makes a text of it all, as for Python.
+func TestFromEnvWhole(t *testing.T) {
+	for _, text := range []string{`"hush"]`, `"hush"}`, `"hush" 1`, `"hush"` + "\u00a0"} {
+		t.Setenv("WHOLE_SESSION_TYPE", "redis")
+		t.Setenv("WHOLE_SECRET_KEY", text)
+		if c, err := flask.FromEnv("WHOLE"); err != nil || string(c.SecretKey) != text {
+			t.Errorf("%s: another key, %v", text, err)
+		}
+	}
+	t.Setenv("WHOLE_SECRET_KEY", " \"hush\" \n")
+	if c, err := flask.FromEnv("WHOLE"); err != nil || string(c.SecretKey) != "hush" {
+		t.Errorf("space is no more than JSON: %v", err)
+	}
+	t.Setenv("WHOLE_SESSION_PERMANENT", "true]")
+	if _, err := flask.FromEnv("WHOLE"); err == nil {
+		t.Error("that is no bool")
+	}
+}
