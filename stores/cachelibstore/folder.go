@@ -86,7 +86,7 @@ func (s *Store) remade(f func() error) error {
 		if n == maxRemade || !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if err := s.makeFolder(); err != nil {
+		if err := s.makeFolder(); err != nil && !errors.Is(err, fs.ErrNotExist) { // one may go while others are made
 			return err
 		}
 	}

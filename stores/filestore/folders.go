@@ -84,7 +84,7 @@ func (s *Store) remade(f func() error) error {
 		if n == maxRemade || !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if err := s.makeFolders(); err != nil {
+		if err := s.makeFolders(); err != nil && !errors.Is(err, fs.ErrNotExist) { // one may go while others are made
 			return err
 		}
 	}
