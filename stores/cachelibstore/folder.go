@@ -31,14 +31,13 @@ func (s *Store) open() error {
 
 // makeFolder makes the folders that are missing, and looks whether others were faster.
 func (s *Store) makeFolder() error {
-	made, err := folder.MakeAs(s.dir, s.mode)
-	if err == nil {
-		_, err = folder.Make(filepath.Join(s.dir, lockFolder))
+	if _, err := folder.MakeAs(s.dir, s.mode); err != nil {
+		return err
 	}
-	if err == nil && made {
-		err = s.check()
+	if _, err := folder.Make(filepath.Join(s.dir, lockFolder)); err != nil {
+		return err
 	}
-	return err
+	return s.check()
 }
 
 // check refuses folders that others may change.

@@ -64,10 +64,7 @@ func (s *Store) makeFolders() error {
 		}
 		made = made || m
 	}
-	if !made {
-		return nil
-	}
-	if err := s.check(); err != nil { // others may have been faster
+	if err := s.check(); err != nil || !made { // others may have been faster
 		return err
 	}
 	return errors.Join(s.syncDir(filepath.Join(s.dir, "sessions")), s.syncDir(filepath.Join(s.dir, "owners")),
