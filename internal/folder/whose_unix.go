@@ -28,8 +28,10 @@ func whose(info fs.FileInfo, sticky bool) string {
 	switch {
 	case stat.Uid != 0 && int64(stat.Uid) != int64(self):
 		return fmt.Sprintf("it belongs to user %d, and this process runs as user %d", stat.Uid, self)
+	case writable&0o002 != 0:
+		return fmt.Sprintf("everyone may write it (%v): chmod o-w, or g-w too", info.Mode())
 	case writable != 0:
-		return fmt.Sprintf("others may write it (%v)", info.Mode())
+		return fmt.Sprintf("group %d may write it (%v): chmod g-w", stat.Gid, info.Mode())
 	}
 	return ""
 }
