@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/internal/rawfile"
 )
 
@@ -22,8 +23,9 @@ const spareName = tempPrefix + "spare"
 var zeros [maxPooled]byte
 
 // swap makes b the file of path, and keeps the file from before as the spare, if there is one: old is open then, and of
-// that size, and swap closes it, or the next writer could not have the spare. If it fails, stored tells whether b may be stored.
-func (s *Store) swap(path, spare string, b []byte, old *rawfile.File, size int) (stored bool, err error) {
+// that size, and swap closes it, or the next writer could not have the spare. If it fails, stored tells whether b may be
+// stored. Where old is that of a live session and was removed by hand meanwhile, the session stays gone.
+func (s *Store) swap(path, spare string, b []byte, old *rawfile.File, size int, live bool) (stored bool, err error) {
 	if old != nil {
 		defer old.Close() //nolint:errcheck // it holds nothing any more
 	}
@@ -44,6 +46,13 @@ func (s *Store) swap(path, spare string, b []byte, old *rawfile.File, size int) 
 		return false, err
 	}
 	exchanged := old != nil && rawfile.Exchange(spare, path)
+	if !exchanged && live {
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			os.Remove(spare)
+			_ = f.Close()
+			return false, cloakroom.ErrNotFound
+		}
+	}
 	if !exchanged {
 		err = rawfile.Replace(spare, path)
 	}

@@ -109,7 +109,8 @@ func (s *Store) writeOnce(ctx context.Context, id string, r cloakroom.Record, al
 			_ = old.Close()
 		}
 	}()
-	if err := allowed(before.version, s.judge(ctx, name, before, err)); err != nil {
+	verdict := s.judge(ctx, name, before, err)
+	if err := allowed(before.version, verdict); err != nil {
 		return "", folder.Refused(err)
 	}
 	// Another writer of this id may have removed the entry since, but nobody can from here on.
@@ -117,7 +118,7 @@ func (s *Store) writeOnce(ctx context.Context, id string, r cloakroom.Record, al
 		return "", folder.Refused(err)
 	}
 	if swaps {
-		stored, err := s.swap(path, dir+spareName, buf.b, old, before.size)
+		stored, err := s.swap(path, dir+spareName, buf.b, old, before.size, verdict == nil)
 		old = nil
 		if err != nil {
 			if !stored {
