@@ -33,7 +33,11 @@ func isAbsent(err error) bool {
 }
 
 func (s *Store) liveAt(ctx context.Context, at place) (*file, error) {
-	f, err := s.read(at)
+	var f *file
+	err := rawfile.Retry(ctx, func() (err error) {
+		f, err = s.read(at)
+		return err
+	})
 	if f != nil && f.expired(s.opts.Now()) {
 		return nil, cloakroom.ErrNotFound
 	}
