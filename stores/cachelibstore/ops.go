@@ -20,13 +20,15 @@ import (
 // reported.
 func (s *Store) live(ctx context.Context, places []place) (*file, error) {
 	f, err := s.liveAt(ctx, places[0])
-	if len(places) > 1 && isAbsent(err) {
-		if f, err = s.liveAt(ctx, places[1]); isAbsent(err) {
-			f, err = s.liveAt(ctx, places[0]) // it may have been moved there just then
-		}
+	for i := 1; len(places) > 1 && isAbsent(err) && i < looks; i++ {
+		f, err = s.liveAt(ctx, places[i%2]) // it may have been moved there just then
 	}
 	return f, err
 }
+
+// looks is how often a session is looked for under both of its names, in turn: odd, and more often than it can be
+// moved meanwhile.
+const looks = 7
 
 func isAbsent(err error) bool {
 	return errors.Is(err, cloakroom.ErrNotFound) && !errors.Is(err, cloakroom.ErrUnreadable)
