@@ -16,7 +16,7 @@ import (
 // year 9999. A key that holds something else than a string cannot be read.
 func (s *Store) Load(ctx context.Context, id string) (cloakroom.Record, error) {
 	r, err := s.loadOnce(ctx, id)
-	if s.renewed(ctx, s.key(id), err) || s.cutOff(err) {
+	if err != nil && (s.renewed(ctx, s.key(id), err) || s.cutOff(err)) {
 		r, err = s.loadOnce(ctx, id)
 	}
 	if err != nil && !errors.Is(err, cloakroom.ErrNotFound) {
