@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/stores/memstore"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
 // TestApplications: on one store, tickets and owners of one application mean nothing to another.

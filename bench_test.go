@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/stores/memstore"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
 // benchSite is a manager on a store in memory, with nothing in between, and a session in it. Compare with peers in bench/.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"github.com/cloakroom-go/cloakroom/store"
 	"math/rand/v2"
 	"time"
 )
@@ -288,7 +289,7 @@ func (c *commit) final(err error) error {
 // noteFailure takes down what a failed write of the base means. It returns an error to give up with.
 func (c *commit) noteFailure(try int, failure error) error {
 	c.waited()
-	if !errors.Is(failure, ErrConflict) && !errors.Is(failure, ErrExists) && !c.doubt {
+	if !errors.Is(failure, ErrConflict) && !errors.Is(failure, store.ErrExists) && !c.doubt {
 		c.doubt, c.doubtErr = true, failure
 		c.doubtBase = c.base.doc.meta.newest()
 		c.doubtData = c.base.rec.Data

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/cloakroom-go/cloakroom/store"
 	"iter"
 	"strings"
 	"time"
@@ -59,12 +60,12 @@ var (
 // dead in the target too.
 //
 // Options.Timeout of m bounds each session. At most 32 records are in memory at once.
-func (m *Manager) CopyTo(ctx context.Context, to Store) iter.Seq2[Copied, error] {
+func (m *Manager) CopyTo(ctx context.Context, to store.Store) iter.Seq2[Copied, error] {
 	return m.copyAll(ctx, to, false)
 }
 
 // copyAll is CopyTo, or CopyWithoutProfile when leave is set.
-func (m *Manager) copyAll(ctx context.Context, to Store, leave bool) iter.Seq2[Copied, error] {
+func (m *Manager) copyAll(ctx context.Context, to store.Store, leave bool) iter.Seq2[Copied, error] {
 	return func(yield func(Copied, error) bool) {
 		for cursor := ""; ; {
 			entries, next, err := m.store.All(ctx, cursor, copyPage)
@@ -90,7 +91,7 @@ func (m *Manager) copyAll(ctx context.Context, to Store, leave bool) iter.Seq2[C
 }
 
 // copyEntry copies one record. It reports false for what is no live session and nothing to tell of.
-func (m *Manager) copyEntry(ctx context.Context, to Store, e Entry, leave bool) (Copied, bool) {
+func (m *Manager) copyEntry(ctx context.Context, to store.Store, e store.Entry, leave bool) (Copied, bool) {
 	now := m.now()
 	if e.Record.Version == "" || !now.Before(e.Record.Expires) {
 		return Copied{}, false
@@ -113,7 +114,7 @@ func (m *Manager) copyEntry(ctx context.Context, to Store, e Entry, leave bool) 
 		}
 		c.ID = publicID(id)
 	}
-	rec := Record{Data: st.rec.Data, Expires: st.rec.Expires, Owner: st.rec.Owner, Deadline: st.rec.Deadline}
+	rec := store.Record{Data: st.rec.Data, Expires: st.rec.Expires, Owner: st.rec.Owner, Deadline: st.rec.Deadline}
 	if !now.Before(rec.Deadline) {
 		return Copied{}, false
 	}
@@ -131,14 +132,14 @@ func (m *Manager) copyEntry(ctx context.Context, to Store, e Entry, leave bool) 
 
 // copyRecord stores rec under id unless it is there. After a failure that leaves open what happened it looks, and tries
 // again: a Create that comes late finds the id taken, and a Replace another version.
-func (m *Manager) copyRecord(ctx *limit, to Store, id string, rec Record, source *document, leave bool) (written bool, err error) {
+func (m *Manager) copyRecord(ctx *limit, to store.Store, id string, rec store.Record, source *document, leave bool) (written bool, err error) {
 	doubt := false // a write of ours may be what is there
 	for try := range maxTries {
 		_, err = to.Create(ctx, id, rec)
 		if err == nil || isRefusal(err) {
 			return true, err
 		}
-		doubt = doubt || !errors.Is(err, ErrExists)
+		doubt = doubt || !errors.Is(err, store.ErrExists)
 		present, loading := to.Load(ctx, id)
 		target := state{id: id, rec: present}
 		unreadable := loading == nil && m.slice(&target) != nil

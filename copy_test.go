@@ -10,11 +10,12 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/storetest"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/storetest"
 )
 
 // copyTo copies everything and returns how many were written, were there and failed, and the failures' text.
-func (s *site) copyTo(to cloakroom.Store) (counts [3]int, failures string) {
+func (s *site) copyTo(to store.Store) (counts [3]int, failures string) {
 	s.t.Helper()
 	for c, err := range s.m.CopyTo(s.t.Context(), to) {
 		switch {
@@ -35,7 +36,7 @@ func (s *site) copyTo(to cloakroom.Store) (counts [3]int, failures string) {
 	return counts, failures
 }
 
-func (s *site) wantCopy(to cloakroom.Store, written, there, failed int) string {
+func (s *site) wantCopy(to store.Store, written, there, failed int) string {
 	s.t.Helper()
 	counts, failures := s.copyTo(to)
 	if want := [3]int{written, there, failed}; counts != want {
@@ -169,7 +170,7 @@ func TestCopyToFailures(t *testing.T) {
 		t.Error(failures)
 	}
 	to.store.intercept(nil)
-	if _, err := from.store.Create(t.Context(), strings.Repeat("0", 64), cloakroom.Record{Data: []byte("junk"), Expires: from.clock.Now().Add(time.Hour)}); err != nil {
+	if _, err := from.store.Create(t.Context(), strings.Repeat("0", 64), store.Record{Data: []byte("junk"), Expires: from.clock.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	if failures := from.wantCopy(to.store, 1, 1, 1); !strings.Contains(failures, "cannot be read") {
@@ -215,7 +216,7 @@ func TestCopyToEnds(t *testing.T) {
 	for range from.m.CopyTo(t.Context(), to.store) {
 		break
 	}
-	plain, err := cloakroom.New(struct{ cloakroom.Store }{from.store}, cloakroom.Options{})
+	plain, err := cloakroom.New(struct{ store.Store }{from.store}, cloakroom.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

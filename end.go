@@ -3,6 +3,7 @@ package cloakroom
 import (
 	"bytes"
 	"errors"
+	"github.com/cloakroom-go/cloakroom/store"
 	"log/slog"
 )
 
@@ -25,7 +26,7 @@ func (m *Manager) end(ctx *limit, id string, known *state, nextOwner string) (en
 		if known == nil {
 			rec, err := m.store.Load(ctx, id)
 			if errors.Is(err, ErrUnreadable) {
-				rec, err = Record{}, nil // whatever it is, it is to be deleted
+				rec, err = store.Record{}, nil // whatever it is, it is to be deleted
 			}
 			if errors.Is(err, ErrNotFound) {
 				return endedNothing, nil
@@ -103,7 +104,7 @@ func (m *Manager) endSealed(ctx *limit, id string) (*state, ending, error) {
 		rec, err := m.store.Load(ctx, id)
 		switch {
 		case errors.Is(err, ErrUnreadable):
-			err = m.store.Delete(ctx, id, Record{}) // then it is sealed
+			err = m.store.Delete(ctx, id, store.Record{}) // then it is sealed
 		case errors.Is(err, ErrNotFound):
 			_, err = m.store.Create(ctx, id, m.tombstone())
 			if err == nil {
@@ -135,7 +136,7 @@ func (m *Manager) endSealed(ctx *limit, id string) (*state, ending, error) {
 }
 
 // tombstone is a seal where no record is yet.
-func (m *Manager) tombstone() Record {
+func (m *Manager) tombstone() store.Record {
 	return m.seal(&state{doc: m.newDocument()}, "", "")
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // TestDeadlineInFlight: the absolute deadline holds also between load and commit.
@@ -209,7 +210,7 @@ func TestLateCreate(t *testing.T) {
 }
 
 type lateCreate struct {
-	cloakroom.FullStore
+	store.FullStore
 	late func() error
 }
 
@@ -352,7 +353,7 @@ func TestIdleLowered(t *testing.T) {
 	}
 }
 
-func (l *lateCreate) Create(ctx context.Context, id string, r cloakroom.Record) (cloakroom.Version, error) {
+func (l *lateCreate) Create(ctx context.Context, id string, r store.Record) (store.Version, error) {
 	if l.late == nil {
 		l.late = func() error { _, err := l.FullStore.Create(context.Background(), id, r); return err }
 		return "", errLost

@@ -2,37 +2,33 @@ package cloakroom
 
 import (
 	"errors"
-	"fmt"
+
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// What a [Store] returns. All of them mean that nothing was written.
+// What a store reports and a handler can meet: the errors of package store, the same values.
 var (
-	// ErrNotFound means that there is no live record, or no session, of that id.
-	ErrNotFound = errors.New("no such session")
+	// ErrNotFound means that there is no session of that id.
+	ErrNotFound = store.ErrNotFound
 
-	// ErrExists means that Create or Move found a live record under the new id.
-	ErrExists = errors.New("id exists already")
+	// ErrConflict means that others kept changing the session for as long as a commit may take.
+	ErrConflict = store.ErrConflict
 
-	// ErrConflict means that the record is not the one that the caller started from any more. A
-	// session reports it when others kept changing it for as long as a commit may take.
-	ErrConflict = errors.New("record was changed meanwhile")
+	// ErrTooLarge means that the session exceeds [Options.MaxBytes] or what the store keeps.
+	ErrTooLarge = store.ErrTooLarge
 
-	// ErrTooLarge means that the record, or an index entry, exceeds what may be stored.
-	ErrTooLarge = errors.New("too large to store")
+	// ErrFull means that the store has no room for another session.
+	ErrFull = store.ErrFull
 
-	// ErrFull means that the store has no room for another record.
-	ErrFull = errors.New("store is full")
+	// ErrRefused means that the store's server refused, did nothing, and will refuse again: it takes
+	// no writes, has no such table, does not grant the right, or is not ready.
+	ErrRefused = store.ErrRefused
 
-	// ErrRefused means that the store's server plainly refused: it takes no writes, as a replica or
-	// in a read-only mode, has no such table, does not grant the right, or is not ready. Nothing
-	// was done, and trying again at once is of no use. The store has closed connections to a server
-	// that is the wrong one by now.
-	ErrRefused = errors.New("the store refused")
-
-	// ErrUnreadable means that there is a live record of that id, which cannot be read: it is damaged, or
-	// was written by a newer version. It is an [ErrNotFound] too. A request with such a session has none, keeps its
-	// cookie, and what it changes is dropped; [Session.Logout], [Session.Login] and [Session.Clear] end the record.
-	ErrUnreadable = fmt.Errorf("%w that can be read", ErrNotFound)
+	// ErrUnreadable means that a session is stored that cannot be read: it is damaged, or a newer
+	// version wrote it. It wraps [ErrNotFound]. A request with such a session has none, keeps its
+	// cookie, and what it changes is dropped; [Session.Logout], [Session.Login] and [Session.Clear]
+	// end the session.
+	ErrUnreadable = store.ErrUnreadable
 )
 
 // What a [Session] or a [Manager] returns besides.

@@ -12,7 +12,8 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/stores/memstore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
 // Options are checked once, and what is inconsistent is refused by name.
@@ -77,10 +78,10 @@ func ExampleSession_Clear() {
 }
 
 // brokenStore stands for a server that is down.
-type brokenStore struct{ cloakroom.Store }
+type brokenStore struct{ store.Store }
 
-func (brokenStore) Load(context.Context, string) (cloakroom.Record, error) {
-	return cloakroom.Record{}, errors.New("connection refused")
+func (brokenStore) Load(context.Context, string) (store.Record, error) {
+	return store.Record{}, errors.New("connection refused")
 }
 
 // Require answers before the handler runs when the session cannot be loaded; ErrorHandler says how.

@@ -13,7 +13,8 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/flask"
-	"github.com/cloakroom-go/cloakroom/stores/memstore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
 // newSessions returns a manager for the examples: sessions in memory, plain HTTP.
@@ -272,9 +273,9 @@ func ExampleSession_Flash() {
 // Flask's flash takes what it is given: here a dict, for which there is a struct in Go.
 func ExampleFlashesOf() {
 	const id = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-	store := memstore.New(memstore.Options{})
-	defer store.Close()
-	_, err := store.Create(context.Background(), id, cloakroom.Record{ // as Flask-Session has stored it
+	st := memstore.New(memstore.Options{})
+	defer st.Close()
+	_, err := st.Create(context.Background(), id, store.Record{ // as Flask-Session has stored it
 		Data:    []byte(`{"_flashes": [["message", "saved"], ["error", {"field": "email"}]]}`),
 		Expires: time.Now().Add(time.Hour),
 	})
@@ -283,7 +284,7 @@ func ExampleFlashesOf() {
 	}
 	config := flask.Default()
 	config.SessionType = "redis" // or any other that keeps documents as they are
-	sessions, err := flask.New(store, config)
+	sessions, err := flask.New(st, config)
 	if err != nil {
 		panic(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // What another library handed out as its tickets, by length.
@@ -22,7 +23,7 @@ var former = map[string]string{
 func TestFormerTickets(t *testing.T) {
 	from := newSite(t, cloakroom.Options{Profile: unsigned()})
 	for _, id := range former {
-		r := cloakroom.Record{Data: []byte("\x82\xa4user\xa3ann\xa4name\xa3old"), Expires: from.clock.Now().Add(time.Minute)}
+		r := store.Record{Data: []byte("\x82\xa4user\xa3ann\xa4name\xa3old"), Expires: from.clock.Now().Add(time.Minute)}
 		if _, err := from.store.FullStore.Create(t.Context(), id, r); err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +88,7 @@ func TestCopyForeignKeys(t *testing.T) {
 		from, to := newSite(t, options), newSite(t, options)
 		from.browser().set(name, "mine")
 		for _, id := range []string{"lock:1", "admin"} {
-			if _, err := from.store.FullStore.Create(t.Context(), id, cloakroom.Record{Data: []byte("1"), Expires: from.clock.Now().Add(time.Minute)}); err != nil {
+			if _, err := from.store.FullStore.Create(t.Context(), id, store.Record{Data: []byte("1"), Expires: from.clock.Now().Add(time.Minute)}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -3,6 +3,7 @@ package cloakroom
 import (
 	"context"
 	"errors"
+	"github.com/cloakroom-go/cloakroom/store"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -314,7 +315,7 @@ func TestWatch(t *testing.T) {
 // TestCloseBeforeCookie: somebody may close a session of the middleware while its header is being written. The header has the
 // ticket all the same: without one it would clear the cookie.
 func TestCloseBeforeCookie(t *testing.T) {
-	m, err := New(Complete(nil), Options{})
+	m, err := New(store.Complete(nil), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"github.com/cloakroom-go/cloakroom/store"
 	"iter"
 )
 
@@ -25,7 +26,7 @@ var (
 // signed, or that has a key that is no string, is an error of that session.
 //
 // It can be run again like CopyTo: a session that was not used in the target meanwhile is brought up to date.
-func (m *Manager) CopyWithoutProfile(ctx context.Context, to Store) iter.Seq2[Copied, error] {
+func (m *Manager) CopyWithoutProfile(ctx context.Context, to store.Store) iter.Seq2[Copied, error] {
 	if m.options.Profile == nil {
 		return func(yield func(Copied, error) bool) { yield(Copied{}, errNoProfile) }
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // unsigned is a profile whose cookies are spelled as tickets.
@@ -62,7 +63,7 @@ func TestCopyWithoutProfile(t *testing.T) {
 		theirs.cookie = unsigned().NewID()
 		put := func(id, data string) {
 			t.Helper()
-			r := cloakroom.Record{Data: []byte(data), Expires: from.clock.Now().Add(10 * time.Minute)}
+			r := store.Record{Data: []byte(data), Expires: from.clock.Now().Add(10 * time.Minute)}
 			if _, err := from.store.FullStore.Create(t.Context(), id, r); err != nil {
 				t.Fatal(err)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/cloakroom-go/cloakroom/store"
 	"iter"
 	"slices"
 	"time"
@@ -33,7 +34,7 @@ const maxPasses = 10
 // [errors.ErrUnsupported].
 func (m *Manager) Owned(ctx context.Context, owner string) iter.Seq2[Info, error] {
 	hash := m.digest(owner)
-	return m.list(ctx, func(ctx context.Context, cursor string) ([]Entry, string, error) {
+	return m.list(ctx, func(ctx context.Context, cursor string) ([]store.Entry, string, error) {
 		return m.store.Owned(ctx, hash, cursor, pageSize)
 	}, func(st *state) bool { return st.belongsTo(owner) })
 }
@@ -41,7 +42,7 @@ func (m *Manager) Owned(ctx context.Context, owner string) iter.Seq2[Info, error
 // All lists all live sessions, for an operator: those of Options.Application, if that is set, or those of all
 // applications. It is as Owned, and may list one twice.
 func (m *Manager) All(ctx context.Context) iter.Seq2[Info, error] {
-	return m.list(ctx, func(ctx context.Context, cursor string) ([]Entry, string, error) {
+	return m.list(ctx, func(ctx context.Context, cursor string) ([]store.Entry, string, error) {
 		return m.store.All(ctx, cursor, pageSize)
 	}, func(st *state) bool {
 		app := m.options.Application
@@ -49,7 +50,7 @@ func (m *Manager) All(ctx context.Context) iter.Seq2[Info, error] {
 	})
 }
 
-func (m *Manager) list(ctx context.Context, page func(context.Context, string) ([]Entry, string, error), wanted func(*state) bool) iter.Seq2[Info, error] {
+func (m *Manager) list(ctx context.Context, page func(context.Context, string) ([]store.Entry, string, error), wanted func(*state) bool) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
 		for cursor := ""; ; {
 			entries, next, err := page(ctx, cursor)
@@ -71,7 +72,7 @@ func (m *Manager) list(ctx context.Context, page func(context.Context, string) (
 }
 
 // listed decodes an entry of a listing, if it holds a session that has not expired, or a seal.
-func (m *Manager) listed(ctx context.Context, e Entry) (state, bool) {
+func (m *Manager) listed(ctx context.Context, e store.Entry) (state, bool) {
 	if e.Record.Version == "" {
 		return state{}, false
 	}
@@ -101,7 +102,7 @@ func (m *Manager) info(st *state) Info {
 // that was given a new ticket within the last minute is found by its former ID too.
 func (m *Manager) Revoke(ctx context.Context, owner, id string) error {
 	found := false
-	err := m.eachOwned(ctx, m.digest(owner), func(e Entry) error {
+	err := m.eachOwned(ctx, m.digest(owner), func(e store.Entry) error {
 		if found || publicID(e.ID) != id {
 			return nil
 		}
@@ -180,7 +181,7 @@ func (m *Manager) revokeOwned(ctx context.Context, owner string, keep []string) 
 			}
 		}
 		var failed failures // of this pass: what an earlier one could not end may have been ended since
-		err := m.eachOwned(ctx, hash, func(e Entry) error {
+		err := m.eachOwned(ctx, hash, func(e store.Entry) error {
 			if slices.Contains(keep, e.ID) {
 				return nil
 			}
@@ -225,7 +226,7 @@ func (f *failures) joined() error {
 	return errors.Join(f.first...)
 }
 
-func (m *Manager) eachOwned(ctx context.Context, hash string, do func(Entry) error) error {
+func (m *Manager) eachOwned(ctx context.Context, hash string, do func(store.Entry) error) error {
 	for cursor := ""; ; {
 		entries, next, err := m.store.Owned(ctx, hash, cursor, pageSize)
 		if err != nil {
@@ -244,7 +245,7 @@ func (m *Manager) eachOwned(ctx context.Context, hash string, do func(Entry) err
 }
 
 // revoke ends what an entry of the owner's index stands for.
-func (m *Manager) revoke(ctx context.Context, owner string, e Entry, keep []string) (ending, error) {
+func (m *Manager) revoke(ctx context.Context, owner string, e store.Entry, keep []string) (ending, error) {
 	limit := m.limits.newLimit(ctx, m.options.Timeout, true)
 	defer limit.release()
 	if e.Record.Version == "" { // about to be created, so that must fail

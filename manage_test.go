@@ -10,7 +10,8 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/stores/memstore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
 func (s *site) owned(owner string) map[string]cloakroom.Info {
@@ -129,7 +130,7 @@ func TestRevokeOwnedRace(t *testing.T) {
 // TestUnsupported: a store that cannot list says so.
 func TestUnsupported(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
-	bare := struct{ cloakroom.Store }{s.store}
+	bare := struct{ store.Store }{s.store}
 	m, err := cloakroom.New(bare, cloakroom.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -236,7 +237,7 @@ func TestRevokeFullStore(t *testing.T) {
 
 // brokenSweeper fails at some of its pages.
 type brokenSweeper struct {
-	cloakroom.FullStore
+	store.FullStore
 	pages int
 }
 
@@ -254,7 +255,7 @@ func (b brokenSweeper) Sweep(_ context.Context, cursor string, _ int) (int, stri
 
 // TestSweepGoesOn: a record that cannot be removed spares no other.
 func TestSweepGoesOn(t *testing.T) {
-	m, err := cloakroom.New(brokenSweeper{cloakroom.Complete(memstore.New(memstore.Options{})), 5}, cloakroom.Options{})
+	m, err := cloakroom.New(brokenSweeper{store.Complete(memstore.New(memstore.Options{})), 5}, cloakroom.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

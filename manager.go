@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/cloakroom-go/cloakroom/store"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -13,7 +14,7 @@ import (
 // Manager gives requests their sessions. It is safe for concurrent use, holds nothing that must be
 // closed, and does no work in the background but to end calls of the store in time. Make one with [New], usually one per site.
 type Manager struct {
-	store    FullStore
+	store    store.FullStore
 	options  Options
 	gates    gates
 	limits   watch
@@ -28,8 +29,8 @@ type Manager struct {
 
 // New returns a manager of the sessions in store. It fails when options are inconsistent, and
 // names the field and its value.
-func New(store Store, options Options) (*Manager, error) {
-	if store == nil {
+func New(st store.Store, options Options) (*Manager, error) {
+	if st == nil {
 		return nil, errors.New("cloakroom: New: the store is nil")
 	}
 	realTime := options.Now == nil
@@ -37,7 +38,7 @@ func New(store Store, options Options) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	full := Complete(store)
+	full := store.Complete(st)
 	if options.Profile != nil {
 		full = withoutOwners{full}
 	}
@@ -91,7 +92,7 @@ func (m *Manager) load(ctx context.Context, id string, st *state) error {
 func (m *Manager) loadAt(ctx context.Context, id string, st *state, now time.Time) error {
 	var err error
 	if st.rec, err = m.store.Load(ctx, id); err != nil {
-		st.rec = Record{}
+		st.rec = store.Record{}
 		if errors.Is(err, ErrUnreadable) {
 			m.reportUnreadable(ctx, id, withoutID{err, id})
 			return ErrUnreadable

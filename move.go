@@ -3,6 +3,7 @@ package cloakroom
 import (
 	"errors"
 	"fmt"
+	"github.com/cloakroom-go/cloakroom/store"
 	"log/slog"
 )
 
@@ -110,7 +111,7 @@ func (c *commit) dropSeal() {
 	if c.m.options.Profile == nil {
 		return
 	}
-	if err := c.m.store.Delete(c.ctx, c.base.id, Record{}); err != nil && !errors.Is(err, ErrNotFound) {
+	if err := c.m.store.Delete(c.ctx, c.base.id, store.Record{}); err != nil && !errors.Is(err, ErrNotFound) {
 		c.m.log(c.ctx, slog.LevelWarn, "seal not deleted", publicID(c.base.id), withoutID{err, c.base.id})
 	}
 }
@@ -138,8 +139,8 @@ func (c *commit) reloadSealed(try int, failure error) (bool, error) {
 // ends there.
 //
 // Its deadline, not only the store's expiry, ends it: a touch that was under way may lengthen that.
-func (m *Manager) seal(old *state, next, nextOwner string) Record {
-	end := m.now().Add(IndexGrace)
+func (m *Manager) seal(old *state, next, nextOwner string) store.Record {
+	end := m.now().Add(store.IndexGrace)
 	d := document{format: old.doc.format, meta: meta{
 		created:  old.doc.meta.created,
 		deadline: micros(end),
@@ -147,7 +148,7 @@ func (m *Manager) seal(old *state, next, nextOwner string) Record {
 	}}
 	d.meta.setText(metaNext, next)
 	d.meta.setText(metaNextOwner, nextOwner)
-	r := Record{Data: d.encode(), Expires: end, Deadline: end}
+	r := store.Record{Data: d.encode(), Expires: end, Deadline: end}
 	if next != "" {
 		r.Owner = old.rec.Owner // so that who lists the owner's sessions finds the way to the new one
 	}

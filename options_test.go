@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/stores/memstore"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
 // TestOptionsRefused: what is inconsistent is an error that names the field and the value.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"github.com/cloakroom-go/cloakroom/store"
 	"net/http"
 	"strconv"
 	"time"
@@ -78,10 +79,10 @@ func (p *Profile) check() error {
 }
 
 // withoutOwners is a store whose owner indexes are not to be relied on.
-type withoutOwners struct{ FullStore }
+type withoutOwners struct{ store.FullStore }
 
 // Owned implements [OwnerLister].
-func (withoutOwners) Owned(context.Context, string, string, int) ([]Entry, string, error) {
+func (withoutOwners) Owned(context.Context, string, string, int) ([]store.Entry, string, error) {
 	return nil, "", errors.ErrUnsupported
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/internal/msgpack"
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // shared is a profile as another library might ask for: ids as they are, behind a mark in the cookie.
@@ -31,7 +32,7 @@ func shared() *cloakroom.Profile {
 func (s *site) plant(data string) (*browser, string) {
 	s.t.Helper()
 	id := rand.Text()
-	r := cloakroom.Record{Data: []byte(data), Expires: s.clock.Now().Add(10 * time.Minute)}
+	r := store.Record{Data: []byte(data), Expires: s.clock.Now().Add(10 * time.Minute)}
 	if _, err := s.store.FullStore.Create(s.t.Context(), id, r); err != nil {
 		s.t.Fatal(err)
 	}

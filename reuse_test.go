@@ -13,17 +13,18 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/stores/memstore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
 // deriving is a store that derives a context from the load's, which something goes on waiting for after the load.
 type deriving struct {
-	cloakroom.FullStore
+	store.FullStore
 	wrap bool // it adds a value, as tracing does
 	left *sync.WaitGroup
 }
 
-func (d deriving) Load(ctx context.Context, id string) (cloakroom.Record, error) {
+func (d deriving) Load(ctx context.Context, id string) (store.Record, error) {
 	if d.wrap {
 		ctx = context.WithValue(ctx, deriving{}, true)
 	}
@@ -92,12 +93,12 @@ func TestAbandonedLoad(t *testing.T) {
 
 // abandoning is a store whose first load fails, and goes on.
 type abandoning struct {
-	cloakroom.FullStore
+	store.FullStore
 	once sync.Once
 	left sync.WaitGroup
 }
 
-func (a *abandoning) Load(ctx context.Context, id string) (cloakroom.Record, error) {
+func (a *abandoning) Load(ctx context.Context, id string) (store.Record, error) {
 	first := false
 	a.once.Do(func() { first = true })
 	if first {
@@ -106,7 +107,7 @@ func (a *abandoning) Load(ctx context.Context, id string) (cloakroom.Record, err
 				_, _ = a.FullStore.Load(ctx, id)
 			}
 		})
-		return cloakroom.Record{}, errLost
+		return store.Record{}, errLost
 	}
 	return a.FullStore.Load(ctx, id)
 }

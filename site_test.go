@@ -12,7 +12,8 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/stores/memstore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
 // site is a web site under test: a manager on a store in memory, a clock to turn, and its log.
@@ -148,7 +149,7 @@ func (b *browser) owner() (owner string) {
 
 // spy counts the calls of a store, and can stand between the core and the store.
 type spy struct {
-	cloakroom.FullStore
+	store.FullStore
 
 	mu    sync.Mutex
 	calls map[string]int
@@ -189,47 +190,47 @@ func (s *spy) count(f func()) map[string]int {
 	return counted
 }
 
-func (s *spy) Load(ctx context.Context, id string) (r cloakroom.Record, err error) {
+func (s *spy) Load(ctx context.Context, id string) (r store.Record, err error) {
 	err = s.call("load", id, func() (err error) {
 		if r, err = s.FullStore.Load(ctx, id); err == nil && id == s.unreadable {
-			r, err = cloakroom.Record{}, cloakroom.ErrUnreadable
+			r, err = store.Record{}, cloakroom.ErrUnreadable
 		}
 		return err
 	})
 	return r, err
 }
 
-func (s *spy) Create(ctx context.Context, id string, r cloakroom.Record) (v cloakroom.Version, err error) {
+func (s *spy) Create(ctx context.Context, id string, r store.Record) (v store.Version, err error) {
 	err = s.call("create", id, func() (err error) { v, err = s.FullStore.Create(ctx, id, r); return err })
 	return v, err
 }
 
-func (s *spy) Replace(ctx context.Context, id string, old, new cloakroom.Record) (v cloakroom.Version, err error) {
-	err = s.call("replace", id, func() (err error) { v, err = s.FullStore.Replace(ctx, id, old, new); return err })
+func (s *spy) Replace(ctx context.Context, id string, old, next store.Record) (v store.Version, err error) {
+	err = s.call("replace", id, func() (err error) { v, err = s.FullStore.Replace(ctx, id, old, next); return err })
 	return v, err
 }
 
-func (s *spy) Touch(ctx context.Context, id string, r cloakroom.Record, expires time.Time) error {
+func (s *spy) Touch(ctx context.Context, id string, r store.Record, expires time.Time) error {
 	return s.call("touch", id, func() error { return s.FullStore.Touch(ctx, id, r, expires) })
 }
 
-func (s *spy) Delete(ctx context.Context, id string, r cloakroom.Record) error {
+func (s *spy) Delete(ctx context.Context, id string, r store.Record) error {
 	return s.call("delete", id, func() error { return s.FullStore.Delete(ctx, id, r) })
 }
 
-func (s *spy) Move(ctx context.Context, id string, old, seal cloakroom.Record, newID string, new cloakroom.Record) (v cloakroom.Version, err error) {
+func (s *spy) Move(ctx context.Context, id string, old, seal store.Record, newID string, next store.Record) (v store.Version, err error) {
 	if s.noMove {
-		return s.FullStore.(moveless).Move(ctx, id, old, seal, newID, new)
+		return s.FullStore.(moveless).Move(ctx, id, old, seal, newID, next)
 	}
-	err = s.call("move", id, func() (err error) { v, err = s.FullStore.Move(ctx, id, old, seal, newID, new); return err })
+	err = s.call("move", id, func() (err error) { v, err = s.FullStore.Move(ctx, id, old, seal, newID, next); return err })
 	return v, err
 }
 
 // moveless is a store without atomic moves.
-type moveless struct{ cloakroom.FullStore }
+type moveless struct{ store.FullStore }
 
-func (m moveless) Move(ctx context.Context, id string, old, seal cloakroom.Record, newID string, new cloakroom.Record) (cloakroom.Version, error) {
-	return cloakroom.Complete(struct{ cloakroom.Store }{m.FullStore}).(cloakroom.Mover).Move(ctx, id, old, seal, newID, new)
+func (m moveless) Move(ctx context.Context, id string, old, seal store.Record, newID string, next store.Record) (store.Version, error) {
+	return store.Complete(struct{ store.Store }{m.FullStore}).(store.Mover).Move(ctx, id, old, seal, newID, next)
 }
 
 // withoutMove makes the site's store one that cannot move records atomically.

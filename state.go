@@ -1,11 +1,14 @@
 package cloakroom
 
-import "sync"
+import (
+	"github.com/cloakroom-go/cloakroom/store"
+	"sync"
+)
 
 // state is a session as a store has it.
 type state struct {
 	id  string
-	rec Record
+	rec store.Record
 	doc document
 	due bool // its use should be noted, as of when it was loaded
 }

@@ -10,8 +10,8 @@ require (
 	github.com/alexedwards/scs/v2 v2.9.0
 	github.com/cloakroom-go/cloakroom v0.0.0
 	github.com/cloakroom-go/cloakroom/integration v0.0.0
-	github.com/cloakroom-go/cloakroom/stores/memcachedstore v0.0.0-00010101000000-000000000000
-	github.com/cloakroom-go/cloakroom/stores/redisstore v0.0.0-00010101000000-000000000000
+	github.com/cloakroom-go/cloakroom/store/memcachedstore v0.0.0-00010101000000-000000000000
+	github.com/cloakroom-go/cloakroom/store/redisstore v0.0.0-00010101000000-000000000000
 	// Further peers.
 	github.com/gin-contrib/sessions v1.0.4
 	github.com/gin-gonic/gin v1.12.0
@@ -89,6 +89,6 @@ require (
 replace (
 	github.com/cloakroom-go/cloakroom => ../
 	github.com/cloakroom-go/cloakroom/integration => ../integration
-	github.com/cloakroom-go/cloakroom/stores/memcachedstore => ../stores/memcachedstore
-	github.com/cloakroom-go/cloakroom/stores/redisstore => ../stores/redisstore
+	github.com/cloakroom-go/cloakroom/store/memcachedstore => ../store/memcachedstore
+	github.com/cloakroom-go/cloakroom/store/redisstore => ../store/redisstore
 )

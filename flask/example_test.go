@@ -10,8 +10,8 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/flask"
-	"github.com/cloakroom-go/cloakroom/stores/cachelibstore"
-	"github.com/cloakroom-go/cloakroom/stores/memstore"
+	"github.com/cloakroom-go/cloakroom/store/cachelibstore"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
 // The settings of a Flask application, under their own names.

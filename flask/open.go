@@ -7,7 +7,7 @@ import (
 	"io"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/storeurl"
+	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
 // Open opens the store that the configuration names, with the opener of its scheme, and returns a manager that shares

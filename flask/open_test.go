@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/cloakroom-go/cloakroom/flask"
-	"github.com/cloakroom-go/cloakroom/stores/cachelibstore"
+	"github.com/cloakroom-go/cloakroom/store/cachelibstore"
 )
 
 func TestOpen(t *testing.T) {

@@ -11,7 +11,8 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/flask"
 	"github.com/cloakroom-go/cloakroom/internal/pickle"
-	"github.com/cloakroom-go/cloakroom/stores/cachelibstore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/cachelibstore"
 )
 
 // odd is a session that Flask-Session 0.5 stored: a flash of Markup, an object of numpy, and a key
@@ -23,7 +24,7 @@ const odd = "\x80\x04}(\x8c\x0a_permanent\x88\x8c\x08_user_id\x8c\x03ada" +
 const oddID = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 // unpickled returns the values of a record by name.
-func unpickled(t *testing.T, m cloakroom.Store, id string) *pickle.Dict {
+func unpickled(t *testing.T, m store.Store, id string) *pickle.Dict {
 	t.Helper()
 	r, err := m.Load(t.Context(), id)
 	if err != nil {
@@ -37,7 +38,7 @@ func unpickled(t *testing.T, m cloakroom.Store, id string) *pickle.Dict {
 	return d
 }
 
-func newManagerOfFiles(t *testing.T, pickles bool) (*cloakroom.Manager, cloakroom.Store) {
+func newManagerOfFiles(t *testing.T, pickles bool) (*cloakroom.Manager, store.Store) {
 	t.Helper()
 	store, err := cachelibstore.NewWith(t.TempDir(), cachelibstore.Options{NoSync: true, Pickles: pickles})
 	if err != nil {
@@ -57,18 +58,18 @@ func newManagerOfFiles(t *testing.T, pickles bool) (*cloakroom.Manager, cloakroo
 func TestPicklesStayPickles(t *testing.T) {
 	for _, format := range []string{"msgpack", "json", "files"} {
 		var m *cloakroom.Manager
-		var store cloakroom.Store
+		var st store.Store
 		if format == "files" {
-			m, store = newManagerOfFiles(t, true)
+			m, st = newManagerOfFiles(t, true)
 		} else {
-			m, store = newManager(t, map[string]any{"SESSION_SERIALIZATION_FORMAT": format})
+			m, st = newManager(t, map[string]any{"SESSION_SERIALIZATION_FORMAT": format})
 		}
-		r := cloakroom.Record{Data: []byte(odd), Expires: time.Now().Add(time.Hour)}
-		if _, err := store.Create(t.Context(), oddID, r); err != nil {
+		r := store.Record{Data: []byte(odd), Expires: time.Now().Add(time.Hour)}
+		if _, err := st.Create(t.Context(), oddID, r); err != nil {
 			t.Fatal(err)
 		}
 		flashes := func(id string) []pickle.Value {
-			v, _ := unpickled(t, store, id).Get("_flashes")
+			v, _ := unpickled(t, st, id).Get("_flashes")
 			l, _ := v.(*pickle.List)
 			return l.Items
 		}
@@ -102,7 +103,7 @@ func TestPicklesStayPickles(t *testing.T) {
 		if err != nil || ticket == oddID {
 			t.Fatal(ticket, err)
 		}
-		d := unpickled(t, store, ticket)
+		d := unpickled(t, st, ticket)
 		if v, _ := d.Get("np"); v == nil || v.(*pickle.Object).Class().String() != "numpy.int64" {
 			t.Errorf("%s: the number became %#v", format, v)
 		}

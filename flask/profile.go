@@ -8,6 +8,7 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/internal/msgspec"
 	"github.com/cloakroom-go/cloakroom/internal/pickledoc"
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // forEver is the longest absolute lifetime that the core takes: Flask has none.
@@ -18,7 +19,7 @@ const ownerName = "_user_id"
 
 // New returns a manager that shares the sessions in store with a Flask application of this configuration. The store
 // must keep them where that application does: with the same prefix, in the same table or folder. [Open] sees to that.
-func New(store cloakroom.Store, c Config) (*cloakroom.Manager, error) {
+func New(store store.Store, c Config) (*cloakroom.Manager, error) {
 	o, err := c.Options()
 	if err != nil {
 		return nil, err

@@ -9,8 +9,8 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/flask"
-	"github.com/cloakroom-go/cloakroom/stores/countstore"
-	"github.com/cloakroom-go/cloakroom/stores/memstore"
+	"github.com/cloakroom-go/cloakroom/store/countstore"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
 const color = cloakroom.Key[string]("color")

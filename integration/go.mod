@@ -15,10 +15,10 @@ require (
 	github.com/aws/aws-sdk-go-v2/config v1.33.18
 	github.com/aws/aws-sdk-go-v2/service/dynamodb v1.74.0
 	github.com/aws/smithy-go v1.28.9
-	github.com/cloakroom-go/cloakroom/stores/dynamodbstore v0.0.0-00010101000000-000000000000
-	github.com/cloakroom-go/cloakroom/stores/memcachedstore v0.0.0-00010101000000-000000000000
-	github.com/cloakroom-go/cloakroom/stores/mongostore v0.0.0-00010101000000-000000000000
-	github.com/cloakroom-go/cloakroom/stores/redisstore v0.0.0-00010101000000-000000000000
+	github.com/cloakroom-go/cloakroom/store/dynamodbstore v0.0.0-00010101000000-000000000000
+	github.com/cloakroom-go/cloakroom/store/memcachedstore v0.0.0-00010101000000-000000000000
+	github.com/cloakroom-go/cloakroom/store/mongostore v0.0.0-00010101000000-000000000000
+	github.com/cloakroom-go/cloakroom/store/redisstore v0.0.0-00010101000000-000000000000
 	// The databases of sql/, and of the servers in servers/.
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/google/uuid v1.6.0 // with decimal, types that sessions hold: flask/
@@ -113,8 +113,8 @@ require (
 
 replace (
 	github.com/cloakroom-go/cloakroom => ../
-	github.com/cloakroom-go/cloakroom/stores/dynamodbstore => ../stores/dynamodbstore
-	github.com/cloakroom-go/cloakroom/stores/memcachedstore => ../stores/memcachedstore
-	github.com/cloakroom-go/cloakroom/stores/mongostore => ../stores/mongostore
-	github.com/cloakroom-go/cloakroom/stores/redisstore => ../stores/redisstore
+	github.com/cloakroom-go/cloakroom/store/dynamodbstore => ../store/dynamodbstore
+	github.com/cloakroom-go/cloakroom/store/memcachedstore => ../store/memcachedstore
+	github.com/cloakroom-go/cloakroom/store/mongostore => ../store/mongostore
+	github.com/cloakroom-go/cloakroom/store/redisstore => ../store/redisstore
 )

@@ -9,7 +9,8 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/storeurl"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
 const helpCopy = `Usage: cloakroom copy [--from-flask] [--lifetime TIME] FROM-URL TO-URL
@@ -99,7 +100,7 @@ func newCopySource(t terminal, fromFlask bool, from string, lifetime time.Durati
 }
 
 // copied copies all sessions from m to another store.
-func (s *copySource) copied(ctx context.Context, m *cloakroom.Manager, to cloakroom.Store) iter.Seq2[cloakroom.Copied, error] {
+func (s *copySource) copied(ctx context.Context, m *cloakroom.Manager, to store.Store) iter.Seq2[cloakroom.Copied, error] {
 	if s.fromFlask {
 		return m.CopyWithoutProfile(ctx, to)
 	}
@@ -167,7 +168,7 @@ func runCopy(ctx context.Context, t terminal, args []string) (err error) {
 }
 
 // open opens the store that is copied from, which must be there.
-func (s *copySource) open(ctx context.Context, t terminal) (cloakroom.Store, io.Closer, error) {
+func (s *copySource) open(ctx context.Context, t terminal) (store.Store, io.Closer, error) {
 	if err := mustExist(s.url); err != nil {
 		return nil, nil, err
 	}
@@ -188,7 +189,7 @@ func closing(c io.Closer, err *error) {
 }
 
 // copySessions shows how the copying of the sessions in from goes.
-func copySessions(ctx context.Context, t terminal, source *copySource, from cloakroom.Store, copied iter.Seq2[cloakroom.Copied, error]) error {
+func copySessions(ctx context.Context, t terminal, source *copySource, from store.Store, copied iter.Seq2[cloakroom.Copied, error]) error {
 	p := progress{out: t.out}
 	if t.isTTY {
 		p.bar = true
@@ -236,8 +237,8 @@ func copyFailure(err error) error {
 }
 
 // countSessions counts the records of a store, for the bar. It is no more exact than the listing.
-func countSessions(ctx context.Context, from cloakroom.Store, n *int) error {
-	lister := cloakroom.Complete(from)
+func countSessions(ctx context.Context, from store.Store, n *int) error {
+	lister := store.Complete(from)
 	const page = 100
 	for cursor := ""; ; {
 		entries, next, err := lister.All(ctx, cursor, page)

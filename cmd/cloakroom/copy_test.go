@@ -13,9 +13,10 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/stores/filestore"
-	"github.com/cloakroom-go/cloakroom/stores/memstore"
-	"github.com/cloakroom-go/cloakroom/storetest"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/filestore"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
+	"github.com/cloakroom-go/cloakroom/store/storetest"
 )
 
 const greeting = cloakroom.Key[string]("greeting")
@@ -102,7 +103,7 @@ func TestCopyFailures(t *testing.T) {
 	from, to := newFolder(t), newFolder(t)
 	from.begin("ada", "hello")
 	junk := strings.Repeat("0", 64)
-	if _, err := from.store.Create(t.Context(), junk, cloakroom.Record{Data: []byte("junk"), Expires: time.Now().Add(time.Hour)}); err != nil {
+	if _, err := from.store.Create(t.Context(), junk, store.Record{Data: []byte("junk"), Expires: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	code, out, errs := runIn(t, false, "copy", from.url(), to.url())
@@ -136,7 +137,7 @@ func TestCopyOtherKeys(t *testing.T) {
 	from, to := newFolder(t), newFolder(t)
 	from.begin("ada", "hello")
 	for i := range 30 {
-		r := cloakroom.Record{Data: []byte("1"), Expires: time.Now().Add(time.Hour)}
+		r := store.Record{Data: []byte("1"), Expires: time.Now().Add(time.Hour)}
 		if _, err := from.store.Create(t.Context(), fmt.Sprint("lock:", i), r); err != nil {
 			t.Fatal(err)
 		}
@@ -179,7 +180,7 @@ func TestCopyWrongUse(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(here.dir, "missing")); err == nil {
 		t.Error("copy made the folder to copy from")
 	}
-	unlisted := struct{ cloakroom.Store }{here.store}
+	unlisted := struct{ store.Store }{here.store}
 	m, err := cloakroom.New(unlisted, cloakroom.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -18,7 +18,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/cmd/cloakroom/internal/demo"
-	"github.com/cloakroom-go/cloakroom/stores/countstore"
+	"github.com/cloakroom-go/cloakroom/store/countstore"
 )
 
 const (

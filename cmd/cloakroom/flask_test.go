@@ -7,7 +7,8 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/stores/sqlstore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/sqlstore"
 )
 
 func TestDemoFlask(t *testing.T) {
@@ -65,8 +66,8 @@ func TestDemoFlask(t *testing.T) {
 }
 
 // record is a session of ada that Flask stored.
-func flaskRecord() cloakroom.Record {
-	return cloakroom.Record{Data: []byte("\x83\xaa_permanent\xc3\xa8_user_id\xa3ada\xa8greeting\xa5hello"), Expires: time.Now().Add(time.Hour)}
+func flaskRecord() store.Record {
+	return store.Record{Data: []byte("\x83\xaa_permanent\xc3\xa8_user_id\xa3ada\xa8greeting\xa5hello"), Expires: time.Now().Add(time.Hour)}
 }
 
 // flaskDatabase returns the path of a database of SQLite with sessions of Flask by these tickets.

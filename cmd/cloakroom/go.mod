@@ -4,10 +4,10 @@ go 1.25.0
 
 require (
 	github.com/cloakroom-go/cloakroom v0.0.0
-	github.com/cloakroom-go/cloakroom/stores/dynamodbstore v0.0.0
-	github.com/cloakroom-go/cloakroom/stores/memcachedstore v0.0.0
-	github.com/cloakroom-go/cloakroom/stores/mongostore v0.0.0
-	github.com/cloakroom-go/cloakroom/stores/redisstore v0.0.0
+	github.com/cloakroom-go/cloakroom/store/dynamodbstore v0.0.0
+	github.com/cloakroom-go/cloakroom/store/memcachedstore v0.0.0
+	github.com/cloakroom-go/cloakroom/store/mongostore v0.0.0
+	github.com/cloakroom-go/cloakroom/store/redisstore v0.0.0
 )
 
 // Drivers for sqlstore, each the one that its database's users mostly take, released within the last months: pgx, with the
@@ -62,10 +62,10 @@ require (
 
 replace github.com/cloakroom-go/cloakroom => ../../
 
-replace github.com/cloakroom-go/cloakroom/stores/dynamodbstore => ../../stores/dynamodbstore
+replace github.com/cloakroom-go/cloakroom/store/dynamodbstore => ../../store/dynamodbstore
 
-replace github.com/cloakroom-go/cloakroom/stores/memcachedstore => ../../stores/memcachedstore
+replace github.com/cloakroom-go/cloakroom/store/memcachedstore => ../../store/memcachedstore
 
-replace github.com/cloakroom-go/cloakroom/stores/mongostore => ../../stores/mongostore
+replace github.com/cloakroom-go/cloakroom/store/mongostore => ../../store/mongostore
 
-replace github.com/cloakroom-go/cloakroom/stores/redisstore => ../../stores/redisstore
+replace github.com/cloakroom-go/cloakroom/store/redisstore => ../../store/redisstore

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/stores/filestore"
+	"github.com/cloakroom-go/cloakroom/store/filestore"
 )
 
 func runIn(t *testing.T, tty bool, args ...string) (code int, stdout, stderr string) {

@@ -17,15 +17,16 @@ import (
 	_ "modernc.org/sqlite"             // the driver "sqlite"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/stores/cachelibstore"
-	"github.com/cloakroom-go/cloakroom/stores/dynamodbstore"
-	"github.com/cloakroom-go/cloakroom/stores/filestore"
-	"github.com/cloakroom-go/cloakroom/stores/memcachedstore"
-	"github.com/cloakroom-go/cloakroom/stores/memstore"
-	"github.com/cloakroom-go/cloakroom/stores/mongostore"
-	"github.com/cloakroom-go/cloakroom/stores/redisstore"
-	"github.com/cloakroom-go/cloakroom/stores/sqlstore"
-	"github.com/cloakroom-go/cloakroom/storeurl"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/cachelibstore"
+	"github.com/cloakroom-go/cloakroom/store/dynamodbstore"
+	"github.com/cloakroom-go/cloakroom/store/filestore"
+	"github.com/cloakroom-go/cloakroom/store/memcachedstore"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
+	"github.com/cloakroom-go/cloakroom/store/mongostore"
+	"github.com/cloakroom-go/cloakroom/store/redisstore"
+	"github.com/cloakroom-go/cloakroom/store/sqlstore"
+	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
 // defaultStore is where the demo keeps sessions unless it is told otherwise.
@@ -106,7 +107,7 @@ func openers() []storeurl.Opener {
 // openTimeout bounds the opening of a store.
 const openTimeout = 15 * time.Second
 
-func openStore(ctx context.Context, rawURL string) (cloakroom.Store, io.Closer, error) {
+func openStore(ctx context.Context, rawURL string) (store.Store, io.Closer, error) {
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	return storeurl.Open(ctx, rawURL, openers()...)

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/stores/filestore"
+	"github.com/cloakroom-go/cloakroom/store/filestore"
 )
 
 // Commands that read make nothing, and say that there is no store.

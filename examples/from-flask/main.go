@@ -10,7 +10,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/flask"
-	"github.com/cloakroom-go/cloakroom/stores/cachelibstore"
+	"github.com/cloakroom-go/cloakroom/store/cachelibstore"
 )
 
 const cart = cloakroom.Key[[]string]("cart") // session["cart"] in shop.py

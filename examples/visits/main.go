@@ -7,7 +7,7 @@ import (
 	"net/http"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/stores/filestore"
+	"github.com/cloakroom-go/cloakroom/store/filestore"
 )
 
 const visits = cloakroom.Key[int]("visits")

@@ -12,7 +12,8 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/stores/memstore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
 // twinSite is an application on app.example.test over TLS, whose options change while a browser uses it, and a sibling host,
@@ -20,7 +21,7 @@ import (
 type twinSite struct {
 	*profile
 	t     *testing.T
-	store cloakroom.Store
+	store store.Store
 	m     atomic.Pointer[cloakroom.Manager]
 	port  int
 }

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/stores/memstore"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
 const visits = cloakroom.Key[int]("visits")

@@ -9,14 +9,15 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/demotest"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/filestore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/filestore"
 )
 
 // TestCopy moves an application from files to DynamoDB, and on to files again: nobody is signed out, and what an owner has
 // is listed.
 func TestCopy(t *testing.T) {
 	d := servers.StartDynamoDB(t, servers.DynamoDBOptions{})
-	manager := func(s cloakroom.Store) *cloakroom.Manager {
+	manager := func(s store.Store) *cloakroom.Manager {
 		t.Helper()
 		m, err := cloakroom.New(s, cloakroom.Options{Logger: slog.New(slog.DiscardHandler), Timeout: 20 * time.Second})
 		if err != nil {

@@ -14,9 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go/logging"
 
-	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/dynamodbstore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/dynamodbstore"
 )
 
 // counter is an HTTP client that notes which operations are asked for.
@@ -65,7 +65,7 @@ func TestWhatCallsCost(t *testing.T) {
 		count.ops = nil
 	}
 	count.ops = nil
-	r := cloakroom.Record{Data: []byte("x"), Expires: time.Now().Add(time.Hour), Deadline: time.Now().Add(12 * time.Hour)}
+	r := store.Record{Data: []byte("x"), Expires: time.Now().Add(time.Hour), Deadline: time.Now().Add(12 * time.Hour)}
 	r.Version, err = s.Create(ctx, "nobody's", r)
 	cost("create", "PutItem", err)
 	_, err = s.Load(ctx, "nobody's")

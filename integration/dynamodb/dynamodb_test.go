@@ -11,11 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/demotest"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/dynamodbstore"
-	"github.com/cloakroom-go/cloakroom/storetest"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/dynamodbstore"
+	"github.com/cloakroom-go/cloakroom/store/storetest"
 )
 
 func TestMain(m *testing.M) {
@@ -56,7 +56,7 @@ func TestConformance(t *testing.T) {
 	rawURL := table(t)
 	t.Run("contract", func(t *testing.T) { // returns when the parallel cases have ended
 		// Much at once is too much for the emulator, which is slow while it is new.
-		opener := func(t testing.TB) cloakroom.Store { return open(t, rawURL+"&timeout=1m") }
+		opener := func(t testing.TB) store.Store { return open(t, rawURL+"&timeout=1m") }
 		storetest.Run(t, storetest.Config{
 			Abilities: abilities,
 			MaxData:   400_000,
@@ -75,7 +75,7 @@ func warm(t testing.TB, s *dynamodbstore.Store) {
 	for i := range 4 {
 		wg.Go(func() {
 			id := fmt.Sprint("warm", i)
-			r := cloakroom.Record{Expires: time.Now().Add(time.Hour)}
+			r := store.Record{Expires: time.Now().Add(time.Hour)}
 			v, err := s.Create(t.Context(), id, r)
 			for n := 0; n < 250 && err == nil; n++ {
 				r.Version = v

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 const (
@@ -33,7 +34,7 @@ type site struct {
 
 // newSite makes one: /start begins a session of that name, /add adds to its count and answers with
 // both, /get answers with both.
-func newSite(t testing.TB, store cloakroom.Store) *site {
+func newSite(t testing.TB, store store.Store) *site {
 	t.Helper()
 	m, err := cloakroom.New(store, cloakroom.Options{InsecureCookie: true, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {

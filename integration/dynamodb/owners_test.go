@@ -16,7 +16,8 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/dynamodbstore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/dynamodbstore"
 )
 
 // clocked is a store whose clock the test moves, and a client that sees its items.
@@ -45,9 +46,9 @@ func (c *clocked) now() time.Time          { return time.Now().Add(time.Duration
 func (c *clocked) advance(d time.Duration) { c.ahead.Add(int64(d)) }
 
 // begin stores a record of an owner that lives for an hour, with a deadline in twelve.
-func (c *clocked) begin(id, owner string) cloakroom.Record {
+func (c *clocked) begin(id, owner string) store.Record {
 	c.t.Helper()
-	r := cloakroom.Record{Data: []byte(id), Expires: c.now().Add(time.Hour), Deadline: c.now().Add(12 * time.Hour), Owner: owner}
+	r := store.Record{Data: []byte(id), Expires: c.now().Add(time.Hour), Deadline: c.now().Add(12 * time.Hour), Owner: owner}
 	var err error
 	if r.Version, err = c.Create(c.t.Context(), id, r); err != nil {
 		c.t.Fatal(err)
@@ -77,7 +78,7 @@ func TestIndexOutlivesSessions(t *testing.T) {
 		owner := fmt.Sprint("owner ", days)
 		begin := time.Now()
 		for i, n := range days {
-			r := cloakroom.Record{Expires: begin.Add(time.Hour), Deadline: begin.Add(time.Duration(n) * 24 * time.Hour), Owner: owner}
+			r := store.Record{Expires: begin.Add(time.Hour), Deadline: begin.Add(time.Duration(n) * 24 * time.Hour), Owner: owner}
 			if _, err := c.Create(t.Context(), fmt.Sprint(days, i), r); err != nil {
 				t.Fatal(err)
 			}
@@ -88,7 +89,7 @@ func TestIndexOutlivesSessions(t *testing.T) {
 		}
 	}
 	// A deadline that is unknown never comes.
-	if _, err := c.Create(t.Context(), "no deadline", cloakroom.Record{Expires: time.Now().Add(time.Hour), Owner: "x"}); err != nil {
+	if _, err := c.Create(t.Context(), "no deadline", store.Record{Expires: time.Now().Add(time.Hour), Owner: "x"}); err != nil {
 		t.Fatal(err)
 	}
 	if _, until := c.entries("x"); until != "253402300799" {
@@ -127,10 +128,10 @@ func TestIndexForgets(t *testing.T) {
 		}
 	}
 	list("gone ", "stays stays")
-	c.advance(cloakroom.IndexGrace - time.Second)
+	c.advance(store.IndexGrace - time.Second)
 	list("gone ", "stays stays")
 	count(2)
-	c.advance(2 * cloakroom.IndexGrace)
+	c.advance(2 * store.IndexGrace)
 	list("stays stays")
 	count(1)
 	c.advance(6 * time.Hour) // the record has expired, its deadline is to come
@@ -163,7 +164,7 @@ func TestIndexManyAtOnce(t *testing.T) {
 			for i := range each {
 				id := fmt.Sprintf("%d-%d", w, i)
 				deadline := time.Now().Add(time.Duration((i*7+w)%13+2) * time.Hour)
-				r := cloakroom.Record{Data: []byte(id), Expires: time.Now().Add(time.Hour), Deadline: deadline, Owner: owner}
+				r := store.Record{Data: []byte(id), Expires: time.Now().Add(time.Hour), Deadline: deadline, Owner: owner}
 				v, err := c.Create(t.Context(), id, r)
 				if err != nil {
 					t.Error(err)
@@ -236,7 +237,7 @@ func TestIndexFull(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), servers.Patience)
 	defer cancel()
 	fill(time.Now())
-	r := cloakroom.Record{Data: []byte("x"), Expires: time.Now().Add(time.Hour), Deadline: time.Now().Add(12 * time.Hour), Owner: owner}
+	r := store.Record{Data: []byte("x"), Expires: time.Now().Add(time.Hour), Deadline: time.Now().Add(12 * time.Hour), Owner: owner}
 	id := strings.Repeat("f", 64)
 	if _, err := c.Create(ctx, id, r); !errors.Is(err, cloakroom.ErrTooLarge) || strings.Contains(err.Error(), id) {
 		t.Errorf("%v, want %v", err, cloakroom.ErrTooLarge)

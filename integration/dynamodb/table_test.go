@@ -16,8 +16,9 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/dynamodbstore"
-	"github.com/cloakroom-go/cloakroom/storeurl"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/dynamodbstore"
+	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
 // Several processes may make the table at once. One with another key, or whose items go by another attribute, is refused.
@@ -88,7 +89,7 @@ func TestSizes(t *testing.T) {
 		if owner != "" {
 			most -= len("owner") + len(owner)
 		}
-		r := cloakroom.Record{Data: []byte("small"), Expires: time.Now().Add(time.Hour), Owner: owner}
+		r := store.Record{Data: []byte("small"), Expires: time.Now().Add(time.Hour), Owner: owner}
 		id := id[:len(id)-1] + strconv.Itoa(i)
 		v, err := s.Create(ctx, id, r)
 		if err != nil {
@@ -117,7 +118,7 @@ func TestSizes(t *testing.T) {
 		} else if _, err := s.Replace(ctx, id, got, large); err != nil { // with two of them in the request
 			t.Errorf("the largest in place of the largest: %v", err)
 		}
-		empty := cloakroom.Record{Expires: r.Expires}
+		empty := store.Record{Expires: r.Expires}
 		if _, err := s.Replace(ctx, id, large, empty); err != nil {
 			t.Errorf("nothing in place of the largest: %v", err)
 		}
@@ -134,24 +135,24 @@ func TestSizes(t *testing.T) {
 func TestVersionAlone(t *testing.T) {
 	s, ctx := open(t, table(t)+"&timeout=1m"), t.Context()
 	id := fmt.Sprintf("version-%d", time.Now().UnixNano())
-	r := cloakroom.Record{Data: []byte("first"), Expires: time.Now().Add(time.Hour)}
+	r := store.Record{Data: []byte("first"), Expires: time.Now().Add(time.Hour)}
 	v, err := s.Create(ctx, id, r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	next := r
 	next.Data = []byte("second")
-	w, err := s.Replace(ctx, id, cloakroom.Record{Version: v}, next)
+	w, err := s.Replace(ctx, id, store.Record{Version: v}, next)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Delete(ctx, id, cloakroom.Record{Version: v}); !errors.Is(err, cloakroom.ErrConflict) {
+	if err := s.Delete(ctx, id, store.Record{Version: v}); !errors.Is(err, cloakroom.ErrConflict) {
 		t.Errorf("a stale version: %v", err)
 	}
-	if err := s.Delete(ctx, id, cloakroom.Record{Version: w}); err != nil {
+	if err := s.Delete(ctx, id, store.Record{Version: w}); err != nil {
 		t.Error(err)
 	}
-	if err := s.Delete(ctx, id, cloakroom.Record{Version: w}); !errors.Is(err, cloakroom.ErrNotFound) {
+	if err := s.Delete(ctx, id, store.Record{Version: w}); !errors.Is(err, cloakroom.ErrNotFound) {
 		t.Errorf("a record that is gone: %v", err)
 	}
 }
@@ -163,7 +164,7 @@ func TestTTL(t *testing.T) {
 	s, ctx, client := open(t, d.URL("Sessions")+"&timeout=1m"), t.Context(), direct(t, d)
 	put := func(id string, in time.Duration, owner string) {
 		t.Helper()
-		r := cloakroom.Record{Data: []byte(id), Expires: time.Now().Add(in), Deadline: time.Now().Add(time.Hour), Owner: owner}
+		r := store.Record{Data: []byte(id), Expires: time.Now().Add(in), Deadline: time.Now().Add(time.Hour), Owner: owner}
 		if _, err := s.Create(ctx, id, r); err != nil {
 			t.Fatal(err)
 		}

@@ -16,7 +16,8 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/flask"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/memstore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
 // Python -> Go -> Python, in both formats: every value is also decoded in Go and stored again under another name. What
@@ -70,7 +71,7 @@ func unhex(t *testing.T, text string) []byte {
 	return b
 }
 
-func newCopier(t *testing.T, format string) (*cloakroom.Manager, cloakroom.Store) {
+func newCopier(t *testing.T, format string) (*cloakroom.Manager, store.Store) {
 	t.Helper()
 	c := flask.Default()
 	c.SessionType, c.SessionSerializationFormat = "redis", format
@@ -89,9 +90,9 @@ func newCopier(t *testing.T, format string) (*cloakroom.Manager, cloakroom.Store
 }
 
 // copyAll stores a document, copies its values, and returns what it is then, and the names that were copied.
-func copyAll(t *testing.T, m *cloakroom.Manager, store cloakroom.Store, id string, data []byte, names []string, format string) (got []byte, done []string) {
+func copyAll(t *testing.T, m *cloakroom.Manager, st store.Store, id string, data []byte, names []string, format string) (got []byte, done []string) {
 	t.Helper()
-	if _, err := store.Create(t.Context(), id, cloakroom.Record{Data: data, Expires: time.Now().Add(time.Hour)}); err != nil {
+	if _, err := st.Create(t.Context(), id, store.Record{Data: data, Expires: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	s := m.Open(t.Context(), id)
@@ -108,7 +109,7 @@ func copyAll(t *testing.T, m *cloakroom.Manager, store cloakroom.Store, id strin
 	if err := s.Save(); err != nil {
 		t.Fatalf("session %s: %v", id, err)
 	}
-	r, err := store.Load(t.Context(), id)
+	r, err := st.Load(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}

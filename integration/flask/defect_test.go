@@ -13,10 +13,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/flask"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/storeurl"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
 // Defects of Flask-Session, each a case that Go passes. Those of single stores are beside the stores' own tests.
@@ -26,8 +26,8 @@ func TestDefects(t *testing.T) {
 	p := start(t, settings, with(settings, map[string]any{
 		"login": false, "SESSION_COOKIE_NAME": "session", "SESSION_COOKIE_SECURE": true, "SESSION_COOKIE_PARTITIONED": true,
 	}))
-	store := openStore(t, settings)
-	for name, test := range map[string]func(*testing.T, pair, cloakroom.Store){
+	st := openStore(t, settings)
+	for name, test := range map[string]func(*testing.T, pair, store.Store){
 		"a slow request does not recreate what was signed out": slowLogout,
 		"two requests keep both changes":                       slowSet,
 		"a corrupt record ends with a sign-out":                corrupt,
@@ -37,7 +37,7 @@ func TestDefects(t *testing.T) {
 		"static files open no session":                         static,
 		"increments beside a session of Flask":                 increments,
 	} {
-		t.Run(name, func(t *testing.T) { test(t, p[0], store) })
+		t.Run(name, func(t *testing.T) { test(t, p[0], st) })
 	}
 	t.Run("partitioned cookies", func(t *testing.T) {
 		a, err := send(p[1].golang, "", "POST /set name=a&value=1")
@@ -47,7 +47,7 @@ func TestDefects(t *testing.T) {
 	})
 }
 
-func openStore(t *testing.T, settings map[string]any) cloakroom.Store {
+func openStore(t *testing.T, settings map[string]any) store.Store {
 	t.Helper()
 	c, err := flask.FromMap(settings)
 	if err != nil {
@@ -66,9 +66,9 @@ func openStore(t *testing.T, settings map[string]any) cloakroom.Store {
 }
 
 // plant stores a record, and returns a browser that has its id.
-func plant(t *testing.T, store cloakroom.Store, id, data string) *browser {
+func plant(t *testing.T, st store.Store, id, data string) *browser {
 	t.Helper()
-	if _, err := store.Create(t.Context(), id, cloakroom.Record{Data: []byte(data), Expires: time.Now().Add(time.Hour)}); err != nil {
+	if _, err := st.Create(t.Context(), id, store.Record{Data: []byte(data), Expires: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	return &browser{t: t, cookie: id}
@@ -102,7 +102,7 @@ func slowly(t *testing.T, s side, cookie, name string) (finish func() answer) {
 }
 
 // Whoever signs out, Go's slow request stays out. Flask's own brings the session back.
-func slowLogout(t *testing.T, p pair, store cloakroom.Store) {
+func slowLogout(t *testing.T, p pair, store store.Store) {
 	for _, ender := range []side{p.golang, p.python} {
 		for _, slow := range []side{p.golang, p.python} {
 			b := &browser{t: t}
@@ -122,7 +122,7 @@ func slowLogout(t *testing.T, p pair, store cloakroom.Store) {
 }
 
 // Go keeps what either side changed meanwhile. Flask's slow request overwrites it.
-func slowSet(t *testing.T, p pair, _ cloakroom.Store) {
+func slowSet(t *testing.T, p pair, _ store.Store) {
 	for _, other := range []side{p.golang, p.python} {
 		b := &browser{t: t}
 		b.set(other, "first", "1")
@@ -146,7 +146,7 @@ func slowSet(t *testing.T, p pair, _ cloakroom.Store) {
 }
 
 // corrupt: a record that neither side can read is left as it is, with its cookie, until Go ends it.
-func corrupt(t *testing.T, p pair, store cloakroom.Store) {
+func corrupt(t *testing.T, p pair, store store.Store) {
 	for i, data := range []string{"garbage", "\x80\x04", "{", "\xdf\xff\xff\xff\xff", "\x81\xa1a", "[1]"} {
 		for end, user := range map[string]string{"POST /logout": "", "POST /login user=ada": "ada"} {
 			b := plant(t, store, fmt.Sprintf("corrupt%d%035d", len(user), i), data)
@@ -168,7 +168,7 @@ func corrupt(t *testing.T, p pair, store cloakroom.Store) {
 	}
 }
 
-func pickles(t *testing.T, p pair, store cloakroom.Store) {
+func pickles(t *testing.T, p pair, store store.Store) {
 	mark := filepath.Join(t.TempDir(), "executed")
 	evil := plant(t, store, fmt.Sprintf("evil%039d", 0), "cos\nsystem\n(Vtouch "+mark+"\ntR.")
 	evil.holds(p.golang, "a", "null")
@@ -187,7 +187,7 @@ func pickles(t *testing.T, p pair, store cloakroom.Store) {
 }
 
 // regenerateTwice: of two that regenerate one session at once, neither loses it, and one of the ids is left.
-func regenerateTwice(t *testing.T, p pair, store cloakroom.Store) {
+func regenerateTwice(t *testing.T, p pair, store store.Store) {
 	b := &browser{t: t}
 	b.set(p.golang, "a", "1")
 	var wg sync.WaitGroup
@@ -218,14 +218,14 @@ func regenerateTwice(t *testing.T, p pair, store cloakroom.Store) {
 	}
 }
 
-func overlong(t *testing.T, p pair, _ cloakroom.Store) {
+func overlong(t *testing.T, p pair, _ store.Store) {
 	for _, id := range []string{strings.Repeat("A", 251), strings.Repeat("A", 4000), "a b", "a%0d%0aflush_all", "../../etc/passwd", "é"} {
 		b := &browser{t: t, cookie: id}
 		b.holds(p.golang, "a", "null")
 	}
 }
 
-func static(t *testing.T, p pair, _ cloakroom.Store) {
+func static(t *testing.T, p pair, _ store.Store) {
 	for _, request := range []string{"GET /ping", "OPTIONS /set"} {
 		a, err := send(p.golang, "", request)
 		if err != nil || len(a.cookies) > 0 || a.header.Get("Vary") != "" {
@@ -235,7 +235,7 @@ func static(t *testing.T, p pair, _ cloakroom.Store) {
 }
 
 // increments are exact in Go, while Flask reads the same session.
-func increments(t *testing.T, p pair, _ cloakroom.Store) {
+func increments(t *testing.T, p pair, _ store.Store) {
 	b := &browser{t: t}
 	b.set(p.python, "a", "1")
 	var wg sync.WaitGroup
@@ -288,16 +288,16 @@ func TestBrokenFile(t *testing.T) {
 func TestManyFiles(t *testing.T) {
 	t.Parallel()
 	settings := stores["filesystem"](t)
-	store := openStore(t, settings)
+	st := openStore(t, settings)
 	const n = 600
 	for i := range n {
-		r := cloakroom.Record{Data: []byte("\x81\xa1a\x01"), Expires: time.Now().Add(time.Hour)}
-		if _, err := store.Create(t.Context(), fmt.Sprintf("%043d", i), r); err != nil {
+		r := store.Record{Data: []byte("\x81\xa1a\x01"), Expires: time.Now().Add(time.Hour)}
+		if _, err := st.Create(t.Context(), fmt.Sprintf("%043d", i), r); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for i := range n {
-		if _, err := store.Load(t.Context(), fmt.Sprintf("%043d", i)); err != nil {
+		if _, err := st.Load(t.Context(), fmt.Sprintf("%043d", i)); err != nil {
 			t.Fatalf("session %d of %d: %v", i, n, err)
 		}
 	}

@@ -9,14 +9,14 @@ import (
 	"testing"
 
 	"github.com/cloakroom-go/cloakroom/flask"
-	"github.com/cloakroom-go/cloakroom/storeurl"
+	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
 const guideFile = "../../docs/from-flask.md"
 
 // testFolders are where the tests are that hold the guide's statements.
 var testFolders = []string{
-	".", "../../flask", "../../cmd/cloakroom", "../../stores/cachelibstore", "../..", "../rehearsal",
+	".", "../../flask", "../../cmd/cloakroom", "../../store/cachelibstore", "../..", "../rehearsal",
 }
 
 // Each paragraph, item and row of the guide ends with a comment that names the tests which hold what

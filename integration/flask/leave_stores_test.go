@@ -12,7 +12,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/demotest"
-	"github.com/cloakroom-go/cloakroom/storeurl"
+	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
 // leaving is by type and store what to copy to; the guide's row of the type shows it.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/demotest"
-	"github.com/cloakroom-go/cloakroom/stores/redisstore"
+	"github.com/cloakroom-go/cloakroom/store/redisstore"
 )
 
 // A browser that signed in with Flask keeps its cookie, and stays signed in, when the site leaves the profile. One

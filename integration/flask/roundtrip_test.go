@@ -17,7 +17,7 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/flask"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/cachelibstore"
+	"github.com/cloakroom-go/cloakroom/store/cachelibstore"
 )
 
 // documents is how many random sessions make the round trip.
@@ -95,9 +95,9 @@ func TestCachelibRandomSessions(t *testing.T) {
 				if err != nil {
 					t.Fatalf("session %d: %v", i, err)
 				}
-				new := old
-				new.Data = withInt(t, old.Data, "go", i)
-				if _, err := store.Replace(t.Context(), id, old, new); err != nil {
+				next := old
+				next.Data = withInt(t, old.Data, "go", i)
+				if _, err := store.Replace(t.Context(), id, old, next); err != nil {
 					t.Fatalf("session %d: %v", i, err)
 				}
 			}

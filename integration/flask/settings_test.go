@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/flask"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // Prefixes with spaces and characters beyond ASCII meet the same keys on both sides.
@@ -55,7 +55,7 @@ func TestPrefixes(t *testing.T) {
 // listed returns how many sessions the store of these settings lists.
 func listed(t *testing.T, settings map[string]any) int {
 	t.Helper()
-	entries, _, err := cloakroom.Complete(openStore(t, settings)).All(t.Context(), "", 100)
+	entries, _, err := store.Complete(openStore(t, settings)).All(t.Context(), "", 100)
 	if err != nil {
 		t.Error(err)
 	}

@@ -14,8 +14,8 @@ import (
 
 	"github.com/cloakroom-go/cloakroom/flask"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/countstore"
-	"github.com/cloakroom-go/cloakroom/stores/memstore"
+	"github.com/cloakroom-go/cloakroom/store/countstore"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
 // The tests of this file hold statements of docs/from-flask.md that no other test holds.

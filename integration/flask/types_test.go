@@ -16,7 +16,8 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/flask"
-	"github.com/cloakroom-go/cloakroom/stores/memstore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
 // typed is a session that goes from Go to Python and back.
@@ -46,19 +47,19 @@ func holds[T any](s typed, name string, want T) {
 func TestTypes(t *testing.T) {
 	for _, format := range []string{"msgpack", "json"} {
 		t.Run(format, func(t *testing.T) {
-			store := memstore.New(memstore.Options{})
-			defer store.Close()
+			st := memstore.New(memstore.Options{})
+			defer st.Close()
 			config := flask.Default()
 			config.SessionType, config.SessionSerializationFormat = "redis", format
-			sessions, err := flask.New(store, config)
+			sessions, err := flask.New(st, config)
 			if err != nil {
 				t.Fatal(err)
 			}
 			id := strings.Repeat("A", 43)
 			open := func(data []byte) typed {
 				t.Helper()
-				_ = store.Delete(t.Context(), id, cloakroom.Record{})
-				if _, err := store.Create(t.Context(), id, cloakroom.Record{Data: data, Expires: time.Now().Add(time.Hour)}); err != nil {
+				_ = st.Delete(t.Context(), id, store.Record{})
+				if _, err := st.Create(t.Context(), id, store.Record{Data: data, Expires: time.Now().Add(time.Hour)}); err != nil {
 					t.Fatal(err)
 				}
 				return typed{t, sessions.Open(t.Context(), id)}
@@ -76,7 +77,7 @@ func TestTypes(t *testing.T) {
 			if err := s.Save(); err != nil {
 				t.Fatal(err)
 			}
-			r, err := store.Load(t.Context(), id)
+			r, err := st.Load(t.Context(), id)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -24,7 +24,7 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/stores/memstore"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
 const name = cloakroom.Key[string]("name")

@@ -18,8 +18,8 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/stores/memstore"
-	"github.com/cloakroom-go/cloakroom/storetest"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
+	"github.com/cloakroom-go/cloakroom/store/storetest"
 )
 
 // placeholder stands for the ticket of a session that is there, and stranger for one that nobody was handed out.

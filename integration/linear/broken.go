@@ -14,16 +14,17 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // Stores with one bug each, for the checker to find.
 
 // lastWins replaces whatever is there: lost updates.
-type lastWins struct{ cloakroom.FullStore }
+type lastWins struct{ store.FullStore }
 
-func (s lastWins) Replace(ctx context.Context, id string, old, new cloakroom.Record) (cloakroom.Version, error) {
+func (s lastWins) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
 	for {
-		v, err := s.FullStore.Replace(ctx, id, old, new)
+		v, err := s.FullStore.Replace(ctx, id, old, next)
 		if !errors.Is(err, cloakroom.ErrConflict) {
 			return v, err
 		}
@@ -34,47 +35,47 @@ func (s lastWins) Replace(ctx context.Context, id string, old, new cloakroom.Rec
 }
 
 // resurrecting creates a record again that was deleted before it could be replaced.
-type resurrecting struct{ cloakroom.FullStore }
+type resurrecting struct{ store.FullStore }
 
-func (s resurrecting) Replace(ctx context.Context, id string, old, new cloakroom.Record) (cloakroom.Version, error) {
-	v, err := s.FullStore.Replace(ctx, id, old, new)
+func (s resurrecting) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
+	v, err := s.FullStore.Replace(ctx, id, old, next)
 	if errors.Is(err, cloakroom.ErrNotFound) {
-		return s.Create(ctx, id, new)
+		return s.Create(ctx, id, next)
 	}
 	return v, err
 }
 
 // copying leaves the old record alive when it is moved: a ticket that survives the sign-in.
-type copying struct{ cloakroom.FullStore }
+type copying struct{ store.FullStore }
 
-func (s copying) Move(ctx context.Context, id string, old, _ cloakroom.Record, newID string, new cloakroom.Record) (cloakroom.Version, error) {
-	return s.Create(ctx, newID, new)
+func (s copying) Move(ctx context.Context, id string, old, _ store.Record, newID string, next store.Record) (store.Version, error) {
+	return s.Create(ctx, newID, next)
 }
 
 // unlisted forgets owners, so that revoking finds nothing.
-type unlisted struct{ cloakroom.FullStore }
+type unlisted struct{ store.FullStore }
 
-func (s unlisted) Owned(context.Context, string, string, int) ([]cloakroom.Entry, string, error) {
+func (s unlisted) Owned(context.Context, string, string, int) ([]store.Entry, string, error) {
 	return nil, "", nil
 }
 
 // undeleting acknowledges deletions and makes none.
-type undeleting struct{ cloakroom.FullStore }
+type undeleting struct{ store.FullStore }
 
-func (undeleting) Delete(context.Context, string, cloakroom.Record) error { return nil }
+func (undeleting) Delete(context.Context, string, store.Record) error { return nil }
 
 // adopting takes a ticket that nobody was handed out for a session.
 type adopting struct {
-	cloakroom.FullStore
-	latest *atomic.Pointer[cloakroom.Record] // that was created
+	store.FullStore
+	latest *atomic.Pointer[store.Record] // that was created
 }
 
-func (s adopting) Create(ctx context.Context, id string, r cloakroom.Record) (cloakroom.Version, error) {
+func (s adopting) Create(ctx context.Context, id string, r store.Record) (store.Version, error) {
 	s.latest.Store(&r)
 	return s.FullStore.Create(ctx, id, r)
 }
 
-func (s adopting) Load(ctx context.Context, id string) (cloakroom.Record, error) {
+func (s adopting) Load(ctx context.Context, id string) (store.Record, error) {
 	r, err := s.FullStore.Load(ctx, id)
 	like := s.latest.Load()
 	if !errors.Is(err, cloakroom.ErrNotFound) || like == nil {
@@ -88,9 +89,9 @@ func (s adopting) Load(ctx context.Context, id string) (cloakroom.Record, error)
 
 // forgetful hides the latest commit id of a record, by which a commit whose answer was lost would know
 // that it was applied: it is applied twice.
-type forgetful struct{ cloakroom.FullStore }
+type forgetful struct{ store.FullStore }
 
-func (s forgetful) Load(ctx context.Context, id string) (cloakroom.Record, error) {
+func (s forgetful) Load(ctx context.Context, id string) (store.Record, error) {
 	r, err := s.FullStore.Load(ctx, id)
 	const head, idBytes = "\xa7commits\xc4", 8 // they come last
 	at := bytes.LastIndex(r.Data, []byte(head)) + len(head)
@@ -104,13 +105,13 @@ func (s forgetful) Load(ctx context.Context, id string) (cloakroom.Record, error
 
 // stubborn serves what it loaded once, whatever became of it since: a cache that misses invalidations.
 type stubborn struct {
-	cloakroom.FullStore
+	store.FullStore
 	seen *sync.Map
 }
 
-func (s stubborn) Load(ctx context.Context, id string) (cloakroom.Record, error) {
+func (s stubborn) Load(ctx context.Context, id string) (store.Record, error) {
 	if r, ok := s.seen.Load(id); ok {
-		return r.(cloakroom.Record), nil
+		return r.(store.Record), nil
 	}
 	r, err := s.FullStore.Load(ctx, id)
 	if err == nil {

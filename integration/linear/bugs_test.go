@@ -13,27 +13,28 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/redisstore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/redisstore"
 )
 
 // bug is a deliberate one: of a store, or of a site.
 type bug struct {
 	name  string
-	store func(cloakroom.FullStore) cloakroom.Store
+	store func(store.FullStore) store.Store
 	site  func(http.Handler) http.Handler
 	odds  int // how many store calls there are to an answer that is lost; zero is none
 }
 
 var bugs = []bug{
-	{name: "the last write wins", store: func(s cloakroom.FullStore) cloakroom.Store { return lastWins{s} }},
-	{name: "a save resurrects what was deleted", store: func(s cloakroom.FullStore) cloakroom.Store { return resurrecting{s} }},
-	{name: "the old ticket survives a sign-in", store: func(s cloakroom.FullStore) cloakroom.Store { return copying{s} }},
-	{name: "the index entry is dropped", store: func(s cloakroom.FullStore) cloakroom.Store { return unlisted{s} }},
-	{name: "a deletion does nothing", store: func(s cloakroom.FullStore) cloakroom.Store { return undeleting{s} }},
-	{name: "an unknown ticket is adopted", store: func(s cloakroom.FullStore) cloakroom.Store {
-		return adopting{s, new(atomic.Pointer[cloakroom.Record])}
+	{name: "the last write wins", store: func(s store.FullStore) store.Store { return lastWins{s} }},
+	{name: "a save resurrects what was deleted", store: func(s store.FullStore) store.Store { return resurrecting{s} }},
+	{name: "the old ticket survives a sign-in", store: func(s store.FullStore) store.Store { return copying{s} }},
+	{name: "the index entry is dropped", store: func(s store.FullStore) store.Store { return unlisted{s} }},
+	{name: "a deletion does nothing", store: func(s store.FullStore) store.Store { return undeleting{s} }},
+	{name: "an unknown ticket is adopted", store: func(s store.FullStore) store.Store {
+		return adopting{s, new(atomic.Pointer[store.Record])}
 	}},
-	{name: "an update is applied twice after an unknown outcome", odds: 8, store: func(s cloakroom.FullStore) cloakroom.Store { return forgetful{s} }},
+	{name: "an update is applied twice after an unknown outcome", odds: 8, store: func(s store.FullStore) store.Store { return forgetful{s} }},
 	{name: "the commit comes after the response", site: lateCommit},
 	{name: "the cookie of a slow request is cleared", site: clearing},
 }
@@ -67,13 +68,13 @@ func (b *bug) find(t *testing.T) string {
 	for try := range 10 {
 		p := newPlan(t)
 		p.atomicMoves, p.faults = true, b.odds > 0
-		var store cloakroom.Store = memory(t)
+		var st store.Store = memory(t)
 		if b.store != nil {
-			store = b.store(cloakroom.Complete(store))
+			st = b.store(store.Complete(st))
 		}
 		var nodes []node
 		for i := range 2 {
-			site, err := newSite(faulty(store, p.seed+int64(i), b.odds), cloakroom.Options{})
+			site, err := newSite(faulty(st, p.seed+int64(i), b.odds), cloakroom.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -104,17 +105,17 @@ const staleBound = 2*time.Second + 500*time.Millisecond
 func stubbornness(t *testing.T, buggy bool) bool {
 	r := servers.StartRedis(t, servers.RedisOptions{})
 	p := servers.StartProxy(t, r.Addr)
-	open := func(rawURL string) cloakroom.FullStore {
+	open := func(rawURL string) store.FullStore {
 		s, closer, err := redisstore.Open(t.Context(), rawURL)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { closer.Close() })
-		return cloakroom.Complete(s)
+		return store.Complete(s)
 	}
-	var cached cloakroom.Store = open("redis://" + p.Addr + "?near_cache=1m")
+	var cached store.Store = open("redis://" + p.Addr + "?near_cache=1m")
 	if buggy {
-		cached = stubborn{cloakroom.Complete(cached), new(sync.Map)}
+		cached = stubborn{store.Complete(cached), new(sync.Map)}
 	}
 	here, there := manager(t, cached), manager(t, open("redis://"+r.Addr))
 	run := (&plan{}).begin(nil)

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/dynamodbstore"
+	"github.com/cloakroom-go/cloakroom/store/dynamodbstore"
 )
 
 // TestLinearizableDynamoDB is TestLinearizable on DynamoDB Local, also while its connections are cut and it is paused.

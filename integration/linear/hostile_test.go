@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // hostile are records that nobody should find in a store.
@@ -51,16 +52,16 @@ func TestHostileRecords(t *testing.T) {
 	for _, pl := range places {
 		t.Run(pl.name, func(t *testing.T) {
 			b := pl.start(t)
-			store := b.open(t)
-			site := managerOf(t, store, cloakroom.Options{Now: b.clock})
+			st := b.open(t)
+			site := managerOf(t, st, cloakroom.Options{Now: b.clock})
 			run := (&plan{}).begin(nil)
 			for name, data := range hostile {
 				var random [32]byte
 				_, _ = rand.Read(random[:])
 				ticket := base64.RawURLEncoding.EncodeToString(random[:])
 				digest := sha256.Sum256([]byte(ticket))
-				r := cloakroom.Record{Data: []byte(data), Expires: time.Now().Add(time.Hour)}
-				if _, err := store.Create(t.Context(), hex.EncodeToString(digest[:]), r); err != nil {
+				r := store.Record{Data: []byte(data), Expires: time.Now().Add(time.Hour)}
+				if _, err := st.Create(t.Context(), hex.EncodeToString(digest[:]), r); err != nil {
 					t.Fatalf("%s: %v", name, err)
 				}
 				ended := false

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/memcachedstore"
+	"github.com/cloakroom-go/cloakroom/store/memcachedstore"
 )
 
 // TestLinearizableMemcached is TestLinearizable on three memcached servers, or on one whose connections are cut and

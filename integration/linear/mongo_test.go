@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/mongostore"
+	"github.com/cloakroom-go/cloakroom/store/mongostore"
 )
 
 // TestLinearizableMongoDB is TestLinearizable on FerretDB behind a proxy that lets one request through at a time, which

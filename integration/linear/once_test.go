@@ -4,11 +4,12 @@ import (
 	"testing"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/storetest"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/storetest"
 )
 
 // open returns a store of its own on the place.
-func (b *backend) open(t testing.TB) cloakroom.Store {
+func (b *backend) open(t testing.TB) store.Store {
 	t.Helper()
 	if b.local != nil {
 		return b.local

@@ -13,10 +13,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/filestore"
-	"github.com/cloakroom-go/cloakroom/stores/memstore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/filestore"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
 // place is somewhere that sessions are kept, for the promises to be proven there.
@@ -33,7 +33,7 @@ type place struct {
 // backend is a place that runs.
 type backend struct {
 	url    string           // for processes, each with a store of its own
-	local  cloakroom.Store  // or, where the place is in this process
+	local  store.Store      // or, where the place is in this process
 	clock  func() time.Time // the time there
 	faults []fault          // what can happen to it, beside what can to the processes
 	noNaps bool             // sessions do not expire by the real time

@@ -20,13 +20,14 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/dynamodbstore"
-	"github.com/cloakroom-go/cloakroom/stores/filestore"
-	"github.com/cloakroom-go/cloakroom/stores/memcachedstore"
-	"github.com/cloakroom-go/cloakroom/stores/mongostore"
-	"github.com/cloakroom-go/cloakroom/stores/redisstore"
-	"github.com/cloakroom-go/cloakroom/stores/sqlstore"
-	"github.com/cloakroom-go/cloakroom/storeurl"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/dynamodbstore"
+	"github.com/cloakroom-go/cloakroom/store/filestore"
+	"github.com/cloakroom-go/cloakroom/store/memcachedstore"
+	"github.com/cloakroom-go/cloakroom/store/mongostore"
+	"github.com/cloakroom-go/cloakroom/store/redisstore"
+	"github.com/cloakroom-go/cloakroom/store/sqlstore"
+	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
 // The variables by which a test starts itself as a server, see startProcess.
@@ -49,7 +50,7 @@ func TestMain(m *testing.M) {
 }
 
 // openStore opens a store by URL.
-func openStore(ctx context.Context, rawURL string) (cloakroom.Store, error) {
+func openStore(ctx context.Context, rawURL string) (store.Store, error) {
 	store, _, err := storeurl.Open(ctx, rawURL, filestore.Opener(), redisstore.Opener(), memcachedstore.Opener(),
 		mongostore.Opener(), dynamodbstore.Opener(), sqlstore.Opener(sqlstore.SQLite, "sqlite"), sqlstore.Opener(sqlstore.Postgres, "pgx"),
 		sqlstore.Opener(sqlstore.MySQL, "mysql")) // open for as long as the process runs
@@ -176,11 +177,11 @@ func (p *process) do(r *http.Request) (*http.Response, error) {
 }
 
 // manager returns a node that is a manager of its own in this process.
-func manager(t testing.TB, store cloakroom.Store) node {
+func manager(t testing.TB, store store.Store) node {
 	return managerOf(t, store, cloakroom.Options{})
 }
 
-func managerOf(t testing.TB, store cloakroom.Store, options cloakroom.Options) node {
+func managerOf(t testing.TB, store store.Store, options cloakroom.Options) node {
 	t.Helper()
 	site, err := newSite(store, options)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 var (
@@ -164,7 +165,7 @@ func (pl *place) nodes(t *testing.T, b *backend, p plan) ([]node, []fault) {
 const sweepEvery = time.Second
 
 // sweeping removes expired records of a store until the test ends, as a site would.
-func sweeping(t *testing.T, store cloakroom.Store) {
+func sweeping(t *testing.T, store store.Store) {
 	t.Helper()
 	m, err := cloakroom.New(store, cloakroom.Options{InsecureCookie: true})
 	if err != nil {

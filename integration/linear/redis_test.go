@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/redisstore"
+	"github.com/cloakroom-go/cloakroom/store/redisstore"
 )
 
 // TestLinearizableRedis is TestLinearizable on one Redis server and on a Cluster, where a sign-in takes two

@@ -13,7 +13,8 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/storetest"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/storetest"
 )
 
 const (
@@ -32,7 +33,7 @@ type answer struct {
 }
 
 // newSite returns a web site on a store: what clients do to their session, they do there.
-func newSite(store cloakroom.Store, options cloakroom.Options) (http.Handler, error) {
+func newSite(store store.Store, options cloakroom.Options) (http.Handler, error) {
 	options.InsecureCookie = true
 	options.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
 	m, err := cloakroom.New(store, options)
@@ -132,7 +133,7 @@ var injected atomic.Int64
 
 // faulty disturbs one call of a store in so many, by lot: its answer is lost, the call itself is lost, or
 // it is held up until others have come first.
-func faulty(store cloakroom.Store, seed int64, oneIn int) cloakroom.Store {
+func faulty(store store.Store, seed int64, oneIn int) store.Store {
 	if oneIn == 0 {
 		return store
 	}

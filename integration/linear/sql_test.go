@@ -7,7 +7,7 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/sqlstore"
+	"github.com/cloakroom-go/cloakroom/store/sqlstore"
 )
 
 // TestLinearizableSQL is TestLinearizable on SQLite, in a file and in memory, on PostgreSQL and on MariaDB, with two

@@ -16,7 +16,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/dynamodbstore"
+	"github.com/cloakroom-go/cloakroom/store/dynamodbstore"
 )
 
 // How places lose everything: at one moment, since a sign-in that is one step must not come in between, or record by record where

@@ -10,7 +10,8 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/demotest"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/filestore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/filestore"
 )
 
 // TestCopyFromFiles moves an application from files to three memcached servers: nobody is signed out.
@@ -20,7 +21,7 @@ func TestCopyFromFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	manager := func(s cloakroom.Store) *cloakroom.Manager {
+	manager := func(s store.Store) *cloakroom.Manager {
 		m, err := cloakroom.New(s, cloakroom.Options{Logger: slog.New(slog.DiscardHandler), Timeout: 20 * time.Second})
 		if err != nil {
 			t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // answerLimit is how soon every request is answered while a server is away, on a machine that has time for it:
@@ -23,7 +24,7 @@ const answerLimit = 2 * time.Second
 const name = cloakroom.Key[string]("name")
 
 // site is an application whose sessions each hold their owner's name.
-func site(t *testing.T, store cloakroom.Store) *httptest.Server {
+func site(t *testing.T, store store.Store) *httptest.Server {
 	t.Helper()
 	m, err := cloakroom.New(store, cloakroom.Options{
 		InsecureCookie: true,

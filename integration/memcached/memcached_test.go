@@ -15,9 +15,10 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/demotest"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/memcachedstore"
-	"github.com/cloakroom-go/cloakroom/storetest"
-	"github.com/cloakroom-go/cloakroom/storeurl"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/memcachedstore"
+	"github.com/cloakroom-go/cloakroom/store/storetest"
+	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
 func TestMain(m *testing.M) {
@@ -30,7 +31,7 @@ func TestMain(m *testing.M) {
 const variable = "CLOAKROOM_TEST_MEMCACHED_URL"
 
 // open opens a store by URL, until the test ends.
-func open(t testing.TB, rawURL string) cloakroom.Store {
+func open(t testing.TB, rawURL string) store.Store {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), servers.Patience)
 	defer cancel()
@@ -43,7 +44,7 @@ func open(t testing.TB, rawURL string) cloakroom.Store {
 }
 
 func conformance(t *testing.T, rawURL string) {
-	opener := func(t testing.TB) cloakroom.Store { return open(t, rawURL) }
+	opener := func(t testing.TB) store.Store { return open(t, rawURL) }
 	storetest.Run(t, storetest.Config{Open: opener, Peer: opener, Precision: time.Second})
 }
 
@@ -94,7 +95,7 @@ func TestItems(t *testing.T) {
 	for name, data := range map[string][]byte{"EveryByte": all[:256], "900KB": all, "Empty": {}} {
 		t.Run(name, func(t *testing.T) {
 			id := fmt.Sprintf("%s %d", name, time.Now().UnixNano())
-			if _, err := s.Create(ctx, id, cloakroom.Record{Data: data, Expires: time.Now().Add(time.Hour)}); err != nil {
+			if _, err := s.Create(ctx, id, store.Record{Data: data, Expires: time.Now().Add(time.Hour)}); err != nil {
 				t.Fatal(err)
 			}
 			if got, err := s.Load(ctx, id); err != nil || string(got.Data) != string(data) {
@@ -106,12 +107,12 @@ func TestItems(t *testing.T) {
 		t.Run(strconv.Itoa(days)+"Days", func(t *testing.T) {
 			id := fmt.Sprintf("days%d-%d", days, time.Now().UnixNano())
 			expires := time.Now().Add(time.Duration(days) * 24 * time.Hour).Truncate(time.Second)
-			if _, err := s.Create(ctx, id, cloakroom.Record{Data: []byte("x"), Expires: expires}); err != nil {
+			if _, err := s.Create(ctx, id, store.Record{Data: []byte("x"), Expires: expires}); err != nil {
 				t.Fatal(err)
 			}
 			near(t, s, id, expires)
 			expires = expires.Add(24 * time.Hour)
-			if err := s.Touch(ctx, id, cloakroom.Record{}, expires); err != nil {
+			if err := s.Touch(ctx, id, store.Record{}, expires); err != nil {
 				t.Fatal(err)
 			}
 			near(t, s, id, expires)
@@ -133,7 +134,7 @@ func TestItems(t *testing.T) {
 
 // near fails unless the record expires then, give or take what the package documentation says, and a second for the
 // server's clock, which begins with its start.
-func near(t *testing.T, s cloakroom.Store, id string, expires time.Time) {
+func near(t *testing.T, s store.Store, id string, expires time.Time) {
 	t.Helper()
 	begun := time.Now()
 	got, err := s.Load(t.Context(), id)
@@ -159,7 +160,7 @@ func TestTooLarge(t *testing.T) {
 			s, ctx := open(t, m.URL()), t.Context()
 			const id = "the-id"
 			largest := test.limit - 128 - len("session:"+id)
-			r := cloakroom.Record{Data: []byte("small"), Expires: time.Now().Add(time.Hour)}
+			r := store.Record{Data: []byte("small"), Expires: time.Now().Add(time.Hour)}
 			v, err := s.Create(ctx, id, r)
 			if err != nil {
 				t.Fatal(err)
@@ -200,7 +201,7 @@ func TestTooLarge(t *testing.T) {
 // A server that is full and may not evict says ErrFull.
 func TestFull(t *testing.T) {
 	s, ctx := open(t, servers.StartMemcached(t, "-M", "-m", "8").URL()), t.Context()
-	r := cloakroom.Record{Data: make([]byte, 9000), Expires: time.Now().Add(time.Hour)}
+	r := store.Record{Data: make([]byte, 9000), Expires: time.Now().Add(time.Hour)}
 	for i := range 10_000 {
 		if _, err := s.Create(ctx, fmt.Sprint("id", i), r); err != nil {
 			if !errors.Is(err, cloakroom.ErrFull) {
@@ -217,7 +218,7 @@ func TestVersionsOfAnotherStart(t *testing.T) {
 	m := servers.StartMemcached(t)
 	s, ctx := open(t, m.URL()), t.Context()
 	const id = "id"
-	before := cloakroom.Record{Data: []byte("before"), Expires: time.Now().Add(time.Hour)}
+	before := store.Record{Data: []byte("before"), Expires: time.Now().Add(time.Hour)}
 	v, err := s.Create(ctx, id, before)
 	if err != nil {
 		t.Fatal(err)

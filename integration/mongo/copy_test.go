@@ -10,12 +10,13 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/demotest"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/filestore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/filestore"
 )
 
 const name = cloakroom.Key[string]("name")
 
-func manager(t *testing.T, s cloakroom.Store) *cloakroom.Manager {
+func manager(t *testing.T, s store.Store) *cloakroom.Manager {
 	t.Helper()
 	m, err := cloakroom.New(s, cloakroom.Options{Logger: slog.New(slog.DiscardHandler), Timeout: 20 * time.Second})
 	if err != nil {

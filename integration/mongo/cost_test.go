@@ -17,7 +17,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/stores/mongostore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/mongostore"
 )
 
 // recorder notes what a client sends, beside its talk about connections.
@@ -84,7 +85,7 @@ func TestOneCommand(t *testing.T) {
 		want string
 	}{
 		{"create", func() (err error) { r.Version, err = s.Create(ctx, id, r); return err }, nil, "update"},
-		{"create again", func() error { _, err := s.Create(ctx, id, r); return err }, cloakroom.ErrExists, "update"},
+		{"create again", func() error { _, err := s.Create(ctx, id, r); return err }, store.ErrExists, "update"},
 		{"load", func() error { _, err := s.Load(ctx, id); return err }, nil, "find"},
 		{"load nothing", func() error { _, err := s.Load(ctx, missing); return err }, cloakroom.ErrNotFound, "find"},
 		{"touch", func() error { return s.Touch(ctx, id, r, time.Now().Add(2*time.Hour)) }, nil, "update"},
@@ -94,7 +95,7 @@ func TestOneCommand(t *testing.T) {
 		{"replace nothing", func() error { _, err := s.Replace(ctx, missing, r, r); return err }, cloakroom.ErrNotFound, "update find"},
 		{"delete another", func() error { return s.Delete(ctx, id, other) }, cloakroom.ErrConflict, "delete find"},
 		{"delete", func() error { return s.Delete(ctx, id, r) }, nil, "delete"},
-		{"delete nothing", func() error { return s.Delete(ctx, id, cloakroom.Record{}) }, cloakroom.ErrNotFound, "delete"},
+		{"delete nothing", func() error { return s.Delete(ctx, id, store.Record{}) }, cloakroom.ErrNotFound, "delete"},
 	} {
 		if err := tt.call(); !errors.Is(err, tt.is) || (err == nil) != (tt.is == nil) {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.is)

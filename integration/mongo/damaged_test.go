@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 func signIn(t testing.TB, m *cloakroom.Manager) string {
@@ -113,7 +114,7 @@ func TestDamagedDocuments(t *testing.T) {
 			if page, _, err := s.Owned(t.Context(), hexID(9), "", 10); err != nil || len(page) != 1 || page[0].Record.Version != "" {
 				t.Errorf("listed by owner: %v, %v", page, err)
 			}
-			if err := s.Delete(t.Context(), hexID(1), cloakroom.Record{}); err != nil {
+			if err := s.Delete(t.Context(), hexID(1), store.Record{}); err != nil {
 				t.Errorf("delete: %v", err)
 			}
 			m := manager(t, s)

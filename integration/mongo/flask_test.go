@@ -16,6 +16,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // flask is an application with Flask-Session, on a collection.
@@ -152,7 +153,7 @@ func TestFlask(t *testing.T) {
 	if a := f.ask("get", ours, nil); a.Cookie != ours || a.Session["name"] != "coat" {
 		t.Errorf("Flask-Session read %+v", a)
 	}
-	if _, err := s.Create(ctx, theirs, lasting("taken")); !errors.Is(err, cloakroom.ErrExists) {
+	if _, err := s.Create(ctx, theirs, lasting("taken")); !errors.Is(err, store.ErrExists) {
 		t.Errorf("create: %v, want ErrExists", err)
 	}
 	if a := f.ask("get", strings.ToUpper(ours), nil); a.Cookie == ours || a.Session["name"] != nil {

@@ -15,12 +15,13 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/stores/mongostore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/mongostore"
 )
 
-func lasting(data string) cloakroom.Record {
+func lasting(data string) store.Record {
 	now := time.Now()
-	return cloakroom.Record{Data: []byte(data), Expires: now.Add(time.Hour), Deadline: now.Add(12 * time.Hour)}
+	return store.Record{Data: []byte(data), Expires: now.Add(time.Hour), Deadline: now.Add(12 * time.Hour)}
 }
 
 func hexID(n int) string { return fmt.Sprintf("%064x", n) }
@@ -272,36 +273,36 @@ func TestLargest(t *testing.T) {
 	if r.Version, err = s.Create(ctx, hexID(1), r); err != nil {
 		t.Fatal(err)
 	}
-	new := lasting(strings.Repeat("y", mongostore.MaxRecord))
-	if new.Version, err = s.Replace(ctx, hexID(1), r, new); err != nil {
+	next := lasting(strings.Repeat("y", mongostore.MaxRecord))
+	if next.Version, err = s.Replace(ctx, hexID(1), r, next); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := s.Load(ctx, hexID(1)); err != nil || got.Version != new.Version || !bytes.Equal(got.Data, new.Data) {
+	if got, err := s.Load(ctx, hexID(1)); err != nil || got.Version != next.Version || !bytes.Equal(got.Data, next.Data) {
 		t.Errorf("load: %d bytes, %v", len(got.Data), err)
 	}
 	larger := lasting(strings.Repeat("z", mongostore.MaxRecord+1))
 	if _, err := s.Create(ctx, hexID(2), larger); !errors.Is(err, cloakroom.ErrTooLarge) {
 		t.Errorf("create: %v, want ErrTooLarge", err)
 	}
-	if _, err := s.Replace(ctx, hexID(1), new, larger); !errors.Is(err, cloakroom.ErrTooLarge) {
+	if _, err := s.Replace(ctx, hexID(1), next, larger); !errors.Is(err, cloakroom.ErrTooLarge) {
 		t.Errorf("replace: %v, want ErrTooLarge", err)
 	}
 	larger.Version = "x"
-	if _, err := s.Replace(ctx, hexID(1), larger, new); !errors.Is(err, cloakroom.ErrTooLarge) {
+	if _, err := s.Replace(ctx, hexID(1), larger, next); !errors.Is(err, cloakroom.ErrTooLarge) {
 		t.Errorf("replace of what others stored: %v, want ErrTooLarge", err)
 	}
 	// A page ends early rather than hold many of them.
 	for i := 2; i <= 3; i++ {
-		if _, err := s.Create(ctx, hexID(i), new); err != nil {
+		if _, err := s.Create(ctx, hexID(i), next); err != nil {
 			t.Fatal(err)
 		}
 	}
-	page, next, err := s.All(ctx, "", 1000)
-	if err != nil || len(page) != 3 || next == "" {
-		t.Fatalf("a page has %d records of 8 MB, next %q, %v; want 3 and no end yet", len(page), next, err)
+	page, cursor, err := s.All(ctx, "", 1000)
+	if err != nil || len(page) != 3 || cursor == "" {
+		t.Fatalf("a page has %d records of 8 MB, next %q, %v; want 3 and no end yet", len(page), cursor, err)
 	}
-	if page, next, err = s.All(ctx, next, 1000); err != nil || len(page) != 0 || next != "" {
-		t.Errorf("the next page has %d records, next %q, %v; want the end", len(page), next, err)
+	if page, cursor, err = s.All(ctx, cursor, 1000); err != nil || len(page) != 0 || cursor != "" {
+		t.Errorf("the next page has %d records, next %q, %v; want the end", len(page), cursor, err)
 	}
 }
 

@@ -19,11 +19,11 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/demotest"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/mongostore"
-	"github.com/cloakroom-go/cloakroom/storetest"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/mongostore"
+	"github.com/cloakroom-go/cloakroom/store/storetest"
 )
 
 func TestMain(m *testing.M) {
@@ -111,11 +111,11 @@ func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
 func conforms(t *testing.T, rawURL, prefix string) {
 	config := storetest.Config{Abilities: abilities, Fresh: true}
 	if os.Getenv(variable) != "" {
-		config.Open = func(t testing.TB) cloakroom.Store { return open(t, with(t, place(t, rawURL), "prefix", prefix)) }
+		config.Open = func(t testing.TB) store.Store { return open(t, with(t, place(t, rawURL), "prefix", prefix)) }
 	} else {
 		c := &clock{}
 		config.Advance, config.Now = c.advance, c.now
-		config.Open = func(t testing.TB) cloakroom.Store {
+		config.Open = func(t testing.TB) store.Store {
 			server, database, collection := parts(t, patient(t, place(t, rawURL)))
 			client, err := mongo.Connect(options.Client().ApplyURI(server))
 			if err != nil {

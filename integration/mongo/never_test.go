@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/stores/mongostore"
-	"github.com/cloakroom-go/cloakroom/storeurl"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/mongostore"
+	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
 // create=never names a collection that is missing, and makes none.
@@ -20,7 +20,7 @@ func TestNoCollectionIsMade(t *testing.T) {
 		}
 	}
 	hour := time.Now().Add(time.Hour)
-	if _, err := open(t, rawURL).Create(t.Context(), "id", cloakroom.Record{Data: []byte("x"), Expires: hour, Deadline: hour}); err != nil {
+	if _, err := open(t, rawURL).Create(t.Context(), "id", store.Record{Data: []byte("x"), Expires: hour, Deadline: hour}); err != nil {
 		t.Fatal(err)
 	}
 	_, closer, err := mongostore.Open(t.Context(), never)

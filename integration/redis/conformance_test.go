@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/redisstore"
-	"github.com/cloakroom-go/cloakroom/storetest"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/redisstore"
+	"github.com/cloakroom-go/cloakroom/store/storetest"
 )
 
 var (
@@ -39,7 +39,7 @@ func open(t testing.TB, rawURL string, parameters ...string) *redisstore.Store {
 // conforms runs storetest with two clients, as of two processes.
 func conforms(t *testing.T, abilities []storetest.Ability, rawURL string, parameters ...string) {
 	t.Helper()
-	opener := func(t testing.TB) cloakroom.Store { return open(t, rawURL, parameters...) }
+	opener := func(t testing.TB) store.Store { return open(t, rawURL, parameters...) }
 	t.Run("contract", func(t *testing.T) { // returns when the parallel cases have ended
 		storetest.Run(t, storetest.Config{Abilities: abilities, Open: opener, Peer: opener})
 	})
@@ -48,7 +48,7 @@ func conforms(t *testing.T, abilities []storetest.Ability, rawURL string, parame
 // nearConforms runs storetest through a near cache, which promises what a process reads of its own writes.
 func nearConforms(t *testing.T, abilities []storetest.Ability, rawURL string) {
 	t.Helper()
-	storetest.Run(t, storetest.Config{Abilities: abilities, Open: func(t testing.TB) cloakroom.Store {
+	storetest.Run(t, storetest.Config{Abilities: abilities, Open: func(t testing.TB) store.Store {
 		return open(t, rawURL, "near_cache=1m")
 	}})
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/integration/demotest"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
 	"github.com/cloakroom-go/cloakroom/integration/site"
-	"github.com/cloakroom-go/cloakroom/stores/redisstore"
+	"github.com/cloakroom-go/cloakroom/store/redisstore"
 )
 
 const (

@@ -14,14 +14,15 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
 	"github.com/cloakroom-go/cloakroom/integration/site"
-	"github.com/cloakroom-go/cloakroom/stores/redisstore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/redisstore"
 )
 
 func hexID(n int) string { return fmt.Sprintf("%064x", n) }
 
-func lasting(data string) cloakroom.Record {
+func lasting(data string) store.Record {
 	now := time.Now()
-	return cloakroom.Record{Data: []byte(data), Expires: now.Add(time.Hour), Deadline: now.Add(12 * time.Hour)}
+	return store.Record{Data: []byte(data), Expires: now.Add(time.Hour), Deadline: now.Add(12 * time.Hour)}
 }
 
 // fill stores n records.
@@ -180,7 +181,7 @@ func TestIndex(t *testing.T) {
 	entry := func(age time.Duration) string {
 		return fmt.Sprintf("%d:%d", time.Now().Add(-age).UnixMilli(), time.Now().Add(time.Hour).UnixMilli())
 	}
-	r.Do(t, "HSET", key, "young", entry(cloakroom.IndexGrace/2), "old", entry(2*cloakroom.IndexGrace), "strange", "?")
+	r.Do(t, "HSET", key, "young", entry(store.IndexGrace/2), "old", entry(2*store.IndexGrace), "strange", "?")
 	if n := listed(); n != 3 {
 		t.Errorf("%d entries are listed, want two records and a young one", n)
 	}
@@ -214,8 +215,8 @@ func TestIndex(t *testing.T) {
 // TestLimits: large records, every byte, a long owner name with newlines, a full server.
 func TestLimits(t *testing.T) {
 	r := servers.StartRedis(t, servers.RedisOptions{Args: []string{"--maxmemory", "30mb", "--proto-max-bulk-len", "1mb"}})
-	store := open(t, r.URL())
-	s := site.New(t, store)
+	st := open(t, r.URL())
+	s := site.New(t, st)
 	ctx := t.Context()
 
 	owner := strings.Repeat("an owner\nof several lines\n", 400)
@@ -246,16 +247,16 @@ func TestLimits(t *testing.T) {
 	if _, err := open(t, r.URL()).Create(ctx, hexID(0), lasting(strings.Repeat("x", 2<<20))); err == nil || sentinelError(err) && !errors.Is(err, cloakroom.ErrTooLarge) {
 		t.Errorf("more than proto-max-bulk-len: %v, want ErrTooLarge or a broken connection", err)
 	}
-	if _, err := store.Load(ctx, hexID(0)); !errors.Is(err, cloakroom.ErrNotFound) {
+	if _, err := st.Load(ctx, hexID(0)); !errors.Is(err, cloakroom.ErrNotFound) {
 		t.Errorf("what was refused is there: %v", err)
 	}
 
-	var last cloakroom.Record
+	var last store.Record
 	var full error
 	for i := 0; ; i++ {
 		record := lasting(strings.Repeat("x", 100_000))
 		var err error
-		record.Version, err = store.Create(ctx, hexID(i), record)
+		record.Version, err = st.Create(ctx, hexID(i), record)
 		if err != nil {
 			full = err
 			break
@@ -268,16 +269,16 @@ func TestLimits(t *testing.T) {
 	if !errors.Is(full, cloakroom.ErrFull) {
 		t.Errorf("create on a full server: %v, want ErrFull", full)
 	}
-	if _, err := store.Replace(ctx, hexID(0), last, lasting("small")); !errors.Is(err, cloakroom.ErrFull) {
+	if _, err := st.Replace(ctx, hexID(0), last, lasting("small")); !errors.Is(err, cloakroom.ErrFull) {
 		t.Errorf("replace on a full server: %v, want ErrFull", err)
 	}
-	if r, err := store.Load(ctx, hexID(0)); err != nil || r.Version != last.Version {
+	if r, err := st.Load(ctx, hexID(0)); err != nil || r.Version != last.Version {
 		t.Errorf("after a refusal: %q, %v", r.Version, err)
 	}
-	if err := store.Touch(ctx, hexID(0), last, time.Now().Add(2*time.Hour)); err != nil {
+	if err := st.Touch(ctx, hexID(0), last, time.Now().Add(2*time.Hour)); err != nil {
 		t.Errorf("touch on a full server: %v", err)
 	}
-	if err := store.Delete(ctx, hexID(0), last); err != nil {
+	if err := st.Delete(ctx, hexID(0), last); err != nil {
 		t.Errorf("delete on a full server: %v", err)
 	}
 }

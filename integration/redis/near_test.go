@@ -10,6 +10,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 func TestNearConformance(t *testing.T) {
@@ -105,7 +106,7 @@ func TestNearCache(t *testing.T) {
 	if _, err := near.Replace(ctx, id, stale, lasting("lost")); !errors.Is(err, cloakroom.ErrConflict) {
 		t.Errorf("a replace of a stale base: %v, want ErrConflict", err)
 	}
-	if err := near.Delete(ctx, id, cloakroom.Record{}); err != nil {
+	if err := near.Delete(ctx, id, store.Record{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := near.Load(ctx, id); !errors.Is(err, cloakroom.ErrNotFound) {
@@ -165,7 +166,7 @@ func TestNearDeadConnection(t *testing.T) {
 		}
 	}
 	p.Stall()
-	if err := other.Delete(ctx, id, cloakroom.Record{}); err != nil {
+	if err := other.Delete(ctx, id, store.Record{}); err != nil {
 		t.Fatal(err)
 	}
 	revoked := time.Now()

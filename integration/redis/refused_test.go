@@ -13,14 +13,15 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/redisstore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/redisstore"
 )
 
 const visits = cloakroom.Key[int]("visits")
 
 // manager returns one whose time limit a busy machine does not reach: what takes that long was not
 // told at once.
-func manager(t testing.TB, store cloakroom.Store) *cloakroom.Manager {
+func manager(t testing.TB, store store.Store) *cloakroom.Manager {
 	t.Helper()
 	m, err := cloakroom.New(store, cloakroom.Options{Timeout: 20 * time.Second})
 	if err != nil {
@@ -71,11 +72,11 @@ func follow(t testing.TB, replica, primary *servers.Redis) {
 // address leads to by now, by clients that were opened by URL and by those of the application's
 // own. Until it leads there, every write is refused at once.
 func TestDemoted(t *testing.T) {
-	open := map[string]func(t *testing.T, address string) cloakroom.Store{
-		"by URL":                    func(t *testing.T, a string) cloakroom.Store { return open(t, "redis://"+a) },
-		"by URL, with a near cache": func(t *testing.T, a string) cloakroom.Store { return open(t, "redis://"+a, "near_cache=1m") },
-		"by URL, with WAIT":         func(t *testing.T, a string) cloakroom.Store { return open(t, "redis://"+a, "wait_replicas=1") },
-		"own client": func(t *testing.T, a string) cloakroom.Store {
+	open := map[string]func(t *testing.T, address string) store.Store{
+		"by URL":                    func(t *testing.T, a string) store.Store { return open(t, "redis://"+a) },
+		"by URL, with a near cache": func(t *testing.T, a string) store.Store { return open(t, "redis://"+a, "near_cache=1m") },
+		"by URL, with WAIT":         func(t *testing.T, a string) store.Store { return open(t, "redis://"+a, "wait_replicas=1") },
+		"own client": func(t *testing.T, a string) store.Store {
 			var connections redisstore.Connections
 			option := rueidis.ClientOption{InitAddress: []string{a}, ForceSingleClient: true, DisableRetry: true}
 			connections.Track(&option)
@@ -197,7 +198,7 @@ func TestOtherType(t *testing.T) {
 				r := servers.StartRedis(t, servers.RedisOptions{Program: program})
 				s := open(t, r.URL(), parameters)
 				owner := strings.Repeat("0a", 32)
-				record := cloakroom.Record{Data: []byte("data"), Expires: time.Now().Add(time.Hour), Owner: owner}
+				record := store.Record{Data: []byte("data"), Expires: time.Now().Add(time.Hour), Owner: owner}
 				var err error
 				if record.Version, err = s.Create(t.Context(), "bad", record); err != nil {
 					t.Fatal(err)
@@ -217,7 +218,7 @@ func TestOtherType(t *testing.T) {
 				_, err = s.Move(t.Context(), "bad", record, record, "other", record)
 				unreadable("move", err)
 				unreadable("delete what it was", s.Delete(t.Context(), "bad", record))
-				if _, err := s.Create(t.Context(), "bad", record); !errors.Is(err, cloakroom.ErrExists) {
+				if _, err := s.Create(t.Context(), "bad", record); !errors.Is(err, store.ErrExists) {
 					t.Errorf("create: %v", err)
 				}
 				if page, _, err := s.All(t.Context(), "", 10); err != nil || len(page) != 0 {
@@ -227,7 +228,7 @@ func TestOtherType(t *testing.T) {
 				if err != nil || len(page) != 1+1 || page[0].Record.Version != "" { // and that of the move that failed
 					t.Errorf("listed by owner: %v, %v", page, err)
 				}
-				if err := s.Delete(t.Context(), "bad", cloakroom.Record{}); err != nil {
+				if err := s.Delete(t.Context(), "bad", store.Record{}); err != nil {
 					t.Errorf("delete: %v", err)
 				}
 				otherTypeSession(t, r, s)

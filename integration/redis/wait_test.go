@@ -7,10 +7,11 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 func sentinelError(err error) bool {
-	for _, e := range []error{cloakroom.ErrNotFound, cloakroom.ErrExists, cloakroom.ErrConflict, cloakroom.ErrTooLarge, cloakroom.ErrFull} {
+	for _, e := range []error{cloakroom.ErrNotFound, store.ErrExists, cloakroom.ErrConflict, cloakroom.ErrTooLarge, cloakroom.ErrFull} {
 		if errors.Is(err, e) {
 			return true
 		}
@@ -37,7 +38,7 @@ func TestWait(t *testing.T) {
 	if err := waits.Touch(ctx, hexID(1), record, time.Now().Add(2*time.Hour)); err == nil || sentinelError(err) {
 		t.Errorf("a touch: %v", err)
 	}
-	if err := waits.Delete(ctx, hexID(2), cloakroom.Record{}); !errors.Is(err, cloakroom.ErrNotFound) {
+	if err := waits.Delete(ctx, hexID(2), store.Record{}); !errors.Is(err, cloakroom.ErrNotFound) {
 		t.Errorf("a delete of nothing: %v", err)
 	}
 	if _, err := waits.Load(ctx, hexID(1)); err == nil || sentinelError(err) {

@@ -18,7 +18,7 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/demotest"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/storeurl"
+	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
 var fullFlag = flag.Bool("rehearsal.full", false, "the long mode: every store, more visitors")

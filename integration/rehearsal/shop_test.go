@@ -19,12 +19,12 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/flask"
 	"github.com/cloakroom-go/cloakroom/integration/demotest"
-	"github.com/cloakroom-go/cloakroom/stores/cachelibstore"
-	"github.com/cloakroom-go/cloakroom/stores/dynamodbstore"
-	"github.com/cloakroom-go/cloakroom/stores/memcachedstore"
-	"github.com/cloakroom-go/cloakroom/stores/redisstore"
-	"github.com/cloakroom-go/cloakroom/stores/sqlstore"
-	"github.com/cloakroom-go/cloakroom/storeurl"
+	"github.com/cloakroom-go/cloakroom/store/cachelibstore"
+	"github.com/cloakroom-go/cloakroom/store/dynamodbstore"
+	"github.com/cloakroom-go/cloakroom/store/memcachedstore"
+	"github.com/cloakroom-go/cloakroom/store/redisstore"
+	"github.com/cloakroom-go/cloakroom/store/sqlstore"
+	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
 // The variables by which a test starts itself as the shop in Go.

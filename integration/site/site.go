@@ -12,7 +12,8 @@ import (
 	"testing"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/stores/countstore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/countstore"
 )
 
 // What its sessions hold.
@@ -30,7 +31,7 @@ type Site struct {
 
 // New makes one: /start begins a session of that name, /add adds to its count and answers with
 // both, /get answers with both.
-func New(t testing.TB, store cloakroom.Store) *Site {
+func New(t testing.TB, store store.Store) *Site {
 	t.Helper()
 	s, err := Make(store)
 	if err != nil {
@@ -40,7 +41,7 @@ func New(t testing.TB, store cloakroom.Store) *Site {
 }
 
 // Make is [New] where there is no test.
-func Make(store cloakroom.Store) (*Site, error) {
+func Make(store store.Store) (*Site, error) {
 	s := &Site{Calls: countstore.New(store)}
 	var err error
 	if s.Sessions, err = cloakroom.New(s.Calls, cloakroom.Options{InsecureCookie: true, Logger: slog.New(slog.DiscardHandler)}); err != nil {

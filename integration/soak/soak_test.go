@@ -25,10 +25,10 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/filestore"
-	"github.com/cloakroom-go/cloakroom/stores/redisstore"
-	"github.com/cloakroom-go/cloakroom/stores/sqlstore"
-	"github.com/cloakroom-go/cloakroom/storeurl"
+	"github.com/cloakroom-go/cloakroom/store/filestore"
+	"github.com/cloakroom-go/cloakroom/store/redisstore"
+	"github.com/cloakroom-go/cloakroom/store/sqlstore"
+	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
 var (

@@ -11,8 +11,9 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/sqlstore"
-	"github.com/cloakroom-go/cloakroom/storetest"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/sqlstore"
+	"github.com/cloakroom-go/cloakroom/store/storetest"
 )
 
 // flaskColumns is the table that Flask-Session 0.8 makes in MySQL and MariaDB.
@@ -44,9 +45,9 @@ func mariaDB(t testing.TB, m *servers.SQLServer, parameters string, statement st
 	return db
 }
 
-func create(t testing.TB, s *sqlstore.Store, id string, data string, expires time.Time) cloakroom.Record {
+func create(t testing.TB, s *sqlstore.Store, id string, data string, expires time.Time) store.Record {
 	t.Helper()
-	r := cloakroom.Record{Data: []byte(data), Expires: expires}
+	r := store.Record{Data: []byte(data), Expires: expires}
 	var err error
 	if r.Version, err = s.Create(context.Background(), id, r); err != nil {
 		t.Fatal(err)
@@ -70,13 +71,13 @@ func TestIDsThatCollate(t *testing.T) {
 		for _, other := range []string{"abc", "ABC", "abC ", "äbC"} {
 			_, err := s.Load(t.Context(), other)
 			wants(t, "load", err, cloakroom.ErrNotFound)
-			_, err = s.Replace(t.Context(), other, mine, cloakroom.Record{Data: []byte("theirs"), Expires: hour})
+			_, err = s.Replace(t.Context(), other, mine, store.Record{Data: []byte("theirs"), Expires: hour})
 			wants(t, "replace", err, cloakroom.ErrNotFound)
 			wants(t, "touch", s.Touch(t.Context(), other, mine, hour.Add(time.Hour)), cloakroom.ErrNotFound)
-			wants(t, "delete", s.Delete(t.Context(), other, cloakroom.Record{}), cloakroom.ErrNotFound)
+			wants(t, "delete", s.Delete(t.Context(), other, store.Record{}), cloakroom.ErrNotFound)
 			wants(t, "delete", s.Delete(t.Context(), other, mine), cloakroom.ErrNotFound)
-			_, err = s.Create(t.Context(), other, cloakroom.Record{Data: []byte("theirs"), Expires: hour})
-			if err == nil || errors.Is(err, cloakroom.ErrExists) || strings.Contains(err.Error(), other) {
+			_, err = s.Create(t.Context(), other, store.Record{Data: []byte("theirs"), Expires: hour})
+			if err == nil || errors.Is(err, store.ErrExists) || strings.Contains(err.Error(), other) {
 				t.Errorf("create beside an id that collates: %v, want another error without the id", err)
 			}
 		}
@@ -142,14 +143,14 @@ func TestBlob(t *testing.T) {
 		if got, err := s.Load(t.Context(), "a"); err != nil || string(got.Data) != most {
 			t.Errorf("%d bytes, %v", len(got.Data), err)
 		}
-		more := cloakroom.Record{Data: []byte(most + "x"), Expires: hour}
+		more := store.Record{Data: []byte(most + "x"), Expires: hour}
 		_, err := s.Create(t.Context(), "b", more)
 		wants(t, "create", err, cloakroom.ErrTooLarge)
 		_, err = s.Replace(t.Context(), "a", r, more)
 		wants(t, "replace", err, cloakroom.ErrTooLarge)
-		_, err = s.Move(t.Context(), "a", r, cloakroom.Record{Data: []byte("seal"), Expires: hour}, "b", more)
+		_, err = s.Move(t.Context(), "a", r, store.Record{Data: []byte("seal"), Expires: hour}, "b", more)
 		wants(t, "move", err, cloakroom.ErrTooLarge)
-		_, err = s.Create(t.Context(), strings.Repeat("x", 248), cloakroom.Record{Data: []byte("x"), Expires: hour})
+		_, err = s.Create(t.Context(), strings.Repeat("x", 248), store.Record{Data: []byte("x"), Expires: hour})
 		wants(t, "create with an id of 256 bytes and its prefix", err, cloakroom.ErrTooLarge)
 		if got, err := s.Load(t.Context(), "a"); err != nil || got.Version != r.Version {
 			t.Errorf("afterwards %d bytes, %v", len(got.Data), err)
@@ -172,7 +173,7 @@ func TestOwnerColumn(t *testing.T) {
 			t.Errorf("revoke: %v", err)
 		}
 		owner := strings.Repeat("0a", 32)
-		r := cloakroom.Record{Data: []byte("data"), Expires: time.Now().Add(time.Hour), Owner: owner}
+		r := store.Record{Data: []byte("data"), Expires: time.Now().Add(time.Hour), Owner: owner}
 		if r.Version, err = before.Create(t.Context(), "a", r); err != nil {
 			t.Fatal(err)
 		}
@@ -214,7 +215,7 @@ func TestNarrowColumns(t *testing.T) {
 	if err := newStore(t, db, sqlstore.Options{Dialect: sqlstore.MySQL}).Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	opener := func(t testing.TB) cloakroom.Store { return newStore(t, db, sqlstore.Options{Dialect: sqlstore.MySQL}) }
+	opener := func(t testing.TB) store.Store { return newStore(t, db, sqlstore.Options{Dialect: sqlstore.MySQL}) }
 	t.Run("contract", func(t *testing.T) {
 		storetest.Run(t, storetest.Config{Abilities: all, MaxData: 65_000, Open: opener, Peer: opener, Precision: time.Second})
 	})

@@ -13,10 +13,10 @@ import (
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
-	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/sqlstore"
-	"github.com/cloakroom-go/cloakroom/storetest"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/sqlstore"
+	"github.com/cloakroom-go/cloakroom/store/storetest"
 )
 
 var all = []storetest.Ability{storetest.Moves, storetest.Owners, storetest.Lists, storetest.Sweeps}
@@ -65,7 +65,7 @@ func kind(rawURL string) (sqlstore.Dialect, string) {
 // conforms runs storetest with two stores, as of two processes.
 func conforms(t *testing.T, rawURL string, parameters ...string) {
 	t.Helper()
-	opener := func(t testing.TB) cloakroom.Store { return open(t, rawURL, parameters...) }
+	opener := func(t testing.TB) store.Store { return open(t, rawURL, parameters...) }
 	t.Run("contract", func(t *testing.T) { // returns when the parallel cases have ended
 		storetest.Run(t, storetest.Config{Abilities: all, Damage: damage(t, rawURL, parameters...), Open: opener, Peer: opener})
 	})
@@ -96,7 +96,7 @@ func TestSQLiteFile(t *testing.T) {
 
 func TestSQLiteMemory(t *testing.T) {
 	s := open(t, "sqlite::memory:")
-	storetest.Run(t, storetest.Config{Abilities: all, Open: func(testing.TB) cloakroom.Store { return s }})
+	storetest.Run(t, storetest.Config{Abilities: all, Open: func(testing.TB) store.Store { return s }})
 }
 
 // TestSQLiteMemoryAndContexts: a request whose time is up must not take the connection, and the database, with it.

@@ -14,7 +14,8 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/sqlstore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/sqlstore"
 )
 
 const crowd = 100
@@ -54,9 +55,9 @@ func everyone(t *testing.T, s *sqlstore.Store) {
 	id := func(i int) string { return fmt.Sprintf(`each "\%d`, i) }
 	missing := func(i int) bool { return i%10 == 7 }
 	changed := func(i int) bool { return i%10 == 3 }
-	records := make([]cloakroom.Record, crowd)
+	records := make([]store.Record, crowd)
 	for i := range records {
-		r := cloakroom.Record{Data: bytes.Repeat([]byte{byte(i), 0, '\\'}, i*i), Expires: expires}
+		r := store.Record{Data: bytes.Repeat([]byte{byte(i), 0, '\\'}, i*i), Expires: expires}
 		if !missing(i) {
 			version, err := s.Create(ctx, id(i), r)
 			if err != nil {
@@ -69,7 +70,7 @@ func everyone(t *testing.T, s *sqlstore.Store) {
 	for round := range 5 {
 		for i := range records {
 			if changed(i) {
-				if err := s.Delete(ctx, id(i), cloakroom.Record{}); err != nil {
+				if err := s.Delete(ctx, id(i), store.Record{}); err != nil {
 					t.Fatal(err)
 				}
 				create(t, s, id(i), fmt.Sprint("changed ", round), expires)
@@ -80,7 +81,7 @@ func everyone(t *testing.T, s *sqlstore.Store) {
 			if i%2 == 0 {
 				owner = strings.Repeat("0f", 32)
 			}
-			next := cloakroom.Record{Data: bytes.Repeat([]byte{byte(round), 0xff}, i*i), Expires: expires.Add(time.Duration(i) * time.Minute), Owner: owner}
+			next := store.Record{Data: bytes.Repeat([]byte{byte(round), 0xff}, i*i), Expires: expires.Add(time.Duration(i) * time.Minute), Owner: owner}
 			version, err := s.Replace(ctx, id(i), records[i], next)
 			switch {
 			case missing(i) && records[i].Version == "":
@@ -118,14 +119,14 @@ func oneWins(t *testing.T, s *sqlstore.Store) {
 	ctx := t.Context()
 	for _, n := range []int{crowd / 2, 1} {
 		id := func(i int) string { return fmt.Sprint(n, " ", i%n) }
-		records := make([]cloakroom.Record, n)
+		records := make([]store.Record, n)
 		for i := range records {
 			records[i] = create(t, s, id(i), "0", time.Now().Add(time.Hour))
 		}
 		for round := range 10 {
-			winners := make([]atomic.Pointer[cloakroom.Record], n)
+			winners := make([]atomic.Pointer[store.Record], n)
 			together(crowd, func(i int) {
-				next := cloakroom.Record{Data: fmt.Append(nil, round, i), Expires: records[i%n].Expires}
+				next := store.Record{Data: fmt.Append(nil, round, i), Expires: records[i%n].Expires}
 				version, err := s.Replace(ctx, id(i), records[i%n], next)
 				if err != nil {
 					wants(t, "losing", err, cloakroom.ErrConflict)
@@ -151,7 +152,7 @@ func oneWins(t *testing.T, s *sqlstore.Store) {
 func locked(t *testing.T, p *servers.SQLServer) {
 	rawURL := p.URL(t)
 	s := open(t, rawURL)
-	records := make([]cloakroom.Record, crowd)
+	records := make([]store.Record, crowd)
 	for i := range records {
 		records[i] = create(t, s, fmt.Sprint(i), "before", time.Now().Add(time.Hour))
 	}
@@ -177,7 +178,7 @@ func locked(t *testing.T, p *servers.SQLServer) {
 		cancel() // those who wait for a lock give up when all others are done
 	}()
 	together(crowd, func(i int) {
-		_, err := s.Replace(ctx, fmt.Sprint(i), records[i], cloakroom.Record{Data: []byte("after"), Expires: records[i].Expires})
+		_, err := s.Replace(ctx, fmt.Sprint(i), records[i], store.Record{Data: []byte("after"), Expires: records[i].Expires})
 		if i == 40 || i == 80 {
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("replacing a locked row: %v, want that it waited", err)

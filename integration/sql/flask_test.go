@@ -15,7 +15,8 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/sqlstore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/sqlstore"
 )
 
 // flask is a Flask application of its own process.
@@ -141,7 +142,7 @@ func share(t *testing.T, f *flask, s *sqlstore.Store) {
 		t.Errorf("it lives for %v, want 31 days", d)
 	}
 	// What we write Flask reads, and the other way round; a write by Flask is noticed.
-	green := cloakroom.Record{Data: document("green"), Expires: time.Now().Add(time.Hour)}
+	green := store.Record{Data: document("green"), Expires: time.Now().Add(time.Hour)}
 	if green.Version, err = s.Replace(ctx, cookie, red, green); err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +164,7 @@ func share(t *testing.T, f *flask, s *sqlstore.Store) {
 		t.Errorf("Flask stored %q, %v", r.Data, err)
 	}
 	// What ended for one has ended for the other.
-	wants(t, "touch to the past", s.Touch(ctx, id, cloakroom.Record{}, time.Now().Add(-time.Hour)), nil)
+	wants(t, "touch to the past", s.Touch(ctx, id, store.Record{}, time.Now().Add(-time.Hour)), nil)
 	f.holds(id, "")
 	wants(t, "delete", s.Delete(ctx, cookie, blue), nil)
 	f.holds(cookie, "")
@@ -179,7 +180,7 @@ func share(t *testing.T, f *flask, s *sqlstore.Store) {
 	if err := s.Migrate(ctx); err != nil {
 		t.Fatal(err)
 	}
-	r := cloakroom.Record{Data: document("gold"), Expires: time.Now().Add(time.Hour), Owner: owner}
+	r := store.Record{Data: document("gold"), Expires: time.Now().Add(time.Hour), Owner: owner}
 	if _, err := s.Create(ctx, "of-an-owner", r); err != nil {
 		t.Fatal(err)
 	}

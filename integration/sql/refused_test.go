@@ -14,14 +14,15 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/sqlstore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/sqlstore"
 )
 
 const visits = cloakroom.Key[int]("visits")
 
 // manager returns one whose time limit a busy machine does not reach: what takes that long was not
 // told at once.
-func manager(t testing.TB, store cloakroom.Store) *cloakroom.Manager {
+func manager(t testing.TB, store store.Store) *cloakroom.Manager {
 	t.Helper()
 	m, err := cloakroom.New(store, cloakroom.Options{Timeout: 20 * time.Second})
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/sqlstore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/sqlstore"
 )
 
 // TestFewRights: who owns a schema makes the table there without a right to make schemas; who owns
@@ -233,7 +234,7 @@ func TestDamagedRows(t *testing.T) {
 				execute(t, db, "DELETE FROM sessions")
 				owner := strings.Repeat("0a", 32)
 				good := create(t, s, "good", "data", time.Now().Add(time.Hour))
-				r := cloakroom.Record{Data: []byte("text"), Expires: time.Now().Add(time.Hour), Owner: owner}
+				r := store.Record{Data: []byte("text"), Expires: time.Now().Add(time.Hour), Owner: owner}
 				v, err := s.Create(t.Context(), "bad", r)
 				wants(t, "create", err, nil)
 				r.Version = v
@@ -254,7 +255,7 @@ func TestDamagedRows(t *testing.T) {
 						t.Errorf("listed: %v, %v", page, err)
 					}
 				}
-				wants(t, "delete", s.Delete(t.Context(), "bad", cloakroom.Record{}), nil)
+				wants(t, "delete", s.Delete(t.Context(), "bad", store.Record{}), nil)
 				_, err = s.Load(t.Context(), "bad")
 				wants(t, "load", err, cloakroom.ErrNotFound)
 				wants(t, "delete", s.Delete(t.Context(), "good", good), nil)

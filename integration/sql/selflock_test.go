@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/stores/sqlstore"
+	"github.com/cloakroom-go/cloakroom/store/sqlstore"
 )
 
 // lines collects a log.

@@ -11,8 +11,8 @@ import (
 
 	_ "modernc.org/sqlite"
 
-	"github.com/cloakroom-go/cloakroom/stores/sqlstore"
-	"github.com/cloakroom-go/cloakroom/storeurl"
+	"github.com/cloakroom-go/cloakroom/store/sqlstore"
+	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
 func openFile(t *testing.T, rawURL string) error {

@@ -9,8 +9,9 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/sqlstore"
-	"github.com/cloakroom-go/cloakroom/storetest"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/sqlstore"
+	"github.com/cloakroom-go/cloakroom/store/storetest"
 )
 
 // The zones are 23 hours apart. PostgreSQL's Etc/GMT-12 is twelve hours ahead of UTC.
@@ -20,7 +21,7 @@ const (
 )
 
 // apart runs the contract with two stores whose connections are in two zones.
-func apart(t *testing.T, a, b func(testing.TB) cloakroom.Store) {
+func apart(t *testing.T, a, b func(testing.TB) store.Store) {
 	t.Helper()
 	t.Run("contract", func(t *testing.T) {
 		storetest.Run(t, storetest.Config{Abilities: all, Open: a, Peer: b})
@@ -32,8 +33,8 @@ func TestZonesPostgres(t *testing.T) {
 	for _, layout := range []string{"layout=sqlalchemy", "layout=flask_postgres&zone=Asia/Tokyo", "layout=flask_postgres&zone=UTC"} {
 		t.Run(layout, func(t *testing.T) {
 			rawURL := p.URL(t)
-			in := func(zone string) func(testing.TB) cloakroom.Store {
-				return func(t testing.TB) cloakroom.Store { return open(t, rawURL, layout, "timezone="+url.QueryEscape(zone)) }
+			in := func(zone string) func(testing.TB) store.Store {
+				return func(t testing.TB) store.Store { return open(t, rawURL, layout, "timezone="+url.QueryEscape(zone)) }
 			}
 			apart(t, in(east), in(west))
 		})
@@ -45,8 +46,8 @@ func TestZonesMariaDB(t *testing.T) {
 	for _, parameters := range []string{"", "&parseTime=true&loc=America%2FNew_York", "&interpolateParams=true&parseTime=true"} {
 		t.Run(parameters, func(t *testing.T) {
 			_, name, _ := strings.Cut(m.URL(t), m.Addr)
-			in := func(zone string) func(testing.TB) cloakroom.Store {
-				return func(t testing.TB) cloakroom.Store {
+			in := func(zone string) func(testing.TB) store.Store {
+				return func(t testing.TB) store.Store {
 					db, err := sql.Open("mysql", "root@tcp("+m.Addr+")"+name+"?time_zone="+url.QueryEscape("'"+zone+"'")+parameters)
 					if err != nil {
 						t.Fatal(err)

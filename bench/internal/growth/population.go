@@ -15,6 +15,7 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/bench/internal/measure"
 	"github.com/cloakroom-go/cloakroom/bench/internal/sites"
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // Payload is how many bytes the one value of each session has.
@@ -27,7 +28,7 @@ const lifetime = 10 * 24 * time.Hour
 type Population struct {
 	store    string
 	manager  *cloakroom.Manager
-	kept     cloakroom.Store
+	kept     store.Store
 	cookies  []string
 	bytes    func() (int64, error) // that the store takes, on disk or in memory
 	alone    bool

@@ -12,10 +12,10 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/bench/internal/sections"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/filestore"
-	"github.com/cloakroom-go/cloakroom/stores/memstore"
-	"github.com/cloakroom-go/cloakroom/stores/redisstore"
-	"github.com/cloakroom-go/cloakroom/stores/sqlstore"
+	"github.com/cloakroom-go/cloakroom/store/filestore"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
+	"github.com/cloakroom-go/cloakroom/store/redisstore"
+	"github.com/cloakroom-go/cloakroom/store/sqlstore"
 )
 
 // Stores are those that can be measured.

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/bench/internal/measure"
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // Sweeping is what requests took before and while expired records were removed, and how fast that went.
@@ -26,7 +26,7 @@ const sweepClients = 4
 
 // sweep adds expired records and removes them while sessions are read. It returns nothing where the store does that by itself.
 func sweep(ctx context.Context, p *Population, expired int, each time.Duration) (*Sweeping, error) {
-	sweeper := cloakroom.Complete(p.kept)
+	sweeper := store.Complete(p.kept)
 	if _, _, err := sweeper.Sweep(ctx, "", 1); errors.Is(err, errors.ErrUnsupported) {
 		return nil, nil //nolint:nilnil // there is nothing to sweep
 	}
@@ -72,7 +72,7 @@ func (p *Population) expire(ctx context.Context, n int) error {
 		id, data := make([]byte, 32), make([]byte, 2*Payload)
 		_, _ = rand.Read(id)
 		last = time.Now().Add(life)
-		if _, err := p.kept.Create(ctx, hex.EncodeToString(id), cloakroom.Record{Data: data, Expires: last}); err != nil {
+		if _, err := p.kept.Create(ctx, hex.EncodeToString(id), store.Record{Data: data, Expires: last}); err != nil {
 			return err
 		}
 	}

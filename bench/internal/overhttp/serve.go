@@ -17,9 +17,9 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/bench/internal/measure"
 	"github.com/cloakroom-go/cloakroom/bench/internal/sites"
-	"github.com/cloakroom-go/cloakroom/stores/memstore"
-	"github.com/cloakroom-go/cloakroom/stores/redisstore"
-	"github.com/cloakroom-go/cloakroom/storeurl"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
+	"github.com/cloakroom-go/cloakroom/store/redisstore"
+	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
 // The libraries with a server of their own.

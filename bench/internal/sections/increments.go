@@ -6,7 +6,8 @@ import (
 	"sync"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/stores/countstore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/countstore"
 )
 
 // The increments that [Increments] makes.
@@ -17,7 +18,7 @@ const (
 
 // Increments adds one to one value of one session 1,000 times, from 100 goroutines, and returns how many calls the
 // store got for each. A request that fails or is lost is an error.
-func Increments(ctx context.Context, store cloakroom.Store) (float64, error) {
+func Increments(ctx context.Context, store store.Store) (float64, error) {
 	const visits = cloakroom.Key[int]("visits")
 	counting := countstore.New(store)
 	m, err := cloakroom.New(counting, cloakroom.Options{})

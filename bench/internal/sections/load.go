@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/bench/internal/measure"
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // Load is the library of the cells that call the store and nothing else.
@@ -17,24 +17,24 @@ const Load = "cloakroom-load"
 // loads is a cell that loads records of one store, by so many goroutines, each its own.
 type loads struct {
 	key   measure.Key
-	store cloakroom.Store
+	store store.Store
 	ids   []string
 	bytes int
 }
 
 // NewLoads returns a cell of the store's bare Load of records of so many bytes.
-func NewLoads(storeName string, store cloakroom.Store, recordBytes, clients int) (measure.Cell, error) {
+func NewLoads(storeName string, st store.Store, recordBytes, clients int) (measure.Cell, error) {
 	l := &loads{
 		key:   measure.Key{Store: storeName, Library: Load, Act: measure.Read, Payload: recordBytes, Clients: clients},
-		store: store, bytes: recordBytes,
+		store: st, bytes: recordBytes,
 	}
 	for range clients {
 		id, data := make([]byte, 32), make([]byte, recordBytes)
 		_, _ = rand.Read(id)
 		_, _ = rand.Read(data)
 		l.ids = append(l.ids, hex.EncodeToString(id))
-		r := cloakroom.Record{Data: data, Expires: time.Now().Add(time.Hour)}
-		if _, err := store.Create(context.Background(), l.ids[len(l.ids)-1], r); err != nil {
+		r := store.Record{Data: data, Expires: time.Now().Add(time.Hour)}
+		if _, err := st.Create(context.Background(), l.ids[len(l.ids)-1], r); err != nil {
 			return nil, err
 		}
 	}

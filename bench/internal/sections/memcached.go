@@ -6,7 +6,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/bench/internal/measure"
 	"github.com/cloakroom-go/cloakroom/bench/internal/sites"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/memcachedstore"
+	"github.com/cloakroom-go/cloakroom/store/memcachedstore"
 )
 
 // memcached has no peer: scs has no store for it.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom/bench/internal/sites"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/redisstore"
+	"github.com/cloakroom-go/cloakroom/store/redisstore"
 )
 
 func redis(t testing.TB) (*Opened, error) { return onRedis(t, "redis", "redis-server") }

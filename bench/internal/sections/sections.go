@@ -9,11 +9,11 @@ import (
 
 	scsmem "github.com/alexedwards/scs/v2/memstore"
 
-	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/bench/internal/measure"
 	"github.com/cloakroom-go/cloakroom/bench/internal/sites"
-	"github.com/cloakroom-go/cloakroom/stores/filestore"
-	"github.com/cloakroom-go/cloakroom/stores/memstore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/filestore"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
 // The libraries of the sites, beside the peers'.
@@ -36,8 +36,8 @@ type Section struct {
 // Opened is a section at work.
 type Opened struct {
 	Sites []*measure.Site
-	Store cloakroom.Store // Cloakroom's
-	URL   string          // of the server, if there is one
+	Store store.Store // Cloakroom's
+	URL   string      // of the server, if there is one
 }
 
 // All returns the sections.
@@ -75,7 +75,7 @@ func (o *Opened) Select(libraries ...string) []*measure.Site {
 	return list
 }
 
-func (o *Opened) add(library, storeName string, store cloakroom.Store) (*measure.Site, error) {
+func (o *Opened) add(library, storeName string, store store.Store) (*measure.Site, error) {
 	s, err := sites.Cloakroom(library, storeName, store)
 	if err == nil {
 		o.Sites = append(o.Sites, s)

@@ -16,7 +16,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/bench/internal/measure"
 	"github.com/cloakroom-go/cloakroom/bench/internal/sites"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/sqlstore"
+	"github.com/cloakroom-go/cloakroom/store/sqlstore"
 )
 
 // Connections, as many as sqlstore has when it is opened by URL. pgxpool's own default, four or as many as there are processors, is slower

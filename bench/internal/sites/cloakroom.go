@@ -5,14 +5,15 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/bench/internal/measure"
-	"github.com/cloakroom-go/cloakroom/stores/countstore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/countstore"
 )
 
 // Name is the one value that all sessions have.
 const Name = cloakroom.Key[string](key)
 
 // Cloakroom is this library with its defaults.
-func Cloakroom(name, storeName string, store cloakroom.Store) (*measure.Site, error) {
+func Cloakroom(name, storeName string, store store.Store) (*measure.Site, error) {
 	l, err := ours(store)
 	if err != nil {
 		return nil, err
@@ -31,7 +32,7 @@ func Cloakroom(name, storeName string, store cloakroom.Store) (*measure.Site, er
 	return s, nil
 }
 
-func ours(store cloakroom.Store) (library, error) {
+func ours(store store.Store) (library, error) {
 	m, err := cloakroom.New(store, cloakroom.Options{})
 	if err != nil {
 		return library{}, err

@@ -15,9 +15,9 @@ import (
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
-	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/stores/sqlstore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/sqlstore"
 )
 
 const (
@@ -152,7 +152,7 @@ func medianLoad(t testing.TB, s *sqlstore.Store, enough func() bool) time.Durati
 func uses(t *testing.T, db *sql.DB, r *recorder, b big, s *sqlstore.Store) {
 	t.Helper()
 	ctx := t.Context()
-	record := cloakroom.Record{Data: []byte("first"), Expires: time.Now().Add(time.Hour), Owner: "owner"}
+	record := store.Record{Data: []byte("first"), Expires: time.Now().Add(time.Hour), Owner: "owner"}
 	second := record
 	second.Data = []byte("second")
 	var err error
@@ -176,7 +176,7 @@ func uses(t *testing.T, db *sql.DB, r *recorder, b big, s *sqlstore.Store) {
 	must(s.Delete(ctx, "a", second))
 	_, err = s.Create(ctx, "a", record)
 	must(err)
-	must(s.Delete(ctx, "a", cloakroom.Record{}))
+	must(s.Delete(ctx, "a", store.Record{}))
 	_, err = s.Create(ctx, "a", record)
 	must(err)
 	_, _, err = s.Sweep(ctx, "", 10)
@@ -184,7 +184,7 @@ func uses(t *testing.T, db *sql.DB, r *recorder, b big, s *sqlstore.Store) {
 
 	now := time.Now().UTC().Format("2006-01-02 15:04:05")
 	later := time.Now().Add(time.Hour).UTC().Format("2006-01-02 15:04:05")
-	id, old, new := "session:2", []byte("old"), []byte("new")
+	id, old, next := "session:2", []byte("old"), []byte("new")
 	load := "SELECT data"
 	if b.dialect == sqlstore.SQLite {
 		load = "SELECT CASE" // which looks at the type of the data too
@@ -194,7 +194,7 @@ func uses(t *testing.T, db *sql.DB, r *recorder, b big, s *sqlstore.Store) {
 		args              []any
 	}{
 		{"a load", load, "", []any{id, now}},
-		{"a replacement", "UPDATE", "data = ", []any{new, later, "owner", id, now, old}},
+		{"a replacement", "UPDATE", "data = ", []any{next, later, "owner", id, now, old}},
 		{"a touch", "UPDATE", "COALESCE", []any{later, "owner", id, now}},
 		{"a deletion", "DELETE", "session_id = ", []any{id, now}},
 		{"a listing by owner", "SELECT session_id", "owner = ", []any{now, "owner7", int64(0), int64(100)}},

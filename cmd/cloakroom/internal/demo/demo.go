@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/stores/countstore"
+	"github.com/cloakroom-go/cloakroom/store/countstore"
 )
 
 // Config is what the site needs.

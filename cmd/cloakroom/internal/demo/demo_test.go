@@ -14,8 +14,9 @@ import (
 	"testing"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/stores/countstore"
-	"github.com/cloakroom-go/cloakroom/stores/memstore"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/countstore"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
 // server is a demo with a store in memory.
@@ -26,11 +27,11 @@ type server struct {
 }
 
 // serve starts a demo. wrap may put something around its store.
-func serve(t *testing.T, wrap func(cloakroom.Store) cloakroom.Store) *server {
+func serve(t *testing.T, wrap func(store.Store) store.Store) *server {
 	t.Helper()
 	memory := memstore.New(memstore.Options{})
 	t.Cleanup(func() { _ = memory.Close() })
-	var store cloakroom.Store = memory
+	var store store.Store = memory
 	if wrap != nil {
 		store = wrap(store)
 	}
@@ -270,7 +271,7 @@ func TestDevices(t *testing.T) {
 }
 
 func TestStoreCannotList(t *testing.T) {
-	s := serve(t, func(s cloakroom.Store) cloakroom.Store { return struct{ cloakroom.Store }{s} })
+	s := serve(t, func(s store.Store) store.Store { return struct{ store.Store }{s} })
 	b := s.browser(t)
 	b.want(200, "ok", "POST /login", "user=ada")
 	const text = "this store cannot list sessions"
@@ -286,7 +287,7 @@ func TestStoreCannotList(t *testing.T) {
 }
 
 func TestStoreFails(t *testing.T) {
-	s := serve(t, func(s cloakroom.Store) cloakroom.Store {
+	s := serve(t, func(s store.Store) store.Store {
 		_ = s.(*memstore.Store).Close()
 		return s
 	})
@@ -313,16 +314,16 @@ func TestSlowEndsWithTheServer(t *testing.T) {
 }
 
 func TestIncrAfterSignOut(t *testing.T) {
-	s := serve(t, func(s cloakroom.Store) cloakroom.Store { return &endedMeanwhile{FullStore: cloakroom.Complete(s)} })
+	s := serve(t, func(s store.Store) store.Store { return &endedMeanwhile{FullStore: store.Complete(s)} })
 	b := s.browser(t)
 	b.want(200, "1", "POST /incr", "key=n")
 	b.want(409, "session ended", "POST /incr", "key=n")
 }
 
 // endedMeanwhile is a store whose records go between being loaded and being replaced.
-type endedMeanwhile struct{ cloakroom.FullStore }
+type endedMeanwhile struct{ store.FullStore }
 
-func (endedMeanwhile) Replace(_ context.Context, _ string, _, _ cloakroom.Record) (cloakroom.Version, error) {
+func (endedMeanwhile) Replace(_ context.Context, _ string, _, _ store.Record) (store.Version, error) {
 	return "", cloakroom.ErrNotFound
 }
 

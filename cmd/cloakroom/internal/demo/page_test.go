@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cloakroom-go/cloakroom/stores/countstore"
+	"github.com/cloakroom-go/cloakroom/store/countstore"
 )
 
 func TestStats(t *testing.T) {

@@ -1,0 +1,233 @@
+package filestore_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/filestore"
+)
+
+func recordPath(dir, id string) string { return filepath.Join(dir, "sessions", id[:2], id) }
+
+// A damaged file is unreadable, is reported once by its path, may be replaced, and is swept.
+func TestDamagedFiles(t *testing.T) {
+	other := func(t *testing.T, _ []byte) []byte {
+		dir := t.TempDir()
+		s := open(t, dir, filestore.Options{})
+		if _, err := s.Create(t.Context(), hexID(2), lasting("other")); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(recordPath(dir, hexID(2)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	flip := func(at int) func(*testing.T, []byte) []byte {
+		return func(_ *testing.T, b []byte) []byte {
+			if at < 0 {
+				at += len(b)
+			}
+			b[at] ^= 0x10
+			return b
+		}
+	}
+	for _, tt := range []struct {
+		name   string
+		damage func(*testing.T, []byte) []byte
+	}{
+		{"empty", func(*testing.T, []byte) []byte { return nil }},
+		{"one byte", func(_ *testing.T, b []byte) []byte { return b[:1] }},
+		{"header only", func(_ *testing.T, b []byte) []byte { return b[:76] }},
+		{"cut by a byte", func(_ *testing.T, b []byte) []byte { return b[:len(b)-1] }},
+		{"a byte too many", func(_ *testing.T, b []byte) []byte { return append(b, 0) }},
+		{"zeros", func(_ *testing.T, b []byte) []byte { return make([]byte, len(b)) }},
+		{"text", func(*testing.T, []byte) []byte { return []byte(strings.Repeat("hello ", 50)) }},
+		{"magic", flip(0)},
+		{"format", flip(4)},
+		{"checksum", flip(40)},
+		{"version", flip(44)},
+		{"deadline", flip(60)},
+		{"a length", flip(75)},
+		{"the id", flip(80)},
+		{"the last byte of data", flip(-1)},
+		{"both expiry slots", func(t *testing.T, b []byte) []byte { return flip(30)(t, flip(10)(t, b)) }},
+		{"the record of another id", other},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ctx := t.Context()
+			dir := t.TempDir()
+			var log bytes.Buffer
+			s := open(t, dir, filestore.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			secret := lasting("the secret data")
+			v, err := s.Create(ctx, hexID(1), secret)
+			if err != nil {
+				t.Fatal(err)
+			}
+			secret.Version = v
+			path := recordPath(dir, hexID(1))
+			good, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			bad := tt.damage(t, bytes.Clone(good))
+			if err := os.WriteFile(path, bad, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, load := s.Load(ctx, hexID(1))
+			_, replace := s.Replace(ctx, hexID(1), secret, secret)
+			for op, err := range map[string]error{
+				"Load": load, "Replace": replace,
+				"Touch": s.Touch(ctx, hexID(1), secret, secret.Expires), "Delete": s.Delete(ctx, hexID(1), secret),
+			} {
+				if !errors.Is(err, store.ErrUnreadable) {
+					t.Errorf("%s: %v, want ErrUnreadable", op, err)
+				}
+			}
+			if n := strings.Count(log.String(), path); n != 1 || strings.Contains(log.String(), "secret") {
+				t.Errorf("reported %d times: %s", n, log.String())
+			}
+			if _, err := s.Create(ctx, hexID(1), secret); err != nil {
+				t.Errorf("Create over it: %v", err)
+			}
+			if err := os.WriteFile(path, bad, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if n := sweepAll(t, s); n != 1 {
+				t.Errorf("Sweep removed %d, want 1", n)
+			}
+			if n := strings.Count(log.String(), path); n != 2 {
+				t.Errorf("a new damage was reported %d times in all, want 2", n)
+			}
+			if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("after the sweep: %v", err)
+			}
+		})
+	}
+}
+
+// A touch that was cut short leaves the expiry from before.
+func TestTornTouch(t *testing.T) {
+	ctx := t.Context()
+	dir := t.TempDir()
+	s := open(t, dir, filestore.Options{})
+	r := lasting("data")
+	if _, err := s.Create(ctx, hexID(1), r); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Touch(ctx, hexID(1), r, r.Expires.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	path := recordPath(dir, hexID(1))
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[24] ^= 1 // the slot that the touch wrote
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Load(ctx, hexID(1))
+	if err != nil || !got.Expires.Equal(r.Expires) {
+		t.Errorf("expires %v, want %v; %v", got.Expires, r.Expires, err)
+	}
+}
+
+type clock struct{ n atomic.Int64 }
+
+func (c *clock) now() time.Time          { return time.Unix(0, c.n.Load()) }
+func (c *clock) advance(d time.Duration) { c.n.Add(int64(d)) }
+
+func files(t *testing.T, dir string) (list []string) {
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			list = append(list, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// A sweep leaves nothing behind of sessions that ended, and no temporary file of a crash.
+func TestSweepLeavesNothing(t *testing.T) {
+	ctx := t.Context()
+	dir := t.TempDir()
+	c := new(clock)
+	c.n.Store(time.Now().UnixNano())
+	s := open(t, dir, filestore.Options{NoSync: true, Now: c.now})
+	for i := range 40 {
+		r := lasting("data")
+		r.Expires = c.now().Add(time.Minute)
+		r.Owner = hexID(i % 5)
+		if _, err := s.Create(ctx, []string{hexID(i), "short id " + hexID(i)}[i%2], r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	temp := filepath.Join(dir, "sessions", "ab", ".tmp-0123456789abcdef")
+	orphan := filepath.Join(filepath.Dir(filepath.Join(dir, "owners", hexID(1)[:2], hexID(1), "x")), hexID(99))
+	for _, path := range []string{temp, orphan} {
+		if err := os.WriteFile(path, []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := sweepAll(t, s); n != 0 {
+		t.Errorf("%d live sessions were removed", n)
+	}
+	if page, _, err := s.Owned(ctx, hexID(1), "", 100); err != nil || len(page) != 9 || !hasBare(page, hexID(99)) {
+		t.Errorf("a young entry without a record is not listed: %d entries, %v", len(page), err)
+	}
+	for _, path := range []string{temp, orphan} {
+		if _, err := os.Stat(path); err != nil {
+			t.Errorf("removed too early: %v", err)
+		}
+	}
+	c.advance(20 * time.Minute)
+	if page, _, err := s.Owned(ctx, hexID(2), "", 100); err != nil || len(page) != 0 {
+		t.Errorf("old entries are listed: %v %v", page, err)
+	}
+	if n := sweepAll(t, s); n != 40 {
+		t.Errorf("%d removed, want 40", n)
+	}
+	for _, sub := range []string{"sessions", "owners"} {
+		if left := files(t, filepath.Join(dir, sub)); len(left) > 0 {
+			t.Errorf("left behind: %v", left)
+		}
+	}
+}
+
+func hasBare(page []store.Entry, id string) bool {
+	for _, e := range page {
+		if e.ID == id && e.Record.Version == "" {
+			return true
+		}
+	}
+	return false
+}
+
+func TestBadCursors(t *testing.T) {
+	s := open(t, t.TempDir(), filestore.Options{})
+	for _, cursor := range []string{"x", "zz/a", "100/a", "-1/a", "0/a", "../a", "AB/a"} {
+		if _, _, err := s.All(context.Background(), cursor, 1); err == nil {
+			t.Errorf("All accepted cursor %q", cursor)
+		}
+		if _, _, err := s.Sweep(context.Background(), "sessions:"+cursor, 1); err == nil {
+			t.Errorf("Sweep accepted cursor %q", cursor)
+		}
+	}
+	if _, _, err := s.Sweep(context.Background(), "elsewhere:00/", 1); err == nil {
+		t.Error("Sweep accepted another root")
+	}
+}

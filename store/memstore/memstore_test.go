@@ -1,0 +1,177 @@
+package memstore_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
+)
+
+// clock is a clock that stands still until it is moved.
+type clock struct{ n atomic.Int64 }
+
+func newClock() *clock {
+	c := new(clock)
+	c.n.Store(time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC).UnixNano())
+	return c
+}
+func (c *clock) now() time.Time          { return time.Unix(0, c.n.Load()) }
+func (c *clock) advance(d time.Duration) { c.n.Add(int64(d)) }
+
+func id(n int) string { return fmt.Sprintf("%064x", n) }
+
+func record(c *clock, data string, d time.Duration) store.Record {
+	return store.Record{Data: []byte(data), Expires: c.now().Add(d)}
+}
+
+func TestLimits(t *testing.T) {
+	ctx := t.Context()
+	const each = 64 + 10 + 200 // id, data and the stated overhead
+	for _, tt := range []struct {
+		name string
+		opts memstore.Options
+		fit  int
+	}{
+		{"no limit", memstore.Options{}, 50},
+		{"records", memstore.Options{MaxRecords: 7}, 7},
+		{"bytes", memstore.Options{MaxBytes: 7 * each}, 7},
+		{"bytes, one short", memstore.Options{MaxBytes: 7*each - 1}, 6},
+		{"both", memstore.Options{MaxRecords: 9, MaxBytes: 7 * each}, 7},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := newClock()
+			tt.opts.Now = c.now
+			tt.opts.SweepEvery = -1
+			s := memstore.New(tt.opts)
+			defer s.Close()
+			fit := 0
+			for i := range 50 {
+				_, err := s.Create(ctx, id(i), record(c, "0123456789", time.Minute))
+				if err == nil {
+					fit++
+				} else if !errors.Is(err, store.ErrFull) {
+					t.Fatal(err)
+				}
+			}
+			if fit != tt.fit || s.Len() != fit || s.Bytes() != int64(fit*each) {
+				t.Fatalf("%d fit, want %d; Len %d, Bytes %d", fit, tt.fit, s.Len(), s.Bytes())
+			}
+			for i := range fit { // nobody was evicted
+				if _, err := s.Load(ctx, id(i)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.advance(time.Minute) // expired records make room
+			if _, err := s.Create(ctx, id(99), record(c, "0123456789", time.Minute)); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+func TestLimitOnReplaceAndMove(t *testing.T) {
+	ctx := t.Context()
+	c := newClock()
+	s := memstore.New(memstore.Options{Now: c.now, MaxBytes: 2 * (264 + 100), SweepEvery: -1})
+	defer s.Close()
+	r := record(c, strings.Repeat("x", 100), time.Minute)
+	var err error
+	for i := range 2 {
+		if r.Version, err = s.Create(ctx, id(i), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Replace(ctx, id(1), r, record(c, strings.Repeat("y", 101), time.Minute)); !errors.Is(err, store.ErrFull) {
+		t.Errorf("growing: %v, want ErrFull", err)
+	}
+	if _, err := s.Replace(ctx, id(1), r, record(c, strings.Repeat("y", 1000), time.Minute)); !errors.Is(err, store.ErrTooLarge) {
+		t.Errorf("larger than the store: %v, want ErrTooLarge", err)
+	}
+	if _, err := s.Move(ctx, id(1), r, r, id(2), r); !errors.Is(err, store.ErrFull) {
+		t.Errorf("Move: %v, want ErrFull", err)
+	}
+	if got, err := s.Load(ctx, id(1)); err != nil || got.Version != r.Version {
+		t.Errorf("after refusals: %v, %v", got, err)
+	}
+	if _, err := s.Replace(ctx, id(1), r, record(c, strings.Repeat("y", 100), time.Minute)); err != nil {
+		t.Errorf("same size: %v", err)
+	}
+}
+
+func TestNegativeOptions(t *testing.T) {
+	for _, opts := range []memstore.Options{{MaxBytes: -1}, {MaxRecords: -1}} {
+		s := memstore.New(opts)
+		if _, err := s.Create(t.Context(), "a", store.Record{Expires: time.Now().Add(time.Hour)}); err == nil || !strings.Contains(err.Error(), "-1") {
+			t.Errorf("%+v: %v, want an error with the value", opts, err)
+		}
+		s.Close()
+	}
+}
+
+func TestClose(t *testing.T) {
+	s := memstore.New(memstore.Options{})
+	r := store.Record{Data: []byte("x"), Expires: time.Now().Add(time.Hour)}
+	if _, err := s.Create(t.Context(), "a", r); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Load(t.Context(), "a"); !errors.Is(err, memstore.ErrClosed) {
+		t.Errorf("Load after Close: %v", err)
+	}
+	if _, _, err := s.Sweep(t.Context(), "", 1); !errors.Is(err, memstore.ErrClosed) {
+		t.Errorf("Sweep after Close: %v", err)
+	}
+}
+
+// In a bubble a goroutine that stayed behind would be a deadlock, and time is exact.
+func TestBackgroundSweep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := memstore.New(memstore.Options{SweepEvery: time.Minute})
+		for i := range 1000 {
+			r := store.Record{Data: []byte("x"), Expires: time.Now().Add(time.Duration(i%2+1) * 90 * time.Second)}
+			if _, err := s.Create(t.Context(), id(i), r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, want := range []int{1000, 1000, 1000, 500, 0, 0} {
+			if s.Len() != want {
+				t.Fatalf("%d records, want %d", s.Len(), want)
+			}
+			time.Sleep(time.Minute - 5*time.Second)
+			synctest.Wait()
+		}
+		s.Create(t.Context(), "a", store.Record{Expires: time.Now().Add(time.Second)})
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if s.Len() != 0 {
+			t.Error("the sweep did not start again after the store was empty")
+		}
+		s.Close()
+	})
+}
+
+func TestBadCursor(t *testing.T) {
+	s := memstore.New(memstore.Options{})
+	defer s.Close()
+	for _, cursor := range []string{"x", "-1", "1:x", "999:1", "1:99999999999"} {
+		if _, _, err := s.All(t.Context(), cursor, 1); err == nil {
+			t.Errorf("All accepted cursor %q", cursor)
+		}
+	}
+	if _, _, err := s.Owned(t.Context(), "o", "-1", 1); err == nil {
+		t.Error("Owned accepted cursor -1")
+	}
+	if page, next, err := s.All(t.Context(), "63:1000", 1); len(page) != 0 || next != "" || err != nil {
+		t.Errorf("a cursor past the end: %v %q %v", page, next, err)
+	}
+}

@@ -1,0 +1,307 @@
+package sqlstore
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cloakroom-go/cloakroom/store"
+)
+
+// args begins the parameters of a statement about one record.
+func (s *Store) args(id string) *args {
+	return &args{id: s.opts.Prefix + id, now: s.opts.Now()}
+}
+
+// Load implements [store.Store]. A row whose data are NULL, or text in SQLite, or whose expiry
+// is no time, cannot be read.
+func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
+	s.sweeper.request()
+	var r store.Record
+	err := s.with(ctx, false, func(q *queries) (err error) {
+		if q.loadMany == nil || !q.fitsID(s, id) {
+			r, err = s.load(ctx, q, id)
+			return err
+		}
+		m := &member{id: id}
+		err = s.loads.do(ctx, m, func() (err error) {
+			m.record, err = s.load(ctx, q, id)
+			return err
+		})
+		r = m.record
+		return err
+	})
+	if err != nil {
+		return store.Record{}, s.failed(ctx, "load", err)
+	}
+	return r, nil
+}
+
+func (s *Store) load(ctx context.Context, q *queries, id string) (store.Record, error) {
+	var data blob
+	var expires instant
+	if !q.fitsID(s, id) {
+		return store.Record{}, store.ErrNotFound
+	}
+	found := false
+	forget := func() { found = false }
+	err := s.query(ctx, q.load, s.args(id), forget, func(scan func(...any) error) error {
+		found = true
+		return scan(&data, &expires)
+	})
+	switch {
+	case err != nil:
+		return store.Record{}, err
+	case !found:
+		return store.Record{}, store.ErrNotFound
+	}
+	return record(data, expires)
+}
+
+// record is what a live row holds.
+func record(data blob, expires instant) (store.Record, error) {
+	if data.none || !expires.valid {
+		return store.Record{}, store.ErrUnreadable
+	}
+	return store.Record{Data: data.bytes, Expires: expires.time, Version: version(data.bytes)}, nil
+}
+
+// blob is data that is read.
+type blob struct {
+	bytes []byte
+	none  bool // NULL, or of another type
+}
+
+// Scan implements [sql.Scanner].
+func (b *blob) Scan(v any) error {
+	switch v := v.(type) {
+	case []byte:
+		*b = blob{bytes: bytes.Clone(v)}
+	case string:
+		*b = blob{bytes: []byte(v)}
+	default:
+		*b = blob{none: true}
+	}
+	return nil
+}
+
+// fitsID reports whether an id fits into its column. MySQL outside of strict mode would cut it off.
+func (q *queries) fitsID(s *Store, id string) bool {
+	return len(s.opts.Prefix)+len(id) <= q.shape.idMax
+}
+
+// fits returns ErrTooLarge for what the columns do not hold.
+func (q *queries) fits(s *Store, id string, r store.Record) error {
+	switch {
+	case len(r.Data) > q.shape.dataMax:
+		return fmt.Errorf("%w: %d bytes, and the column or the server takes %d", store.ErrTooLarge, len(r.Data), q.shape.dataMax)
+	case !q.fitsID(s, id):
+		return fmt.Errorf("%w: an id of %d bytes with its prefix, and the column takes %d", store.ErrTooLarge, len(s.opts.Prefix)+len(id), q.shape.idMax)
+	case len(r.Owner) > 64:
+		return fmt.Errorf("%w: an owner of %d bytes, and the column takes 64", store.ErrTooLarge, len(r.Owner))
+	}
+	return nil
+}
+
+// expiry returns a time as the column keeps it.
+func (q *queries) expiry(t time.Time) time.Time { return t.UTC().Truncate(q.shape.step) }
+
+// Create implements [store.Store].
+func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Version, error) {
+	s.sweeper.request()
+	err := s.with(ctx, r.Owner != "", func(q *queries) error {
+		if err := q.fits(s, id, r); err != nil {
+			return err
+		}
+		return s.retry(ctx, func() error { return s.insert(ctx, nil, q, id, r) })
+	})
+	if err != nil {
+		return "", s.failed(ctx, "create", err)
+	}
+	return version(r.Data), nil
+}
+
+// insert creates a record, also in an expired one's place.
+func (s *Store) insert(ctx context.Context, on conn, q *queries, id string, r store.Record) error {
+	a := s.args(id)
+	a.new, a.expires, a.owner = r.Data, q.expiry(r.Expires), r.Owner
+	if s.d.upsert() {
+		n, err := s.exec(ctx, on, q.insert, a)
+		if err == nil && n == 0 {
+			err = store.ErrExists
+		}
+		return err
+	}
+	for range 3 { // while others create it and it expires meanwhile
+		if _, err := s.exec(ctx, on, q.insert, a); err == nil || !s.d.duplicate(err) {
+			return err
+		}
+		if n, err := s.exec(ctx, on, q.take, a); err != nil || n > 0 {
+			return err
+		}
+		if on != nil {
+			break
+		}
+		switch taken, err := s.taken(ctx, q, a); {
+		case err != nil:
+			return err
+		case taken == a.id:
+			return store.ErrExists
+		case taken != "":
+			return unfit("the column session_id takes another id for the same: give it a binary collation")
+		}
+	}
+	return store.ErrExists
+}
+
+// taken returns the id of the live row that is in the way, or "".
+func (s *Store) taken(ctx context.Context, q *queries, a *args) (string, error) {
+	taken := ""
+	err := s.query(ctx, q.taken, a, func() { taken = "" }, func(scan func(...any) error) error { return scan(&taken) })
+	return taken, err
+}
+
+// errNoRow means that a statement changed no row, so nothing was written.
+var errNoRow = errors.New("no row was changed")
+
+// change runs a statement that changes one row.
+func (s *Store) change(ctx context.Context, on conn, st *statement, a *args) error {
+	n, err := s.exec(ctx, on, st, a)
+	if err == nil && n == 0 {
+		err = errNoRow
+	}
+	return err
+}
+
+// Replace implements [store.Store]. It recognises old by its data.
+func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
+	err := s.with(ctx, next.Owner != "", func(q *queries) error {
+		if err := q.fits(s, id, next); err != nil {
+			return err
+		}
+		old, err := s.withData(ctx, q, id, old)
+		if err != nil {
+			return err
+		}
+		alone := func() error {
+			return s.retry(ctx, func() error { return s.replace(ctx, nil, q, id, old, next) })
+		}
+		if q.replaceMany == nil || !q.fitsID(s, id) || len(old.Data)+len(next.Data) > maxShared {
+			err = alone()
+		} else {
+			err = s.replaces.do(ctx, &member{id: id, old: &old, new: &next}, alone)
+		}
+		if errors.Is(err, errNoRow) {
+			err = s.why(ctx, q, id, old, next)
+		}
+		return err
+	})
+	if err != nil {
+		return "", s.failed(ctx, "replace", err)
+	}
+	return version(next.Data), nil
+}
+
+func (s *Store) replace(ctx context.Context, on conn, q *queries, id string, old, next store.Record) error {
+	if !q.fitsID(s, id) {
+		return errNoRow
+	}
+	a := s.args(id)
+	a.old, a.new, a.expires, a.owner = old.Data, next.Data, q.expiry(next.Expires), next.Owner
+	return s.change(ctx, on, q.replace, a)
+}
+
+// withData returns old with the data that its version is of. Usually it has them.
+func (s *Store) withData(ctx context.Context, q *queries, id string, old store.Record) (store.Record, error) {
+	if old.Version == "" || version(old.Data) == old.Version {
+		return old, nil
+	}
+	r, err := s.load(ctx, q, id)
+	if err == nil && r.Version != old.Version {
+		err = store.ErrConflict
+	}
+	old.Data = r.Data
+	return old, err
+}
+
+// why returns why no row was old: there is none, or another. MySQL also counts no row when next is what was there, to
+// the byte; then nothing is wrong.
+func (s *Store) why(ctx context.Context, q *queries, id string, old, next store.Record) error {
+	r, err := s.load(ctx, q, id)
+	unchanged := bytes.Equal(r.Data, next.Data) && bytes.Equal(old.Data, next.Data) && r.Expires.Equal(q.expiry(next.Expires))
+	if err == nil && !unchanged {
+		err = store.ErrConflict
+	}
+	return err
+}
+
+// Touch implements [store.Store]. A record of r.Owner that was stored before the table had a column for it gets
+// its owner by this.
+func (s *Store) Touch(ctx context.Context, id string, r store.Record, expires time.Time) error {
+	err := s.with(ctx, r.Owner != "", func(q *queries) error {
+		if !q.fitsID(s, id) {
+			return store.ErrNotFound
+		}
+		return s.touch(ctx, q, id, r.Owner, expires)
+	})
+	return s.failed(ctx, "touch", err)
+}
+
+func (s *Store) touch(ctx context.Context, q *queries, id, owner string, expires time.Time) error {
+	var err error
+	for range 3 { // while others touch it meanwhile
+		err = s.retry(ctx, func() error {
+			a := s.args(id)
+			a.expires, a.owner = q.expiry(expires), owner
+			return s.change(ctx, nil, q.touch, a)
+		})
+		if !errors.Is(err, errNoRow) {
+			break
+		}
+		// MySQL also counts no row when the expiry was the same: in a column of whole seconds, by a touch in the same one.
+		var present store.Record
+		present, err = s.load(ctx, q, id)
+		if err != nil || present.Expires.Equal(q.expiry(expires)) {
+			break
+		}
+	}
+	return err
+}
+
+// Delete implements [store.Store]. It recognises r by its data.
+func (s *Store) Delete(ctx context.Context, id string, r store.Record) error {
+	err := s.with(ctx, false, func(q *queries) error {
+		if !q.fitsID(s, id) {
+			return store.ErrNotFound
+		}
+		r, err := s.withData(ctx, q, id, r)
+		if err != nil {
+			return err
+		}
+		return s.remove(ctx, q, id, r)
+	})
+	return s.failed(ctx, "delete", err)
+}
+
+func (s *Store) remove(ctx context.Context, q *queries, id string, r store.Record) error {
+	st := q.remove
+	if r.Version != "" {
+		st = q.removeOld
+	}
+	err := s.retry(ctx, func() error {
+		a := s.args(id)
+		a.old = r.Data
+		return s.change(ctx, nil, st, a)
+	})
+	if errors.Is(err, errNoRow) {
+		err = store.ErrNotFound
+		if r.Version != "" {
+			if _, err = s.load(ctx, q, id); err == nil {
+				err = store.ErrConflict
+			}
+		}
+	}
+	return err
+}
