@@ -56,9 +56,12 @@ func TestApplicationCopied(t *testing.T) {
 	tab := s.browser()
 	tab.login("1")
 	tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { s.Renew() })
-	to := memstore.New(memstore.Options{Now: s.clock.Now, SweepEvery: -1})
+	to, err := memstore.New(memstore.Options{Now: s.clock.Now, SweepEvery: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer to.Close()
-	for c, err := range s.manager(cloakroom.Options{}).CopyTo(t.Context(), to) {
+	for c, err := range s.manager(cloakroom.Options{}).CopyTo(t.Context(), to, cloakroom.CopyOptions{}) {
 		if err != nil || c.Err != nil {
 			t.Fatal(err, c.Err)
 		}

@@ -13,7 +13,10 @@ import (
 
 // benchSite is a manager on a store in memory, with nothing in between, and a session in it. Compare with peers in bench/.
 func benchSite(b *testing.B) (*cloakroom.Manager, *http.Request) {
-	store := memstore.New(memstore.Options{})
+	store, err := memstore.New(memstore.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
 	b.Cleanup(func() { store.Close() })
 	m, err := cloakroom.New(store, cloakroom.Options{})
 	if err != nil {
@@ -130,7 +133,7 @@ func BenchmarkOneSession(b *testing.B) {
 	m, r := benchSite(b)
 	const count = cloakroom.Key[int]("count")
 	increment := m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if _, err := count.Apply(m.Get(r), func(n int) int { return n + 1 }); err != nil {
+		if _, err := count.UpdateNow(m.Get(r), func(n int) int { return n + 1 }); err != nil {
 			b.Error(err)
 		}
 	}))

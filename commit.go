@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"github.com/cloakroom-go/cloakroom/store"
 	"math/rand/v2"
 	"time"
+
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // maxTries bounds how often one commit is tried, besides the time limit.

@@ -5,14 +5,31 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/cloakroom-go/cloakroom/store"
 	"iter"
 	"strings"
 	"time"
+
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// Copied is what became of one session by [Manager.CopyTo].
-type Copied struct {
+// CopyOptions say how [Manager.CopyTo] copies. The zero value copies sessions as they are.
+type CopyOptions struct {
+	// WithoutProfile leaves a [Profile]: it copies to a store for a manager without one, so that
+	// those who have their cookies stay signed in. That manager must have the same
+	// Options.CookieName, Path and Domain, or browsers would send it nothing, and it needs
+	// Options.FormerTickets for those whose cookie is not spelled as a ticket, 43 characters of
+	// canonical URL-safe base64: see [CopyResult.Former].
+	//
+	// Each session is stored under the hash of its ticket, with the owner that its values name, in
+	// the index too, and the absolute deadline that it has, or Options.Lifetime from now if that is
+	// earlier. One whose cookie is signed, or that has a key that is no string, is an error of that
+	// session. When it is run again, a session that was not used in the target meanwhile is brought
+	// up to date.
+	WithoutProfile bool
+}
+
+// CopyResult is what became of one session by [Manager.CopyTo].
+type CopyResult struct {
 	// Err is why the session could not be copied, or nil. It names no id.
 	Err error
 
@@ -20,7 +37,7 @@ type Copied struct {
 	// that begins alike, and is left alone.
 	Foreign bool
 
-	// Former reports, from [Manager.CopyWithoutProfile], that the session's cookie is not spelled as a
+	// Former reports, with [CopyOptions.WithoutProfile], that the session's cookie is not spelled as a
 	// ticket, so that only a manager with Options.FormerTickets takes it.
 	Former bool
 
@@ -45,7 +62,7 @@ var (
 )
 
 // CopyTo copies all live sessions to another store, with their ids, so that their tickets stay valid, and
-// their data, expiry, owner and deadline. It yields one [Copied] for each session; an error as the second value
+// their data, expiry, owner and deadline. It yields one [CopyResult] for each session; an error as the second value
 // is of the listing, or the context's, and is the last. Where the store of m cannot list, it is [errors.ErrUnsupported].
 //
 // It can be run again after it was stopped, and to bring later changes: what is there already is left alone, or brought up
@@ -60,22 +77,21 @@ var (
 // dead in the target too.
 //
 // Options.Timeout of m bounds each session. At most 32 records are in memory at once.
-func (m *Manager) CopyTo(ctx context.Context, to store.Store) iter.Seq2[Copied, error] {
-	return m.copyAll(ctx, to, false)
-}
-
-// copyAll is CopyTo, or CopyWithoutProfile when leave is set.
-func (m *Manager) copyAll(ctx context.Context, to store.Store, leave bool) iter.Seq2[Copied, error] {
-	return func(yield func(Copied, error) bool) {
+func (m *Manager) CopyTo(ctx context.Context, to store.Store, options CopyOptions) iter.Seq2[CopyResult, error] {
+	leave := options.WithoutProfile
+	if leave && m.options.Profile == nil {
+		return func(yield func(CopyResult, error) bool) { yield(CopyResult{}, errNoProfile) }
+	}
+	return func(yield func(CopyResult, error) bool) {
 		for cursor := ""; ; {
 			entries, next, err := m.store.All(ctx, cursor, copyPage)
 			if err != nil {
-				yield(Copied{}, errorAt("list sessions", err))
+				yield(CopyResult{}, errorAt("list sessions", err))
 				return
 			}
 			for _, e := range entries {
 				if err := ctx.Err(); err != nil {
-					yield(Copied{}, errorAt("copy", err))
+					yield(CopyResult{}, errorAt("copy", err))
 					return
 				}
 				if c, ok := m.copyEntry(ctx, to, e, leave); ok && !yield(c, nil) {
@@ -91,12 +107,12 @@ func (m *Manager) copyAll(ctx context.Context, to store.Store, leave bool) iter.
 }
 
 // copyEntry copies one record. It reports false for what is no live session and nothing to tell of.
-func (m *Manager) copyEntry(ctx context.Context, to store.Store, e store.Entry, leave bool) (Copied, bool) {
+func (m *Manager) copyEntry(ctx context.Context, to store.Store, e store.Entry, leave bool) (CopyResult, bool) {
 	now := m.now()
 	if e.Record.Version == "" || !now.Before(e.Record.Expires) {
-		return Copied{}, false
+		return CopyResult{}, false
 	}
-	c := Copied{ID: publicID(e.ID)}
+	c := CopyResult{ID: publicID(e.ID)}
 	if c.Foreign = !m.isStoreID(e.ID); c.Foreign {
 		return c, true
 	}
@@ -116,7 +132,7 @@ func (m *Manager) copyEntry(ctx context.Context, to store.Store, e store.Entry, 
 	}
 	rec := store.Record{Data: st.rec.Data, Expires: st.rec.Expires, Owner: st.rec.Owner, Deadline: st.rec.Deadline}
 	if !now.Before(rec.Deadline) {
-		return Copied{}, false
+		return CopyResult{}, false
 	}
 	if rec.Owner == "" {
 		rec.Owner = m.indexOwner(meta)

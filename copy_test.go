@@ -17,7 +17,7 @@ import (
 // copyTo copies everything and returns how many were written, were there and failed, and the failures' text.
 func (s *site) copyTo(to store.Store) (counts [3]int, failures string) {
 	s.t.Helper()
-	for c, err := range s.m.CopyTo(s.t.Context(), to) {
+	for c, err := range s.m.CopyTo(s.t.Context(), to, cloakroom.CopyOptions{}) {
 		switch {
 		case err != nil:
 			s.t.Fatal(err)
@@ -184,7 +184,7 @@ func TestCopyToFailures(t *testing.T) {
 	quick := from.manager(cloakroom.Options{Timeout: 20 * time.Millisecond})
 	faulty.Decide = func(storetest.Op, string) storetest.Fault { return storetest.Slow(nil) }
 	failed := 0
-	for c, err := range quick.CopyTo(t.Context(), faulty) {
+	for c, err := range quick.CopyTo(t.Context(), faulty, cloakroom.CopyOptions{}) {
 		if err != nil || !errors.Is(c.Err, context.DeadlineExceeded) && !strings.Contains(c.Err.Error(), "cannot be read") {
 			t.Errorf("%v, %v", c.Err, err)
 		}
@@ -204,7 +204,7 @@ func TestCopyToEnds(t *testing.T) {
 	defer cancel()
 	var last error
 	n := 0
-	for c, err := range from.m.CopyTo(ctx, to.store) {
+	for c, err := range from.m.CopyTo(ctx, to.store, cloakroom.CopyOptions{}) {
 		if last = err; c.Written {
 			n++
 		}
@@ -213,14 +213,14 @@ func TestCopyToEnds(t *testing.T) {
 	if !errors.Is(last, context.Canceled) || n != 1 {
 		t.Errorf("%d copied, then %v", n, last)
 	}
-	for range from.m.CopyTo(t.Context(), to.store) {
+	for range from.m.CopyTo(t.Context(), to.store, cloakroom.CopyOptions{}) {
 		break
 	}
 	plain, err := cloakroom.New(struct{ store.Store }{from.store}, cloakroom.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, err := range plain.CopyTo(t.Context(), to.store) {
+	for _, err := range plain.CopyTo(t.Context(), to.store, cloakroom.CopyOptions{}) {
 		if !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("%v, want %v", err, errors.ErrUnsupported)
 		}

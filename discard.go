@@ -2,7 +2,7 @@ package cloakroom
 
 // Discard drops what this request has changed and not committed, a Login among it: for middleware
 // that recovers from a panic within [Manager.Handler] and answers by itself, or for a handler that
-// gives up half-way. What [Session.Save], [Key.Apply], [Session.Transact] or [Session.Logout] has
+// gives up half-way. What [Session.Save], [Key.UpdateNow], [Session.Transact] or [Session.Logout] has
 // committed stays, and so does an error that keeps the response from being sent. What is changed
 // afterwards is committed as ever.
 func (s *Session) Discard() {

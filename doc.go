@@ -6,7 +6,7 @@
 //	const visits = cloakroom.Key[int]("visits")
 //
 //	func home(w http.ResponseWriter, r *http.Request) {
-//		n, err := visits.Apply(sessions.Get(r), func(n int) int { return n + 1 })
+//		n, err := visits.UpdateNow(sessions.Get(r), func(n int) int { return n + 1 })
 //		...
 //	}
 //
@@ -21,7 +21,7 @@
 // time.
 //
 // No lost updates. Two requests of one session that change different values both keep their change.
-// [Key.Update], [Key.Apply] and [Session.Transact] are exact read-modify-writes under any
+// [Key.Update], [Key.UpdateNow] and [Session.Transact] are exact read-modify-writes under any
 // concurrency, across goroutines, processes and machines. Of two plain sets of one value, the later
 // commit stands.
 //

@@ -3,8 +3,9 @@ package cloakroom
 import (
 	"bytes"
 	"errors"
-	"github.com/cloakroom-go/cloakroom/store"
 	"log/slog"
+
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // ending is what became of a session that was to be ended.

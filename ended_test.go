@@ -27,8 +27,8 @@ func TestDeadlineInFlight(t *testing.T) {
 			if tab.value(a) != "" {
 				t.Error("not expired")
 			}
-			if _, err := a.Apply(x, shout); !errors.Is(err, cloakroom.ErrEnded) {
-				t.Errorf("Apply past the deadline: %v", err)
+			if _, err := a.UpdateNow(x, shout); !errors.Is(err, cloakroom.ErrEnded) {
+				t.Errorf("UpdateNow past the deadline: %v", err)
 			}
 		})
 	})
@@ -386,7 +386,7 @@ func TestRenewEnded(t *testing.T) {
 	tab.do(func(_ http.ResponseWriter, r *http.Request, x *cloakroom.Session) {
 		x.Owner()
 		tab.other().do(func(_ http.ResponseWriter, _ *http.Request, y *cloakroom.Session) { y.Logout() })
-		a.Apply(x, shout)
+		a.UpdateNow(x, shout)
 		if err := x.Renew(); !errors.Is(err, cloakroom.ErrEnded) {
 			t.Errorf("Renew: %v", err)
 		}

@@ -15,7 +15,7 @@ import (
 func TestUnchangedStale(t *testing.T) {
 	for name, h := range map[string]func(*cloakroom.Session) error{
 		"apply": func(x *cloakroom.Session) error {
-			v, err := a.Apply(x, func(string) string { return "5" })
+			v, err := a.UpdateNow(x, func(string) string { return "5" })
 			_ = v
 			return err
 		},
@@ -85,7 +85,7 @@ func TestTurnTimeout(t *testing.T) {
 		tab.do(func(_ http.ResponseWriter, _ *http.Request, x *cloakroom.Session) {
 			errs := make(chan error)
 			for range 30 {
-				go func() { _, err := count.Apply(x, func(n int) int { return n + 1 }); errs <- err }()
+				go func() { _, err := count.UpdateNow(x, func(n int) int { return n + 1 }); errs <- err }()
 			}
 			bad := 0
 			var last error

@@ -18,9 +18,12 @@ import (
 
 // Options are checked once, and what is inconsistent is refused by name.
 func ExampleNew() {
-	store := memstore.New(memstore.Options{})
+	store, err := memstore.New(memstore.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer store.Close()
-	_, err := cloakroom.New(store, cloakroom.Options{
+	_, err = cloakroom.New(store, cloakroom.Options{
 		// NIST SP 800-63B-4, AAL2: at most 24 hours, idle at most one.
 		Idle:     time.Hour,
 		Lifetime: 24 * time.Hour,
@@ -86,7 +89,10 @@ func (brokenStore) Load(context.Context, string) (store.Record, error) {
 
 // Require answers before the handler runs when the session cannot be loaded; ErrorHandler says how.
 func ExampleManager_Require() {
-	store := memstore.New(memstore.Options{})
+	store, err := memstore.New(memstore.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer store.Close()
 	sessions, err := cloakroom.New(brokenStore{store}, cloakroom.Options{
 		InsecureCookie: true,
@@ -189,7 +195,10 @@ func ExampleManager_All() {
 // JSON is for people who read their store by hand.
 func ExampleFormat() {
 	const theme = cloakroom.Key[string]("theme")
-	store := memstore.New(memstore.Options{})
+	store, err := memstore.New(memstore.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer store.Close()
 	sessions, err := cloakroom.New(store, cloakroom.Options{Format: cloakroom.JSON})
 	if err != nil {
@@ -211,7 +220,10 @@ func ExampleFormat() {
 // Two applications on one store: a ticket of the shop is nothing to the back office, whose anonymous sessions end after
 // ten minutes.
 func ExampleOptions() {
-	store := memstore.New(memstore.Options{})
+	store, err := memstore.New(memstore.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer store.Close()
 	shop, err := cloakroom.New(store, cloakroom.Options{Application: "shop"})
 	if err != nil {

@@ -19,7 +19,11 @@ import (
 
 // newSessions returns a manager for the examples: sessions in memory, plain HTTP.
 func newSessions() *cloakroom.Manager {
-	sessions, err := cloakroom.New(memstore.New(memstore.Options{}), cloakroom.Options{InsecureCookie: true})
+	memory, err := memstore.New(memstore.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	sessions, err := cloakroom.New(memory, cloakroom.Options{InsecureCookie: true})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -46,7 +50,11 @@ func visit(h http.Handler, paths ...string) {
 
 // A complete program: a page that counts visits, exactly, also with a hundred tabs at once.
 func Example() {
-	sessions, err := cloakroom.New(memstore.New(memstore.Options{}), cloakroom.Options{
+	memory, err := memstore.New(memstore.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	sessions, err := cloakroom.New(memory, cloakroom.Options{
 		Idle:           30 * time.Minute,
 		InsecureCookie: true, // plain HTTP, for this example alone
 	})
@@ -58,7 +66,7 @@ func Example() {
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
-		n, err := visits.Apply(sessions.Get(r), func(n int) int { return n + 1 })
+		n, err := visits.UpdateNow(sessions.Get(r), func(n int) int { return n + 1 })
 		if err != nil {
 			return // the client gets a 503
 		}
@@ -122,13 +130,13 @@ func ExampleKey_Update() {
 	// /b: [/a /b]
 }
 
-// Apply commits now and returns what was committed: here, tickets that are never given out twice.
-func ExampleKey_Apply() {
+// UpdateNow commits now and returns what was committed: here, tickets that are never given out twice.
+func ExampleKey_UpdateNow() {
 	const next = cloakroom.Key[int]("next")
 
 	sessions := newSessions()
 	visit(sessions.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		n, err := next.Apply(sessions.Get(r), func(n int) int { return n + 1 })
+		n, err := next.UpdateNow(sessions.Get(r), func(n int) int { return n + 1 })
 		if errors.Is(err, cloakroom.ErrEnded) {
 			http.Error(w, "signed out meanwhile", http.StatusConflict)
 			return
@@ -273,9 +281,12 @@ func ExampleSession_Flash() {
 // Flask's flash takes what it is given: here a dict, for which there is a struct in Go.
 func ExampleFlashesOf() {
 	const id = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-	st := memstore.New(memstore.Options{})
+	st, err := memstore.New(memstore.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer st.Close()
-	_, err := st.Create(context.Background(), id, store.Record{ // as Flask-Session has stored it
+	_, err = st.Create(context.Background(), id, store.Record{ // as Flask-Session has stored it
 		Data:    []byte(`{"_flashes": [["message", "saved"], ["error", {"field": "email"}]]}`),
 		Expires: time.Now().Add(time.Hour),
 	})

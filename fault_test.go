@@ -169,9 +169,9 @@ func TestCannotTell(t *testing.T) {
 	})
 	w := tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
 		a.Set(s, "1")
-		_, err := count.Apply(s, func(n int) int { return n + 1 })
+		_, err := count.UpdateNow(s, func(n int) int { return n + 1 })
 		if !errors.Is(err, cloakroom.ErrUnknownOutcome) || !errors.Is(err, errLost) {
-			t.Errorf("Apply: %v, want ErrUnknownOutcome and its cause", err)
+			t.Errorf("UpdateNow: %v, want ErrUnknownOutcome and its cause", err)
 		}
 		if err := s.Err(); !errors.Is(err, cloakroom.ErrUnknownOutcome) {
 			t.Errorf("Err: %v: it must stick", err)
@@ -199,8 +199,8 @@ func TestLostThenMoved(t *testing.T) {
 		return errLost
 	})
 	tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
-		if _, err := count.Apply(s, func(n int) int { return n + 1 }); !errors.Is(err, cloakroom.ErrUnknownOutcome) {
-			t.Errorf("Apply: %v, and the session counts %d", err, other.count())
+		if _, err := count.UpdateNow(s, func(n int) int { return n + 1 }); !errors.Is(err, cloakroom.ErrUnknownOutcome) {
+			t.Errorf("UpdateNow: %v, and the session counts %d", err, other.count())
 		}
 	})
 }

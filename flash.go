@@ -7,11 +7,9 @@ import (
 	"time"
 )
 
-// Flash is a message to be shown once, usually by the next page.
-type Flash = FlashOf[string]
-
-// FlashOf is a flash message of any type: Flask's flash takes what it is given.
-type FlashOf[T any] struct {
+// Flash is a message to be shown once, usually by the next page. Flask's flash takes messages of any
+// type; those of [Session.Flash] are strings.
+type Flash[T any] struct {
 	Category string // such as "error"; Flask's default is "message". Empty for None.
 	Message  T
 }
@@ -54,11 +52,13 @@ func (s *Session) Flash(category, message string) {
 // Flashes returns the messages of the given categories, or all messages, and removes exactly what it
 // returned: a message that another request adds meanwhile stays, and so does what another library stored and is
 // no text; see [FlashesOf]. Without messages it changes nothing.
-func (s *Session) Flashes(categories ...string) []Flash { return FlashesOf[string](s, categories...) }
+func (s *Session) Flashes(categories ...string) []Flash[string] {
+	return FlashesOf[string](s, categories...)
+}
 
 // FlashesOf is [Session.Flashes] for messages that can be decoded into T: with a struct or a map, those of Flask's
 // flash({...}), with any, all.
-func FlashesOf[T any](s *Session, categories ...string) []FlashOf[T] {
+func FlashesOf[T any](s *Session, categories ...string) []Flash[T] {
 	at, err := s.read(nameFlashes)
 	if err != nil || at.value == nil {
 		return nil
@@ -69,7 +69,7 @@ func FlashesOf[T any](s *Session, categories ...string) []FlashOf[T] {
 		return nil
 	}
 	var (
-		found []FlashOf[T]
+		found []Flash[T]
 		taken [][]byte
 	)
 	for _, item := range items {
@@ -105,7 +105,7 @@ func removeFlashes(taken [][]byte) operation {
 var errNoFlash = errors.New("no list of a category and a message")
 
 // flashIn decodes a message as Flask keeps it: a list of category and message.
-func flashIn[T any](f Format, item []byte) (flash FlashOf[T], err error) {
+func flashIn[T any](f Format, item []byte) (flash Flash[T], err error) {
 	parts, err := f.splitList(item)
 	if err != nil || len(parts) != 2 {
 		return flash, errNoFlash

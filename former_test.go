@@ -33,7 +33,7 @@ func TestFormerTickets(t *testing.T) {
 	with, without := newSite(t, cloakroom.Options{FormerTickets: true}), newSite(t, cloakroom.Options{})
 	for _, to := range []*site{with, without} {
 		n := 0
-		for c, err := range from.m.CopyWithoutProfile(t.Context(), to.store) {
+		for c, err := range from.m.CopyTo(t.Context(), to.store, cloakroom.CopyOptions{WithoutProfile: true}) {
 			if err != nil || c.Err != nil || !c.Written {
 				t.Fatal(err, c)
 			}
@@ -93,7 +93,7 @@ func TestCopyForeignKeys(t *testing.T) {
 			}
 		}
 		written, foreign := 0, 0
-		for c, err := range from.m.CopyTo(t.Context(), to.store) {
+		for c, err := range from.m.CopyTo(t.Context(), to.store, cloakroom.CopyOptions{}) {
 			switch {
 			case err != nil || c.Err != nil:
 				t.Errorf("%s: %v, %v", what, err, c.Err)

@@ -3,11 +3,12 @@ package cloakroom
 import (
 	"context"
 	"errors"
-	"github.com/cloakroom-go/cloakroom/store"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 func newGates() *gates {

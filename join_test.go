@@ -208,9 +208,9 @@ func TestJoinBringsNothingOfAnother(t *testing.T) {
 // TestSignInAfterDroppedChange: a sign-in joins also where the handler was told before that the session has ended.
 func TestSignInAfterDroppedChange(t *testing.T) {
 	for what, before := range map[string]func(*cloakroom.Session){
-		"Save":   func(s *cloakroom.Session) { a.Set(s, "dropped"); s.Save() },
-		"Apply":  func(s *cloakroom.Session) { a.Apply(s, func(string) string { return "dropped" }) },
-		"Reload": func(s *cloakroom.Session) { s.Reload() },
+		"Save":      func(s *cloakroom.Session) { a.Set(s, "dropped"); s.Save() },
+		"UpdateNow": func(s *cloakroom.Session) { a.UpdateNow(s, func(string) string { return "dropped" }) },
+		"Reload":    func(s *cloakroom.Session) { s.Reload() },
 	} {
 		for _, loaded := range []bool{false, true} {
 			t.Run(what, func(t *testing.T) {

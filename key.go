@@ -115,10 +115,10 @@ func (k Key[T]) Update(s Values, fn func(T) T) {
 	s.write(k.updating(fn, nil))
 }
 
-// Apply changes the value as [Key.Update] does, commits it now with everything that is pending, in
-// order, and returns what was committed. When it fails, its own change is not part of any later
-// commit. [ErrEnded] means that the session was ended meanwhile.
-func (k Key[T]) Apply(s *Session, fn func(T) T) (T, error) {
+// UpdateNow changes the value as [Key.Update] does, but commits it now, with everything that is
+// pending, in order, and returns what was committed. When it fails, its own change is not part of
+// any later commit. [ErrEnded] means that the session was ended meanwhile.
+func (k Key[T]) UpdateNow(s *Session, fn func(T) T) (T, error) {
 	var zero, committed T
 	if err := checkName(string(k)); err != nil {
 		return zero, err

@@ -85,14 +85,14 @@ func TestTimeoutHandlerLateGet(t *testing.T) {
 	gone, done := make(chan bool), make(chan error)
 	h := s.m.Handler(http.TimeoutHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		<-gone
-		_, err := a.Apply(s.m.Get(r), shout)
+		_, err := a.UpdateNow(s.m.Get(r), shout)
 		done <- err
 	}), 10*time.Millisecond, "timeout"))
 	w := newRecorder()
 	h.ServeHTTP(w, tab.request())
 	close(gone)
 	if err := <-done; err == nil || tab.value(a) != "1" {
-		t.Errorf("status %d; Apply after the handler returned: %v, a=%q", w.Code, err, tab.value(a))
+		t.Errorf("status %d; UpdateNow after the handler returned: %v, a=%q", w.Code, err, tab.value(a))
 	}
 }
 

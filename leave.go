@@ -2,36 +2,15 @@ package cloakroom
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"errors"
-	"github.com/cloakroom-go/cloakroom/store"
-	"iter"
 )
 
 var (
-	errNoProfile = errors.New("cloakroom: CopyWithoutProfile needs a manager with Options.Profile")
+	errNoProfile = errors.New("cloakroom: CopyOptions.WithoutProfile needs a manager with Options.Profile")
 	errNotTicket = errors.New("its cookie is not spelled as a ticket, as a signed one is not, so it cannot be found without the profile")
 	errOddKey    = errors.New("it has a key that is no string, which only a profile can keep")
 )
-
-// CopyWithoutProfile is [Manager.CopyTo] for leaving a [Profile]: it copies all live sessions to a store for a manager
-// without one, so that those who have their cookies stay signed in. Such a manager must have the same
-// Options.CookieName, Path and Domain, or browsers would send it nothing. It needs
-// Options.FormerTickets for those whose cookie is not spelled as a ticket, 43 characters of canonical
-// URL-safe base64: see [Copied.Former].
-//
-// Each session is stored under the hash of its ticket, with the owner that its values name, in the index too,
-// and the absolute deadline that it has, or Options.Lifetime of m from now if that is earlier. One whose cookie is
-// signed, or that has a key that is no string, is an error of that session.
-//
-// It can be run again like CopyTo: a session that was not used in the target meanwhile is brought up to date.
-func (m *Manager) CopyWithoutProfile(ctx context.Context, to store.Store) iter.Seq2[Copied, error] {
-	if m.options.Profile == nil {
-		return func(yield func(Copied, error) bool) { yield(Copied{}, errNoProfile) }
-	}
-	return m.copyAll(ctx, to, true)
-}
 
 // withoutProfile turns a record into what it is without the profile, and returns the id for it.
 func (m *Manager) withoutProfile(st *state) (id string, former bool, err error) {

@@ -29,7 +29,7 @@ func unsigned() *cloakroom.Profile {
 func (s *site) leaves(to *site, written, there, failed int) (failures string) {
 	s.t.Helper()
 	var counts [3]int
-	for c, err := range s.m.CopyWithoutProfile(s.t.Context(), to.store) {
+	for c, err := range s.m.CopyTo(s.t.Context(), to.store, cloakroom.CopyOptions{WithoutProfile: true}) {
 		switch {
 		case err != nil:
 			s.t.Fatal(err)
@@ -119,7 +119,7 @@ func TestCopyWithoutProfile(t *testing.T) {
 func TestCopyWithoutProfileNeedsOne(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	n := 0
-	for _, err := range s.m.CopyWithoutProfile(t.Context(), s.store) {
+	for _, err := range s.m.CopyTo(t.Context(), s.store, cloakroom.CopyOptions{WithoutProfile: true}) {
 		n++
 		if err == nil || !strings.Contains(err.Error(), "Options.Profile") {
 			t.Error(err)

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/cloakroom-go/cloakroom/store"
 	"iter"
 	"slices"
 	"time"
+
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // Info describes a session to its owner or to an operator. It holds nothing secret.

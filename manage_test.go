@@ -255,7 +255,11 @@ func (b brokenSweeper) Sweep(_ context.Context, cursor string, _ int) (int, stri
 
 // TestSweepGoesOn: a record that cannot be removed spares no other.
 func TestSweepGoesOn(t *testing.T) {
-	m, err := cloakroom.New(brokenSweeper{store.Complete(memstore.New(memstore.Options{})), 5}, cloakroom.Options{})
+	memory, err := memstore.New(memstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := cloakroom.New(brokenSweeper{memory, 5}, cloakroom.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/cloakroom-go/cloakroom/store"
 	"log/slog"
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // Manager gives requests their sessions. It is safe for concurrent use, holds nothing that must be

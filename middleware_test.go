@@ -75,8 +75,8 @@ func TestTimeoutHandler(t *testing.T) {
 				}
 				<-finished
 				a.Set(session, "late")
-				if _, err := a.Apply(session, shout); !errors.Is(err, cloakroom.ErrFinished) {
-					t.Errorf("Apply: %v, want ErrFinished", err)
+				if _, err := a.UpdateNow(session, shout); !errors.Is(err, cloakroom.ErrFinished) {
+					t.Errorf("UpdateNow: %v, want ErrFinished", err)
 				}
 				if err := session.Save(); !errors.Is(err, cloakroom.ErrFinished) {
 					t.Errorf("Save: %v, want ErrFinished", err)
@@ -171,8 +171,8 @@ func TestNoMiddleware(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	session := s.m.Get(httptest.NewRequest(http.MethodGet, "/", nil))
 	a.Set(session, "1")
-	if _, err := a.Apply(session, shout); !errors.Is(err, cloakroom.ErrNoMiddleware) {
-		t.Errorf("Apply: %v", err)
+	if _, err := a.UpdateNow(session, shout); !errors.Is(err, cloakroom.ErrNoMiddleware) {
+		t.Errorf("UpdateNow: %v", err)
 	}
 	for name, err := range map[string]error{
 		"Err": session.Err(), "Load": session.Load(), "Save": session.Save(), "Login": session.Login("ann"),

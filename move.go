@@ -3,8 +3,9 @@ package cloakroom
 import (
 	"errors"
 	"fmt"
-	"github.com/cloakroom-go/cloakroom/store"
 	"log/slog"
+
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // move stores the changed session under a new ticket and leaves a seal at the old id: a record

@@ -53,7 +53,7 @@ type Options struct {
 
 	// FormerTickets takes, besides tickets, cookies that are spelled as an id of Flask-Session: 22 to
 	// 171 characters of URL-safe base64, which a UUID has too, as versions before 0.6 had them. Set it
-	// where [Manager.CopyWithoutProfile] said that a session has such a cookie, see [Copied.Former],
+	// where [CopyOptions.WithoutProfile] said that a session has such a cookie, see [CopyResult.Former],
 	// and leave it out again a Lifetime later. A session keeps such a cookie until a sign-in or Renew
 	// gives it a ticket. A UUID has 122 random bits where ASVS 5.0 7.2.3 asks for 128; a ticket has
 	// 256. It means nothing with a Profile. The default is false.

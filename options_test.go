@@ -12,7 +12,10 @@ import (
 
 // TestOptionsRefused: what is inconsistent is an error that names the field and the value.
 func TestOptionsRefused(t *testing.T) {
-	store := memstore.New(memstore.Options{SweepEvery: -1})
+	store, err := memstore.New(memstore.Options{SweepEvery: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer store.Close()
 	for _, test := range []struct {
 		options cloakroom.Options
@@ -66,7 +69,10 @@ func TestOptionsRefused(t *testing.T) {
 
 // TestCookieAttributes: the defaults are the safe ones, and options change what they say.
 func TestCookieAttributes(t *testing.T) {
-	store := memstore.New(memstore.Options{SweepEvery: -1})
+	store, err := memstore.New(memstore.Options{SweepEvery: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer store.Close()
 	for _, test := range []struct {
 		options cloakroom.Options

@@ -5,10 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/cloakroom-go/cloakroom/store"
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // Profile makes the sessions of a [Manager] those of another library too, which reads and writes the same records

@@ -214,10 +214,10 @@ func TestP9Bounded(t *testing.T) {
 		}
 	}
 	tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
-		if _, err := b.Apply(s, func(string) string { return strings.Repeat("x", 2000) }); !errors.Is(err, cloakroom.ErrTooLarge) {
-			t.Errorf("Apply: %v, want ErrTooLarge", err)
+		if _, err := b.UpdateNow(s, func(string) string { return strings.Repeat("x", 2000) }); !errors.Is(err, cloakroom.ErrTooLarge) {
+			t.Errorf("UpdateNow: %v, want ErrTooLarge", err)
 		}
-		a.Set(s, "2") // what Apply failed to do is not tried again
+		a.Set(s, "2") // what UpdateNow failed to do is not tried again
 	})
 	if v := tab.value(a); v != "2" {
 		t.Errorf("value %q", v)

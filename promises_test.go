@@ -51,7 +51,7 @@ func TestP1Calls(t *testing.T) {
 		{"sign in without moves", true, func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { s.Login("ann") }, map[string]int{"load": 1, "replace": 1, "create": 1}},
 		{"sign out", false, func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { s.Logout() }, map[string]int{"load": 1, "delete": 1}},
 		{"apply", false, func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
-			count.Apply(s, func(n int) int { return n + 1 })
+			count.UpdateNow(s, func(n int) int { return n + 1 })
 		}, map[string]int{"load": 1, "replace": 1}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -172,7 +172,7 @@ func TestP2LaterCommitStands(t *testing.T) {
 	}
 }
 
-// TestP2Exact: read-modify-writes are exact, in one process and across several, and what Apply
+// TestP2Exact: read-modify-writes are exact, in one process and across several, and what UpdateNow
 // returns is what it committed.
 func TestP2Exact(t *testing.T) {
 	s := newSite(t, cloakroom.Options{Timeout: 20 * time.Second})
@@ -195,7 +195,7 @@ func TestP2Exact(t *testing.T) {
 				w := tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
 					switch i % 3 {
 					case 0:
-						n, err = count.Apply(s, func(n int) int { return n + 1 })
+						n, err = count.UpdateNow(s, func(n int) int { return n + 1 })
 					case 1:
 						err = s.Transact(func(tx *cloakroom.Tx) error {
 							n = count.Get(tx) + 1
@@ -293,8 +293,8 @@ func TestP3DeletionWins(t *testing.T) {
 		"update":     func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { a.Update(s, shout) },
 		"persistent": func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { s.SetPersistent(true) },
 		"apply": func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
-			if _, err := a.Apply(s, shout); !errors.Is(err, cloakroom.ErrEnded) {
-				t.Errorf("Apply: %v, want ErrEnded", err)
+			if _, err := a.UpdateNow(s, shout); !errors.Is(err, cloakroom.ErrEnded) {
+				t.Errorf("UpdateNow: %v, want ErrEnded", err)
 			}
 		},
 		"save": func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {

@@ -88,7 +88,7 @@ func TestRefusedAfterConflict(t *testing.T) {
 	})
 	calls := s.store.count(func() {
 		tab.do(func(_ http.ResponseWriter, _ *http.Request, session *cloakroom.Session) {
-			_, err := count.Apply(session, func(n int) int { return n + 1 })
+			_, err := count.UpdateNow(session, func(n int) int { return n + 1 })
 			if !errors.Is(err, cloakroom.ErrRefused) || errors.Is(err, cloakroom.ErrUnknownOutcome) {
 				t.Errorf("applied with %v", err)
 			}

@@ -351,8 +351,8 @@ func TestPanic(t *testing.T) {
 		"in an update": func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
 			a.Update(s, func(string) string { panic("on purpose") })
 		},
-		"in Apply": func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
-			a.Apply(s, func(string) string { panic("on purpose") })
+		"in UpdateNow": func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+			a.UpdateNow(s, func(string) string { panic("on purpose") })
 		},
 		"in Transact": func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
 			s.Transact(func(*cloakroom.Tx) error { panic("on purpose") })

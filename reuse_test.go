@@ -39,7 +39,10 @@ func (d deriving) Load(ctx context.Context, id string) (store.Record, error) {
 // TestContextAfterLoad: a context of a load ends with it, also for who looks later, while the commit has its own time.
 func TestContextAfterLoad(t *testing.T) {
 	for _, wrap := range []bool{false, true} {
-		mem := memstore.New(memstore.Options{})
+		mem, err := memstore.New(memstore.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
 		defer mem.Close()
 		var left sync.WaitGroup
 		m, err := cloakroom.New(deriving{mem, wrap, &left}, cloakroom.Options{Timeout: 20 * time.Second})
@@ -67,7 +70,10 @@ func TestContextAfterLoad(t *testing.T) {
 
 // TestAbandonedLoad: a load that a store gave up and left running gets in the way of no second one.
 func TestAbandonedLoad(t *testing.T) {
-	mem := memstore.New(memstore.Options{})
+	mem, err := memstore.New(memstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer mem.Close()
 	abandoned := abandoning{FullStore: mem}
 	m, err := cloakroom.New(&abandoned, cloakroom.Options{
@@ -243,7 +249,7 @@ func useSomehow(t *testing.T, x *cloakroom.Session, who string) {
 	case 1:
 		k.Update(x, check)
 	case 2:
-		got, _ := k.Apply(x, check)
+		got, _ := k.UpdateNow(x, check)
 		check(got)
 	case 3:
 		_ = x.Transact(func(tx *cloakroom.Tx) error {

@@ -56,7 +56,7 @@ func TestFlashes(t *testing.T) {
 		flash := func(category, text string) handlerFunc {
 			return func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { s.Flash(category, text) }
 		}
-		var got []cloakroom.Flash
+		var got []cloakroom.Flash[string]
 		take := func(categories ...string) handlerFunc {
 			return func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { got = s.Flashes(categories...) }
 		}
@@ -64,17 +64,17 @@ func TestFlashes(t *testing.T) {
 		tab.do(flash("error", "two"))
 		tab.do(flash("info", "one"))
 		tab.do(take("error"))
-		if want := []cloakroom.Flash{{"error", "two"}}; !slices.Equal(got, want) {
+		if want := []cloakroom.Flash[string]{{"error", "two"}}; !slices.Equal(got, want) {
 			t.Errorf("%v: %v, want %v", format, got, want)
 		}
 		slow := tab.other().begin(take(), nothing)
 		tab.do(flash("info", "one")) // the third of them: it was not returned
 		slow()
-		if want := []cloakroom.Flash{{"info", "one"}, {"info", "one"}}; !slices.Equal(got, want) {
+		if want := []cloakroom.Flash[string]{{"info", "one"}, {"info", "one"}}; !slices.Equal(got, want) {
 			t.Errorf("%v: %v, want %v", format, got, want)
 		}
 		tab.do(take())
-		if want := []cloakroom.Flash{{"info", "one"}}; !slices.Equal(got, want) {
+		if want := []cloakroom.Flash[string]{{"info", "one"}}; !slices.Equal(got, want) {
 			t.Errorf("%v: %v, want %v", format, got, want)
 		}
 		if calls := s.store.count(func() { tab.do(take()) }); len(got) > 0 || calls["replace"] > 0 {
@@ -244,7 +244,7 @@ func TestGoroutines(t *testing.T) {
 			wg.Go(func() {
 				for range 20 {
 					count.Update(s, func(n int) int { return n + 1 })
-					if _, err := count.Apply(s, func(n int) int { return n + 1 }); err != nil {
+					if _, err := count.UpdateNow(s, func(n int) int { return n + 1 }); err != nil {
 						t.Error(err)
 					}
 					a.Set(s, "1")

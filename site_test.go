@@ -29,7 +29,10 @@ type site struct {
 func newSite(t testing.TB, options cloakroom.Options) *site {
 	t.Helper()
 	s := &site{t: t, clock: &clock{now: time.Date(2030, 1, 2, 3, 4, 5, 6000, time.UTC)}, log: &syncBuffer{}}
-	mem := memstore.New(memstore.Options{Now: s.clock.Now, SweepEvery: -1})
+	mem, err := memstore.New(memstore.Options{Now: s.clock.Now, SweepEvery: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { mem.Close() })
 	s.store = &spy{FullStore: mem, calls: map[string]int{}}
 	s.m = s.manager(options)

@@ -1,8 +1,9 @@
 package cloakroom
 
 import (
-	"github.com/cloakroom-go/cloakroom/store"
 	"sync"
+
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // state is a session as a store has it.

@@ -57,8 +57,8 @@ func TestUnreadableKeepsCookie(t *testing.T) {
 		"Flash":         func(s *cloakroom.Session) error { s.Flash("c", "m"); return nil },
 		"SetPersistent": func(s *cloakroom.Session) error { s.SetPersistent(true); return nil },
 		"Save":          func(s *cloakroom.Session) error { a.Set(s, "2"); return s.Save() },
-		"Apply": func(s *cloakroom.Session) error {
-			_, err := a.Apply(s, func(string) string { return "2" })
+		"UpdateNow": func(s *cloakroom.Session) error {
+			_, err := a.UpdateNow(s, func(string) string { return "2" })
 			return err
 		},
 		"Transact": func(s *cloakroom.Session) error {
@@ -67,7 +67,7 @@ func TestUnreadableKeepsCookie(t *testing.T) {
 		"KeepAlive": func(s *cloakroom.Session) error { return s.KeepAlive() },
 		"Reload":    func(s *cloakroom.Session) error { return s.Reload() },
 	}
-	fails := map[string]bool{"Save": true, "Apply": true, "Transact": true, "KeepAlive": true, "Reload": true}
+	fails := map[string]bool{"Save": true, "UpdateNow": true, "Transact": true, "KeepAlive": true, "Reload": true}
 	for what, change := range changes {
 		t.Run(what, func(t *testing.T) {
 			unreadables(t, cloakroom.Options{}, func(t *testing.T, s *site, tab *browser, alive func() bool) {
@@ -192,7 +192,7 @@ func TestBecomesUnreadable(t *testing.T) {
 				t.Errorf("status %d, another cookie: %v", w.Code, tab.cookie != before)
 			}
 			other.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
-				_, err := a.Apply(s, func(string) string { return "3" })
+				_, err := a.UpdateNow(s, func(string) string { return "3" })
 				if gone := err == nil; gone != c.ended {
 					t.Errorf("the record is gone: %v, %v", gone, err)
 				}

@@ -207,8 +207,8 @@ func TestUndecodable(t *testing.T) {
 		if _, present, err := n.Lookup(s); present || !errors.As(err, &unreadable) || unreadable.Name != "n" || strings.Contains(err.Error(), "text") {
 			t.Errorf("Lookup: %v, %v", present, err)
 		}
-		if _, err := n.Apply(s, func(n int) int { return n + 1 }); !errors.As(err, &unreadable) {
-			t.Errorf("Apply: %v", err)
+		if _, err := n.UpdateNow(s, func(n int) int { return n + 1 }); !errors.As(err, &unreadable) {
+			t.Errorf("UpdateNow: %v", err)
 		}
 		b.Set(s, "2") // a deploy that rolls back finds everything as it was
 	})
@@ -312,8 +312,8 @@ func TestReservedNames(t *testing.T) {
 		if _, _, err := k.Lookup(session); !errors.Is(err, cloakroom.ErrInvalidKey) {
 			t.Errorf("Lookup of %.20q: %v", k, err)
 		}
-		if _, err := k.Apply(session, shout); err == nil {
-			t.Errorf("Apply of %.20q: no error", k)
+		if _, err := k.UpdateNow(session, shout); err == nil {
+			t.Errorf("UpdateNow of %.20q: no error", k)
 		}
 		if err := session.Transact(func(tx *cloakroom.Tx) error { k.Set(tx, "1"); return nil }); err == nil {
 			t.Errorf("Transact with %.20q: no error", k)

@@ -333,7 +333,7 @@ func TestDiscardAfterPanic(t *testing.T) {
 	tab.set(a, "1")
 	for _, do := range []func(s *cloakroom.Session){
 		func(s *cloakroom.Session) { a.Update(s, func(string) string { panic("on purpose") }) },
-		func(s *cloakroom.Session) { a.Apply(s, func(string) string { panic("on purpose") }) },
+		func(s *cloakroom.Session) { a.UpdateNow(s, func(string) string { panic("on purpose") }) },
 		func(s *cloakroom.Session) { s.Transact(func(*cloakroom.Tx) error { panic("on purpose") }) },
 	} {
 		w := tab.do(func(w http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {

@@ -106,7 +106,10 @@ func ExampleConfig_Options() {
 	}
 	options.Lifetime = 90 * 24 * time.Hour // for what Cloakroom serves: Flask has no absolute end
 
-	store := memstore.New(memstore.Options{}) // redisstore.New(client, redisstore.Options{}) where Flask is to share it
+	store, err := memstore.New(memstore.Options{}) // redisstore.New(client, redisstore.Options{}) where Flask is to share it
+	if err != nil {
+		panic(err)
+	}
 	defer store.Close()
 	sessions, err := cloakroom.New(store, options)
 	fmt.Println(sessions != nil, err)

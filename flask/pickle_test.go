@@ -40,7 +40,7 @@ func unpickled(t *testing.T, m store.Store, id string) *pickle.Dict {
 
 func newManagerOfFiles(t *testing.T, pickles bool) (*cloakroom.Manager, store.Store) {
 	t.Helper()
-	store, err := cachelibstore.NewWith(t.TempDir(), cachelibstore.Options{NoSync: true, Pickles: pickles})
+	store, err := cachelibstore.New(t.TempDir(), cachelibstore.Options{NoSync: true, Pickles: pickles})
 	if err != nil {
 		t.Fatal(err)
 	}

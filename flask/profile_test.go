@@ -26,7 +26,10 @@ func newManager(t *testing.T, settings map[string]any) (*cloakroom.Manager, *cou
 	if err != nil {
 		t.Fatal(err)
 	}
-	memory := memstore.New(memstore.Options{})
+	memory, err := memstore.New(memstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { memory.Close() })
 	store := countstore.New(memory)
 	o, err := c.Options()

@@ -99,14 +99,6 @@ func newCopySource(t terminal, fromFlask bool, from string, lifetime time.Durati
 	return s, nil
 }
 
-// copied copies all sessions from m to another store.
-func (s *copySource) copied(ctx context.Context, m *cloakroom.Manager, to store.Store) iter.Seq2[cloakroom.Copied, error] {
-	if s.fromFlask {
-		return m.CopyWithoutProfile(ctx, to)
-	}
-	return m.CopyTo(ctx, to)
-}
-
 // nothing tells of a store without any session.
 func (s *copySource) nothing(t terminal, other int) error {
 	if !s.fromFlask {
@@ -164,7 +156,7 @@ func runCopy(ctx context.Context, t terminal, args []string) (err error) {
 		return err
 	}
 	defer closing(closeTo, &err)
-	return copySessions(ctx, t, &source, from, source.copied(ctx, m, to))
+	return copySessions(ctx, t, &source, from, m.CopyTo(ctx, to, cloakroom.CopyOptions{WithoutProfile: source.fromFlask}))
 }
 
 // open opens the store that is copied from, which must be there.
@@ -189,7 +181,7 @@ func closing(c io.Closer, err *error) {
 }
 
 // copySessions shows how the copying of the sessions in from goes.
-func copySessions(ctx context.Context, t terminal, source *copySource, from store.Store, copied iter.Seq2[cloakroom.Copied, error]) error {
+func copySessions(ctx context.Context, t terminal, source *copySource, from store.Store, copied iter.Seq2[cloakroom.CopyResult, error]) error {
 	p := progress{out: t.out}
 	if t.isTTY {
 		p.bar = true

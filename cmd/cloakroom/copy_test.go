@@ -33,7 +33,7 @@ func newFolder(t *testing.T) *folder {
 	t.Helper()
 	f := &folder{t: t, dir: filepath.Join(t.TempDir(), "sessions")}
 	var err error
-	if f.store, err = filestore.NewWith(f.dir, filestore.Options{NoSync: true}); err != nil {
+	if f.store, err = filestore.New(f.dir, filestore.Options{NoSync: true}); err != nil {
 		t.Fatal(err)
 	}
 	if f.m, err = cloakroom.New(f.store, cloakroom.Options{Logger: slog.New(slog.DiscardHandler)}); err != nil {
@@ -121,9 +121,12 @@ func TestCopyGoesOn(t *testing.T) {
 		from.begin("", fmt.Sprint(i))
 	}
 	var out, errs strings.Builder
-	full := memstore.New(memstore.Options{MaxRecords: 1})
+	full, err := memstore.New(memstore.Options{MaxRecords: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { full.Close() })
-	err := copySessions(t.Context(), terminal{out: &out, err: &errs, isTTY: true}, &copySource{}, from.store, from.m.CopyTo(t.Context(), full))
+	err = copySessions(t.Context(), terminal{out: &out, err: &errs, isTTY: true}, &copySource{}, from.store, from.m.CopyTo(t.Context(), full, cloakroom.CopyOptions{}))
 	if err == nil || err.Error() != "59 sessions could not be copied" || !strings.Contains(out.String(), "1 session copied, 0 skipped, 59 failed") {
 		t.Errorf("%v\n%s", err, out.String())
 	}
@@ -186,7 +189,7 @@ func TestCopyWrongUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tty := range []bool{false, true} {
-		err := copySessions(t.Context(), terminal{out: io.Discard, err: io.Discard, isTTY: tty}, &copySource{}, unlisted, m.CopyTo(t.Context(), here.store))
+		err := copySessions(t.Context(), terminal{out: io.Discard, err: io.Discard, isTTY: tty}, &copySource{}, unlisted, m.CopyTo(t.Context(), here.store, cloakroom.CopyOptions{}))
 		if err == nil || !strings.Contains(err.Error(), "cannot list") {
 			t.Error(err)
 		}
@@ -207,7 +210,7 @@ func TestCopyInterrupted(t *testing.T) {
 		}
 		return storetest.Fault{}
 	}
-	err := copySessions(ctx, terminal{out: io.Discard, err: io.Discard}, &copySource{}, from.store, from.m.CopyTo(ctx, faulty))
+	err := copySessions(ctx, terminal{out: io.Discard, err: io.Discard}, &copySource{}, from.store, from.m.CopyTo(ctx, faulty, cloakroom.CopyOptions{}))
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want the interruption", err)
 	}

@@ -208,7 +208,7 @@ func TestDemoServesAndStops(t *testing.T) {
 func TestManage(t *testing.T) {
 	dir := t.TempDir()
 	url := "file://" + dir
-	store, err := filestore.New(dir)
+	store, err := filestore.New(dir, filestore.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ const (
 func (p *progress) done() int { return p.copied + p.skipped + p.failed + p.other }
 
 // add counts a session, and reports whether it failed.
-func (p *progress) add(c cloakroom.Copied) (failed bool) {
+func (p *progress) add(c cloakroom.CopyResult) (failed bool) {
 	switch {
 	case c.Err != nil:
 		p.failed++

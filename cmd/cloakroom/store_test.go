@@ -52,7 +52,7 @@ func TestMakingNothing(t *testing.T) {
 // The store's URL comes from the arguments, a file or the environment.
 func TestWhereTheURLComesFrom(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
-	if _, err := filestore.New(dir); err != nil {
+	if _, err := filestore.New(dir, filestore.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	url := "file://" + dir
@@ -114,7 +114,7 @@ func TestWhereTheURLComesFrom(t *testing.T) {
 // Sessions of an application are reached by its name.
 func TestApplication(t *testing.T) {
 	dir := t.TempDir()
-	store, err := filestore.New(dir)
+	store, err := filestore.New(dir, filestore.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func TestNoPasswordIsPrinted(t *testing.T) {
 		urls = append(urls, fmt.Sprintf(form, escaped, at), fmt.Sprintf(form, plain, at))
 	}
 	there := "file://" + t.TempDir()
-	if _, err := filestore.New(strings.TrimPrefix(there, "file://")); err != nil {
+	if _, err := filestore.New(strings.TrimPrefix(there, "file://"), filestore.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	for i, url := range urls {

@@ -13,7 +13,7 @@ import (
 const visits = cloakroom.Key[int]("visits")
 
 func main() {
-	store, err := filestore.NewWith("./sessions", filestore.Options{SweepEvery: 1000})
+	store, err := filestore.New("./sessions", filestore.Options{SweepEvery: 1000})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -23,7 +23,7 @@ func main() {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		n, err := visits.Apply(sessions.Get(r), func(n int) int { return n + 1 }) // exact, even with a hundred tabs
+		n, err := visits.UpdateNow(sessions.Get(r), func(n int) int { return n + 1 }) // exact, even with a hundred tabs
 		if err != nil {
 			return // the client gets a 503
 		}

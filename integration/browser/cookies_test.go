@@ -31,7 +31,10 @@ const twinName = "__Secure-id"
 func newTwinSite(t *testing.T, options cloakroom.Options) *twinSite {
 	t.Helper()
 	chromium(t)
-	store := memstore.New(memstore.Options{})
+	store, err := memstore.New(memstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { store.Close() })
 	s := &twinSite{t: t, store: store}
 	s.deploy(options)

@@ -109,7 +109,10 @@ func get(t *testing.T, url, cookie string) answer {
 func TestSharedCaches(t *testing.T) {
 	for _, c := range caches {
 		t.Run(c.name, func(t *testing.T) {
-			store := memstore.New(memstore.Options{})
+			store, err := memstore.New(memstore.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
 			t.Cleanup(func() { store.Close() })
 			m, err := cloakroom.New(store, cloakroom.Options{InsecureCookie: true})
 			if err != nil {

@@ -27,7 +27,7 @@ func TestCopy(t *testing.T) {
 	}
 	files := func(dir string) *cloakroom.Manager {
 		t.Helper()
-		s, err := filestore.NewWith(dir, filestore.Options{NoSync: true})
+		s, err := filestore.New(dir, filestore.Options{NoSync: true})
 		if err != nil {
 			t.Fatal(err)
 		}

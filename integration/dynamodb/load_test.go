@@ -44,7 +44,7 @@ func newSite(t testing.TB, store store.Store) *site {
 	mux.HandleFunc("/start", func(_ http.ResponseWriter, r *http.Request) { name.Set(m.Get(r), r.FormValue("name")) })
 	mux.HandleFunc("/add", func(w http.ResponseWriter, r *http.Request) {
 		session := m.Get(r)
-		n, err := count.Apply(session, func(n int) int { return n + 1 })
+		n, err := count.UpdateNow(session, func(n int) int { return n + 1 })
 		if err != nil {
 			http.Error(w, "not stored", http.StatusServiceUnavailable)
 			return

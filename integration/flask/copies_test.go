@@ -80,7 +80,10 @@ func newCopier(t *testing.T, format string) (*cloakroom.Manager, store.Store) {
 		t.Fatal(err)
 	}
 	o.Logger, o.Timeout = slog.New(slog.DiscardHandler), 20*time.Second
-	store := memstore.New(memstore.Options{})
+	store, err := memstore.New(memstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { store.Close() })
 	m, err := cloakroom.New(store, o)
 	if err != nil {

@@ -192,7 +192,10 @@ func TestRefusedValues(t *testing.T) {
 // shopspring's decimal leaves out zeros at the end, in either format.
 func TestDecimalZeros(t *testing.T) {
 	for _, format := range []string{"msgpack", "json"} {
-		store := memstore.New(memstore.Options{})
+		store, err := memstore.New(memstore.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
 		t.Cleanup(func() { store.Close() })
 		c := flask.Default()
 		c.SessionType, c.SessionSerializationFormat = "redis", format

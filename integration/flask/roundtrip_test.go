@@ -82,7 +82,7 @@ func TestCachelibRandomSessions(t *testing.T) {
 			dir := t.TempDir()
 			n := documents / 2
 			python(t, "documents.py", "write", dir, strconv.Itoa(n), hash.name)
-			store, err := cachelibstore.NewWith(dir, cachelibstore.Options{NoSync: true})
+			store, err := cachelibstore.New(dir, cachelibstore.Options{NoSync: true})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -178,7 +178,7 @@ func withNumbers(v any) (any, error) {
 }
 
 func count(s *cloakroom.Session, r *http.Request) (string, error) {
-	n, err := cloakroom.Key[int](r.FormValue("name")).Apply(s, func(n int) int { return n + 1 })
+	n, err := cloakroom.Key[int](r.FormValue("name")).UpdateNow(s, func(n int) int { return n + 1 })
 	return strconv.Itoa(n), err
 }
 

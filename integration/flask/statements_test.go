@@ -68,7 +68,10 @@ func TestEmptiedByFlask(t *testing.T) {
 
 // Go refreshes a session by its expiry alone.
 func TestRefreshIsTouch(t *testing.T) {
-	memory := memstore.New(memstore.Options{})
+	memory, err := memstore.New(memstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer memory.Close()
 	store := countstore.New(memory)
 	c := flask.Default()

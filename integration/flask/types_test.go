@@ -47,7 +47,10 @@ func holds[T any](s typed, name string, want T) {
 func TestTypes(t *testing.T) {
 	for _, format := range []string{"msgpack", "json"} {
 		t.Run(format, func(t *testing.T) {
-			st := memstore.New(memstore.Options{})
+			st, err := memstore.New(memstore.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
 			defer st.Close()
 			config := flask.Default()
 			config.SessionType, config.SessionSerializationFormat = "redis", format

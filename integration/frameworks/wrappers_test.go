@@ -34,7 +34,10 @@ func init() { gin.SetMode(gin.ReleaseMode) }
 // manager returns one for plain HTTP, and its log.
 func manager(t *testing.T) *cloakroom.Manager {
 	t.Helper()
-	store := memstore.New(memstore.Options{})
+	store, err := memstore.New(memstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { store.Close() })
 	m, err := cloakroom.New(store, cloakroom.Options{InsecureCookie: true})
 	if err != nil {

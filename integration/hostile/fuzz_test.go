@@ -77,7 +77,10 @@ type site struct {
 // startSite starts one, until the tests end.
 func startSite(f *testing.F) *site {
 	s := &site{loaded: map[string]bool{}, client: http.Client{Timeout: answerTime, Transport: &http.Transport{}}}
-	store := memstore.New(memstore.Options{})
+	store, err := memstore.New(memstore.Options{})
+	if err != nil {
+		panic(err)
+	}
 	f.Cleanup(func() { store.Close() })
 	watched := storetest.NewFaulty(store)
 	watched.Decide = func(op storetest.Op, id string) storetest.Fault {

@@ -30,14 +30,17 @@ const (
 )
 
 func memory(t testing.TB) *memstore.Store {
-	s := memstore.New(memstore.Options{})
+	s, err := memstore.New(memstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { s.Close() })
 	return s
 }
 
 func files(t *testing.T) *filestore.Store {
 	t.Helper()
-	s, err := filestore.NewWith(t.TempDir(), filestore.Options{NoSync: true})
+	s, err := filestore.New(t.TempDir(), filestore.Options{NoSync: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,9 +31,9 @@ const (
 	set    kind = "set"    // a, saved in the handler
 	put    kind = "put"    // a, committed by the middleware: by P3 it is dropped in silence when the session ended meanwhile
 	remove kind = "delete" // a
-	incr   kind = "incr"   // Apply on n, by one
+	incr   kind = "incr"   // UpdateNow on n, by one
 	update kind = "update" // Update on n, by one, committed by the middleware as put is
-	extend kind = "append" // Apply on log
+	extend kind = "append" // UpdateNow on log
 	shift  kind = "shift"  // Transact: one from n to m
 	login  kind = "login"  // a new ticket, in one step
 	leave  kind = "leave"  // the first step of a login where the store has no atomic move: the old ticket dies

@@ -83,7 +83,10 @@ var places = []place{
 	{name: "memory, jumping clock", ops: 150_000, moves: true, listing: true, start: func(t testing.TB) *backend {
 		var offset atomic.Int64
 		now := func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
-		s := memstore.New(memstore.Options{Now: now})
+		s, err := memstore.New(memstore.Options{Now: now})
+		if err != nil {
+			t.Fatal(err)
+		}
 		t.Cleanup(func() { s.Close() })
 		jump := func(name string, d time.Duration) fault {
 			return fault{name, func(r *run, lots *rand.Rand) error {
@@ -101,7 +104,7 @@ var places = []place{
 	}},
 	{name: "files", ops: 60_000, listing: true, start: func(t testing.TB) *backend {
 		dir, full := smallDisk(t)
-		if _, err := filestore.New(dir); err != nil { // makes the folders while there is room
+		if _, err := filestore.New(dir, filestore.Options{}); err != nil { // makes the folders while there is room
 			t.Fatal(err)
 		}
 		b := &backend{url: "file://" + dir + "?sync=off", faults: []fault{losingFiles(t, dir)}}

@@ -98,13 +98,13 @@ func act(s *cloakroom.Session, what kind, arg, owner string) (v values, err erro
 		keyA.Delete(s)
 		return v, s.Save()
 	case incr:
-		v.N, err = keyN.Apply(s, plus)
+		v.N, err = keyN.UpdateNow(s, plus)
 		return v, err
 	case update:
 		keyN.Update(s, plus)
 		return v, nil
 	case extend:
-		v.Log, err = keyLog.Apply(s, func(log string) string { return log + arg })
+		v.Log, err = keyLog.UpdateNow(s, func(log string) string { return log + arg })
 		return v, err
 	case shift:
 		err = s.Transact(func(tx *cloakroom.Tx) error {

@@ -17,7 +17,7 @@ import (
 // TestCopyFromFiles moves an application from files to three memcached servers: nobody is signed out.
 func TestCopyFromFiles(t *testing.T) {
 	dir := t.TempDir()
-	files, err := filestore.NewWith(dir, filestore.Options{NoSync: true})
+	files, err := filestore.New(dir, filestore.Options{NoSync: true})
 	if err != nil {
 		t.Fatal(err)
 	}

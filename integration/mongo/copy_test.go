@@ -27,7 +27,7 @@ func manager(t *testing.T, s store.Store) *cloakroom.Manager {
 
 func files(t *testing.T, dir string) *cloakroom.Manager {
 	t.Helper()
-	s, err := filestore.NewWith(dir, filestore.Options{NoSync: true})
+	s, err := filestore.New(dir, filestore.Options{NoSync: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,7 @@ func signIn(m *cloakroom.Manager) (string, error) {
 func visit(m *cloakroom.Manager, ticket string) (int, error) {
 	s := m.Open(context.Background(), ticket)
 	defer s.Close()
-	return visits.Apply(s, func(n int) int { return n + 1 })
+	return visits.UpdateNow(s, func(n int) int { return n + 1 })
 }
 
 func refuses(t testing.TB, what string, err error, words string) {

@@ -75,7 +75,10 @@ func TestFaultsAreNoticed(t *testing.T) {
 // beginOn lets a few visitors begin at a shop in Go alone, with a fault.
 func beginOn(t *testing.T, fault func(http.Handler) http.HandlerFunc) *crowd {
 	t.Helper()
-	store := memstore.New(memstore.Options{})
+	store, err := memstore.New(memstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { store.Close() })
 	m, err := cloakroom.New(store, cloakroom.Options{CookieName: "session", InsecureCookie: true})
 	if err != nil {

@@ -156,7 +156,7 @@ func setNote(s *cloakroom.Session, r *http.Request) (string, error) {
 }
 
 func visit(s *cloakroom.Session, _ *http.Request) (string, error) {
-	n, err := visits.Apply(s, func(n int) int { return n + 1 })
+	n, err := visits.UpdateNow(s, func(n int) int { return n + 1 })
 	return strconv.Itoa(n), err
 }
 

@@ -51,7 +51,7 @@ func Make(store store.Store) (*Site, error) {
 	mux.HandleFunc("/start", func(_ http.ResponseWriter, r *http.Request) { Name.Set(s.Sessions.Get(r), r.FormValue("name")) })
 	mux.HandleFunc("/add", func(w http.ResponseWriter, r *http.Request) {
 		session := s.Sessions.Get(r)
-		n, err := Count.Apply(session, func(n int) int { return n + 1 })
+		n, err := Count.UpdateNow(session, func(n int) int { return n + 1 })
 		if err != nil {
 			http.Error(w, "not stored", http.StatusServiceUnavailable)
 			return

@@ -106,7 +106,7 @@ func (p *place) serve(w http.ResponseWriter, r *http.Request) {
 	case "/read":
 		fmt.Fprintln(w, name.Get(s))
 	case "/count":
-		_, err = count.Apply(s, func(n int) int { return n + 1 })
+		_, err = count.UpdateNow(s, func(n int) int { return n + 1 })
 	case "/flash":
 		s.Flash("message", "hello")
 		s.Flashes()

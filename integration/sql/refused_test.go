@@ -47,7 +47,7 @@ func signIn(m *cloakroom.Manager) (string, error) {
 func visit(m *cloakroom.Manager, ticket string) (int, error) {
 	s := m.Open(context.Background(), ticket)
 	defer s.Close()
-	return visits.Apply(s, func(n int) int { return n + 1 })
+	return visits.UpdateNow(s, func(n int) int { return n + 1 })
 }
 
 // refuses fails unless an error says that the database refused, and how.

@@ -103,7 +103,7 @@ const (
 	lockFolder  = ".cloakroom" + tempSuffix
 )
 
-// Store is a [store.Store] in the files of a FileSystemCache. Make one with [New] or [NewWith]. It is safe
+// Store is a [store.Store] in the files of a FileSystemCache. Make one with [New]. It is safe
 // for concurrent use and holds no open files between calls, so there is nothing to close.
 type Store struct {
 	dir   string
@@ -119,10 +119,7 @@ type Store struct {
 var _ store.Sweeper = (*Store)(nil)
 
 // New returns a store in the folder dir, which is made if it is missing.
-func New(dir string) (*Store, error) { return NewWith(dir, Options{}) }
-
-// NewWith is [New] with options.
-func NewWith(dir string, opts Options) (*Store, error) {
+func New(dir string, opts Options) (*Store, error) {
 	if dir == "" {
 		return nil, errors.New("cachelibstore: dir is empty")
 	}

@@ -22,7 +22,7 @@ import (
 
 func open(t testing.TB, dir string, opts cachelibstore.Options) *cachelibstore.Store {
 	t.Helper()
-	s, err := cachelibstore.NewWith(dir, opts)
+	s, err := cachelibstore.New(dir, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,17 +105,17 @@ func TestOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, try := range map[string]func() (*cachelibstore.Store, error){
-		"dir is empty": func() (*cachelibstore.Store, error) { return cachelibstore.New("") },
+		"dir is empty": func() (*cachelibstore.Store, error) { return cachelibstore.New("", cachelibstore.Options{}) },
 		"Options.Hash": func() (*cachelibstore.Store, error) {
-			return cachelibstore.NewWith(t.TempDir(), cachelibstore.Options{Hash: 9})
+			return cachelibstore.New(t.TempDir(), cachelibstore.Options{Hash: 9})
 		},
 		"Options.Mode": func() (*cachelibstore.Store, error) {
-			return cachelibstore.NewWith(t.TempDir(), cachelibstore.Options{Mode: os.ModeDir | 0o600})
+			return cachelibstore.New(t.TempDir(), cachelibstore.Options{Mode: os.ModeDir | 0o600})
 		},
 		"both set": func() (*cachelibstore.Store, error) {
-			return cachelibstore.NewWith(t.TempDir(), cachelibstore.Options{Prefix: "x", NoPrefix: true})
+			return cachelibstore.New(t.TempDir(), cachelibstore.Options{Prefix: "x", NoPrefix: true})
 		},
-		"not a directory": func() (*cachelibstore.Store, error) { return cachelibstore.New(file) },
+		"not a directory": func() (*cachelibstore.Store, error) { return cachelibstore.New(file, cachelibstore.Options{}) },
 	} {
 		if _, err := try(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)

@@ -14,7 +14,7 @@ import (
 // Others who make the folder just before this store does are noticed.
 func TestMakesNothingOfOthers(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "sessions")
-	s, err := New(dir)
+	s, err := New(dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,7 @@ func openURL(_ context.Context, u *url.URL) (store.Store, io.Closer, error) {
 	if dir == "" || u.Fragment != "" {
 		return nil, nil, errors.New("a cachelib URL names a folder, as in cachelib:///var/lib/app/flask_session")
 	}
-	s, err := NewWith(dir, opts)
+	s, err := New(dir, opts)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -12,7 +12,7 @@ import (
 
 // A file that Python removes meanwhile keeps that of the other name alive no longer.
 func TestDeleteGoesOnWithoutAFile(t *testing.T) {
-	s, err := New(t.TempDir())
+	s, err := New(t.TempDir(), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func TestDeleteGoesOnWithoutAFile(t *testing.T) {
 
 // A session behind a symbolic link is found, so it ends as any other.
 func TestDeleteRemovesALink(t *testing.T) {
-	s, err := New(t.TempDir())
+	s, err := New(t.TempDir(), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,10 @@ func TestConformance(t *testing.T) {
 	storetest.Run(t, storetest.Config{
 		Abilities: []storetest.Ability{storetest.Moves, storetest.Owners, storetest.Lists, storetest.Sweeps},
 		Open: func(t testing.TB) store.Store {
-			s := memstore.New(memstore.Options{})
+			s, err := memstore.New(memstore.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
 			t.Cleanup(func() { s.Close() })
 			return countstore.New(s)
 		},
@@ -31,7 +34,10 @@ func TestConformance(t *testing.T) {
 
 func TestCounts(t *testing.T) {
 	ctx := t.Context()
-	mem := memstore.New(memstore.Options{})
+	mem, err := memstore.New(memstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer mem.Close()
 	f := storetest.NewFaulty(mem)
 	s := countstore.New(f)
@@ -83,7 +89,10 @@ func TestCounts(t *testing.T) {
 }
 
 func TestNoAllocation(t *testing.T) {
-	mem := memstore.New(memstore.Options{})
+	mem, err := memstore.New(memstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer mem.Close()
 	s := countstore.New(mem)
 	s.Create(t.Context(), "a", record())
@@ -94,7 +103,10 @@ func TestNoAllocation(t *testing.T) {
 }
 
 func Example() {
-	mem := memstore.New(memstore.Options{})
+	mem, err := memstore.New(memstore.Options{})
+	if err != nil {
+		panic(err)
+	}
 	defer mem.Close()
 	store := countstore.New(mem)
 

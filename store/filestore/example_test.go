@@ -17,7 +17,7 @@ func Example() {
 		return
 	}
 	defer os.RemoveAll(dir)
-	st, err := filestore.New(dir)
+	st, err := filestore.New(dir, filestore.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -29,7 +29,7 @@ func Example() {
 	if _, err := st.Create(ctx, "some id", r); err != nil {
 		fmt.Println(err)
 	}
-	again, err := filestore.New(dir) // as after a restart
+	again, err := filestore.New(dir, filestore.Options{}) // as after a restart
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -91,7 +91,7 @@ const (
 	separator   = string(filepath.Separator)
 )
 
-// Store is a [store.Store] in files. Make one with [New] or [NewWith]. It is safe for concurrent use and
+// Store is a [store.Store] in files. Make one with [New]. It is safe for concurrent use and
 // holds no open files between calls: [Store.Close] is only for those that sweep in the background.
 type Store struct {
 	dir      string
@@ -114,10 +114,7 @@ var (
 )
 
 // New returns a store in the folder dir, which is made if it is missing.
-func New(dir string) (*Store, error) { return NewWith(dir, Options{}) }
-
-// NewWith is [New] with options.
-func NewWith(dir string, opts Options) (*Store, error) {
+func New(dir string, opts Options) (*Store, error) {
 	if dir == "" {
 		return nil, errors.New("filestore: dir is empty")
 	}

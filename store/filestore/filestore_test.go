@@ -13,7 +13,7 @@ import (
 
 func open(t testing.TB, dir string, opts filestore.Options) *filestore.Store {
 	t.Helper()
-	s, err := filestore.NewWith(dir, opts)
+	s, err := filestore.New(dir, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

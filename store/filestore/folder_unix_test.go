@@ -146,10 +146,10 @@ func TestReadOnly(t *testing.T) {
 	if got, err := s.Load(ctx, hexID(1)); err != nil || got.Version != v {
 		t.Errorf("Load: %v", err)
 	}
-	if again, err := filestore.New(dir); err != nil || again == nil {
+	if again, err := filestore.New(dir, filestore.Options{}); err != nil || again == nil {
 		t.Errorf("opening it read-only: %v", err)
 	}
-	if _, err := filestore.New(filepath.Join(dir, "new")); !errors.Is(err, syscall.EROFS) {
+	if _, err := filestore.New(filepath.Join(dir, "new"), filestore.Options{}); !errors.Is(err, syscall.EROFS) {
 		t.Errorf("making a folder: %v", err)
 	}
 }

@@ -51,7 +51,7 @@ func openURL(_ context.Context, u *url.URL) (store.Store, io.Closer, error) {
 	if dir == "" || u.Fragment != "" {
 		return nil, nil, errors.New("a file URL names a folder, as in file:///var/lib/app/sessions")
 	}
-	s, err := NewWith(dir, opts)
+	s, err := New(dir, opts)
 	if err != nil {
 		return nil, nil, err
 	}

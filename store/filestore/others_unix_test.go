@@ -85,7 +85,7 @@ func TestOthersInTheFolder(t *testing.T) {
 	if err := os.Chmod(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := filestore.New(dir); err == nil {
+	if _, err := filestore.New(dir, filestore.Options{}); err == nil {
 		t.Error("an empty folder of everyone's was taken")
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {

@@ -53,7 +53,7 @@ func eachSync(t *testing.T, test func(t *testing.T, opts filestore.Options)) {
 
 // childStore is what a child process works on.
 func childStore() (*filestore.Store, error) {
-	return filestore.NewWith(os.Getenv(dirEnv), filestore.Options{NoSync: os.Getenv(syncEnv) == "off"})
+	return filestore.New(os.Getenv(dirEnv), filestore.Options{NoSync: os.Getenv(syncEnv) == "off"})
 }
 
 func child(t *testing.T, mode, dir string, opts filestore.Options) *exec.Cmd {

@@ -62,7 +62,7 @@ func TestSweepOptions(t *testing.T) {
 			}
 		}
 	}
-	if _, err := filestore.NewWith(dir, filestore.Options{SweepEvery: -1}); err == nil {
+	if _, err := filestore.New(dir, filestore.Options{SweepEvery: -1}); err == nil {
 		t.Error("a negative SweepEvery was taken")
 	}
 }

@@ -17,7 +17,10 @@ func TestMemoryPerSession(t *testing.T) {
 		t.Skip("fills the store with up to a million sessions")
 	}
 	for _, n := range []int{200_000, 500_000, 1_000_000} {
-		s := memstore.New(memstore.Options{SweepEvery: -1})
+		s, err := memstore.New(memstore.Options{SweepEvery: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
 		before := heap()
 		fill(t, s, n)
 		each := float64(heap()-before) / float64(n)
@@ -48,13 +51,15 @@ func fill(tb testing.TB, s *memstore.Store, n int) {
 }
 
 func TestAllocations(t *testing.T) {
-	s := memstore.New(memstore.Options{})
+	s, err := memstore.New(memstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer s.Close()
 	fill(t, s, 1000)
 	ctx := t.Context()
 	k := id(7)
 	r, _ := s.Load(ctx, k)
-	var err error
 	for _, tt := range []struct {
 		op   string
 		want float64
@@ -73,7 +78,10 @@ func TestAllocations(t *testing.T) {
 // Does the cost of an operation depend on how many sessions there are?
 func BenchmarkBySize(b *testing.B) {
 	for _, n := range []int{1_000, 1_000_000} {
-		s := memstore.New(memstore.Options{SweepEvery: -1})
+		s, err := memstore.New(memstore.Options{SweepEvery: -1})
+		if err != nil {
+			b.Fatal(err)
+		}
 		fill(b, s, n)
 		ctx := b.Context()
 		ids := make([]string, 512)
@@ -116,7 +124,10 @@ func BenchmarkBySize(b *testing.B) {
 
 // How much do goroutines get in each other's way?
 func BenchmarkLoadParallel(b *testing.B) {
-	s := memstore.New(memstore.Options{})
+	s, err := memstore.New(memstore.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
 	defer s.Close()
 	fill(b, s, 10_000)
 	keys := make([]string, 1024)

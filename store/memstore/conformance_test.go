@@ -34,7 +34,10 @@ func TestConformanceRealTime(t *testing.T) {
 }
 
 func open(t testing.TB, opts memstore.Options) *memstore.Store {
-	s := memstore.New(opts)
+	s, err := memstore.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { s.Close() })
 	return s
 }

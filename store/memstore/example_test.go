@@ -10,7 +10,10 @@ import (
 )
 
 func Example() {
-	st := memstore.New(memstore.Options{MaxBytes: 256 << 20})
+	st, err := memstore.New(memstore.Options{MaxBytes: 256 << 20})
+	if err != nil {
+		panic(err)
+	}
 	defer st.Close()
 
 	// The core does this; it is what a store is for.

@@ -69,7 +69,6 @@ type Store struct {
 	maxBytes   int64
 	maxRecords int64
 	every      time.Duration
-	invalid    error // an option out of range, reported by every operation
 
 	bytes   atomic.Int64
 	records atomic.Int64
@@ -86,9 +85,15 @@ type Store struct {
 
 var _ store.FullStore = (*Store)(nil)
 
-// New returns an empty store. A negative MaxBytes or MaxRecords makes every operation fail with an
-// error that names it. Call [Store.Close] when the store is not needed any more.
-func New(opts Options) *Store {
+// New returns an empty store, or an error that names the option that is out of range. Call
+// [Store.Close] when the store is not needed any more.
+func New(opts Options) (*Store, error) {
+	switch {
+	case opts.MaxBytes < 0:
+		return nil, fmt.Errorf("memstore: Options.MaxBytes is negative: %d", opts.MaxBytes)
+	case opts.MaxRecords < 0:
+		return nil, fmt.Errorf("memstore: Options.MaxRecords is negative: %d", opts.MaxRecords)
+	}
 	s := &Store{
 		seed:       maphash.MakeSeed(),
 		now:        opts.Now,
@@ -102,16 +107,10 @@ func New(opts Options) *Store {
 	if s.every == 0 {
 		s.every = defaultSweepEvery
 	}
-	switch {
-	case opts.MaxBytes < 0:
-		s.invalid = fmt.Errorf("memstore: Options.MaxBytes is negative: %d", opts.MaxBytes)
-	case opts.MaxRecords < 0:
-		s.invalid = fmt.Errorf("memstore: Options.MaxRecords is negative: %d", opts.MaxRecords)
-	}
 	for i := range s.shards {
 		s.owners[i].byName = make(map[string]*owner)
 	}
-	return s
+	return s, nil
 }
 
 // Len returns the number of records, with the expired ones that were not removed yet.
@@ -136,10 +135,10 @@ func (s *Store) Close() error {
 
 // unusable returns why the store does nothing, or nil.
 func (s *Store) unusable() error {
-	if s.invalid == nil && s.closed.Load() {
+	if s.closed.Load() {
 		return ErrClosed
 	}
-	return s.invalid
+	return nil
 }
 
 // check is what every operation begins with. It returns what time it is. Those on one record hold its lock by then, so that none goes by an

@@ -48,7 +48,10 @@ func TestLimits(t *testing.T) {
 			c := newClock()
 			tt.opts.Now = c.now
 			tt.opts.SweepEvery = -1
-			s := memstore.New(tt.opts)
+			s, err := memstore.New(tt.opts)
+			if err != nil {
+				t.Fatal(err)
+			}
 			defer s.Close()
 			fit := 0
 			for i := range 50 {
@@ -78,10 +81,12 @@ func TestLimits(t *testing.T) {
 func TestLimitOnReplaceAndMove(t *testing.T) {
 	ctx := t.Context()
 	c := newClock()
-	s := memstore.New(memstore.Options{Now: c.now, MaxBytes: 2 * (264 + 100), SweepEvery: -1})
+	s, err := memstore.New(memstore.Options{Now: c.now, MaxBytes: 2 * (264 + 100), SweepEvery: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer s.Close()
 	r := record(c, strings.Repeat("x", 100), time.Minute)
-	var err error
 	for i := range 2 {
 		if r.Version, err = s.Create(ctx, id(i), r); err != nil {
 			t.Fatal(err)
@@ -106,16 +111,17 @@ func TestLimitOnReplaceAndMove(t *testing.T) {
 
 func TestNegativeOptions(t *testing.T) {
 	for _, opts := range []memstore.Options{{MaxBytes: -1}, {MaxRecords: -1}} {
-		s := memstore.New(opts)
-		if _, err := s.Create(t.Context(), "a", store.Record{Expires: time.Now().Add(time.Hour)}); err == nil || !strings.Contains(err.Error(), "-1") {
+		if _, err := memstore.New(opts); err == nil || !strings.Contains(err.Error(), "-1") {
 			t.Errorf("%+v: %v, want an error with the value", opts, err)
 		}
-		s.Close()
 	}
 }
 
 func TestClose(t *testing.T) {
-	s := memstore.New(memstore.Options{})
+	s, err := memstore.New(memstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	r := store.Record{Data: []byte("x"), Expires: time.Now().Add(time.Hour)}
 	if _, err := s.Create(t.Context(), "a", r); err != nil {
 		t.Fatal(err)
@@ -136,7 +142,10 @@ func TestClose(t *testing.T) {
 // In a bubble a goroutine that stayed behind would be a deadlock, and time is exact.
 func TestBackgroundSweep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := memstore.New(memstore.Options{SweepEvery: time.Minute})
+		s, err := memstore.New(memstore.Options{SweepEvery: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
 		for i := range 1000 {
 			r := store.Record{Data: []byte("x"), Expires: time.Now().Add(time.Duration(i%2+1) * 90 * time.Second)}
 			if _, err := s.Create(t.Context(), id(i), r); err != nil {
@@ -161,7 +170,10 @@ func TestBackgroundSweep(t *testing.T) {
 }
 
 func TestBadCursor(t *testing.T) {
-	s := memstore.New(memstore.Options{})
+	s, err := memstore.New(memstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer s.Close()
 	for _, cursor := range []string{"x", "-1", "1:x", "999:1", "1:99999999999"} {
 		if _, _, err := s.All(t.Context(), cursor, 1); err == nil {

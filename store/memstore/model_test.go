@@ -20,7 +20,10 @@ type modelState struct {
 func TestAgainstModel(t *testing.T) {
 	ctx := t.Context()
 	c := newClock()
-	s := memstore.New(memstore.Options{Now: c.now, SweepEvery: -1})
+	s, err := memstore.New(memstore.Options{Now: c.now, SweepEvery: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer s.Close()
 	model := map[string]modelState{}
 	rng := rand.New(rand.NewPCG(1, 2))

@@ -25,6 +25,9 @@ func openURL(_ context.Context, u *url.URL) (store.Store, io.Closer, error) {
 	if err := q.Err(); err != nil {
 		return nil, nil, err
 	}
-	s := New(opts)
+	s, err := New(opts)
+	if err != nil {
+		return nil, nil, err
+	}
 	return s, s, nil
 }

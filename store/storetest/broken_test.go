@@ -242,7 +242,10 @@ func TestBrokenStoresAreCaught(t *testing.T) {
 		t.Run(strings.ReplaceAll(tt.name, " ", "-"), func(t *testing.T) {
 			for _, name := range tt.caught {
 				clock := &testClock{now: time.Now()}
-				s := memstore.New(memstore.Options{Now: clock.Now, SweepEvery: -1})
+				s, err := memstore.New(memstore.Options{Now: clock.Now, SweepEvery: -1})
+				if err != nil {
+					t.Fatal(err)
+				}
 				defer s.Close()
 				b := &broken{FullStore: s}
 				tt.spoil(b, s, clock.Now)
@@ -260,7 +263,10 @@ func TestBrokenStoresAreCaught(t *testing.T) {
 // The stores above are broken by what they override, not by being wrapped.
 func TestWrappedStorePasses(t *testing.T) {
 	clock := &testClock{now: time.Now()}
-	s := memstore.New(memstore.Options{Now: clock.Now})
+	s, err := memstore.New(memstore.Options{Now: clock.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer s.Close()
 	Run(t, Config{
 		Abilities: []Ability{Moves, Owners, Lists, Sweeps},
@@ -273,7 +279,10 @@ func TestWrappedStorePasses(t *testing.T) {
 
 // A store that lost an ability fails the rules of that ability.
 func TestLostAbilityIsCaught(t *testing.T) {
-	s := memstore.New(memstore.Options{})
+	s, err := memstore.New(memstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer s.Close()
 	bare := struct{ store.Store }{s}
 	for _, r := range rules {

@@ -85,7 +85,7 @@ func (f Fault) Reporting(err error) Fault {
 // Faulty wraps a store and disturbs its calls as it is told. Without faults it is transparent. It is
 // deterministic: it neither sleeps nor draws lots. It is safe for concurrent use.
 //
-//	faulty := storetest.NewFaulty(memstore.New(memstore.Options{}))
+//	faulty := storetest.NewFaulty(memory)
 //	faulty.Inject(storetest.OpReplace, storetest.Lost()) // the next Replace: applied, reported failed
 type Faulty struct {
 	// Decide, if set, chooses the fault of each call for which none was injected. id is empty for

@@ -13,7 +13,10 @@ import (
 )
 
 func newFaulty(t *testing.T) (*storetest.Faulty, *memstore.Store, store.Record) {
-	s := memstore.New(memstore.Options{})
+	s, err := memstore.New(memstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { s.Close() })
 	f := storetest.NewFaulty(s)
 	r := store.Record{Data: []byte("one"), Expires: time.Now().Add(time.Hour)}
@@ -144,7 +147,10 @@ func TestDecide(t *testing.T) {
 // Someone else's write comes first, so this one meets a conflict.
 func ExampleBefore() {
 	ctx := context.Background()
-	st := memstore.New(memstore.Options{})
+	st, err := memstore.New(memstore.Options{})
+	if err != nil {
+		panic(err)
+	}
 	defer st.Close()
 	faulty := storetest.NewFaulty(st)
 
@@ -153,7 +159,7 @@ func ExampleBefore() {
 	faulty.Inject(storetest.OpReplace, storetest.Before(func(ctx context.Context) {
 		st.Replace(ctx, "id", r, store.Record{Data: []byte("theirs"), Expires: r.Expires})
 	}))
-	_, err := faulty.Replace(ctx, "id", r, r)
+	_, err = faulty.Replace(ctx, "id", r, r)
 	fmt.Println(errors.Is(err, store.ErrConflict))
 	// Output: true
 }
@@ -161,12 +167,15 @@ func ExampleBefore() {
 // The write is applied, and its answer is lost.
 func ExampleLost() {
 	ctx := context.Background()
-	st := memstore.New(memstore.Options{})
+	st, err := memstore.New(memstore.Options{})
+	if err != nil {
+		panic(err)
+	}
 	defer st.Close()
 	faulty := storetest.NewFaulty(st)
 	faulty.Inject(storetest.OpCreate, storetest.Lost())
 
-	_, err := faulty.Create(ctx, "id", store.Record{Data: []byte("x"), Expires: time.Now().Add(time.Hour)})
+	_, err = faulty.Create(ctx, "id", store.Record{Data: []byte("x"), Expires: time.Now().Add(time.Hour)})
 	fmt.Println(err)
 	loaded, err := st.Load(ctx, "id")
 	fmt.Printf("%s %v\n", loaded.Data, err)

@@ -19,7 +19,10 @@ func TestFresh(t *testing.T) {
 		storetest.Run(t, storetest.Config{
 			Fresh: true,
 			Open: func(t testing.TB) store.Store {
-				s := memstore.New(memstore.Options{})
+				s, err := memstore.New(memstore.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
 				t.Cleanup(func() { s.Close() })
 				mu.Lock()
 				defer mu.Unlock()

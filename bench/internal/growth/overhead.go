@@ -15,7 +15,10 @@ import (
 // and what finds it. The data fill a size of the allocator, since rounding up is not the store's.
 func Overhead(ctx context.Context, n int) (float64, error) {
 	const data = 128
-	st := memstore.New(memstore.Options{SweepEvery: -1})
+	st, err := memstore.New(memstore.Options{SweepEvery: -1})
+	if err != nil {
+		return 0, err
+	}
 	defer func() { _ = st.Close() }()
 	before, _ := heap()
 	expires := time.Now().Add(lifetime)

@@ -27,13 +27,16 @@ func open(t testing.TB, store string) (*Population, error) {
 	var err error
 	switch store {
 	case "memory":
-		m := memstore.New(memstore.Options{SweepEvery: -1})
+		m, err := memstore.New(memstore.Options{SweepEvery: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
 		t.Cleanup(func() { _ = m.Close() })
 		p.alone, p.kept, p.bytes = true, m, heap
 	case "file":
 		dir := t.TempDir()
 		p.alone = true
-		p.kept, err = filestore.NewWith(dir, filestore.Options{NoSync: true})
+		p.kept, err = filestore.New(dir, filestore.Options{NoSync: true})
 		p.bytes = func() (int64, error) { return folder(dir) }
 	case "sqlite":
 		p.alone = true

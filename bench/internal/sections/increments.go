@@ -39,7 +39,7 @@ func Increments(ctx context.Context, store store.Store) (float64, error) {
 		done.Go(func() {
 			for range increments / goroutines {
 				s := m.Open(ctx, ticket)
-				_, err := visits.Apply(s, func(n int) int { return n + 1 })
+				_, err := visits.UpdateNow(s, func(n int) int { return n + 1 })
 				s.Close()
 				if err != nil {
 					errs[i] = err

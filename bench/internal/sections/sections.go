@@ -84,7 +84,10 @@ func (o *Opened) add(library, storeName string, store store.Store) (*measure.Sit
 }
 
 func memory(t testing.TB) (*Opened, error) {
-	store := memstore.New(memstore.Options{})
+	store, err := memstore.New(memstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	closeLater(t, store)
 	o := &Opened{Store: store, Sites: []*measure.Site{sites.Bare("memory"), sites.Middleware("memory")}}
 	if _, err := o.add(Cloakroom, "memory", store); err != nil {
@@ -98,11 +101,11 @@ func memory(t testing.TB) (*Opened, error) {
 // files has none of its stores wait for the disk, but Synced: gorilla's never does.
 func files(t testing.TB) (*Opened, error) {
 	dir := t.TempDir()
-	store, err := filestore.NewWith(filepath.Join(dir, "cloakroom"), filestore.Options{NoSync: true})
+	store, err := filestore.New(filepath.Join(dir, "cloakroom"), filestore.Options{NoSync: true})
 	if err != nil {
 		return nil, err
 	}
-	synced, err := filestore.New(filepath.Join(dir, "synced"))
+	synced, err := filestore.New(filepath.Join(dir, "synced"), filestore.Options{})
 	if err != nil {
 		return nil, err
 	}

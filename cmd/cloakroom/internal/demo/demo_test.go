@@ -29,7 +29,10 @@ type server struct {
 // serve starts a demo. wrap may put something around its store.
 func serve(t *testing.T, wrap func(store.Store) store.Store) *server {
 	t.Helper()
-	memory := memstore.New(memstore.Options{})
+	memory, err := memstore.New(memstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { _ = memory.Close() })
 	var store store.Store = memory
 	if wrap != nil {

@@ -60,7 +60,7 @@ func (d *site) incr(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	n, err := cloakroom.Key[int](key).Apply(s, func(n int) int { return n + 1 })
+	n, err := cloakroom.Key[int](key).UpdateNow(s, func(n int) int { return n + 1 })
 	switch notNumber := (*cloakroom.DecodeError)(nil); {
 	case err == nil:
 		answer(w, http.StatusOK, strconv.Itoa(n))
