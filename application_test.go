@@ -10,7 +10,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
-// TestApplications: on one store, tickets and owners of one application mean nothing to another.
+// TestApplications: on one store, tickets and owners of one application mean nothing to
+// another.
 func TestApplications(t *testing.T) {
 	for _, format := range []cloakroom.Format{cloakroom.MessagePack, cloakroom.JSON} {
 		s := newSite(t, cloakroom.Options{Application: "shop", Format: format})
@@ -72,7 +73,8 @@ func TestApplicationCopied(t *testing.T) {
 	}
 }
 
-// TestAnonymousIdle: a session that nobody signed in ends sooner, and lives as others do from a sign-in on.
+// TestAnonymousIdle: a session that nobody signed in ends sooner, and lives as others
+// do from a sign-in on.
 func TestAnonymousIdle(t *testing.T) {
 	eachMove(t, func(t *testing.T, s *site) {
 		s.m = s.manager(cloakroom.Options{Idle: 30 * time.Minute, AnonymousIdle: 5 * time.Minute})

@@ -11,7 +11,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
-// benchSite is a manager on a store in memory, with nothing in between, and a session in it. Compare with peers in bench/.
+// benchSite is a manager on a store in memory, with nothing in between, and a session
+// in it. Compare with peers in bench/.
 func benchSite(b *testing.B) (*cloakroom.Manager, *http.Request) {
 	store, err := memstore.New(memstore.Options{})
 	if err != nil {

@@ -5,10 +5,12 @@ import (
 	"unsafe"
 )
 
-// What follows spares copies of large values, on the ground that nobody changes the bytes of a string or of a record.
+// What follows spares copies of large values, on the ground that nobody changes the
+// bytes of a string or of a record.
 
-// textOf returns bytes of a record as a string without copying them. Nobody changes those, see [Store]: neither a store that
-// was given them, nor one that returned them, nor the core, which shares them between sessions.
+// textOf returns bytes of a record as a string without copying them. Nobody changes
+// those, see [Store]: neither a store that was given them, nor one that returned them,
+// nor the core, which shares them between sessions.
 func textOf(b []byte) string {
 	return unsafe.String(unsafe.SliceData(b), len(b))
 }
@@ -18,7 +20,8 @@ func bytesOf(s string) []byte {
 	return unsafe.Slice(unsafe.StringData(s), len(s))
 }
 
-// room returns an empty slice of this capacity, at least 1, that was not cleared first as make does.
+// room returns an empty slice of this capacity, at least 1, that was not cleared first
+// as make does.
 func room(capacity int) []byte {
 	var b strings.Builder
 	b.Grow(capacity)

@@ -6,19 +6,21 @@ import (
 	"strings"
 )
 
-// AllowSharedCache says that this response is the same for all visitors, although the session was
-// read, so that caches shared by several of them may store it as far as the handler's own
-// Cache-Control lets them. Call it before the response begins. It does nothing for a response that
-// sets the cookie: that is never stored by a shared cache. "Vary: Cookie" stays.
+// AllowSharedCache says that this response is the same for all visitors, although the
+// session was read, so that caches shared by several of them may store it as far as the
+// handler's own Cache-Control lets them. Call it before the response begins. It does
+// nothing for a response that sets the cookie: that is never stored by a shared cache.
+// "Vary: Cookie" stays.
 func (s *Session) AllowSharedCache() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.shareable = true
 }
 
-// keepPrivate makes a response one that no shared cache stores, whatever its header says for caches
-// (RFC 9111 section 5.2.2.7, RFC 9213). What it says for the visitor's own stays, but for Expires:
-// an HTTP/1.0 cache knows nothing else. room is for the one line that is mostly needed.
+// keepPrivate makes a response one that no shared cache stores, whatever its header
+// says for caches (RFC 9111 section 5.2.2.7, RFC 9213). What it says for the visitor's
+// own stays, but for Expires: an HTTP/1.0 cache knows nothing else. room is for the one
+// line that is mostly needed.
 func keepPrivate(h http.Header, room []string, m *Manager) {
 	var lines []string
 	for name, values := range h {
@@ -95,8 +97,9 @@ func kindOf(name string) headerKind {
 	return headerOther
 }
 
-// private returns Cache-Control lines as one that keeps shared caches from storing the response,
-// and whether they have to be changed for that. What is said for private caches stays.
+// private returns Cache-Control lines as one that keeps shared caches from storing the
+// response, and whether they have to be changed for that. What is said for private
+// caches stays.
 func private(lines []string) (line string, changed bool) {
 	refuses, understand := false, false
 	kept := []string{"private"}
@@ -120,7 +123,8 @@ func private(lines []string) (line string, changed bool) {
 	return strings.Join(kept, ", "), changed || understand || !refuses
 }
 
-// directives yields the directives of Cache-Control lines. A comma between quotes is part of one.
+// directives yields the directives of Cache-Control lines. A comma between quotes is
+// part of one.
 func directives(lines []string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, line := range lines {

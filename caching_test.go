@@ -12,8 +12,9 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 )
 
-// TestCacheControl: whatever a handler says, no shared cache stores a response with our cookie, nor one before
-// which the session was read, and what is said to the visitor's own cache stays.
+// TestCacheControl: whatever a handler says, no shared cache stores a response with our
+// cookie, nor one before which the session was read, and what is said to the visitor's
+// own cache stays.
 func TestCacheControl(t *testing.T) {
 	for _, c := range []struct{ said, want string }{
 		{"", "private"},
@@ -56,7 +57,8 @@ func TestCacheControl(t *testing.T) {
 	}
 }
 
-// TestOtherCacheHeaders: shared caches listen to more than Cache-Control, and some to that rather.
+// TestOtherCacheHeaders: shared caches listen to more than Cache-Control, and some to
+// that rather.
 func TestOtherCacheHeaders(t *testing.T) {
 	const late, early = "Thu, 01 Dec 2033 16:00:00 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"
 	said := http.Header{
@@ -113,7 +115,8 @@ func TestOtherCacheHeaders(t *testing.T) {
 	}
 }
 
-// TestCookieClearedIsPrivate: a cookie that is cleared, ours or another's, is not to be stored either.
+// TestCookieClearedIsPrivate: a cookie that is cleared, ours or another's, is not to be
+// stored either.
 func TestCookieClearedIsPrivate(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	tab := s.browser()
@@ -128,7 +131,8 @@ func TestCookieClearedIsPrivate(t *testing.T) {
 	}
 }
 
-// TestFailureIsNotStored: the error of one visitor is no other's page, whatever middleware outside says of caching.
+// TestFailureIsNotStored: the error of one visitor is no other's page, whatever
+// middleware outside says of caching.
 func TestFailureIsNotStored(t *testing.T) {
 	s := newSite(t, cloakroom.Options{Timeout: 30 * time.Millisecond})
 	s.store.intercept(func(string, string, func() error) error { return errors.New("down") })

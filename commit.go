@@ -30,7 +30,8 @@ type commit struct {
 	tick    int64 // when the base had been loaded, see gates
 	writing int64 // when the latest write began
 
-	// view is what the first seen operations make of the base; no longer once that has moved on.
+	// view is what the first seen operations make of the base; no longer once that has
+	// moved on.
 	view draft
 	seen int
 
@@ -38,9 +39,9 @@ type commit struct {
 
 	room []field // for the fields of the first draft
 
-	// doubt is set once a write of this commit failed without telling whether it happened.
-	// doubtBase is the newest commit id of the record that it started from: while a record lists
-	// that one but not ours, ours was not applied.
+	// doubt is set once a write of this commit failed without telling whether it
+	// happened. doubtBase is the newest commit id of the record that it started from:
+	// while a record lists that one but not ours, ours was not applied.
 	doubt     bool
 	doubtBase []byte
 	doubtData []byte
@@ -50,8 +51,9 @@ type commit struct {
 
 	touchErr error // of a touch in place of a write, to be reported when nothing is locked
 
-	sealedID   string // the id of what is gone, where a seal may stand
-	unreadable string // the id of a record that cannot be read, to be ended before another is created
+	sealedID string // the id of what is gone, where a seal may stand
+	// the id of a record that cannot be read, to be ended before another is created
+	unreadable string
 
 	ticket string // the new one, for a session that is created or moved
 	newID  string
@@ -59,7 +61,8 @@ type commit struct {
 	fresh  bool // the base was loaded by this commit
 }
 
-// errGone is what a commit returns, never wrapped, when the session is no more and nothing was written.
+// errGone is what a commit returns, never wrapped, when the session is no more and
+// nothing was written.
 var errGone = errors.New("gone")
 
 // result is what came of a commit.
@@ -69,8 +72,8 @@ type result struct {
 	emptied bool   // the record was deleted, since nothing was left in it
 }
 
-// run performs the commit. It returns errGone when the session is no more and nothing was written. The
-// gate of the session is held while the store is at work.
+// run performs the commit. It returns errGone when the session is no more and nothing
+// was written. The gate of the session is held while the store is at work.
 func (c *commit) run() (res result, err error) {
 	binary.NativeEndian.PutUint64(c.commit[:], rand.Uint64())
 	if c.base.rec.Version == "" {
@@ -109,8 +112,8 @@ func (c *commit) run() (res result, err error) {
 	return res, err
 }
 
-// build applies the operations to the base, makes the record to be stored the next one, and reports whether it
-// says anything new.
+// build applies the operations to the base, makes the record to be stored the next one,
+// and reports whether it says anything new.
 func (c *commit) build() (bool, error) {
 	base := &c.base.doc
 	d, todo := draftOf(base), c.ops[c.skip:]
@@ -148,7 +151,8 @@ func (c *commit) build() (bool, error) {
 	return changed, nil
 }
 
-// encode makes the data of the next record, within the bounds. own tells that the fields are the document's own.
+// encode makes the data of the next record, within the bounds. own tells that the
+// fields are the document's own.
 func (c *commit) encode(own bool) error {
 	var (
 		doc, base = &c.next.doc, &c.base.doc
@@ -161,7 +165,8 @@ func (c *commit) encode(own bool) error {
 	} else if data, err = p.encode(doc, base, c.commit); err != nil {
 		return err
 	}
-	// The limits may have been higher when the base was stored: what does not grow is let through.
+	// The limits may have been higher when the base was stored: what does not grow is
+	// let through.
 	if err := c.m.bounds.check(data, len(doc.fields)); err != nil && doc.outgrows(base) {
 		return err
 	}
@@ -239,8 +244,8 @@ func (c *commit) waited() {
 	c.ctx.late()
 }
 
-// over is what to return for a session that is no more, or is another by now: whether this commit was a
-// part of it before is not known if it is in doubt.
+// over is what to return for a session that is no more, or is another by now: whether
+// this commit was a part of it before is not known if it is in doubt.
 func (c *commit) over() error {
 	if c.doubt {
 		return c.giveUp(nil)
@@ -274,12 +279,14 @@ func (c *commit) refresh(try int) (bool, error) {
 	return stale, nil
 }
 
-// isRefusal reports whether a store said that nothing was written and that trying again won't help.
+// isRefusal reports whether a store said that nothing was written and that trying again
+// won't help.
 func isRefusal(err error) bool {
 	return errors.Is(err, ErrTooLarge) || errors.Is(err, ErrFull) || errors.Is(err, ErrRefused)
 }
 
-// final returns the error to give up with, which must not hide that an earlier try is in doubt.
+// final returns the error to give up with, which must not hide that an earlier try is
+// in doubt.
 func (c *commit) final(err error) error {
 	if c.doubt {
 		return errors.Join(ErrUnknownOutcome, err)
@@ -287,7 +294,8 @@ func (c *commit) final(err error) error {
 	return err
 }
 
-// noteFailure takes down what a failed write of the base means. It returns an error to give up with.
+// noteFailure takes down what a failed write of the base means. It returns an error to
+// give up with.
 func (c *commit) noteFailure(try int, failure error) error {
 	c.waited()
 	if !errors.Is(failure, ErrConflict) && !errors.Is(failure, store.ErrExists) && !c.doubt {
@@ -301,8 +309,8 @@ func (c *commit) noteFailure(try int, failure error) error {
 	return nil
 }
 
-// giveUp returns the error of a commit that could not be brought to an end: the first failure that left
-// its outcome open, if there was one, or else the latest.
+// giveUp returns the error of a commit that could not be brought to an end: the first
+// failure that left its outcome open, if there was one, or else the latest.
 func (c *commit) giveUp(failure error) error {
 	if c.doubt {
 		return errorAt("commit", errors.Join(ErrUnknownOutcome, c.doubtErr))
@@ -310,8 +318,8 @@ func (c *commit) giveUp(failure error) error {
 	return errorAt("commit", failure)
 }
 
-// reload gets the present record after a conflict or a failure, and finds out whether this commit
-// is in it. If not, the record becomes the base to try again from.
+// reload gets the present record after a conflict or a failure, and finds out whether
+// this commit is in it. If not, the record becomes the base to try again from.
 func (c *commit) reload(try int, failure error) (applied bool, err error) {
 	present, err := c.reloadRecord(try, failure)
 	if err != nil {
@@ -336,8 +344,8 @@ func (c *commit) rebase(st state, fresh bool) {
 	c.view, c.seen = draft{}, 0
 }
 
-// reloadRecord loads the record of the base until that succeeds or time is up. A record that is gone or
-// unreadable is errGone.
+// reloadRecord loads the record of the base until that succeeds or time is up. A record
+// that is gone or unreadable is errGone.
 func (c *commit) reloadRecord(try int, failure error) (state, error) {
 	if err := c.noteFailure(try, failure); err != nil {
 		return state{}, err
@@ -362,14 +370,16 @@ func (c *commit) reloadRecord(try int, failure error) (state, error) {
 	}
 }
 
-// canTell reports whether a record that does not list this commit proves that it was not applied.
+// canTell reports whether a record that does not list this commit proves that it was
+// not applied.
 func (c *commit) canTell(present *state) bool {
 	return !c.doubt ||
 		c.doubtBase != nil && present.doc.meta.hasCommit(c.doubtBase) ||
 		bytes.Equal(present.rec.Data, c.doubtData)
 }
 
-// create stores a session that has no record yet, under a new ticket. A record that cannot be read is ended before.
+// create stores a session that has no record yet, under a new ticket. A record that
+// cannot be read is ended before.
 func (c *commit) create() (result, error) {
 	ended := c.unreadable != ""
 	if ended {
@@ -389,8 +399,8 @@ func (c *commit) create() (result, error) {
 		return result{emptied: ended}, nil
 	}
 	for try := 0; ; try++ {
-		// Each try has a ticket of its own: an earlier one may be applied later, even after the session
-		// was ended, and then must be nobody's.
+		// Each try has a ticket of its own: an earlier one may be applied later, even
+		// after the session was ended, and then must be nobody's.
 		var ticket string
 		ticket, next.id = c.m.newTicket()
 		next.rec.Version, err = c.m.store.Create(c.ctx, next.id, next.rec)
@@ -411,8 +421,9 @@ func (c *commit) create() (result, error) {
 	}
 }
 
-// findCreated looks, after a failed Create, for the record under the new id. ErrNotFound means that
-// it is not there, or not yet; errGone, that somebody sealed the id before the record came.
+// findCreated looks, after a failed Create, for the record under the new id.
+// ErrNotFound means that it is not there, or not yet; errGone, that somebody sealed the
+// id before the record came.
 func (c *commit) findCreated(try int, id string, failure error) (state, error) {
 	if err := c.noteFailure(try, failure); err != nil {
 		return state{}, err

@@ -17,8 +17,9 @@ const (
 	cookieClear
 )
 
-// cookie returns the cookie that hands out a ticket, or, without one, that clears it. Both have the
-// same attributes: a browser would not let a cookie without Secure replace a `__Host-` one.
+// cookie returns the cookie that hands out a ticket, or, without one, that clears it.
+// Both have the same attributes: a browser would not let a cookie without Secure
+// replace a `__Host-` one.
 func (m *Manager) cookie(ticket string, persistent bool, deadline time.Time) *http.Cookie {
 	o := &m.options
 	c := &http.Cookie{
@@ -28,8 +29,9 @@ func (m *Manager) cookie(ticket string, persistent bool, deadline time.Time) *ht
 	if ticket == "" {
 		c.MaxAge = -1
 	} else if persistent {
-		// Max-Age counts from when the cookie comes, so a clock that is wrong on either side does
-		// not end it. Expires is for clients that do not know it (RFC 6265bis section 5.6).
+		// Max-Age counts from when the cookie comes, so a clock that is wrong on either
+		// side does not end it. Expires is for clients that do not know it (RFC 6265bis
+		// section 5.6).
 		c.Expires = deadline
 		left := between(m.now(), deadline) + time.Second - 1
 		c.MaxAge = int(min(max(left/time.Second, 1), math.MaxInt32))
@@ -37,8 +39,8 @@ func (m *Manager) cookie(ticket string, persistent bool, deadline time.Time) *ht
 	return c
 }
 
-// Limits of the cookies of our name that are looked at: each candidate costs a load, and each value
-// that a Profile's ID checks may cost a signature.
+// Limits of the cookies of our name that are looked at: each candidate costs a load,
+// and each value that a Profile's ID checks may cost a signature.
 const (
 	maxCandidates = 4
 	maxOurCookies = 64
@@ -51,8 +53,8 @@ type tickets struct {
 	sent   int      // how many cookies of our name there are, at most maxOurCookies
 }
 
-// ticketsIn returns the tickets in Cookie headers. It does what r.Cookies does without building a
-// list.
+// ticketsIn returns the tickets in Cookie headers. It does what r.Cookies does without
+// building a list.
 func (m *Manager) ticketsIn(lines []string) (t tickets) {
 	name := m.options.CookieName
 	for _, line := range lines {
@@ -79,8 +81,8 @@ func (m *Manager) ticketsIn(lines []string) (t tickets) {
 	return t
 }
 
-// unquoted returns a cookie's value without quotes around it, which other libraries may write (RFC
-// 6265 section 4.1.1).
+// unquoted returns a cookie's value without quotes around it, which other libraries may
+// write (RFC 6265 section 4.1.1).
 func (m *Manager) unquoted(value string) string {
 	if n := len(value); m.options.Profile != nil && n >= 2 && value[0] == '"' && value[n-1] == '"' {
 		return value[1 : n-1]
@@ -99,10 +101,10 @@ func trimSpace(s string) string {
 	return s
 }
 
-// Cookie returns the cookie that the browser must be sent since the session was opened, or nil. It
-// holds the ticket: do not log it. The middleware sends it by itself, except in a response that the
-// handler writes to a hijacked connection. Once the handler within the middleware has returned,
-// Cookie is nil.
+// Cookie returns the cookie that the browser must be sent since the session was opened,
+// or nil. It holds the ticket: do not log it. The middleware sends it by itself, except
+// in a response that the handler writes to a hijacked connection. Once the handler
+// within the middleware has returned, Cookie is nil.
 //
 // [Session.Cookies] returns it with those that are to be cleared.
 func (s *Session) Cookie() *http.Cookie {
@@ -115,10 +117,11 @@ func (s *Session) Cookie() *http.Cookie {
 	return s.cookieLocked()
 }
 
-// Cookies returns all cookies that the browser must be sent since the session was opened, in this
-// order: mostly none or the one that [Session.Cookie] returns. Where the browser sent several of
-// its name, cookies that clear the others as far as this host can come before it; those of
-// Profile.ClearCookies come after it, when they are to be cleared.
+// Cookies returns all cookies that the browser must be sent since the session was
+// opened, in this order: mostly none or the one that [Session.Cookie] returns. Where
+// the browser sent several of its name, cookies that clear the others as far as this
+// host can come before it; those of Profile.ClearCookies come after it, when they are
+// to be cleared.
 func (s *Session) Cookies() []*http.Cookie {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -170,9 +173,9 @@ func hasCookie(lines []string, name string) bool {
 	return len(r.CookiesNamed(name)) > 0
 }
 
-// twins returns cookies that clear others of our name which this host can have set: those of
-// another Domain, and the same with Partitioned or without, which browsers keep apart from it (RFC
-// 6265bis section 5.7; CHIPS).
+// twins returns cookies that clear others of our name which this host can have set:
+// those of another Domain, and the same with Partitioned or without, which browsers
+// keep apart from it (RFC 6265bis section 5.7; CHIPS).
 func (m *Manager) twins(own *http.Cookie) (all []*http.Cookie) {
 	o := &m.options
 	domains := []string{""}

@@ -14,17 +14,17 @@ import (
 
 // CopyOptions say how [Manager.CopyTo] copies. The zero value copies sessions as they are.
 type CopyOptions struct {
-	// WithoutProfile leaves a [Profile]: it copies to a store for a manager without one, so that
-	// those who have their cookies stay signed in. That manager must have the same
-	// Options.CookieName, Path and Domain, or browsers would send it nothing, and it needs
-	// Options.FormerTickets for those whose cookie is not spelled as a ticket, 43 characters of
-	// canonical URL-safe base64: see [CopyResult.Former].
+	// WithoutProfile leaves a [Profile]: it copies to a store for a manager without
+	// one, so that those who have their cookies stay signed in. That manager must have
+	// the same Options.CookieName, Path and Domain, or browsers would send it nothing,
+	// and it needs Options.FormerTickets for those whose cookie is not spelled as a
+	// ticket, 43 characters of canonical URL-safe base64: see [CopyResult.Former].
 	//
-	// Each session is stored under the hash of its ticket, with the owner that its values name, in
-	// the index too, and the absolute deadline that it has, or Options.Lifetime from now if that is
-	// earlier. One whose cookie is signed, or that has a key that is no string, is an error of that
-	// session. When it is run again, a session that was not used in the target meanwhile is brought
-	// up to date.
+	// Each session is stored under the hash of its ticket, with the owner that its
+	// values name, in the index too, and the absolute deadline that it has, or
+	// Options.Lifetime from now if that is earlier. One whose cookie is signed, or that
+	// has a key that is no string, is an error of that session. When it is run again, a
+	// session that was not used in the target meanwhile is brought up to date.
 	WithoutProfile bool
 }
 
@@ -33,27 +33,28 @@ type CopyResult struct {
 	// Err is why the session could not be copied, or nil. It names no id.
 	Err error
 
-	// Foreign reports that the key in the store cannot be the id of a session: it is something else
-	// that begins alike, and is left alone.
+	// Foreign reports that the key in the store cannot be the id of a session: it is
+	// something else that begins alike, and is left alone.
 	Foreign bool
 
-	// Former reports, with [CopyOptions.WithoutProfile], that the session's cookie is not spelled as a
-	// ticket, so that only a manager with Options.FormerTickets takes it.
+	// Former reports, with [CopyOptions.WithoutProfile], that the session's cookie is
+	// not spelled as a ticket, so that only a manager with Options.FormerTickets takes
+	// it.
 	Former bool
 
 	// ID is its public ID, see [Session.ID].
 	ID string
 
-	// Written reports that it was stored. Otherwise, unless there is an error or Foreign is set, it was
-	// there already.
+	// Written reports that it was stored. Otherwise, unless there is an error or
+	// Foreign is set, it was there already.
 	Written bool
 }
 
 // copyPage is how many records are held at once.
 const copyPage = 32
 
-// copySlack is by how much an expiry may differ from the one copied before it is set again: stores keep whole
-// seconds.
+// copySlack is by how much an expiry may differ from the one copied before it is set
+// again: stores keep whole seconds.
 const copySlack = 2 * time.Second
 
 var (
@@ -65,16 +66,18 @@ var (
 // their data, expiry, owner and deadline. It yields one [CopyResult] for each session; an error as the second value
 // is of the listing, or the context's, and is the last. Where the store of m cannot list, it is [errors.ErrUnsupported].
 //
-// It can be run again after it was stopped, and to bring later changes: what is there already is left alone, or brought up
-// to date when it is an earlier state of the same record, or when only its expiry lags behind. What was changed in the
-// target since is kept. Where neither record shows that it came from the other, as after sixteen commits in the source,
-// it is an error of that session.
+// It can be run again after it was stopped, and to bring later changes: what is there
+// already is left alone, or brought up to date when it is an earlier state of the same
+// record, or when only its expiry lags behind. What was changed in the target since is
+// kept. Where neither record shows that it came from the other, as after sixteen
+// commits in the source, it is an error of that session.
 //
-// No promise about sign-outs reaches across two stores. A session that was copied and then signed out in the source
-// stays in the target, and one that was signed out in the target would come back if it were copied again. So stop
-// the application, copy, and start it with the target; and do not run a copy again once the target is in use. The seal that
-// a session leaves at its former ticket is copied like a session, but yielded only if that fails: the former ticket is
-// dead in the target too.
+// No promise about sign-outs reaches across two stores. A session that was copied and
+// then signed out in the source stays in the target, and one that was signed out in the
+// target would come back if it were copied again. So stop the application, copy, and
+// start it with the target; and do not run a copy again once the target is in use. The
+// seal that a session leaves at its former ticket is copied like a session, but yielded
+// only if that fails: the former ticket is dead in the target too.
 //
 // Options.Timeout of m bounds each session. At most 32 records are in memory at once.
 func (m *Manager) CopyTo(ctx context.Context, to store.Store, options CopyOptions) iter.Seq2[CopyResult, error] {
@@ -106,7 +109,8 @@ func (m *Manager) CopyTo(ctx context.Context, to store.Store, options CopyOption
 	}
 }
 
-// copyEntry copies one record. It reports false for what is no live session and nothing to tell of.
+// copyEntry copies one record. It reports false for what is no live session and nothing
+// to tell of.
 func (m *Manager) copyEntry(ctx context.Context, to store.Store, e store.Entry, leave bool) (CopyResult, bool) {
 	now := m.now()
 	if e.Record.Version == "" || !now.Before(e.Record.Expires) {
@@ -146,8 +150,9 @@ func (m *Manager) copyEntry(ctx context.Context, to store.Store, e store.Entry, 
 	return c, err != nil || !meta.sealed
 }
 
-// copyRecord stores rec under id unless it is there. After a failure that leaves open what happened it looks, and tries
-// again: a Create that comes late finds the id taken, and a Replace another version.
+// copyRecord stores rec under id unless it is there. After a failure that leaves open
+// what happened it looks, and tries again: a Create that comes late finds the id taken,
+// and a Replace another version.
 func (m *Manager) copyRecord(ctx *limit, to store.Store, id string, rec store.Record, source *document, leave bool) (written bool, err error) {
 	doubt := false // a write of ours may be what is there
 	for try := range maxTries {
@@ -198,8 +203,8 @@ func (m *Manager) copyRecord(ctx *limit, to store.Store, id string, rec store.Re
 	return false, err
 }
 
-// supersedes reports whether a record of the source is a later state of what the target holds. It returns an
-// error when that cannot be told.
+// supersedes reports whether a record of the source is a later state of what the target
+// holds. It returns an error when that cannot be told.
 func (m *meta) supersedes(target *meta) (bool, error) {
 	switch {
 	case target.sealed: // ended there
@@ -214,8 +219,8 @@ func (m *meta) supersedes(target *meta) (bool, error) {
 	return false, errDiverged
 }
 
-// indexOwner is the owner in whose index a record belongs, if there is one. A seal belongs into that of whoever goes on
-// behind it.
+// indexOwner is the owner in whose index a record belongs, if there is one. A seal
+// belongs into that of whoever goes on behind it.
 func (m *Manager) indexOwner(meta *meta) string {
 	switch {
 	case m.options.Profile != nil:
@@ -226,7 +231,8 @@ func (m *Manager) indexOwner(meta *meta) string {
 	return string(meta.text(metaNextOwner))
 }
 
-// withoutID is an error whose text leaves out the store's id, which a store may name as a file or a key.
+// withoutID is an error whose text leaves out the store's id, which a store may name as
+// a file or a key.
 type withoutID struct {
 	error
 	id string

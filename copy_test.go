@@ -14,7 +14,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/storetest"
 )
 
-// copyTo copies everything and returns how many were written, were there and failed, and the failures' text.
+// copyTo copies everything and returns how many were written, were there and failed,
+// and the failures' text.
 func (s *site) copyTo(to store.Store) (counts [3]int, failures string) {
 	s.t.Helper()
 	for c, err := range s.m.CopyTo(s.t.Context(), to, cloakroom.CopyOptions{}) {

@@ -11,8 +11,8 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 )
 
-// TestDeadStore: a store that does not answer costs a request the time limit, once, and the ones
-// that queue behind it no more.
+// TestDeadStore: a store that does not answer costs a request the time limit, once, and
+// the ones that queue behind it no more.
 func TestDeadStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, cloakroom.Options{})
@@ -76,8 +76,8 @@ func TestSlowQueue(t *testing.T) {
 	})
 }
 
-// TestStarvation: who always loses the race gets a clear error in bounded time, and nothing of it
-// is stored.
+// TestStarvation: who always loses the race gets a clear error in bounded time, and
+// nothing of it is stored.
 func TestStarvation(t *testing.T) {
 	s := newSite(t, cloakroom.Options{Timeout: 100 * time.Millisecond})
 	tab := s.browser()

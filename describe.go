@@ -2,17 +2,17 @@ package cloakroom
 
 import "time"
 
-// IsNew reports whether the session has no record: the browser sent no ticket, or an unknown one, and
-// nothing was committed yet.
+// IsNew reports whether the session has no record: the browser sent no ticket, or an
+// unknown one, and nothing was committed yet.
 func (s *Session) IsNew() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ensure() == nil && s.rec.Version == ""
 }
 
-// ID returns what a session may be called in public: 22 characters, derived one-way from its
-// ticket, safe to show and to log, and what [Manager.Revoke] takes. It changes with the ticket. It is
-// empty for a session that has no record.
+// ID returns what a session may be called in public: 22 characters, derived one-way
+// from its ticket, safe to show and to log, and what [Manager.Revoke] takes. It changes
+// with the ticket. It is empty for a session that has no record.
 func (s *Session) ID() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -22,8 +22,8 @@ func (s *Session) ID() string {
 	return publicID(s.id)
 }
 
-// String names the session by its public ID: printing a session, in any way, reveals no ticket. It
-// loads nothing.
+// String names the session by its public ID: printing a session, in any way, reveals no
+// ticket. It loads nothing.
 func (s *Session) String() string {
 	if !s.mu.TryLock() { // a logger may print a session that is at work
 		return "cloakroom.Session(busy)"
@@ -48,13 +48,15 @@ func (s *Session) Owner() string {
 	return string(s.view().meta.owner)
 }
 
-// CreatedAt returns when the session began, to the microsecond, the zero time if that is not known.
+// CreatedAt returns when the session began, to the microsecond, the zero time if that
+// is not known.
 func (s *Session) CreatedAt() time.Time {
 	return s.metaTime(func(m *meta) int64 { return m.created })
 }
 
-// AuthenticatedAt returns when its owner signed in last, the zero time for a session that nobody
-// signed in. Compare it to the current time to ask for a password again (ASVS 5.0 7.5.3).
+// AuthenticatedAt returns when its owner signed in last, the zero time for a session
+// that nobody signed in. Compare it to the current time to ask for a password again
+// (ASVS 5.0 7.5.3).
 func (s *Session) AuthenticatedAt() time.Time {
 	return s.metaTime(func(m *meta) int64 { return m.authenticated })
 }

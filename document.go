@@ -16,8 +16,9 @@ const (
 	nameReserved  = "_cloakroom"
 )
 
-// document is a decoded record: values by name, each still encoded, and what Cloakroom notes about
-// the session. Its slices are shared between sessions and never written to; see draft.
+// document is a decoded record: values by name, each still encoded, and what Cloakroom
+// notes about the session. Its slices are shared between sessions and never written to;
+// see draft.
 type document struct {
 	format Format
 	fields []field
@@ -25,11 +26,13 @@ type document struct {
 	span   int // how long the record is that fields point into: any of them keeps all of it
 }
 
-// field is a name and its encoded value. Both may point into the record that they came from. Where another library
-// used a key that is no string of UTF-8, the name is nil, and the value is the encoded key with the value behind it.
+// field is a name and its encoded value. Both may point into the record that they came
+// from. Where another library used a key that is no string of UTF-8, the name is nil,
+// and the value is the encoded key with the value behind it.
 type field struct {
 	name, value []byte
-	bare        bool // value is a string as it is, to be encoded with the document, see [draft.setText]
+	// value is a string as it is, to be encoded with the document, see [draft.setText]
+	bare bool
 }
 
 // encoded returns the encoded value.
@@ -109,14 +112,14 @@ func (d *draft) set(name string, value []byte) {
 	}
 }
 
-// setText is set for a string that is encoded with the document, and not before: then it is copied once. Until then the
-// fields are looked at by methods of the draft only.
+// setText is set for a string that is encoded with the document, and not before: then
+// it is copied once. Until then the fields are looked at by methods of the draft only.
 func (d *draft) setText(name string, text []byte) {
 	d.put(d.index(name), name, field{value: text, bare: true})
 }
 
-// refuseValue returns an error for an operation that would add a value to as many as there may be: most, or as many as
-// there were.
+// refuseValue returns an error for an operation that would add a value to as many as
+// there may be: most, or as many as there were.
 func (d *draft) refuseValue(op *operation, most, before int) error {
 	if op.kind != opSet || len(d.fields) < max(most, before) || d.index(op.name) >= 0 {
 		return nil
@@ -148,8 +151,8 @@ func (d *draft) remove(name string) {
 	}
 }
 
-// clear removes every value. Whether the cookie persists is a property of the session, not of its
-// values, so it stays.
+// clear removes every value. Whether the cookie persists is a property of the session,
+// not of its values, so it stays.
 func (d *draft) clear() {
 	if len(d.fields) == 0 {
 		return
@@ -209,8 +212,9 @@ func (d *document) encode() []byte {
 	return d.encodeMessagePack(commitList{kept: d.meta.commits}, false)
 }
 
-// encodeWith is encode after it has added a commit to those that the document notes. Where the fields are the document's own,
-// they point into the new record afterwards, so that they keep no other one.
+// encodeWith is encode after it has added a commit to those that the document notes.
+// Where the fields are the document's own, they point into the new record afterwards,
+// so that they keep no other one.
 func (d *document) encodeWith(id commitID, own bool) []byte {
 	if d.format == JSON {
 		d.meta.commits = d.meta.withCommit(id)
@@ -222,8 +226,8 @@ func (d *document) encodeWith(id commitID, own bool) []byte {
 	return data
 }
 
-// encodeShared is encodeWith for a record that another library reads too: all notes are text or numbers, since
-// that library may make JSON of them.
+// encodeShared is encodeWith for a record that another library reads too: all notes are
+// text or numbers, since that library may make JSON of them.
 func (d *document) encodeShared(id commitID) []byte {
 	d.meta.commits = d.meta.withCommit(id)
 	if d.format == JSON {
@@ -232,8 +236,8 @@ func (d *document) encodeShared(id commitID) []byte {
 	return d.encodeMessagePack(commitList{kept: d.meta.commits, text: true}, false)
 }
 
-// encodeMessagePack writes these commit ids in place of those in d.meta. Bare fields are in documents only that
-// have fields of their own.
+// encodeMessagePack writes these commit ids in place of those in d.meta. Bare fields
+// are in documents only that have fields of their own.
 func (d *document) encodeMessagePack(commits commitList, own bool) []byte {
 	size := 5 + 1 + len(nameReserved) + d.meta.size() + commits.size()
 	for i := range d.fields {
@@ -289,9 +293,9 @@ const (
 	// reservedBytes is how long what stands under the reserved name may be beyond the bounds.
 	reservedBytes = 64 << 10
 
-	// A record within these is read also where the bounds are lower: what was stored when they were
-	// higher, or by another library, stays readable. A value that is nested more deeply than maxDepth can be kept,
-	// and not be decoded.
+	// A record within these is read also where the bounds are lower: what was stored
+	// when they were higher, or by another library, stays readable. A value that is
+	// nested more deeply than maxDepth can be kept, and not be decoded.
 	readableBytes  = 64 << 20
 	readableValues = 1 << 16
 	readableDepth  = 8192
@@ -316,8 +320,8 @@ func (b bounds) check(data []byte, values int) error {
 	return nil
 }
 
-// decode slices a record into its values and decodes none of them, and uses the room of those that d has. After an error
-// d is empty.
+// decode slices a record into its values and decodes none of them, and uses the room of
+// those that d has. After an error d is empty.
 func (b bounds) decode(data []byte, d *document) error {
 	b.bytes, b.values = max(b.bytes, readableBytes), max(b.values, readableValues)
 	if len(data) > b.bytes+reservedBytes {
@@ -440,7 +444,8 @@ func twice(fields []field) bool {
 	for i := 1; i < len(fields); i++ {
 		name := fields[i].name
 		for j := range fields[:i] {
-			if string(fields[j].name) == string(name) && name != nil && fields[j].name != nil { // compares lengths first
+			// compares lengths first
+			if string(fields[j].name) == string(name) && name != nil && fields[j].name != nil {
 				return true
 			}
 		}

@@ -16,8 +16,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/internal/msgpack"
 )
 
-// sampleDocuments are what the benchmarks work on: a session with one value, and one that somebody
-// signed in to, with a few.
+// sampleDocuments are what the benchmarks work on: a session with one value, and one
+// that somebody signed in to, with a few.
 func sampleDocuments(format Format) map[string]document {
 	now := micros(time.Unix(1_760_000_000, 123_456_000))
 	value := func(v any) []byte {
@@ -96,7 +96,8 @@ func BenchmarkLimit(b *testing.B) {
 	})
 }
 
-// TestReservedApart: the limit in bytes is for values. What Cloakroom notes comes on top, but not without end.
+// TestReservedApart: the limit in bytes is for values. What Cloakroom notes comes on
+// top, but not without end.
 func TestReservedApart(t *testing.T) {
 	for _, format := range []Format{MessagePack, JSON} {
 		d := sampleDocuments(format)["large"]
@@ -169,7 +170,8 @@ func TestSameNameTwice(t *testing.T) {
 	}
 }
 
-// TestSameNameTwiceInForeignJSON: Python stores the keys 5 and "5" under one name, and takes the last.
+// TestSameNameTwiceInForeignJSON: Python stores the keys 5 and "5" under one name, and
+// takes the last.
 func TestSameNameTwiceInForeignJSON(t *testing.T) {
 	var d document
 	b := bounds{values: 10, foreign: true}
@@ -245,8 +247,8 @@ func TestMeta(t *testing.T) {
 	}
 }
 
-// TestMetaInAnyOrder: what stands under the reserved name is a map, so its order means nothing, and a
-// later version may add to it.
+// TestMetaInAnyOrder: what stands under the reserved name is a map, so its order means
+// nothing, and a later version may add to it.
 func TestMetaInAnyOrder(t *testing.T) {
 	number := func(name string, n int64) []byte { return msgpack.AppendInt(msgpack.AppendString(nil, name), n) }
 	text := func(name, s string) []byte { return msgpack.AppendString(msgpack.AppendString(nil, name), s) }
@@ -279,7 +281,8 @@ func TestMetaInAnyOrder(t *testing.T) {
 	}
 }
 
-// TestEncodeWith: it notes the commit that withCommit would, and leaves the list that it started from alone.
+// TestEncodeWith: it notes the commit that withCommit would, and leaves the list that
+// it started from alone.
 func TestEncodeWith(t *testing.T) {
 	for _, format := range []Format{MessagePack, JSON} {
 		d := document{format: format, meta: meta{created: 1, deadline: 2}}
@@ -325,7 +328,8 @@ func TestDigests(t *testing.T) {
 // TestOwnFields: what a commit leaves points into its own record, and so keeps no former one.
 func TestOwnFields(t *testing.T) {
 	base := document{fields: []field{
-		{name: []byte("a"), value: []byte("\xa1a")}, {name: []byte("b"), value: []byte("\xa1b")}, {value: []byte("\x01\xa1c")}, // the last has no name
+		// the last has no name
+		{name: []byte("a"), value: []byte("\xa1a")}, {name: []byte("b"), value: []byte("\xa1b")}, {value: []byte("\x01\xa1c")},
 	}}
 	d := draftOf(&base)
 	d.setText("a", []byte("text"))

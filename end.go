@@ -18,8 +18,9 @@ const (
 	endedWithoutSeal // endedLive, by a deletion
 )
 
-// end ends the session stored under id: its record, or, where a seal stands, the session that the
-// seal names, if nextOwner is empty or the hash of its owner. known may hold what was loaded. When it returns no error, no request in flight can bring
+// end ends the session stored under id: its record, or, where a seal stands, the
+// session that the seal names, if nextOwner is empty or the hash of its owner. known
+// may hold what was loaded. When it returns no error, no request in flight can bring
 // the session back.
 func (m *Manager) end(ctx *limit, id string, known *state, nextOwner string) (ending, error) {
 	failure := ErrConflict // the first, since the last is often only that time is up
@@ -68,8 +69,9 @@ func (m *Manager) end(ctx *limit, id string, known *state, nextOwner string) (en
 	return endedNothing, errorAt("end record", failure)
 }
 
-// endNext ends the session that a seal names, see endSealed, and where only a deletion could do so, the seal too, which
-// would go on naming a session that may seem about to be created. It follows further seals.
+// endNext ends the session that a seal names, see endSealed, and where only a deletion
+// could do so, the seal too, which would go on naming a session that may seem about to
+// be created. It follows further seals.
 func (m *Manager) endNext(ctx *limit, seal *state) (ending, error) {
 	for range maxTries {
 		id := string(seal.doc.meta.text(metaNext))
@@ -97,8 +99,8 @@ func (m *Manager) endNext(ctx *limit, seal *state) (ending, error) {
 	return endedNothing, errorAt("seal record", ErrConflict)
 }
 
-// endSealed ends the session under id by a seal in its place: its record may be about to be created, and then that must
-// fail. It returns a seal that is there already.
+// endSealed ends the session under id by a seal in its place: its record may be about
+// to be created, and then that must fail. It returns a seal that is there already.
 func (m *Manager) endSealed(ctx *limit, id string) (*state, ending, error) {
 	var last error
 	for try := range maxTries {

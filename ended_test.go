@@ -121,7 +121,8 @@ func TestReadAfterReloadEnded(t *testing.T) {
 	})
 }
 
-// TestUpdateWhileEnding: an update that is still being computed when the session ends is dropped.
+// TestUpdateWhileEnding: an update that is still being computed when the session ends
+// is dropped.
 func TestUpdateWhileEnding(t *testing.T) {
 	for _, owned := range []bool{false, true} {
 		s := newSite(t, cloakroom.Options{})
@@ -160,7 +161,8 @@ func TestUpdateWhileEnding(t *testing.T) {
 	}
 }
 
-// TestUpdateAfterEnd: what follows a sign-in on an ended session is computed once, and goes to the new one.
+// TestUpdateAfterEnd: what follows a sign-in on an ended session is computed once, and
+// goes to the new one.
 func TestUpdateAfterEnd(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	tab := s.browser()
@@ -303,7 +305,8 @@ func TestRevokeOthersAfterLogin(t *testing.T) {
 	}
 }
 
-// TestRevokeOthersTwoMoves: RevokeOthers keeps the session itself, whatever ticket it has by now.
+// TestRevokeOthersTwoMoves: RevokeOthers keeps the session itself, whatever ticket it
+// has by now.
 func TestRevokeOthersTwoMoves(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	tab := s.browser()
@@ -361,7 +364,8 @@ func (l *lateCreate) Create(ctx context.Context, id string, r store.Record) (sto
 	return l.FullStore.Create(ctx, id, r)
 }
 
-// TestTooLargeAfterSeal: once the old ticket is dead, a creation that is refused fails the request.
+// TestTooLargeAfterSeal: once the old ticket is dead, a creation that is refused fails
+// the request.
 func TestTooLargeAfterSeal(t *testing.T) {
 	s := newSite(t, cloakroom.Options{}).withoutMove()
 	tab := s.browser()

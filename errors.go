@@ -11,7 +11,8 @@ var (
 	// ErrNotFound means that there is no session of that id.
 	ErrNotFound = store.ErrNotFound
 
-	// ErrConflict means that others kept changing the session for as long as a commit may take.
+	// ErrConflict means that others kept changing the session for as long as a commit
+	// may take.
 	ErrConflict = store.ErrConflict
 
 	// ErrTooLarge means that the session exceeds [Options.MaxBytes] or what the store keeps.
@@ -20,8 +21,9 @@ var (
 	// ErrFull means that the store has no room for another session.
 	ErrFull = store.ErrFull
 
-	// ErrRefused means that the store's server refused, did nothing, and will refuse again: it takes
-	// no writes, has no such table, does not grant the right, or is not ready.
+	// ErrRefused means that the store's server refused, did nothing, and will refuse
+	// again: it takes no writes, has no such table, does not grant the right, or is not
+	// ready.
 	ErrRefused = store.ErrRefused
 
 	// ErrUnreadable means that a session is stored that cannot be read: it is damaged, or a newer
@@ -33,24 +35,28 @@ var (
 
 // What a [Session] or a [Manager] returns besides.
 var (
-	// ErrEnded means that the session was signed out, was revoked, expired or moved to a new ticket
-	// after this request had begun to use it. What the request changed was dropped.
+	// ErrEnded means that the session was signed out, was revoked, expired or moved to
+	// a new ticket after this request had begun to use it. What the request changed was
+	// dropped.
 	ErrEnded = errors.New("the session ended meanwhile")
 
 	// ErrFinished means that a session was used after its handler returned, or after Close.
 	ErrFinished = errors.New("cloakroom: session used after its request was finished")
 
-	// ErrHeaderSent means that a change needs a new cookie when the response's header is gone already.
+	// ErrHeaderSent means that a change needs a new cookie when the response's header
+	// is gone already.
 	ErrHeaderSent = errors.New("cloakroom: the response has begun, so a new ticket cannot be handed out any more")
 
-	// ErrInvalidKey means that the name of a [Key] is reserved, empty, longer than 255 bytes or not UTF-8.
+	// ErrInvalidKey means that the name of a [Key] is reserved, empty, longer than 255
+	// bytes or not UTF-8.
 	ErrInvalidKey = errors.New("invalid key")
 
-	// ErrNoMiddleware means that a session was asked for in a request that did not pass through
+	// ErrNoMiddleware means that a session was asked for in a request that did not pass
+	// through
 	// [Manager.Handler].
 	ErrNoMiddleware = errors.New("cloakroom: request did not pass through Manager.Handler")
 
-	// ErrUnknownOutcome means that a commit may or may not have been stored: the store failed in
-	// the middle, and what it holds now does not tell.
+	// ErrUnknownOutcome means that a commit may or may not have been stored: the store
+	// failed in the middle, and what it holds now does not tell.
 	ErrUnknownOutcome = errors.New("the commit may or may not have been stored")
 )

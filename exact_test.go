@@ -11,7 +11,8 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 )
 
-// TestUnchangedStale: a change that seems to change nothing, on a record that has moved on, is not lost.
+// TestUnchangedStale: a change that seems to change nothing, on a record that has moved
+// on, is not lost.
 func TestUnchangedStale(t *testing.T) {
 	for name, h := range map[string]func(*cloakroom.Session) error{
 		"apply": func(x *cloakroom.Session) error {
@@ -70,7 +71,8 @@ func TestUnchangedStale(t *testing.T) {
 	})
 }
 
-// TestTurnTimeout: many commits of one request wait for each other without running out of time.
+// TestTurnTimeout: many commits of one request wait for each other without running out
+// of time.
 func TestTurnTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, cloakroom.Options{Timeout: 100 * time.Millisecond})

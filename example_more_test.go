@@ -87,7 +87,8 @@ func (brokenStore) Load(context.Context, string) (store.Record, error) {
 	return store.Record{}, errors.New("connection refused")
 }
 
-// Require answers before the handler runs when the session cannot be loaded; ErrorHandler says how.
+// Require answers before the handler runs when the session cannot be loaded;
+// ErrorHandler says how.
 func ExampleManager_Require() {
 	store, err := memstore.New(memstore.Options{})
 	if err != nil {
@@ -217,8 +218,8 @@ func ExampleFormat() {
 	// Output: {"theme":"dark","
 }
 
-// Two applications on one store: a ticket of the shop is nothing to the back office, whose anonymous sessions end after
-// ten minutes.
+// Two applications on one store: a ticket of the shop is nothing to the back office,
+// whose anonymous sessions end after ten minutes.
 func ExampleOptions() {
 	store, err := memstore.New(memstore.Options{})
 	if err != nil {

@@ -30,7 +30,8 @@ func newSessions() *cloakroom.Manager {
 	return sessions
 }
 
-// visit serves requests to the paths, one after the other, to one browser, and prints the answers.
+// visit serves requests to the paths, one after the other, to one browser, and prints
+// the answers.
 func visit(h http.Handler, paths ...string) {
 	server := httptest.NewServer(h)
 	defer server.Close()
@@ -115,7 +116,8 @@ func ExampleKey() {
 	// /look: [] false <nil>
 }
 
-// Update is exact, however many requests change the value at once, and costs nothing more than Set.
+// Update is exact, however many requests change the value at once, and costs nothing
+// more than Set.
 func ExampleKey_Update() {
 	const items = cloakroom.Key[[]string]("items")
 
@@ -130,7 +132,8 @@ func ExampleKey_Update() {
 	// /b: [/a /b]
 }
 
-// UpdateNow commits now and returns what was committed: here, tickets that are never given out twice.
+// UpdateNow commits now and returns what was committed: here, tickets that are never
+// given out twice.
 func ExampleKey_UpdateNow() {
 	const next = cloakroom.Key[int]("next")
 

@@ -14,8 +14,9 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 )
 
-// TestNothingLeavesAfterFailure: once a commit has failed, nothing that the handler puts into the header leaves, by
-// any way that net/http has: not as a header or a cookie, nor as a trailer, declared or not.
+// TestNothingLeavesAfterFailure: once a commit has failed, nothing that the handler
+// puts into the header leaves, by any way that net/http has: not as a header or a
+// cookie, nor as a trailer, declared or not.
 func TestNothingLeavesAfterFailure(t *testing.T) {
 	const secret = "SECRET"
 	all := func(h http.Header) {
@@ -145,8 +146,8 @@ func TestFailureIsLogged(t *testing.T) {
 	}
 }
 
-// TestCommitPanics: a panic of the store in the commit that the handler recovers, or middleware outside, sends nothing of
-// the handler's.
+// TestCommitPanics: a panic of the store in the commit that the handler recovers, or
+// middleware outside, sends nothing of the handler's.
 func TestCommitPanics(t *testing.T) {
 	for _, inside := range []bool{true, false} {
 		s := newSite(t, cloakroom.Options{})

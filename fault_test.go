@@ -49,8 +49,8 @@ func (b *browser) count() (n int) {
 	return n
 }
 
-// TestUnknownOutcome: after a write that failed without telling whether it happened, commit finds
-// out, and never applies an update twice.
+// TestUnknownOutcome: after a write that failed without telling whether it happened,
+// commit finds out, and never applies an update twice.
 func TestUnknownOutcome(t *testing.T) {
 	for name, f := range map[string]fault{"applied": applied, "not applied": notApplied} {
 		t.Run("replace "+name, func(t *testing.T) {
@@ -103,7 +103,8 @@ func TestUnknownOutcome(t *testing.T) {
 					if old.count() != 0 {
 						t.Error("the old ticket still works")
 					}
-					// A create that was not applied must not be tried again when the old ticket is dead.
+					// A create that was not applied must not be tried again when the
+					// old ticket is dead.
 					if fails := op == "create" && name == "not applied"; fails {
 						if w.Code != 503 || tab.cookie != old.cookie {
 							t.Errorf("status %d; want 503 and no new ticket", w.Code)
@@ -117,7 +118,8 @@ func TestUnknownOutcome(t *testing.T) {
 	}
 }
 
-// TestAppliedLater: a write that is reported failed may still happen, before or after it is tried again.
+// TestAppliedLater: a write that is reported failed may still happen, before or after
+// it is tried again.
 func TestAppliedLater(t *testing.T) {
 	for _, when := range []string{"load", "replace", "end"} {
 		t.Run("before next "+when, func(t *testing.T) {
@@ -149,8 +151,9 @@ func TestAppliedLater(t *testing.T) {
 	}
 }
 
-// TestCannotTell: when the record has moved on so far that it does not tell, the client gets an
-// error, and nothing is applied twice; also not by a later commit of the same request.
+// TestCannotTell: when the record has moved on so far that it does not tell, the client
+// gets an error, and nothing is applied twice; also not by a later commit of the same
+// request.
 func TestCannotTell(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	tab := s.browser()
@@ -182,8 +185,8 @@ func TestCannotTell(t *testing.T) {
 	}
 }
 
-// TestLostThenMoved: a change whose answer was lost, and that a sign-in then took along, is not
-// reported as dropped: who tried again would apply it twice.
+// TestLostThenMoved: a change whose answer was lost, and that a sign-in then took
+// along, is not reported as dropped: who tried again would apply it twice.
 func TestLostThenMoved(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	tab := s.browser()
@@ -205,8 +208,8 @@ func TestLostThenMoved(t *testing.T) {
 	})
 }
 
-// TestSignInHalfWay: a sign-out that is acknowledged while a sign-in is between its two steps is
-// not undone by the second.
+// TestSignInHalfWay: a sign-out that is acknowledged while a sign-in is between its two
+// steps is not undone by the second.
 func TestSignInHalfWay(t *testing.T) {
 	type act func(*site, *browser) error
 	logout := func(_ *site, old *browser) (err error) {
@@ -218,7 +221,8 @@ func TestSignInHalfWay(t *testing.T) {
 		return err
 	}
 	for name, act := range map[string]act{"sign out": logout, "sign out everywhere": revokeAll} {
-		for _, applied := range []bool{false, true} { // acted before the create, or after it but before its answer
+		// acted before the create, or after it but before its answer
+		for _, applied := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, created %v", name, applied), func(t *testing.T) {
 				s := newSite(t, cloakroom.Options{}).withoutMove()
 				tab := s.browser()
@@ -254,8 +258,8 @@ func TestSignInHalfWay(t *testing.T) {
 	}
 }
 
-// TestLoginAfterEnd: a sign-in on an anonymous session that ended meanwhile starts a new one with
-// what was set after it; on one that had an owner it fails.
+// TestLoginAfterEnd: a sign-in on an anonymous session that ended meanwhile starts a
+// new one with what was set after it; on one that had an owner it fails.
 func TestLoginAfterEnd(t *testing.T) {
 	signIn := func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
 		a.Set(s, "before")

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Flash is a message to be shown once, usually by the next page. Flask's flash takes messages of any
-// type; those of [Session.Flash] are strings.
+// Flash is a message to be shown once, usually by the next page. Flask's flash takes
+// messages of any type; those of [Session.Flash] are strings.
 type Flash[T any] struct {
 	Category string // such as "error"; Flask's default is "message". Empty for None.
 	Message  T
@@ -17,8 +17,9 @@ type Flash[T any] struct {
 // maxFlashes is how many messages may wait, so that what one request costs has a bound.
 const maxFlashes = 100
 
-// Flash adds a message for [Session.Flashes] to return, in this request or a later one. At most 100 wait: where there are
-// as many, the oldest is dropped, which is logged at most once a minute.
+// Flash adds a message for [Session.Flashes] to return, in this request or a later one.
+// At most 100 wait: where there are as many, the oldest is dropped, which is logged at
+// most once a minute.
 func (s *Session) Flash(category, message string) {
 	at, err := s.read(nameFlashes)
 	if err != nil {
@@ -49,15 +50,16 @@ func (s *Session) Flash(category, message string) {
 	}})
 }
 
-// Flashes returns the messages of the given categories, or all messages, and removes exactly what it
-// returned: a message that another request adds meanwhile stays, and so does what another library stored and is
-// no text; see [FlashesOf]. Without messages it changes nothing.
+// Flashes returns the messages of the given categories, or all messages, and removes
+// exactly what it returned: a message that another request adds meanwhile stays, and so
+// does what another library stored and is no text; see [FlashesOf]. Without messages it
+// changes nothing.
 func (s *Session) Flashes(categories ...string) []Flash[string] {
 	return FlashesOf[string](s, categories...)
 }
 
-// FlashesOf is [Session.Flashes] for messages that can be decoded into T: with a struct or a map, those of Flask's
-// flash({...}), with any, all.
+// FlashesOf is [Session.Flashes] for messages that can be decoded into T: with a struct
+// or a map, those of Flask's flash({...}), with any, all.
 func FlashesOf[T any](s *Session, categories ...string) []Flash[T] {
 	at, err := s.read(nameFlashes)
 	if err != nil || at.value == nil {

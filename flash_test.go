@@ -11,8 +11,9 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 )
 
-// foreignFlashes is a record with what Flask's flash keeps: a text, a dict, a number, a category of None, something
-// that is no list of two, a category that is a number, and a text again.
+// foreignFlashes is a record with what Flask's flash keeps: a text, a dict, a number, a
+// category of None, something that is no list of two, a category that is a number, and
+// a text again.
 var foreignFlashes = map[string]string{
 	"MessagePack": "\x81\xa8_flashes\x97" +
 		"\x92\xa7message\xa5plain" + "\x92\xa4json\x81\xa1t\x01" + "\x92\xa7message\xcd\x01\x94" + "\x92\xc0\xa4none" +
@@ -109,8 +110,8 @@ func TestFlashesNoList(t *testing.T) {
 	}
 }
 
-// TestFlashesBounded: no more wait than the limit, the oldest go first, and what another library left over the limit stays
-// but for one for each that is added.
+// TestFlashesBounded: no more wait than the limit, the oldest go first, and what
+// another library left over the limit stays but for one for each that is added.
 func TestFlashesBounded(t *testing.T) {
 	const limit = 100
 	s := newSite(t, cloakroom.Options{})
@@ -143,7 +144,8 @@ func TestFlashesBounded(t *testing.T) {
 	})
 }
 
-// TestManyForeignFlashes: another library has no limit, and taking all of its messages costs no more than reading them.
+// TestManyForeignFlashes: another library has no limit, and taking all of its messages
+// costs no more than reading them.
 func TestManyForeignFlashes(t *testing.T) {
 	const n = 50_000
 	s := newSite(t, cloakroom.Options{Profile: shared()})

@@ -19,8 +19,9 @@ func manyValues(n int) string {
 	return string(out)
 }
 
-// TestForeignLimits: what another library stored over the limits can be read, changed where that makes it no
-// larger, signed in, given a new ticket and emptied. Only what grows is refused, and leaves it as it was.
+// TestForeignLimits: what another library stored over the limits can be read, changed
+// where that makes it no larger, signed in, given a new ticket and emptied. Only what
+// grows is refused, and leaves it as it was.
 func TestForeignLimits(t *testing.T) {
 	const most = 4
 	one := cloakroom.Key[int]("k00001")

@@ -2,7 +2,8 @@ package cloakroom
 
 import "crypto/sha256"
 
-// The lengths of Flask-Session's ids: 16 to 128 bytes in unpadded base64. A UUID has 36 characters.
+// The lengths of Flask-Session's ids: 16 to 128 bytes in unpadded base64. A UUID has 36
+// characters.
 const (
 	minFormer = 22
 	maxFormer = 171

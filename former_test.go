@@ -18,8 +18,8 @@ var former = map[string]string{
 	"128 bytes": strings.Repeat("aB3_-z", 28) + "aB3",
 }
 
-// Those who have a cookie of another spelling stay signed in with Options.FormerTickets, and get a
-// ticket when they sign in.
+// Those who have a cookie of another spelling stay signed in with
+// Options.FormerTickets, and get a ticket when they sign in.
 func TestFormerTickets(t *testing.T) {
 	from := newSite(t, cloakroom.Options{Profile: unsigned()})
 	for _, id := range former {

@@ -63,7 +63,8 @@ func FuzzDecodeRecord(f *testing.F) {
 	})
 }
 
-// FuzzJSON: the JSON slicer takes what encoding/json takes for an object, and finds the same members.
+// FuzzJSON: the JSON slicer takes what encoding/json takes for an object, and finds the
+// same members.
 func FuzzJSON(f *testing.F) {
 	f.Add([]byte(`{"a":1,"b":[{"c":"]}\"\\"}],"d\u0041":null, "":{} }`))
 	f.Add([]byte(` { } `))
@@ -95,8 +96,8 @@ func FuzzJSON(f *testing.F) {
 	})
 }
 
-// FuzzCookie: whatever a browser sends, a ticket is well-formed or is none, and the parser agrees
-// with net/http about well-formed ones.
+// FuzzCookie: whatever a browser sends, a ticket is well-formed or is none, and the
+// parser agrees with net/http about well-formed ones.
 func FuzzCookie(f *testing.F) {
 	ticket := newTicket()
 	f.Add("session="+ticket, "a=b")
@@ -123,7 +124,8 @@ func FuzzCookie(f *testing.F) {
 	})
 }
 
-// FuzzCacheControl: whatever a handler says, the result refuses shared caches, and says so once more when it is given back.
+// FuzzCacheControl: whatever a handler says, the result refuses shared caches, and says
+// so once more when it is given back.
 func FuzzCacheControl(f *testing.F) {
 	for _, line := range []string{"public, max-age=60", `private="a, b", s-maxage=1`, "no-store, must-understand", `x="\"`, ",=,"} {
 		f.Add(line, "")

@@ -9,25 +9,25 @@ import (
 	"time"
 )
 
-// gates make the commits of one session in this process queue up, and hand the committed record
-// from one to the next, so that they need not conflict in the store and load again. Other
-// processes are kept apart by the store's compare-and-swap alone.
+// gates make the commits of one session in this process queue up, and hand the
+// committed record from one to the next, so that they need not conflict in the store
+// and load again. Other processes are kept apart by the store's compare-and-swap alone.
 type gates struct {
 	seed    maphash.Seed
 	ticks   atomic.Int64
 	buckets [512]gateBucket
 }
 
-// gateBucket holds the gates whose ids share a hash, in a list: there are few, since a gate exists only while
-// a commit of its session is under way.
+// gateBucket holds the gates whose ids share a hash, in a list: there are few, since a
+// gate exists only while a commit of its session is under way.
 type gateBucket struct {
 	mu    sync.Mutex
 	first *gate
 	spare *gate // one that is over, to be used again
 }
 
-// gate is where commits of one session wait. It exists while there are any, and so for as long as
-// somebody has the turn.
+// gate is where commits of one session wait. It exists while there are any, and so for
+// as long as somebody has the turn.
 type gate struct {
 	id     string
 	bucket *gateBucket
@@ -39,8 +39,8 @@ type gate struct {
 
 	handed bool // whoever has the turn waited for it; guarded by the turn, as the rest is
 
-	// What the latest commit left in the store, nil before the first, and when its write began: whoever had
-	// loaded the record before that has an older one.
+	// What the latest commit left in the store, nil before the first, and when its
+	// write began: whoever had loaded the record before that has an older one.
 	latest *state
 	tick   int64
 }
@@ -50,10 +50,10 @@ func (g *gates) init() { g.seed = maphash.MakeSeed() }
 // tick returns a number that orders loads and commits within this process.
 func (g *gates) tick() int64 { return g.ticks.Add(1) }
 
-// enter waits for the turn at the gate of id. A waiter gives up when for a time d nothing went
-// forward at this gate, neither its own entry nor anybody's successful commit: a long queue that
-// moves is no failure, while a store that is down fails everyone in time. The limit of the
-// commit itself is counted from the same moment.
+// enter waits for the turn at the gate of id. A waiter gives up when for a time d
+// nothing went forward at this gate, neither its own entry nor anybody's successful
+// commit: a long queue that moves is no failure, while a store that is down fails
+// everyone in time. The limit of the commit itself is counted from the same moment.
 func (g *gates) enter(ctx *limit, id string, d time.Duration) (*gate, error) {
 	b := &g.buckets[maphash.String(g.seed, id)%uint64(len(g.buckets))]
 	b.mu.Lock()
@@ -117,8 +117,8 @@ func (at *gate) cancel(turn chan struct{}) bool {
 	return true
 }
 
-// leave gives the turn to the next in line, with what was committed, if anything was, and the tick of
-// when its write began.
+// leave gives the turn to the next in line, with what was committed, if anything was,
+// and the tick of when its write began.
 func (at *gate) leave(committed *state, began int64) {
 	b := at.bucket
 	b.mu.Lock()
@@ -126,7 +126,8 @@ func (at *gate) leave(committed *state, began int64) {
 	if len(at.waiting) > 0 {
 		if committed != nil {
 			latest := *committed
-			latest.doc.fields = slices.Clone(latest.doc.fields) // its memory goes to another session
+			// its memory goes to another session
+			latest.doc.fields = slices.Clone(latest.doc.fields)
 			at.latest, at.tick, at.moved = &latest, began, time.Now()
 		}
 		at.handed = true

@@ -55,7 +55,8 @@ func TestGateOrder(t *testing.T) {
 	})
 }
 
-// TestGateTimeout: a waiter gives up when nothing went forward for as long as it was told, not before.
+// TestGateTimeout: a waiter gives up when nothing went forward for as long as it was
+// told, not before.
 func TestGateTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGates()
@@ -91,7 +92,8 @@ func TestGateTimeout(t *testing.T) {
 	})
 }
 
-// TestGateHandsOver: the next in line gets what the one before committed, and its time limit anew.
+// TestGateHandsOver: the next in line gets what the one before committed, and its time
+// limit anew.
 func TestGateHandsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGates()
@@ -160,7 +162,8 @@ func TestLimit(t *testing.T) {
 	})
 }
 
-// TestLimitOfCommit: a limit that was a load's is a commit's only while nobody has waited for its end, and ends once.
+// TestLimitOfCommit: a limit that was a load's is a commit's only while nobody has
+// waited for its end, and ends once.
 func TestLimitOfCommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, asked := range []string{"while loading", "in between", "later", "never"} {
@@ -205,7 +208,8 @@ func TestLimitOfCommit(t *testing.T) {
 	})
 }
 
-// TestAsked: a store may go by when a load or a commit began, unless something was waited for since.
+// TestAsked: a store may go by when a load or a commit began, unless something was
+// waited for since.
 func TestAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		parent, cancel := context.WithCancel(t.Context())
@@ -252,7 +256,8 @@ func TestAsked(t *testing.T) {
 	})
 }
 
-// TestWatch: limits end in any order, in time, with their parents, or when they are released, and then the timer rests.
+// TestWatch: limits end in any order, in time, with their parents, or when they are
+// released, and then the timer rests.
 func TestWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := new(watch)
@@ -313,8 +318,9 @@ func TestWatch(t *testing.T) {
 	})
 }
 
-// TestCloseBeforeCookie: somebody may close a session of the middleware while its header is being written. The header has the
-// ticket all the same: without one it would clear the cookie.
+// TestCloseBeforeCookie: somebody may close a session of the middleware while its
+// header is being written. The header has the ticket all the same: without one it would
+// clear the cookie.
 func TestCloseBeforeCookie(t *testing.T) {
 	m, err := New(store.Complete(nil), Options{})
 	if err != nil {

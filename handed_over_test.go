@@ -9,8 +9,8 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 )
 
-// TestHandedOverRecord: the record that a commit hands to the next in line is not taken for newer than what
-// that one loaded after it was stored, but before its answer came.
+// TestHandedOverRecord: the record that a commit hands to the next in line is not taken
+// for newer than what that one loaded after it was stored, but before its answer came.
 func TestHandedOverRecord(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	other := s.manager(cloakroom.Options{})
@@ -55,7 +55,8 @@ func TestHandedOverRecord(t *testing.T) {
 	}
 }
 
-// TestHandedOverValues: what a commit hands over stays as it is when the memory of its request is used again.
+// TestHandedOverValues: what a commit hands over stays as it is when the memory of its
+// request is used again.
 func TestHandedOverValues(t *testing.T) {
 	s := newSite(t, cloakroom.Options{Timeout: 20 * time.Second})
 	tab := s.browser()
@@ -88,7 +89,8 @@ func TestHandedOverValues(t *testing.T) {
 	})
 	go func() {
 		defer close(one)
-		tab.other().do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { count.Set(s, 1) }) // as it was
+		// as it was
+		tab.other().do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { count.Set(s, 1) })
 	}()
 	<-writing
 	done := make(chan struct{})

@@ -16,24 +16,26 @@ import (
 // Options.ErrorHandler writes one instead. What next changes afterwards is committed when it
 // returns.
 //
-// When next panics, what was not committed is dropped, and middleware outside that recovers
-// answers. Middleware inside that recovers calls [Session.Discard], or what was changed before the
-// panic is committed with its answer.
+// When next panics, what was not committed is dropped, and middleware outside that
+// recovers answers. Middleware inside that recovers calls [Session.Discard], or what
+// was changed before the panic is committed with its answer.
 //
 // No shared cache may store a response that sets the cookie, whatever Cache-Control next wrote, nor
 // one before which the session was read, unless [Session.AllowSharedCache] was called. A request
 // that leaves its session alone is left alone.
 //
-// Wrap the outermost handler that uses sessions, inside middleware that compresses or buffers. An
+// Wrap the outermost handler that uses sessions, inside middleware that compresses or
+// buffers. An
 // [http.TimeoutHandler] is best outside: then a handler that is too slow still commits as a whole.
-// Inside, its time-out is the response whose first byte commits what the handler had changed by
-// then, and nothing after that. docs/middleware.md tells which middleware belongs where.
+// Inside, its time-out is the response whose first byte commits what the handler had
+// changed by then, and nothing after that. docs/middleware.md tells which middleware
+// belongs where.
 func (m *Manager) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.serve(next, w, r) })
 }
 
-// serve is a function of its own for the copy of the request to stay on the stack wherever Handler
-// is inlined.
+// serve is a function of its own for the copy of the request to stay on the stack
+// wherever Handler is inlined.
 func (m *Manager) serve(next http.Handler, w http.ResponseWriter, r *http.Request) {
 	if r.Context().Value(m) != nil { // nested in itself
 		next.ServeHTTP(w, r)
@@ -53,10 +55,10 @@ func (m *Manager) serve(next http.Handler, w http.ResponseWriter, r *http.Reques
 	returned = true
 }
 
-// Require is a middleware, within [Manager.Handler], that loads the session first, and when that
-// fails answers with Options.ErrorHandler before next runs. Without it, a load that fails keeps the
-// response from being sent, but next has run by then: use Require where next does more than answer,
-// such as charging a card.
+// Require is a middleware, within [Manager.Handler], that loads the session first, and
+// when that fails answers with Options.ErrorHandler before next runs. Without it, a
+// load that fails keeps the response from being sent, but next has run by then: use
+// Require where next does more than answer, such as charging a card.
 func (m *Manager) Require(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s := m.Get(r)
@@ -70,9 +72,9 @@ func (m *Manager) Require(next http.Handler) http.Handler {
 	})
 }
 
-// exchange is one request on its way through the middleware: the request as the handler gets it,
-// its context, its response writer, and its session in one allocation, which is all that a request
-// costs that never touches its session.
+// exchange is one request on its way through the middleware: the request as the handler
+// gets it, its context, its response writer, and its session in one allocation, which
+// is all that a request costs that never touches its session.
 type exchange struct {
 	w       http.ResponseWriter
 	r       *http.Request // as it came, with the context that this one extends
@@ -103,9 +105,10 @@ func (x *exchange) get() *Session {
 	return &x.own
 }
 
-// open opens the session of the request, once, and reports whether this call did. It may be first
-// asked for late, when the header is being written or the handler has returned: whoever sets began
-// or finished looks for a session afterwards, and nobody uses it before it knows.
+// open opens the session of the request, once, and reports whether this call did. It
+// may be first asked for late, when the header is being written or the handler has
+// returned: whoever sets began or finished looks for a session afterwards, and nobody
+// uses it before it knows.
 func (x *exchange) open() bool {
 	s := &x.own
 	s.mu.Lock()
@@ -135,8 +138,8 @@ func (x *exchange) Value(key any) any {
 	return x.r.Context().Value(key)
 }
 
-// begin commits the session before the final header, and reports whether the handler's response may
-// be sent.
+// begin commits the session before the final header, and reports whether the handler's
+// response may be sent.
 func (x *exchange) begin() bool {
 	if x.began.Load() {
 		return !x.failed
@@ -164,8 +167,8 @@ func (x *exchange) begin() bool {
 	return true
 }
 
-// refresh slides the idle timeout of the session that the request has, if it has one, and returns
-// it.
+// refresh slides the idle timeout of the session that the request has, if it has one,
+// and returns it.
 func (x *exchange) refresh() *Session {
 	if x.session.Load() == nil {
 		if x.m.ticketsIn(x.r.Header["Cookie"]).first == "" {
@@ -201,8 +204,8 @@ func resetHeader(h, to http.Header) {
 	maps.Copy(h, to)
 }
 
-// route names the handler of a request in logs: never its path or query, which may hold what is
-// nobody's business.
+// route names the handler of a request in logs: never its path or query, which may hold
+// what is nobody's business.
 func route(r *http.Request) []slog.Attr {
 	attrs := []slog.Attr{slog.String("method", r.Method)}
 	if r.Pattern != "" {
@@ -211,8 +214,9 @@ func route(r *http.Request) []slog.Attr {
 	return attrs
 }
 
-// setHeader puts the session's cookie into the header, if the browser must be sent one, in place of
-// any that is there from an earlier commit, and tells caches that the response depends on it.
+// setHeader puts the session's cookie into the header, if the browser must be sent one,
+// in place of any that is there from an earlier commit, and tells caches that the
+// response depends on it.
 func (x *exchange) setHeader(s *Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -292,8 +296,8 @@ func (x *exchange) finish(returned bool) {
 	}
 }
 
-// abandon leaves the response to middleware outside, after a panic. What the handler had committed
-// before it by itself has changed the cookie all the same.
+// abandon leaves the response to middleware outside, after a panic. What the handler
+// had committed before it by itself has changed the cookie all the same.
 func (x *exchange) abandon() {
 	s := x.session.Load()
 	switch {
@@ -308,9 +312,9 @@ func (x *exchange) abandon() {
 	x.failed = false
 }
 
-// carryBack leaves in the request what middleware outside finds there without this one: the form,
-// so that net/http removes its temporary files, and the pattern with its values, which tracing and
-// metrics label by.
+// carryBack leaves in the request what middleware outside finds there without this one:
+// the form, so that net/http removes its temporary files, and the pattern with its
+// values, which tracing and metrics label by.
 func (x *exchange) carryBack() {
 	r, inner := x.r, &x.inner
 	if r.MultipartForm == nil {

@@ -15,14 +15,15 @@ func (m *Manager) idle(owner []byte) time.Duration {
 	return m.options.Idle
 }
 
-// due reports whether the use of a session should be noted that has so much left until it expires: about once per
-// tenth of its idle timeout. An expiry further away than it can be is from before the timeout was lowered, or
-// a clock was set right.
+// due reports whether the use of a session should be noted that has so much left until
+// it expires: about once per tenth of its idle timeout. An expiry further away than it
+// can be is from before the timeout was lowered, or a clock was set right.
 func due(left, idle time.Duration) bool {
 	return left <= idle-idle/10 || left >= idle+idle/10
 }
 
-// between returns how long it is from a to b by the clock on the wall, in a third of the time that b.Sub(a) takes.
+// between returns how long it is from a to b by the clock on the wall, in a third of
+// the time that b.Sub(a) takes.
 func between(a, b time.Time) time.Duration {
 	if d := b.Unix() - a.Unix(); -1e9 < d && d < 1e9 {
 		return time.Duration(d)*time.Second + time.Duration(b.Nanosecond()-a.Nanosecond())
@@ -66,9 +67,10 @@ func (s *Session) reportTouch(err error) {
 	}
 }
 
-// expires returns the next record's. A change slides the idle timeout no more often than a use does, see due: where
-// a store has an index of expiries, one that stays as it was costs nothing. Where another request slides it between this
-// commit's look at the clock and its write, that is undone, and made up for by the next use.
+// expires returns the next record's. A change slides the idle timeout no more often
+// than a use does, see due: where a store has an index of expiries, one that stays as
+// it was costs nothing. Where another request slides it between this commit's look at
+// the clock and its write, that is undone, and made up for by the next use.
 func (c *commit) expires() time.Time {
 	now, before, idle := c.clock(), c.base.rec.Expires, c.m.idle(c.next.doc.meta.owner)
 	if c.m.options.Profile == nil && c.base.rec.Version != "" && !movesTicket(c.ops) && !due(between(now, before), idle) {

@@ -2,12 +2,14 @@ package cloakroom
 
 import "errors"
 
-// joinTries bounds how often a sign-in looks for the session that it is to join: some 50 milliseconds.
+// joinTries bounds how often a sign-in looks for the session that it is to join: some
+// 50 milliseconds.
 const joinTries = 10
 
-// join makes the session that the one of this commit has moved to the base, where this commit signs in the owner who
-// moved it, as the second click of a double click does. So both sign-ins end in one session, under the ticket of the
-// later one, with what either of them changed. It returns errGone where there is no such session.
+// join makes the session that the one of this commit has moved to the base, where this
+// commit signs in the owner who moved it, as the second click of a double click does.
+// So both sign-ins end in one session, under the ticket of the later one, with what
+// either of them changed. It returns errGone where there is no such session.
 func (c *commit) join(seal *state) error {
 	at := firstLogin(c.ops)
 	if at < 0 {
@@ -32,7 +34,9 @@ func (c *commit) join(seal *state) error {
 				c.skip = at // what was set before is another owner's
 			}
 			c.rebase(found, true)
-			c.doubt = false // a write in doubt was to the record that the seal has replaced, so it failed
+			// a write in doubt was to the record that the seal has replaced, so it
+			// failed
+			c.doubt = false
 			return nil
 		case errors.Is(err, ErrNotFound):
 			err = errGone
@@ -48,7 +52,8 @@ func (c *commit) join(seal *state) error {
 	return errGone
 }
 
-// joinSealed is join for a session that was found to be gone before the commit, as it is sealed perhaps.
+// joinSealed is join for a session that was found to be gone before the commit, as it
+// is sealed perhaps.
 func (c *commit) joinSealed(id string) error {
 	var seal state
 	switch err := c.m.load(c.ctx, id, &seal); {

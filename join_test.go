@@ -11,7 +11,8 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 )
 
-// eachMove runs a test with a store that moves records in one step, and with one that does not.
+// eachMove runs a test with a store that moves records in one step, and with one that
+// does not.
 func eachMove(t *testing.T, run func(t *testing.T, s *site)) {
 	for _, noMove := range []bool{false, true} {
 		t.Run(map[bool]string{false: "atomic", true: "sealed first"}[noMove], func(t *testing.T) {
@@ -34,8 +35,8 @@ func live(tabs []*browser) (alive []*browser) {
 	return alive
 }
 
-// TestDoubleSignIn: two sign-ins at once with one ticket, as by a double click, end in one session, under the ticket
-// of the later one, with what either of them changed.
+// TestDoubleSignIn: two sign-ins at once with one ticket, as by a double click, end in
+// one session, under the ticket of the later one, with what either of them changed.
 func TestDoubleSignIn(t *testing.T) {
 	signIn := func(k cloakroom.Key[string]) handlerFunc {
 		return func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
@@ -80,8 +81,8 @@ func TestDoubleSignIn(t *testing.T) {
 	}
 }
 
-// TestLateSignIn: a sign-in with a ticket that was replaced before it began joins too, with what is set after it: there was
-// no session to read before.
+// TestLateSignIn: a sign-in with a ticket that was replaced before it began joins too,
+// with what is set after it: there was no session to read before.
 func TestLateSignIn(t *testing.T) {
 	eachMove(t, func(t *testing.T, s *site) {
 		tab := s.browser()
@@ -182,8 +183,8 @@ func TestJoinAfterLostAnswers(t *testing.T) {
 	})
 }
 
-// TestJoinBringsNothingOfAnother: a sign-in that joins takes nothing along that was set before it while the session
-// belonged to another owner.
+// TestJoinBringsNothingOfAnother: a sign-in that joins takes nothing along that was set
+// before it while the session belonged to another owner.
 func TestJoinBringsNothingOfAnother(t *testing.T) {
 	eachMove(t, func(t *testing.T, s *site) {
 		tab := s.browser()
@@ -205,7 +206,8 @@ func TestJoinBringsNothingOfAnother(t *testing.T) {
 	})
 }
 
-// TestSignInAfterDroppedChange: a sign-in joins also where the handler was told before that the session has ended.
+// TestSignInAfterDroppedChange: a sign-in joins also where the handler was told before
+// that the session has ended.
 func TestSignInAfterDroppedChange(t *testing.T) {
 	for what, before := range map[string]func(*cloakroom.Session){
 		"Save":      func(s *cloakroom.Session) { a.Set(s, "dropped"); s.Save() },
@@ -240,7 +242,8 @@ func TestSignInAfterDroppedChange(t *testing.T) {
 	}
 }
 
-// TestSignInThatRevokesOthers: the second of two sign-ins that revoke all other sessions spares the one that it joins.
+// TestSignInThatRevokesOthers: the second of two sign-ins that revoke all other
+// sessions spares the one that it joins.
 func TestSignInThatRevokesOthers(t *testing.T) {
 	for _, loaded := range []bool{false, true} {
 		eachMove(t, func(t *testing.T, s *site) {
@@ -269,7 +272,8 @@ func TestSignInThatRevokesOthers(t *testing.T) {
 	}
 }
 
-// TestJoinLoadFails: where the session to be joined cannot be looked at, the sign-in fails: it begins no second one.
+// TestJoinLoadFails: where the session to be joined cannot be looked at, the sign-in
+// fails: it begins no second one.
 func TestJoinLoadFails(t *testing.T) {
 	for what, failure := range map[string]error{"broken": errors.New("broken"), "refused": cloakroom.ErrRefused} {
 		for _, owned := range []bool{false, true} {

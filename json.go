@@ -13,7 +13,8 @@ func (d *document) encodeJSON() []byte {
 	reserved := d.meta.appendJSON(nil)
 	size := len(`{"":}`) + len(nameReserved) + len(reserved)
 	for i := range d.fields {
-		size += len(d.fields[i].name) + len(d.fields[i].value) + len(`"":,`) // more where a name needs escapes
+		// more where a name needs escapes
+		size += len(d.fields[i].name) + len(d.fields[i].value) + len(`"":,`)
 	}
 	out := append(make([]byte, 0, size), '{')
 	for i := range d.fields {
@@ -42,8 +43,8 @@ var (
 	errTooDeep = errors.New("nested too deeply")
 )
 
-// sliceJSON slices a JSON object into its members. Package encoding/json checks that it is one,
-// without recursion; what is left is to find where members begin and end.
+// sliceJSON slices a JSON object into its members. Package encoding/json checks that it
+// is one, without recursion; what is left is to find where members begin and end.
 func (b bounds) sliceJSON(data []byte) (fields []field, reserve []byte, err error) {
 	if !json.Valid(data) {
 		return nil, nil, errJSON
@@ -89,8 +90,8 @@ func (b bounds) sliceJSON(data []byte) (fields []field, reserve []byte, err erro
 	return fields, reserve, nil
 }
 
-// lastOfEach keeps the last of the fields of one name, in the place of the first, as Python does when
-// it reads JSON. Python's keys 5 and "5" are one name there.
+// lastOfEach keeps the last of the fields of one name, in the place of the first, as
+// Python does when it reads JSON. Python's keys 5 and "5" are one name there.
 func lastOfEach(fields []field) []field {
 	at := make(map[string]int, len(fields))
 	kept := fields[:0]
@@ -107,7 +108,8 @@ func lastOfEach(fields []field) []field {
 	return kept
 }
 
-// unquoteJSON returns the string that a JSON string stands for: a part of it, if nothing is escaped.
+// unquoteJSON returns the string that a JSON string stands for: a part of it, if
+// nothing is escaped.
 func unquoteJSON(quoted []byte) ([]byte, error) {
 	if !utf8.Valid(quoted) {
 		return nil, errJSON
@@ -120,8 +122,9 @@ func unquoteJSON(quoted []byte) ([]byte, error) {
 	return []byte(s), err
 }
 
-// unnamable reports whether a name has an escape that may stand for half of a surrogate pair, which Python writes and
-// which has no place in UTF-8: the other character that encoding/json reads is not the name.
+// unnamable reports whether a name has an escape that may stand for half of a surrogate
+// pair, which Python writes and which has no place in UTF-8: the other character that
+// encoding/json reads is not the name.
 func unnamable(quoted, name []byte) bool {
 	return bytes.IndexByte(quoted, '\\') >= 0 && bytes.Contains(name, []byte("\ufffd"))
 }

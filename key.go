@@ -13,11 +13,11 @@ import (
 //
 //	const visits = cloakroom.Key[int]("visits")
 //
-// A name has 1 to 255 bytes of UTF-8. The names "_permanent" and "_flashes", and those that begin
-// with "_cloakroom", are reserved: using one is [ErrInvalidKey].
+// A name has 1 to 255 bytes of UTF-8. The names "_permanent" and "_flashes", and those
+// that begin with "_cloakroom", are reserved: using one is [ErrInvalidKey].
 //
-// A session holds values encoded: what Get returns is decoded for its caller, and changing it changes nothing until it is set
-// again.
+// A session holds values encoded: what Get returns is decoded for its caller, and
+// changing it changes nothing until it is set again.
 type Key[T any] string
 
 // Values is what a [Key] reads and writes: a *[Session], or within [Session.Transact] a *[Tx].
@@ -35,9 +35,10 @@ type stored struct {
 	share  bool // a string may be these bytes: what they are a part of, and keep, is not much more
 }
 
-// Get returns the value, or the zero value of T when it is absent. A stored value that cannot be
-// decoded into T reads as absent, and is logged. When the session could not be loaded, Get returns
-// the zero value too; [Session.Err] tells, and the response will not be sent.
+// Get returns the value, or the zero value of T when it is absent. A stored value that
+// cannot be decoded into T reads as absent, and is logged. When the session could not
+// be loaded, Get returns the zero value too; [Session.Err] tells, and the response will
+// not be sent.
 func (k Key[T]) Get(s Values) T {
 	v, _, err := k.Lookup(s)
 	if err != nil {
@@ -70,9 +71,11 @@ func (k Key[T]) Lookup(s Values) (T, bool, error) {
 	return v, err == nil, err
 }
 
-// Set sets the value. When v cannot be encoded, or could not be read back as it holds an interface with methods, the
-// session fails: [Session.Err] tells, and the response will not be sent. A string is not copied before it is committed, so it must be a true one: where a framework lends strings whose
-// bytes it uses again, as fasthttp does, clone those first.
+// Set sets the value. When v cannot be encoded, or could not be read back as it holds
+// an interface with methods, the session fails: [Session.Err] tells, and the response
+// will not be sent. A string is not copied before it is committed, so it must be a true
+// one: where a framework lends strings whose bytes it uses again, as fasthttp does,
+// clone those first.
 func (k Key[T]) Set(s Values, v T) {
 	op := operation{kind: opSet, name: string(k), typ: reflect.TypeFor[T]()}
 	var err error
@@ -102,11 +105,12 @@ func (k Key[T]) Delete(s Values) {
 	s.write(operation{kind: opDelete, name: string(k)})
 }
 
-// Update changes the value to what fn makes of it, or of the zero value when it is absent. It is an
-// exact read-modify-write, performed at the commit: fn is called now, and again on the newer value when
-// another request committed one meanwhile, so it must depend on its argument alone and have no effect
-// besides, and must not use the session. A stored value that cannot be decoded into T fails the
-// session, and stays as it is.
+// Update changes the value to what fn makes of it, or of the zero value when it is
+// absent. It is an exact read-modify-write, performed at the commit: fn is called now,
+// and again on the newer value when another request committed one meanwhile, so it must
+// depend on its argument alone and have no effect besides, and must not use the
+// session. A stored value that cannot be decoded into T fails the session, and stays as
+// it is.
 func (k Key[T]) Update(s Values, fn func(T) T) {
 	if err := checkName(string(k)); err != nil {
 		s.fail(err)
@@ -115,9 +119,10 @@ func (k Key[T]) Update(s Values, fn func(T) T) {
 	s.write(k.updating(fn, nil))
 }
 
-// UpdateNow changes the value as [Key.Update] does, but commits it now, with everything that is
-// pending, in order, and returns what was committed. When it fails, its own change is not part of
-// any later commit. [ErrEnded] means that the session was ended meanwhile.
+// UpdateNow changes the value as [Key.Update] does, but commits it now, with everything
+// that is pending, in order, and returns what was committed. When it fails, its own
+// change is not part of any later commit. [ErrEnded] means that the session was ended
+// meanwhile.
 func (k Key[T]) UpdateNow(s *Session, fn func(T) T) (T, error) {
 	var zero, committed T
 	if err := checkName(string(k)); err != nil {
@@ -207,8 +212,8 @@ func decodeAs[T any](at stored, name string) (T, error) {
 	return *v, nil
 }
 
-// decodeScalar decodes the commonest types without a pointer that escapes. It reports false where
-// anything is amiss, for the full decoder to find out.
+// decodeScalar decodes the commonest types without a pointer that escapes. It reports
+// false where anything is amiss, for the full decoder to find out.
 func decodeScalar[T any](at *stored, v *T) bool {
 	var (
 		value = at.value

@@ -96,7 +96,8 @@ func TestTimeoutHandlerLateGet(t *testing.T) {
 	}
 }
 
-// TestUpdateWhileHeader: an update that is still being computed when the header leaves comes too late.
+// TestUpdateWhileHeader: an update that is still being computed when the header leaves
+// comes too late.
 func TestUpdateWhileHeader(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	tab := s.browser()
@@ -260,8 +261,8 @@ func (l sessLog) Handle(ctx context.Context, r slog.Record) error {
 
 func (l sessLog) Enabled(context.Context, slog.Level) bool { return true }
 
-// TestRecoveredCommitPanic: a handler that recovers from a panic of its own commit does not send what was
-// not committed.
+// TestRecoveredCommitPanic: a handler that recovers from a panic of its own commit does
+// not send what was not committed.
 func TestRecoveredCommitPanic(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	tab := s.browser()
@@ -287,8 +288,8 @@ func TestRecoveredCommitPanic(t *testing.T) {
 	}
 }
 
-// TestNobodyElses: whoever goes on reading a session after its request reads that session or nothing, however many others
-// are served meanwhile.
+// TestNobodyElses: whoever goes on reading a session after its request reads that
+// session or nothing, however many others are served meanwhile.
 func TestNobodyElses(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	var requests, readers sync.WaitGroup
@@ -327,7 +328,8 @@ func TestNobodyElses(t *testing.T) {
 	readers.Wait()
 }
 
-// TestDroppedOnce: that changes were dropped is logged once, also where they were by the header's commit.
+// TestDroppedOnce: that changes were dropped is logged once, also where they were by
+// the header's commit.
 func TestDroppedOnce(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	tab := s.browser()

@@ -12,7 +12,8 @@ var (
 	errOddKey    = errors.New("it has a key that is no string, which only a profile can keep")
 )
 
-// withoutProfile turns a record into what it is without the profile, and returns the id for it.
+// withoutProfile turns a record into what it is without the profile, and returns the id
+// for it.
 func (m *Manager) withoutProfile(st *state) (id string, former bool, err error) {
 	p := m.options.Profile
 	ticket := p.Ticket(st.id)
@@ -41,8 +42,9 @@ func (m *Manager) leavingOwner(meta *meta) string {
 	return hexDigest(string(meta.owner))
 }
 
-// leaving is the commit id that copying without the profile notes. It is always the same for a session, so that when
-// it is the newest one in the target, nobody changed the session there.
+// leaving is the commit id that copying without the profile notes. It is always the
+// same for a session, so that when it is the newest one in the target, nobody changed
+// the session there.
 func leaving(id string) (c commitID) {
 	sum := sha256.Sum256([]byte("cloakroom leaves the profile\x00" + id))
 	copy(c[:], sum[:])

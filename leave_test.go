@@ -25,7 +25,8 @@ func unsigned() *cloakroom.Profile {
 	return p
 }
 
-// leaves copies everything and returns how many were written, were there and failed, and the failures' text.
+// leaves copies everything and returns how many were written, were there and failed,
+// and the failures' text.
 func (s *site) leaves(to *site, written, there, failed int) (failures string) {
 	s.t.Helper()
 	var counts [3]int

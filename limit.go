@@ -14,7 +14,9 @@ type limit struct {
 	parent  context.Context
 	word    atomic.Int64           // four times its end, and the bits below
 	awaited atomic.Pointer[waited] // once somebody asked for Done
-	wall    int64                  // from the end to when the limit began, as nanoseconds since 1970; zero if that is not known
+	// from the end to when the limit began, as nanoseconds since 1970; zero if that is
+	// not known
+	wall int64
 }
 
 // The lower bits of a limit's word.
@@ -35,8 +37,9 @@ type waited struct {
 	after []func() // to be called when it ends; what was called off is nil
 }
 
-// watch ends limits in time, all of them by one timer: a timer and a derived context for each call of a store
-// would cost as much as a fast server's answer. The timer is at rest when nobody waits.
+// watch ends limits in time, all of them by one timer: a timer and a derived context
+// for each call of a store would cost as much as a fast server's answer. The timer is
+// at rest when nobody waits.
 type watch struct {
 	mu    sync.Mutex
 	all   []*limit
@@ -44,7 +47,8 @@ type watch struct {
 	timer *time.Timer
 }
 
-// parentEvery is how often parents of limits are looked at: a cancelled one ends its limits so much later at most.
+// parentEvery is how often parents of limits are looked at: a cancelled one ends its
+// limits so much later at most.
 const parentEvery = 20 * time.Millisecond
 
 // newLimit returns a context that ends after d, or, when it is not detached, with its parent.
@@ -54,9 +58,10 @@ func (w *watch) newLimit(parent context.Context, d time.Duration, detached bool)
 	return l
 }
 
-// begin sets when a limit ends that is part of something else, by monotonic. It may be called for a load, and once more for a
-// commit, which reports whether that can have the limit: not once somebody has waited for its end, since a
-// context ends once. What a store has left running of the load may go on with the commit then.
+// begin sets when a limit ends that is part of something else, by monotonic. It may be
+// called for a load, and once more for a commit, which reports whether that can have
+// the limit: not once somebody has waited for its end, since a context ends once. What
+// a store has left running of the load may go on with the commit then.
 func (l *limit) begin(end int64, detached bool) bool {
 	word := end << limitBits
 	if detached {
@@ -96,8 +101,9 @@ func (l *limit) check(now int64) error {
 // late makes [limit.Asked] say nothing: since the limit began, something was waited for.
 func (l *limit) late() { l.word.Or(limitLate) }
 
-// checkAsked makes [limit.Asked] say nothing where it would say another time than now, when the limit has just begun once more: the clock was set
-// since it first began, or the machine slept.
+// checkAsked makes [limit.Asked] say nothing where it would say another time than now,
+// when the limit has just begun once more: the clock was set since it first began, or
+// the machine slept.
 func (l *limit) checkAsked(now time.Time) {
 	if off := l.wall + l.end() - now.UnixNano(); off < -int64(time.Millisecond) || off > int64(time.Millisecond) {
 		l.late()
@@ -196,7 +202,8 @@ func (w *watch) look() {
 		return
 	}
 	w.next = 0
-	for i := len(w.all) - 1; i >= 0; i-- { // what is finished gives its place to one that was looked at
+	// what is finished gives its place to one that was looked at
+	for i := len(w.all) - 1; i >= 0; i-- {
 		l := w.all[i]
 		if err := l.check(now); err != nil {
 			l.finish(l.awaited.Load(), err)
@@ -224,9 +231,10 @@ func (l *limit) Err() error { return l.errAt(monotonic()) }
 // ErrAt is Err for a store that has just called [time.Now], as memstore has.
 func (l *limit) ErrAt(now time.Time) error { return l.errAt(int64(now.Sub(epoch))) }
 
-// Asked returns when the core began the load or the commit that this is the limit of, in nanoseconds since 1970, and why its caller does
-// not want it any more, if so. Zero says nothing. It is for memstore: what has been held up may go by the time at which it was
-// asked for, and looking at the clock once more would be a quarter of a load.
+// Asked returns when the core began the load or the commit that this is the limit of,
+// in nanoseconds since 1970, and why its caller does not want it any more, if so. Zero
+// says nothing. It is for memstore: what has been held up may go by the time at which
+// it was asked for, and looking at the clock once more would be a quarter of a load.
 func (l *limit) Asked() (nanos int64, err error) {
 	word := l.word.Load()
 	if l.wall == 0 || word&limitLate != 0 {
@@ -253,7 +261,8 @@ func (l *limit) errAt(now int64) error {
 	return a.err
 }
 
-// AfterFunc is what package context looks for, to derive from a context that is not its own without a goroutine.
+// AfterFunc is what package context looks for, to derive from a context that is not its
+// own without a goroutine.
 func (l *limit) AfterFunc(f func()) (stop func() bool) {
 	a := l.await()
 	l.watch.mu.Lock()
@@ -275,8 +284,8 @@ func (l *limit) AfterFunc(f func()) (stop func() bool) {
 	}
 }
 
-// Value implements [context.Context]. Where it leads package context to a parent's cancellation, that is not taken for the
-// limit's own, since its channel is another.
+// Value implements [context.Context]. Where it leads package context to a parent's
+// cancellation, that is not taken for the limit's own, since its channel is another.
 func (l *limit) Value(key any) any {
 	if l.detached() {
 		return context.WithoutCancel(l.parent).Value(key)

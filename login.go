@@ -8,21 +8,23 @@ import (
 // maxOwnerBytes is how long the name of an owner may be.
 const maxOwnerBytes = 16 << 10
 
-// Login makes owner, a name of your choice such as a user's primary key, the owner of the session, under a new
-// ticket: the old one is dead before the new one is handed out (ASVS 5.0 7.2.4). It happens at the commit;
-// if it fails, the response is not sent. The absolute deadline is counted anew. Values stay, unless the
-// session belonged to another owner: then it keeps only what is set after Login.
+// Login makes owner, a name of your choice such as a user's primary key, the owner of
+// the session, under a new ticket: the old one is dead before the new one is handed out
+// (ASVS 5.0 7.2.4). It happens at the commit; if it fails, the response is not sent.
+// The absolute deadline is counted anew. Values stay, unless the session belonged to
+// another owner: then it keeps only what is set after Login.
 //
 // Where another request has signed in the same owner with the same ticket within the last minute, as the first click of
 // a double click, this one joins that session: both end in one, under the ticket of the later, with what either changed. (With
 // a [Profile] it cannot: no seal tells where the session went.)
 //
-// Where the session ended meanwhile, an anonymous one is replaced by a new one with only what is set
-// after Login, and one that had an owner fails with [ErrEnded]. A record that cannot be read is ended first, and replaced
-// likewise; where it cannot be ended either, the sign-in fails.
+// Where the session ended meanwhile, an anonymous one is replaced by a new one with
+// only what is set after Login, and one that had an owner fails with [ErrEnded]. A
+// record that cannot be read is ended first, and replaced likewise; where it cannot be
+// ended either, the sign-in fails.
 //
-// The returned error says that owner is empty or longer than 16 KiB, that the session could not be loaded, or that the
-// response has begun; it is sticky.
+// The returned error says that owner is empty or longer than 16 KiB, that the session
+// could not be loaded, or that the response has begun; it is sticky.
 func (s *Session) Login(owner string) error {
 	if owner == "" || len(owner) > maxOwnerBytes {
 		err := fmt.Errorf("cloakroom: Login: the owner's name has %d bytes: it must have 1 to %d", len(owner), maxOwnerBytes)
@@ -39,9 +41,10 @@ func (s *Session) Login(owner string) error {
 	return s.Load()
 }
 
-// Renew gives the session a new ticket, as Login does, and changes nothing else. Call it whenever
-// the privileges of its owner change. It happens at the commit; a session without a record needs no new ticket, and
-// one whose record cannot be read cannot get one: the response is not sent then.
+// Renew gives the session a new ticket, as Login does, and changes nothing else. Call
+// it whenever the privileges of its owner change. It happens at the commit; a session
+// without a record needs no new ticket, and one whose record cannot be read cannot get
+// one: the response is not sent then.
 func (s *Session) Renew() error {
 	isNew, err := s.renews()
 	if err != nil || isNew {

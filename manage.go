@@ -17,11 +17,12 @@ type Info struct {
 	Owner           string    // "" for a session that nobody signed in
 	CreatedAt       time.Time // to the microsecond
 	AuthenticatedAt time.Time // the latest sign-in; zero for none
-	LastSeenAt      time.Time // exact to a tenth of the idle timeout, and only if that was not changed since
-	ExpiresAt       time.Time // when it ends unless it is used again
-	Deadline        time.Time // when it ends in any case
-	UserAgent       string    // as of the latest sign-in, at most 512 bytes
-	IP              string    // likewise, see Options.ClientIP
+	// exact to a tenth of the idle timeout, and only if that was not changed since
+	LastSeenAt time.Time
+	ExpiresAt  time.Time // when it ends unless it is used again
+	Deadline   time.Time // when it ends in any case
+	UserAgent  string    // as of the latest sign-in, at most 512 bytes
+	IP         string    // likewise, see Options.ClientIP
 }
 
 // pageSize is how many entries are asked of a store at once.
@@ -30,8 +31,9 @@ const pageSize = 200
 // maxPasses is how often RevokeOwned looks again for sessions that appear while it revokes.
 const maxPasses = 10
 
-// Owned lists the live sessions of an owner, in no order. A session that appears or ends meanwhile
-// may be listed or not. Where the store cannot list by owner, the only element is the error
+// Owned lists the live sessions of an owner, in no order. A session that appears or
+// ends meanwhile may be listed or not. Where the store cannot list by owner, the only
+// element is the error
 // [errors.ErrUnsupported].
 func (m *Manager) Owned(ctx context.Context, owner string) iter.Seq2[Info, error] {
 	hash := m.digest(owner)
@@ -40,8 +42,8 @@ func (m *Manager) Owned(ctx context.Context, owner string) iter.Seq2[Info, error
 	}, func(st *state) bool { return st.belongsTo(owner) })
 }
 
-// All lists all live sessions, for an operator: those of Options.Application, if that is set, or those of all
-// applications. It is as Owned, and may list one twice.
+// All lists all live sessions, for an operator: those of Options.Application, if that
+// is set, or those of all applications. It is as Owned, and may list one twice.
 func (m *Manager) All(ctx context.Context) iter.Seq2[Info, error] {
 	return m.list(ctx, func(ctx context.Context, cursor string) ([]store.Entry, string, error) {
 		return m.store.All(ctx, cursor, pageSize)
@@ -98,9 +100,10 @@ func (m *Manager) info(st *state) Info {
 	}
 }
 
-// Revoke ends the owner's session of that [Session.ID]: no request in flight can bring it back. It
-// returns [ErrNotFound] when the owner has no such session, also when it is somebody else's. A session
-// that was given a new ticket within the last minute is found by its former ID too.
+// Revoke ends the owner's session of that [Session.ID]: no request in flight can bring
+// it back. It returns [ErrNotFound] when the owner has no such session, also when it is
+// somebody else's. A session that was given a new ticket within the last minute is
+// found by its former ID too.
 func (m *Manager) Revoke(ctx context.Context, owner, id string) error {
 	found := false
 	err := m.eachOwned(ctx, m.digest(owner), func(e store.Entry) error {
@@ -117,20 +120,21 @@ func (m *Manager) Revoke(ctx context.Context, owner, id string) error {
 	return errorUnlessNil("revoke session", err)
 }
 
-// RevokeOwned ends all sessions of an owner, and returns how many it ended. It misses none whose
-// sign-in was acknowledged before. Sign-ins that happen meanwhile may be ended or not; if
-// after ten passes there are still more, it says so in an error.
+// RevokeOwned ends all sessions of an owner, and returns how many it ended. It misses
+// none whose sign-in was acknowledged before. Sign-ins that happen meanwhile may be
+// ended or not; if after ten passes there are still more, it says so in an error.
 //
-// A session that cannot be ended spares no other: all others are ended, and the error joins what went wrong with
-// each of the first 20, and says how many there were. Call it again then. It goes on until ctx ends.
+// A session that cannot be ended spares no other: all others are ended, and the error
+// joins what went wrong with each of the first 20, and says how many there were. Call
+// it again then. It goes on until ctx ends.
 func (m *Manager) RevokeOwned(ctx context.Context, owner string) (int, error) {
 	n, err := m.revokeOwned(ctx, owner, nil)
 	return n, errorUnlessNil("revoke sessions", err)
 }
 
-// RevokeOthers ends all sessions of the owner of s but s itself, and returns how many there were,
-// with the promise of [Manager.RevokeOwned]. Nobody owns the sessions that nobody signed in: for
-// one of these it does nothing.
+// RevokeOthers ends all sessions of the owner of s but s itself, and returns how many
+// there were, with the promise of [Manager.RevokeOwned]. Nobody owns the sessions that
+// nobody signed in: for one of these it does nothing.
 func (m *Manager) RevokeOthers(ctx context.Context, s *Session) (int, error) {
 	if err := s.Load(); err != nil {
 		return 0, err
@@ -151,8 +155,9 @@ func (m *Manager) RevokeOthers(ctx context.Context, s *Session) (int, error) {
 	return n, errorUnlessNil("revoke other sessions", err)
 }
 
-// follow adds to the ids of a session those that it has moved to since, as far as it stayed that of the owner with this
-// hash, or became it: a sign-in joins no other, see join.
+// follow adds to the ids of a session those that it has moved to since, as far as it
+// stayed that of the owner with this hash, or became it: a sign-in joins no other, see
+// join.
 func (m *Manager) follow(ctx context.Context, ids []string, hash string) ([]string, error) {
 	for range maxTries {
 		var st state
@@ -177,11 +182,13 @@ func (m *Manager) revokeOwned(ctx context.Context, owner string, keep []string) 
 		ended := 0
 		if len(keep) > 0 && keep[0] != "" {
 			var err error
-			if keep, err = m.follow(ctx, keep, hash); err != nil { // other requests may have renewed its ticket
+			// other requests may have renewed its ticket
+			if keep, err = m.follow(ctx, keep, hash); err != nil {
 				return total, err
 			}
 		}
-		var failed failures // of this pass: what an earlier one could not end may have been ended since
+		// of this pass: what an earlier one could not end may have been ended since
+		var failed failures
 		err := m.eachOwned(ctx, hash, func(e store.Entry) error {
 			if slices.Contains(keep, e.ID) {
 				return nil
@@ -273,9 +280,10 @@ func (m *Manager) revoke(ctx context.Context, owner string, e store.Entry, keep 
 	return m.endCommitting(limit, e.ID, &st, hash)
 }
 
-// Sweep removes expired records, in batches, from a store that does not do so by itself, and returns how
-// many it removed. For any other store it does nothing. It may run beside requests and other sweeps. A record that
-// cannot be removed spares no other: the error joins what went wrong, as that of [Manager.RevokeOwned] does.
+// Sweep removes expired records, in batches, from a store that does not do so by
+// itself, and returns how many it removed. For any other store it does nothing. It may
+// run beside requests and other sweeps. A record that cannot be removed spares no
+// other: the error joins what went wrong, as that of [Manager.RevokeOwned] does.
 func (m *Manager) Sweep(ctx context.Context) (int, error) {
 	total := 0
 	var failed failures

@@ -93,8 +93,8 @@ func TestManagement(t *testing.T) {
 	}
 }
 
-// TestRevokeOwnedRace: signing out everywhere misses no session whose sign-in was acknowledged before,
-// while tickets change all the time.
+// TestRevokeOwnedRace: signing out everywhere misses no session whose sign-in was
+// acknowledged before, while tickets change all the time.
 func TestRevokeOwnedRace(t *testing.T) {
 	for _, noMove := range []bool{false, true} {
 		s := newSite(t, cloakroom.Options{Timeout: 10 * time.Second})
@@ -151,7 +151,8 @@ func TestUnsupported(t *testing.T) {
 	}
 }
 
-// TestRevokeGoesOn: a session that cannot be ended spares no other, and all that went wrong is told.
+// TestRevokeGoesOn: a session that cannot be ended spares no other, and all that went
+// wrong is told.
 func TestRevokeGoesOn(t *testing.T) {
 	for what, revoke := range map[string]func(s *site, keep *browser) (int, error){
 		"RevokeOwned": func(s *site, _ *browser) (int, error) { return s.m.RevokeOwned(t.Context(), "ann") },
@@ -199,7 +200,8 @@ func TestRevokeGoesOn(t *testing.T) {
 	}
 }
 
-// TestRevokeFullStore: where a store has no room for a seal, what moved to a new ticket just now ends all the same.
+// TestRevokeFullStore: where a store has no room for a seal, what moved to a new ticket
+// just now ends all the same.
 func TestRevokeFullStore(t *testing.T) {
 	for what, end := range map[string]func(s *site, old *browser) error{
 		"revoke": func(s *site, _ *browser) error { _, err := s.m.RevokeOwned(t.Context(), "ann"); return err },

@@ -12,8 +12,9 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// Manager gives requests their sessions. It is safe for concurrent use, holds nothing that must be
-// closed, and does no work in the background but to end calls of the store in time. Make one with [New], usually one per site.
+// Manager gives requests their sessions. It is safe for concurrent use, holds nothing
+// that must be closed, and does no work in the background but to end calls of the store
+// in time. Make one with [New], usually one per site.
 type Manager struct {
 	store    store.FullStore
 	options  Options
@@ -57,8 +58,9 @@ func New(st store.Store, options Options) (*Manager, error) {
 // Options returns the options in force, with their defaults filled in.
 func (m *Manager) Options() Options { return m.options }
 
-// Get returns the session of a request that passed through [Manager.Handler]. It does not load it
-// yet. For any other request it returns a session whose every use fails with [ErrNoMiddleware].
+// Get returns the session of a request that passed through [Manager.Handler]. It does
+// not load it yet. For any other request it returns a session whose every use fails
+// with [ErrNoMiddleware].
 func (m *Manager) Get(r *http.Request) *Session {
 	return m.FromContext(r.Context())
 }
@@ -73,8 +75,9 @@ func (m *Manager) FromContext(ctx context.Context) *Session {
 	return s
 }
 
-// clocks returns the time by both clocks: that of the timeouts, and the monotonic one. Reading one
-// clock costs as much as a small allocation, so it is read once if that will do.
+// clocks returns the time by both clocks: that of the timeouts, and the monotonic one.
+// Reading one clock costs as much as a small allocation, so it is read once if that
+// will do.
 func (m *Manager) clocks() (now time.Time, ticks int64) {
 	if m.realTime {
 		now = time.Now()
@@ -83,8 +86,9 @@ func (m *Manager) clocks() (now time.Time, ticks int64) {
 	return m.now(), monotonic()
 }
 
-// load fills st with the live session stored under id, or returns ErrNotFound. A record that cannot be
-// read is reported, once, and is ErrUnreadable; one whose absolute deadline has passed is none.
+// load fills st with the live session stored under id, or returns ErrNotFound. A record
+// that cannot be read is reported, once, and is ErrUnreadable; one whose absolute
+// deadline has passed is none.
 func (m *Manager) load(ctx context.Context, id string, st *state) error {
 	return m.loadAt(ctx, id, st, m.now())
 }

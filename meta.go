@@ -13,12 +13,13 @@ import (
 	"github.com/cloakroom-go/cloakroom/internal/msgpack"
 )
 
-// formatVersion is the version of what stands under the reserved name. A record of a higher one
-// reads as unreadable, and is kept.
+// formatVersion is the version of what stands under the reserved name. A record of a
+// higher one reads as unreadable, and is kept.
 const formatVersion = 1
 
-// meta is what Cloakroom notes about a session, under the reserved name of its document. Times are
-// microseconds since 1970. Byte slices may point into the record and are never written to.
+// meta is what Cloakroom notes about a session, under the reserved name of its
+// document. Times are microseconds since 1970. Byte slices may point into the record
+// and are never written to.
 type meta struct {
 	created       int64
 	authenticated int64 // zero before a sign-in
@@ -27,12 +28,14 @@ type meta struct {
 	commits       []byte // ids of the latest commits, the newest last
 	texts         []byte // what is seldom asked for, still encoded; see text
 
-	// A seal stands where a session was: it reads as no session and takes no write. Its texts name the
-	// id that the session moved to, if it did, and the hash of that one's owner.
+	// A seal stands where a session was: it reads as no session and takes no write. Its
+	// texts name the id that the session moved to, if it did, and the hash of that
+	// one's owner.
 	sealed bool
 }
 
-// nextText returns the parts of the text that stands at m.texts[start], which is its entry in the map.
+// nextText returns the parts of the text that stands at m.texts[start], which is its
+// entry in the map.
 func (m *meta) nextText(start int) (name, text []byte, end int) {
 	name, rest, err := msgpack.ReadString(m.texts[start:])
 	if err == nil {
@@ -44,8 +47,8 @@ func (m *meta) nextText(start int) (name, text []byte, end int) {
 	return name, text, len(m.texts) - len(rest)
 }
 
-// text returns what is noted under one of these names, or nil: metaUserAgent, metaIP, metaNext,
-// metaNextOwner and metaApplication.
+// text returns what is noted under one of these names, or nil: metaUserAgent, metaIP,
+// metaNext, metaNextOwner and metaApplication.
 func (m *meta) text(name string) []byte {
 	for start := 0; start < len(m.texts); {
 		key, text, end := m.nextText(start)
@@ -160,8 +163,9 @@ func (m *meta) size() int {
 	return n + len(m.texts)
 }
 
-// commitList is a list of commit ids as a MessagePack document has it: in two parts, the older first, as
-// bytes or, where another library reads the record too, as text in base64.
+// commitList is a list of commit ids as a MessagePack document has it: in two parts,
+// the older first, as bytes or, where another library reads the record too, as text in
+// base64.
 type commitList struct {
 	kept, more []byte
 	text       bool
@@ -216,8 +220,8 @@ func (m *meta) appendMessagePack(out []byte, commits commitList) []byte {
 	return commits.append(msgpack.AppendString(out, metaCommits))
 }
 
-// readMessagePack reads what stands under the reserved name of a document, one value at the start
-// of data, and returns its length.
+// readMessagePack reads what stands under the reserved name of a document, one value at
+// the start of data, and returns its length.
 func (m *meta) readMessagePack(data []byte) (int, error) {
 	*m = meta{}
 	count, rest, err := msgpack.ReadMapHeader(data)
@@ -230,7 +234,8 @@ func (m *meta) readMessagePack(data []byte) (int, error) {
 		at      = len(data) - len(rest)
 		texts   = -1 // where they begin, while they have come in a row
 	)
-	// The times, as appendMessagePack writes them: entries one by one nearly double the time of a small record.
+	// The times, as appendMessagePack writes them: entries one by one nearly double the
+	// time of a small record.
 	if count >= 4 && readTime(&m.created, data, &at, "\xa1"+metaVersion+"\x01\xa7"+metaCreated+"\xcf") {
 		version, count = 1, count-2
 		if readTime(&m.authenticated, data, &at, "\xad"+metaAuthenticated+"\xcf") {
@@ -301,7 +306,8 @@ func (m *meta) readMessagePack(data []byte) (int, error) {
 	return at, m.check(version, next)
 }
 
-// readCommits reads commit ids. They are base64 where another library made MessagePack of a JSON document, see [Profile].
+// readCommits reads commit ids. They are base64 where another library made MessagePack
+// of a JSON document, see [Profile].
 func readCommits(b []byte) (ids, rest []byte, err error) {
 	if ids, rest, err = msgpack.ReadBytes(b); err == nil {
 		return ids, rest, nil
@@ -314,7 +320,8 @@ func readCommits(b []byte) (ids, rest []byte, err error) {
 	return ids, rest, err
 }
 
-// readTime reads a time if what stands at data[*at] begins with head, and then passes over both.
+// readTime reads a time if what stands at data[*at] begins with head, and then passes
+// over both.
 func readTime(t *int64, data []byte, at *int, head string) bool {
 	i := *at + len(head)
 	if len(data) < i+8 || string(data[*at:i]) != head || data[i] >= 0x80 {
@@ -395,11 +402,12 @@ func readMetaJSON(data []byte) (meta, error) {
 	return m, m.check(j.Version, j.Next != "")
 }
 
-// latest is the last time that a record may note, in the year 2262: after it, there are no nanoseconds
-// since 1970 in 64 bits, which stores count in.
+// latest is the last time that a record may note, in the year 2262: after it, there are
+// no nanoseconds since 1970 in 64 bits, which stores count in.
 const latest = math.MaxInt64 / 1000
 
-// check refuses what a writer of ours cannot have written. next tells that a next session is named.
+// check refuses what a writer of ours cannot have written. next tells that a next
+// session is named.
 func (m *meta) check(version int64, next bool) error {
 	switch {
 	case version > formatVersion:

@@ -15,8 +15,8 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 )
 
-// TestAfterHeader: changes after the header left are committed at the end when the session has its
-// cookie, and are an error when they would need a new one.
+// TestAfterHeader: changes after the header left are committed at the end when the
+// session has its cookie, and are an error when they would need a new one.
 func TestAfterHeader(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	tab := s.browser()
@@ -54,8 +54,8 @@ func TestAfterHeader(t *testing.T) {
 	}
 }
 
-// TestTimeoutHandler: it may stand on either side. A handler that goes on after its time was up
-// uses its session in vain: every use is an error, and never a write.
+// TestTimeoutHandler: it may stand on either side. A handler that goes on after its
+// time was up uses its session in vain: every use is an error, and never a write.
 func TestTimeoutHandler(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	tab := s.browser()

@@ -8,10 +8,10 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// move stores the changed session under a new ticket and leaves a seal at the old id: a record
-// that reads as no session and takes no write, names the new id, and expires by itself. The old ticket
-// is dead before the new one is alive, and whoever ends the session by its old id, now or within the
-// next minute, ends the new one.
+// move stores the changed session under a new ticket and leaves a seal at the old id: a
+// record that reads as no session and takes no write, names the new id, and expires by
+// itself. The old ticket is dead before the new one is alive, and whoever ends the
+// session by its old id, now or within the next minute, ends the new one.
 func (c *commit) move() (result, error) {
 	c.ticket, c.newID = c.m.newTicket()
 	for try := 0; ; try++ {
@@ -54,8 +54,8 @@ func (c *commit) move() (result, error) {
 	}
 }
 
-// sealThenCreate is move for a store that cannot do both at once. A crash in between leaves the
-// user signed out, never two live tickets.
+// sealThenCreate is move for a store that cannot do both at once. A crash in between
+// leaves the user signed out, never two live tickets.
 func (c *commit) sealThenCreate() (result, error) {
 	for try := 0; ; try++ {
 		if c.overdue() {
@@ -82,9 +82,9 @@ func (c *commit) sealThenCreate() (result, error) {
 	}
 }
 
-// createSealed creates the new record of a session whose old one is sealed. After a failure it is
-// not tried again unless the record can be seen: somebody may have found the new one and ended it, and
-// it must not come back.
+// createSealed creates the new record of a session whose old one is sealed. After a
+// failure it is not tried again unless the record can be seen: somebody may have found
+// the new one and ended it, and it must not come back.
 func (c *commit) createSealed() (result, error) {
 	var err error
 	next := &c.next
@@ -106,8 +106,8 @@ func (c *commit) createSealed() (result, error) {
 	return result{ticket: c.ticket, written: true}, err
 }
 
-// dropSeal deletes the seal of a move that is done, where another library would take it for a session. It expires
-// by itself if that fails.
+// dropSeal deletes the seal of a move that is done, where another library would take it
+// for a session. It expires by itself if that fails.
 func (c *commit) dropSeal() {
 	if c.m.options.Profile == nil {
 		return
@@ -117,8 +117,8 @@ func (c *commit) dropSeal() {
 	}
 }
 
-// reloadSealed gets the present record after moving it failed, and reports whether the seal of this
-// commit is there. If not, the record becomes the base to try again from.
+// reloadSealed gets the present record after moving it failed, and reports whether the
+// seal of this commit is there. If not, the record becomes the base to try again from.
 func (c *commit) reloadSealed(try int, failure error) (bool, error) {
 	present, err := c.reloadRecord(try, failure)
 	if err != nil {
@@ -136,10 +136,11 @@ func (c *commit) reloadSealed(try int, failure error) (bool, error) {
 	return false, nil
 }
 
-// seal returns the record that takes the place of a session. next and nextOwner are empty when it
-// ends there.
+// seal returns the record that takes the place of a session. next and nextOwner are
+// empty when it ends there.
 //
-// Its deadline, not only the store's expiry, ends it: a touch that was under way may lengthen that.
+// Its deadline, not only the store's expiry, ends it: a touch that was under way may
+// lengthen that.
 func (m *Manager) seal(old *state, next, nextOwner string) store.Record {
 	end := m.now().Add(store.IndexGrace)
 	d := document{format: old.doc.format, meta: meta{
@@ -151,7 +152,8 @@ func (m *Manager) seal(old *state, next, nextOwner string) store.Record {
 	d.meta.setText(metaNextOwner, nextOwner)
 	r := store.Record{Data: d.encode(), Expires: end, Deadline: end}
 	if next != "" {
-		r.Owner = old.rec.Owner // so that who lists the owner's sessions finds the way to the new one
+		// so that who lists the owner's sessions finds the way to the new one
+		r.Owner = old.rec.Owner
 	}
 	return r
 }

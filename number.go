@@ -11,15 +11,17 @@ import (
 	"sync"
 )
 
-// JSON has numbers of one kind, and encoding/json makes a float64 of each that it decodes into an any, which rounds
-// large integers, and writes the float 1.0 as the integer 1. Here a number is a float if it is spelled as one, as it is
-// to Python: with a point or an exponent.
+// JSON has numbers of one kind, and encoding/json makes a float64 of each that it
+// decodes into an any, which rounds large integers, and writes the float 1.0 as the
+// integer 1. Here a number is a float if it is spelled as one, as it is to Python: with
+// a point or an exponent.
 
-// maxDigits is how long an integer may be that is decoded into an any. Python reads no longer ones either.
+// maxDigits is how long an integer may be that is decoded into an any. Python reads no
+// longer ones either.
 const maxDigits = 4300
 
-// decodeJSON is json.Unmarshal, but what goes into an any is an int64, a uint64 above that, a *big.Int beyond,
-// or a float64.
+// decodeJSON is json.Unmarshal, but what goes into an any is an int64, a uint64 above
+// that, a *big.Int beyond, or a float64.
 func decodeJSON(value []byte, v any) error {
 	if !whenDecoding.find(reflect.TypeOf(v)) || !json.Valid(value) {
 		return json.Unmarshal(value, v)
@@ -32,8 +34,8 @@ func decodeJSON(value []byte, v any) error {
 	return whenDecoding.each(reflect.ValueOf(v).Elem(), 0, exactNumber)
 }
 
-// finder finds out whether there may be an any in values of a type, without looking into types that have one of
-// some methods.
+// finder finds out whether there may be an any in values of a type, without looking
+// into types that have one of some methods.
 type finder struct {
 	methods []reflect.Type
 	known   sync.Map // reflect.Type to bool
@@ -78,9 +80,11 @@ func (f *finder) search(t reflect.Type, seen map[reflect.Type]bool) bool {
 	return false
 }
 
-// each replaces what is in each any in v, which can be set, by what f makes of it. What v points to is copied.
+// each replaces what is in each any in v, which can be set, by what f makes of it. What
+// v points to is copied.
 func (within *finder) each(v reflect.Value, depth int, f func(x any, depth int) (any, error)) error {
-	if depth > 2*maxDepth { // more than a document can have, with a struct and a pointer for each level
+	// more than a document can have, with a struct and a pointer for each level
+	if depth > 2*maxDepth {
 		return errTooDeep
 	}
 	if !within.find(v.Type()) || !v.CanSet() && v.Kind() != reflect.Struct {
@@ -144,7 +148,8 @@ func (within *finder) eachInMap(v reflect.Value, depth int, f func(x any, depth 
 	return nil
 }
 
-// exactNumber makes numbers of those that encoding/json put into an any. Maps and slices are changed.
+// exactNumber makes numbers of those that encoding/json put into an any. Maps and
+// slices are changed.
 func exactNumber(x any, depth int) (any, error) {
 	var err error
 	switch x := x.(type) {
@@ -186,8 +191,9 @@ func number(s string) (any, error) {
 	return nil, &json.UnmarshalTypeError{Value: "number", Type: reflect.TypeFor[*big.Int]()}
 }
 
-// spelled returns v with its floats as such that are spelled as floats: v itself, or what it points to, and what is
-// in anys in it. A float of its own type, such as a struct's field, is decoded into that type, and stays as it is.
+// spelled returns v with its floats as such that are spelled as floats: v itself, or
+// what it points to, and what is in anys in it. A float of its own type, such as a
+// struct's field, is decoded into that type, and stays as it is.
 func spelled(v any, depth int) (any, error) {
 	if depth > 2*maxDepth {
 		return nil, errTooDeep

@@ -23,18 +23,19 @@ func (m *Manager) Open(ctx context.Context, ticket string) *Session {
 // Visit is what [Manager.OpenWith] is told of a request. The zero value is a request without
 // cookies.
 type Visit struct {
-	// Cookies is the request's Cookie header with all its cookies; join several lines by "; ". The
-	// session is found in it as the middleware does, also where there are several cookies of one
-	// name.
+	// Cookies is the request's Cookie header with all its cookies; join several lines
+	// by "; ". The session is found in it as the middleware does, also where there are
+	// several cookies of one name.
 	Cookies string
 
-	// IP is the client's address, and UserAgent the User-Agent header: both are noted at sign-in
-	// and shown in the list of an owner's sessions. At most 64 and 512 bytes of them are kept.
+	// IP is the client's address, and UserAgent the User-Agent header: both are noted
+	// at sign-in and shown in the list of an owner's sessions. At most 64 and 512 bytes
+	// of them are kept.
 	IP, UserAgent string
 }
 
-// OpenWith is [Manager.Open] for a request of a framework that is not net/http. The session is to
-// be used likewise.
+// OpenWith is [Manager.Open] for a request of a framework that is not net/http. The
+// session is to be used likewise.
 func (m *Manager) OpenWith(ctx context.Context, v Visit) *Session {
 	s := m.newSession(ctx, &v, m.ticketsIn([]string{v.Cookies}))
 	if s.several {
@@ -53,8 +54,8 @@ func (m *Manager) newSession(ctx context.Context, v *Visit, t tickets) *Session 
 	return s
 }
 
-// open makes the zero Session that of these tickets. s.mu is held, or no other goroutine has it
-// yet.
+// open makes the zero Session that of these tickets. s.mu is held, or no other
+// goroutine has it yet.
 func (s *Session) open(ctx context.Context, m *Manager, x *exchange, t tickets) {
 	s.m, s.x, s.body = m, x, &nobody
 	s.presented, s.several = t.sent > 0, t.sent > 1

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// operation is one recorded change of a session. A commit applies all of them, in order, to the
-// record that it started from, and again to a newer one after a conflict.
+// operation is one recorded change of a session. A commit applies all of them, in
+// order, to the record that it started from, and again to a newer one after a conflict.
 type operation struct {
 	kind   operationKind
 	format Format // of value
@@ -90,8 +90,9 @@ func (op *operation) settle(f Format) (err error) {
 	return err
 }
 
-// valueIn returns the value in the format of the document that it goes into. That is another one than it was
-// encoded in only when somebody else replaced the record by one of the other format.
+// valueIn returns the value in the format of the document that it goes into. That is
+// another one than it was encoded in only when somebody else replaced the record by one
+// of the other format.
 func (op *operation) valueIn(f Format) ([]byte, error) {
 	at := field{value: op.value, bare: op.bare}
 	value := at.encoded()

@@ -10,99 +10,112 @@ import (
 	"time"
 )
 
-// Options configure a [Manager]. The zero value is ready for production behind HTTPS: each field
-// states its default. [New] refuses what is inconsistent.
+// Options configure a [Manager]. The zero value is ready for production behind HTTPS:
+// each field states its default. [New] refuses what is inconsistent.
 type Options struct {
-	// AnonymousIdle is Idle for sessions that nobody signed in, which robots make in numbers: at most Idle and at
-	// least a second. The default is an hour, or Idle if that is shorter. With a Profile it is Idle.
+	// AnonymousIdle is Idle for sessions that nobody signed in, which robots make in
+	// numbers: at most Idle and at least a second. The default is an hour, or Idle if
+	// that is shorter. With a Profile it is Idle.
 	AnonymousIdle time.Duration
 
-	// Application keeps applications apart that use one store with one prefix: tickets and owners of one mean nothing
-	// to the others. Without it, a ticket of any is good for all. It has at most 64 printable ASCII characters. The default is
-	// none. Setting or changing it signs everybody out. A Profile has no use for it: give it a prefix of its own.
+	// Application keeps applications apart that use one store with one prefix: tickets
+	// and owners of one mean nothing to the others. Without it, a ticket of any is good
+	// for all. It has at most 64 printable ASCII characters. The default is none.
+	// Setting or changing it signs everybody out. A Profile has no use for it: give it
+	// a prefix of its own.
 	Application string
 
-	// ClientIP returns the address of a request's client, which is noted at sign-in and shown in
-	// the list of an owner's sessions; an empty string notes nothing. Behind a proxy, give a function that reads the
-	// header that your proxy sets. The default is the host part of RemoteAddr.
+	// ClientIP returns the address of a request's client, which is noted at sign-in and
+	// shown in the list of an owner's sessions; an empty string notes nothing. Behind a
+	// proxy, give a function that reads the header that your proxy sets. The default is
+	// the host part of RemoteAddr.
 	ClientIP func(*http.Request) string
 
-	// ClearDomains are Domain attributes that cookies of this name may have besides Options.Domain:
-	// those of an earlier configuration, or parent domains whose other hosts may set one. Where a
-	// browser sends several cookies of the name, a response that sets or clears ours also clears
-	// those with these domains; those without a Domain, and with and without Partitioned, are
-	// cleared anyhow. The default is none. With a `__Host-` name it must be empty.
+	// ClearDomains are Domain attributes that cookies of this name may have besides
+	// Options.Domain: those of an earlier configuration, or parent domains whose other
+	// hosts may set one. Where a browser sends several cookies of the name, a response
+	// that sets or clears ours also clears those with these domains; those without a
+	// Domain, and with and without Partitioned, are cleared anyhow. The default is
+	// none. With a `__Host-` name it must be empty.
 	ClearDomains []string
 
-	// CookieName is the name of the cookie. The default is "__Host-session", which a browser
-	// accepts only with Secure, Path=/ and no Domain, so no other host and no plain-HTTP page can
-	// set it (RFC 6265bis section 4.1.3.2, ASVS 5.0 3.3.1). Where Domain or Path ask for a cookie
-	// that such a name does not allow, it is "__Secure-session", which needs Secure alone, and with
-	// InsecureCookie "session". Name and ticket have at most 4096 bytes together, or browsers would
-	// drop the cookie (RFC 6265bis section 5.7).
+	// CookieName is the name of the cookie. The default is "__Host-session", which a
+	// browser accepts only with Secure, Path=/ and no Domain, so no other host and no
+	// plain-HTTP page can set it (RFC 6265bis section 4.1.3.2, ASVS 5.0 3.3.1). Where
+	// Domain or Path ask for a cookie that such a name does not allow, it is
+	// "__Secure-session", which needs Secure alone, and with InsecureCookie "session".
+	// Name and ticket have at most 4096 bytes together, or browsers would drop the
+	// cookie (RFC 6265bis section 5.7).
 	CookieName string
 
-	// Domain is the cookie's Domain attribute. The default is none: the cookie belongs to this host
-	// alone, and its subdomains do not see it.
+	// Domain is the cookie's Domain attribute. The default is none: the cookie belongs
+	// to this host alone, and its subdomains do not see it.
 	Domain string
 
-	// ErrorHandler writes the response to a request whose session could not be loaded or
-	// committed: nothing of the handler's own response was sent, its headers are gone, and no cookie is set. err wraps
-	// what the store returned; it contains no ticket. The default writes a plain 503.
+	// ErrorHandler writes the response to a request whose session could not be loaded
+	// or committed: nothing of the handler's own response was sent, its headers are
+	// gone, and no cookie is set. err wraps what the store returned; it contains no
+	// ticket. The default writes a plain 503.
 	ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)
 
-	// FormerTickets takes, besides tickets, cookies that are spelled as an id of Flask-Session: 22 to
-	// 171 characters of URL-safe base64, which a UUID has too, as versions before 0.6 had them. Set it
-	// where [CopyOptions.WithoutProfile] said that a session has such a cookie, see [CopyResult.Former],
-	// and leave it out again a Lifetime later. A session keeps such a cookie until a sign-in or Renew
-	// gives it a ticket. A UUID has 122 random bits where ASVS 5.0 7.2.3 asks for 128; a ticket has
+	// FormerTickets takes, besides tickets, cookies that are spelled as an id of
+	// Flask-Session: 22 to 171 characters of URL-safe base64, which a UUID has too, as
+	// versions before 0.6 had them. Set it where [CopyOptions.WithoutProfile] said that
+	// a session has such a cookie, see [CopyResult.Former], and leave it out again a
+	// Lifetime later. A session keeps such a cookie until a sign-in or Renew gives it a
+	// ticket. A UUID has 122 random bits where ASVS 5.0 7.2.3 asks for 128; a ticket
+	// has
 	// 256. It means nothing with a Profile. The default is false.
 	FormerTickets bool
 
 	// Format is how new records are encoded. The default is [MessagePack].
 	Format Format
 
-	// Idle is how long a session lives without being used, at most Lifetime and at least a
-	// second. The default is 30 minutes, or Lifetime if that is shorter (ASVS 5.0 7.3.1). Use is noted
-	// about once per tenth of it, so a session may end up to a tenth early. To have no idle timeout, set it to Lifetime.
+	// Idle is how long a session lives without being used, at most Lifetime and at
+	// least a second. The default is 30 minutes, or Lifetime if that is shorter (ASVS
+	// 5.0 7.3.1). Use is noted about once per tenth of it, so a session may end up to a
+	// tenth early. To have no idle timeout, set it to Lifetime.
 	Idle time.Duration
 
-	// InsecureCookie leaves out the Secure attribute, for development over plain HTTP. The default is
-	// false.
+	// InsecureCookie leaves out the Secure attribute, for development over plain HTTP.
+	// The default is false.
 	InsecureCookie bool
 
-	// Lifetime is how long a session lives at most, counted from its start and again from each
-	// sign-in, however much it is used. The default is 12 hours (ASVS 5.0 7.3.2; NIST SP 800-63B-4 allows
-	// 12 hours at AAL3, 24 at AAL2, 30 days at AAL1).
+	// Lifetime is how long a session lives at most, counted from its start and again
+	// from each sign-in, however much it is used. The default is 12 hours (ASVS 5.0
+	// 7.3.2; NIST SP 800-63B-4 allows 12 hours at AAL3, 24 at AAL2, 30 days at AAL1).
 	Lifetime time.Duration
 
 	// Logger gets what nobody else is told: unreadable records, dropped changes, failed touches
 	// and failed commits. Sessions appear by their public ID. The default is [slog.Default].
 	Logger *slog.Logger
 
-	// MaxBytes is the greatest size of a session's encoded values in bytes. What Cloakroom notes itself, such as
-	// times and the owner's name, comes on top: mostly 100 to 400 bytes, at most 64 KiB. The default is
-	// 1 MiB. Keep it below what the store takes: a sign-in whose record a store refuses has ended the
-	// old session by then. A stored record over the limit, from before it was lowered, can be read, and
-	// changed if that does not make it larger.
+	// MaxBytes is the greatest size of a session's encoded values in bytes. What
+	// Cloakroom notes itself, such as times and the owner's name, comes on top: mostly
+	// 100 to 400 bytes, at most 64 KiB. The default is 1 MiB. Keep it below what the
+	// store takes: a sign-in whose record a store refuses has ended the old session by
+	// then. A stored record over the limit, from before it was lowered, can be read,
+	// and changed if that does not make it larger.
 	MaxBytes int
 
-	// MaxValues is the greatest number of values in a session, lowered likewise. Setting one more is [ErrTooLarge]. The
-	// default is 256. What a request costs that sets or reads all of them grows with the square of it.
+	// MaxValues is the greatest number of values in a session, lowered likewise.
+	// Setting one more is [ErrTooLarge]. The default is 256. What a request costs that
+	// sets or reads all of them grows with the square of it.
 	MaxValues int
 
 	// Now is the clock of both timeouts. The default is [time.Now].
 	Now func() time.Time
 
-	// Partitioned adds the Partitioned attribute (CHIPS), for pages embedded in other sites. It needs
-	// Secure. The default is false.
+	// Partitioned adds the Partitioned attribute (CHIPS), for pages embedded in other
+	// sites. It needs Secure. The default is false.
 	Partitioned bool
 
 	// Path is the cookie's Path attribute, of at most 1024 bytes. The default is "/".
 	Path string
 
-	// Persistent makes cookies of new sessions outlive the browser, to the session's absolute
-	// deadline; see also [Session.SetPersistent]. The default is false: they end with the browser.
+	// Persistent makes cookies of new sessions outlive the browser, to the session's
+	// absolute deadline; see also [Session.SetPersistent]. The default is false: they
+	// end with the browser.
 	Persistent bool
 
 	// Profile shares the sessions with another library. The default is none.
@@ -112,13 +125,14 @@ type Options struct {
 	// [http.SameSiteNoneMode] needs Secure. With a Profile the default is not to have the attribute.
 	SameSite http.SameSite
 
-	// Timeout bounds each load and each commit, retries included, from 10 milliseconds to 20 seconds. The
-	// default is 1.5 seconds. A commit that queues behind others of the same session counts it from
-	// the latest of them that succeeded.
+	// Timeout bounds each load and each commit, retries included, from 10 milliseconds
+	// to 20 seconds. The default is 1.5 seconds. A commit that queues behind others of
+	// the same session counts it from the latest of them that succeeded.
 	Timeout time.Duration
 }
 
-// withDefaults fills in the defaults and checks the result. Its errors name the field and the value.
+// withDefaults fills in the defaults and checks the result. Its errors name the field
+// and the value.
 func (o Options) withDefaults() (Options, error) {
 	if o.ClientIP == nil {
 		o.ClientIP = remoteHost

@@ -16,8 +16,8 @@ import (
 
 type middleware = func(http.Handler) http.Handler
 
-// orders are what docs/middleware.md tells of middleware around and within Manager.Handler, as it is seen to be. Each
-// returns the text of a cell.
+// orders are what docs/middleware.md tells of middleware around and within
+// Manager.Handler, as it is seen to be. Each returns the text of a cell.
 var orders = []struct {
 	what string
 	run  func(s *site, serve func(middleware, handlerFunc) *httptest.ResponseRecorder) string

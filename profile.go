@@ -12,8 +12,9 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// Profile makes the sessions of a [Manager] those of another library too, which reads and writes the same records
-// under the same cookie. Package flask makes the one for Flask-Session; most users need none.
+// Profile makes the sessions of a [Manager] those of another library too, which reads
+// and writes the same records under the same cookie. Package flask makes the one for
+// Flask-Session; most users need none.
 //
 // With a profile, a record may have been written by the other library: one without notes of Cloakroom counts as first
 // seen when it is loaded. A session without values, but for whether it is persistent, is not stored, and a commit that
@@ -22,26 +23,29 @@ import (
 // sign-out by the old ticket no longer finds the session. Nobody but Cloakroom keeps an index, so listing and
 // revoking by owner is [errors.ErrUnsupported].
 type Profile struct {
-	// ClearCookies are cleared, with ours, by a Logout, and by a Login that replaces another owner, as far as the
-	// browser sent them: those by which the other library would sign the visitor in again. Their name, path, domain and
-	// flags count. The default is none.
+	// ClearCookies are cleared, with ours, by a Logout, and by a Login that replaces
+	// another owner, as far as the browser sent them: those by which the other library
+	// would sign the visitor in again. Their name, path, domain and flags count. The
+	// default is none.
 	ClearCookies []*http.Cookie
 
-	// ClearName is the name of a value that asks for the same: where a commit would store the text "clear" under
-	// it, it stores nothing under it, and the response clears ClearCookies. The default is none.
+	// ClearName is the name of a value that asks for the same: where a commit would
+	// store the text "clear" under it, it stores nothing under it, and the response
+	// clears ClearCookies. The default is none.
 	ClearName string
 
-	// CheckValue returns an error for a value that the other library could not read. The commit that
-	// would store it fails. The default takes every value.
+	// CheckValue returns an error for a value that the other library could not read.
+	// The commit that would store it fails. The default takes every value.
 	CheckValue func(format Format, value []byte) error
 
-	// Convert returns the document, a MessagePack map or a JSON object, that record data of another form stands
-	// for. The next commit stores it in that format, unless Restore says otherwise. It must bound its work by the
-	// length of data. The default reads no other form.
+	// Convert returns the document, a MessagePack map or a JSON object, that record
+	// data of another form stands for. The next commit stores it in that format, unless
+	// Restore says otherwise. It must bound its work by the length of data. The default
+	// reads no other form.
 	Convert func(data []byte) ([]byte, error)
 
-	// ID returns the store's id for a ticket, the value of a cookie, and false for one that is malformed,
-	// which then never reaches the store. Required.
+	// ID returns the store's id for a ticket, the value of a cookie, and false for one
+	// that is malformed, which then never reaches the store. Required.
 	ID func(ticket string) (id string, ok bool)
 
 	// NewID returns an id for a new session, of at least 128 random bits. Required.
@@ -51,16 +55,19 @@ type Profile struct {
 	// sets it. Required.
 	OwnerName string
 
-	// RefreshEachRequest makes every response to a request with a ticket slide the idle timeout, and set the
-	// cookie again if that is persistent, also where the handler did not touch the session: such a request costs a load
-	// and a touch. Otherwise only what changes a session slides the timeout, besides [Session.KeepAlive].
+	// RefreshEachRequest makes every response to a request with a ticket slide the idle
+	// timeout, and set the cookie again if that is persistent, also where the handler
+	// did not touch the session: such a request costs a load and a touch. Otherwise
+	// only what changes a session slides the timeout, besides [Session.KeepAlive].
 	RefreshEachRequest bool
 
-	// Restore returns what to store for a document: the way back from Convert. before is the data of the record
-	// that the document was made from, nil for a new session. The default stores the document as it is.
+	// Restore returns what to store for a document: the way back from Convert. before
+	// is the data of the record that the document was made from, nil for a new session.
+	// The default stores the document as it is.
 	Restore func(document, before []byte) ([]byte, error)
 
-	// ScriptCookie leaves out the cookie's HttpOnly attribute, so that scripts of the page can read the ticket.
+	// ScriptCookie leaves out the cookie's HttpOnly attribute, so that scripts of the
+	// page can read the ticket.
 	ScriptCookie bool
 
 	// Ticket returns what the cookie of a session holds: ID of it must be the id. Required.
@@ -131,7 +138,8 @@ func (m *Manager) slice(st *state) error {
 	return nil
 }
 
-// slice takes in a record that another library may have written, after decoding it as one of ours failed or not.
+// slice takes in a record that another library may have written, after decoding it as
+// one of ours failed or not.
 func (p *Profile) slice(m *Manager, st *state, err error) error {
 	if err != nil && p.Convert != nil {
 		converted, convertErr := p.Convert(st.rec.Data)
@@ -168,8 +176,8 @@ func (p *Profile) ownerIn(d *document) []byte {
 	return nil
 }
 
-// encode is document.encodeShared for a document whose owner stands among its values, after a look at the values
-// that are new in it.
+// encode is document.encodeShared for a document whose owner stands among its values,
+// after a look at the values that are new in it.
 func (p *Profile) encode(d, base *document, id commitID) ([]byte, error) {
 	d.meta.owner = p.ownerIn(d)
 	if p.CheckValue != nil {
@@ -190,7 +198,8 @@ func (p *Profile) encode(d, base *document, id commitID) ([]byte, error) {
 	return data, nil
 }
 
-// takeClear takes out the value by which the other library asks for ClearCookies to be cleared, if it does.
+// takeClear takes out the value by which the other library asks for ClearCookies to be
+// cleared, if it does.
 func (p *Profile) takeClear(d *draft) bool {
 	at := d.at(p.ClearName)
 	if p.ClearName == "" || at.value == nil {
@@ -204,7 +213,8 @@ func (p *Profile) takeClear(d *draft) bool {
 	return true
 }
 
-// replacesOwner reports whether operations sign in another owner than the one whose session it was.
+// replacesOwner reports whether operations sign in another owner than the one whose
+// session it was.
 func (p *Profile) replacesOwner(d *draft, base *document, ops []operation) bool {
 	return base.meta.owner != nil && firstLogin(ops) >= 0 && !bytes.Equal(base.meta.owner, p.ownerIn(&d.document))
 }
@@ -219,8 +229,9 @@ func (d *document) empty() bool {
 	return true
 }
 
-// refresh slides the idle timeout of a session that the browser has, and hands its cookie out again if that is
-// persistent. Where nobody looked at the session, its failure to load fails no response, and is returned.
+// refresh slides the idle timeout of a session that the browser has, and hands its
+// cookie out again if that is persistent. Where nobody looked at the session, its
+// failure to load fails no response, and is returned.
 func (s *Session) refresh() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -31,7 +31,8 @@ func upsideDown() *cloakroom.Profile {
 	return p
 }
 
-// TestProfileRestore: a record keeps the form that it has, through changes, a sign-in and its end.
+// TestProfileRestore: a record keeps the form that it has, through changes, a sign-in
+// and its end.
 func TestProfileRestore(t *testing.T) {
 	turned := func(data string) bool { return strings.HasSuffix(data, "\x82") || strings.HasSuffix(data, "\x83") }
 	s := newSite(t, cloakroom.Options{Profile: upsideDown()})

@@ -15,7 +15,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// shared is a profile as another library might ask for: ids as they are, behind a mark in the cookie.
+// shared is a profile as another library might ask for: ids as they are, behind a mark
+// in the cookie.
 func shared() *cloakroom.Profile {
 	return &cloakroom.Profile{
 		ID: func(ticket string) (string, bool) {
@@ -301,7 +302,8 @@ func TestProfileFormatChanged(t *testing.T) {
 	}
 }
 
-// TestProfileRefreshKeepsError: sliding every session's timeout hides no error from before it was loaded.
+// TestProfileRefreshKeepsError: sliding every session's timeout hides no error from
+// before it was loaded.
 func TestProfileRefreshKeepsError(t *testing.T) {
 	p := shared()
 	p.RefreshEachRequest = true
@@ -319,8 +321,8 @@ func TestProfileRefreshKeepsError(t *testing.T) {
 	}
 }
 
-// TestProfileTwoSpellings: two cookies whose tickets are of one session, as after a change of the key that signs them,
-// are no rivals.
+// TestProfileTwoSpellings: two cookies whose tickets are of one session, as after a
+// change of the key that signs them, are no rivals.
 func TestProfileTwoSpellings(t *testing.T) {
 	p := shared()
 	own := p.ID
@@ -345,7 +347,8 @@ func TestProfileTwoSpellings(t *testing.T) {
 	}
 }
 
-// TestProfileChangeWhileEmptied: what is set while a commit deletes the record that it has emptied is stored.
+// TestProfileChangeWhileEmptied: what is set while a commit deletes the record that it
+// has emptied is stored.
 func TestProfileChangeWhileEmptied(t *testing.T) {
 	s := newSite(t, cloakroom.Options{Profile: shared()})
 	tab := s.browser()

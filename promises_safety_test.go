@@ -166,7 +166,8 @@ func TestP7BadCookies(t *testing.T) {
 	}
 }
 
-// TestP8Clocks: both timeouts are on, and the absolute one is enforced whatever the store says.
+// TestP8Clocks: both timeouts are on, and the absolute one is enforced whatever the
+// store says.
 func TestP8Clocks(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	idle := s.browser()
@@ -196,7 +197,8 @@ func TestP8Clocks(t *testing.T) {
 	}
 }
 
-// TestP9Bounded: a session that is too large is refused with a clear error, and stays as it was.
+// TestP9Bounded: a session that is too large is refused with a clear error, and stays
+// as it was.
 func TestP9Bounded(t *testing.T) {
 	s := newSite(t, cloakroom.Options{MaxBytes: 2000, MaxValues: 3})
 	tab := s.browser()

@@ -112,7 +112,8 @@ func TestP1Touch(t *testing.T) {
 	}
 }
 
-// TestP1ChangesSlide: a change is a use like any other, so what a store knows of the expiry stays as it is most of the time.
+// TestP1ChangesSlide: a change is a use like any other, so what a store knows of the
+// expiry stays as it is most of the time.
 func TestP1ChangesSlide(t *testing.T) {
 	s := newSite(t, cloakroom.Options{Idle: 30 * time.Minute})
 	tab := s.browser()
@@ -144,7 +145,8 @@ func TestP2TwoValues(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	tab := s.browser()
 	tab.set(name, "0")
-	for _, m := range []*cloakroom.Manager{s.m, s.manager(cloakroom.Options{})} { // this process, and another
+	// this process, and another
+	for _, m := range []*cloakroom.Manager{s.m, s.manager(cloakroom.Options{})} {
 		slow := tab.other().begin(getting(a), setting(a, "slow"))
 		quick := tab.other()
 		quick.m = m
@@ -158,8 +160,8 @@ func TestP2TwoValues(t *testing.T) {
 	}
 }
 
-// TestP2LaterCommitStands: of two plain sets of one value, the later commit stands, also when it sets
-// what the value was before.
+// TestP2LaterCommitStands: of two plain sets of one value, the later commit stands,
+// also when it sets what the value was before.
 func TestP2LaterCommitStands(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	tab := s.browser()
@@ -172,8 +174,8 @@ func TestP2LaterCommitStands(t *testing.T) {
 	}
 }
 
-// TestP2Exact: read-modify-writes are exact, in one process and across several, and what UpdateNow
-// returns is what it committed.
+// TestP2Exact: read-modify-writes are exact, in one process and across several, and
+// what UpdateNow returns is what it committed.
 func TestP2Exact(t *testing.T) {
 	s := newSite(t, cloakroom.Options{Timeout: 20 * time.Second})
 	tab := s.browser()

@@ -11,8 +11,9 @@ import (
 // readables remembers what checkReadable found: nil, or an error, by type.
 var readables sync.Map
 
-// checkReadable returns an error for a type whose values can be stored and not be read back: one with an interface that
-// has methods in it, since nothing stored says which type is to be made.
+// checkReadable returns an error for a type whose values can be stored and not be read
+// back: one with an interface that has methods in it, since nothing stored says which
+// type is to be made.
 func checkReadable(t reflect.Type) error {
 	if known, ok := readables.Load(t); ok {
 		err, _ := known.(error)

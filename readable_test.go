@@ -32,7 +32,8 @@ type (
 	}
 )
 
-// TestReadableTypes: Set refuses what could not be read back, whatever the value, and says where it is.
+// TestReadableTypes: Set refuses what could not be read back, whatever the value, and
+// says where it is.
 func TestReadableTypes(t *testing.T) {
 	set := func(f cloakroom.Format, set func(s *cloakroom.Session)) error {
 		s := newSite(t, cloakroom.Options{Format: f})

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestREADME: the README's first program is the one in examples/visits, which the compiler checks.
+// TestREADME: the README's first program is the one in examples/visits, which the
+// compiler checks.
 func TestREADME(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	if err != nil {

@@ -24,8 +24,8 @@ func (s *spy) refusing(ops ...string) {
 	})
 }
 
-// TestRefused: what a store plainly refuses is told at once, by one call, and never as of unknown
-// outcome.
+// TestRefused: what a store plainly refuses is told at once, by one call, and never as
+// of unknown outcome.
 func TestRefused(t *testing.T) {
 	signIn := func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { _ = s.Login("ada") }
 	signOut := func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { _ = s.Logout() }
@@ -69,8 +69,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestRefusedAfterConflict: a store that refuses to load what a conflict makes the commit look for
-// is not asked again and again.
+// TestRefusedAfterConflict: a store that refuses to load what a conflict makes the
+// commit look for is not asked again and again.
 func TestRefusedAfterConflict(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	tab := s.browser()

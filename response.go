@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// What net/http's own writers have, since frameworks assert some of it without asking. A method
-// that the writer below has no equal of fails, and does not panic or block.
+// What net/http's own writers have, since frameworks assert some of it without asking.
+// A method that the writer below has no equal of fails, and does not panic or block.
 var (
 	_ context.Context = (*exchange)(nil)
 	_ http.Flusher    = (*exchange)(nil)
@@ -66,8 +66,8 @@ func (x *exchange) ReadFrom(src io.Reader) (int64, error) {
 
 func (x *exchange) Flush() { _ = x.FlushError() }
 
-// FlushError is what [http.ResponseController] calls. Where the writer below cannot flush, nothing
-// has been sent by it.
+// FlushError is what [http.ResponseController] calls. Where the writer below cannot
+// flush, nothing has been sent by it.
 func (x *exchange) FlushError() error {
 	if !can(x.w, func(w http.ResponseWriter) bool {
 		switch w.(type) {
@@ -84,8 +84,8 @@ func (x *exchange) FlushError() error {
 	return http.NewResponseController(x.w).Flush()
 }
 
-// can reports whether w, or what it wraps, has an ability, as [http.ResponseController] looks for
-// it.
+// can reports whether w, or what it wraps, has an ability, as [http.ResponseController]
+// looks for it.
 func can(w http.ResponseWriter, has func(http.ResponseWriter) bool) bool {
 	for !has(w) {
 		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
@@ -97,9 +97,10 @@ func can(w http.ResponseWriter, has func(http.ResponseWriter) bool) bool {
 	return true
 }
 
-// Hijack commits first. It fails when there is a new cookie to be sent, unless WriteHeader has sent
-// it with a status of 101: the response's header will not be used. Call [Session.Save], and send
-// what [Session.Cookies] then returns with the response to the upgrade.
+// Hijack commits first. It fails when there is a new cookie to be sent, unless
+// WriteHeader has sent it with a status of 101: the response's header will not be used.
+// Call [Session.Save], and send what [Session.Cookies] then returns with the response
+// to the upgrade.
 func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if !can(x.w, func(w http.ResponseWriter) bool { _, ok := w.(http.Hijacker); return ok }) {
 		return nil, nil, http.ErrNotSupported
@@ -124,8 +125,8 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // Unwrap serves [http.ResponseController].
 func (x *exchange) Unwrap() http.ResponseWriter { return x.w }
 
-// CloseNotify is for frameworks that assert [http.CloseNotifier]. Where the writer below has none,
-// the end of the request's context tells the same.
+// CloseNotify is for frameworks that assert [http.CloseNotifier]. Where the writer
+// below has none, the end of the request's context tells the same.
 func (x *exchange) CloseNotify() <-chan bool {
 	var below closeNotifier
 	if can(x.w, func(w http.ResponseWriter) (ok bool) { below, ok = w.(closeNotifier); return ok }) {
@@ -160,8 +161,8 @@ func (x *exchange) EnableFullDuplex() error {
 	return http.NewResponseController(x.w).EnableFullDuplex()
 }
 
-// WriteHeaderNow is Gin's, whose writer holds the header back until then; coder/websocket looks for
-// it.
+// WriteHeaderNow is Gin's, whose writer holds the header back until then;
+// coder/websocket looks for it.
 func (x *exchange) WriteHeaderNow() {
 	var below interface{ WriteHeaderNow() }
 	if can(x.w, func(w http.ResponseWriter) (ok bool) { below, ok = w.(interface{ WriteHeaderNow() }); return ok }) && x.begin() {

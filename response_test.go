@@ -19,7 +19,8 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 )
 
-// server serves one handler of the site over real HTTP, and returns a client with a cookie jar.
+// server serves one handler of the site over real HTTP, and returns a client with a
+// cookie jar.
 func (s *site) server(h handlerFunc) (*httptest.Server, *http.Client) {
 	s.t.Helper()
 	return s.serve(s.m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -17,7 +17,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
-// deriving is a store that derives a context from the load's, which something goes on waiting for after the load.
+// deriving is a store that derives a context from the load's, which something goes on
+// waiting for after the load.
 type deriving struct {
 	store.FullStore
 	wrap bool // it adds a value, as tracing does
@@ -36,7 +37,8 @@ func (d deriving) Load(ctx context.Context, id string) (store.Record, error) {
 	return d.FullStore.Load(ctx, id)
 }
 
-// TestContextAfterLoad: a context of a load ends with it, also for who looks later, while the commit has its own time.
+// TestContextAfterLoad: a context of a load ends with it, also for who looks later,
+// while the commit has its own time.
 func TestContextAfterLoad(t *testing.T) {
 	for _, wrap := range []bool{false, true} {
 		mem, err := memstore.New(memstore.Options{})
@@ -68,7 +70,8 @@ func TestContextAfterLoad(t *testing.T) {
 	}
 }
 
-// TestAbandonedLoad: a load that a store gave up and left running gets in the way of no second one.
+// TestAbandonedLoad: a load that a store gave up and left running gets in the way of no
+// second one.
 func TestAbandonedLoad(t *testing.T) {
 	mem, err := memstore.New(memstore.Options{})
 	if err != nil {
@@ -118,7 +121,8 @@ func (a *abandoning) Load(ctx context.Context, id string) (store.Record, error) 
 	return a.FullStore.Load(ctx, id)
 }
 
-// TestPanics: a panic of a store or of a function of the caller's leaves a session that can be closed.
+// TestPanics: a panic of a store or of a function of the caller's leaves a session that
+// can be closed.
 func TestPanics(t *testing.T) {
 	for what, use := range map[string]func(s *site, tab *browser, x *cloakroom.Session){
 		"Renew, load": func(s *site, _ *browser, x *cloakroom.Session) {
@@ -164,7 +168,8 @@ func TestPanics(t *testing.T) {
 	}
 }
 
-// TestReuse: with everything that can be done to a session, during its request and after, nobody sees what is another's.
+// TestReuse: with everything that can be done to a session, during its request and
+// after, nobody sees what is another's.
 func TestReuse(t *testing.T) {
 	for _, format := range []cloakroom.Format{cloakroom.MessagePack, cloakroom.JSON} {
 		s := newSite(t, cloakroom.Options{Format: format})

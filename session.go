@@ -9,15 +9,16 @@ import (
 	"sync"
 )
 
-// Session is one request's view of a session: the record as it was loaded, and the changes that
-// this request made, which are committed before the first byte of the response or by [Session.Save].
-// Nothing is loaded before it is asked for.
+// Session is one request's view of a session: the record as it was loaded, and the
+// changes that this request made, which are committed before the first byte of the
+// response or by [Session.Save]. Nothing is loaded before it is asked for.
 //
-// A Session may be used from several goroutines until the handler returns. After that, also when it
-// is [http.TimeoutHandler] that returned, every use of it is [ErrFinished] and never a write.
+// A Session may be used from several goroutines until the handler returns. After that,
+// also when it is [http.TimeoutHandler] that returned, every use of it is [ErrFinished]
+// and never a write.
 //
-// A load error is sticky, as in bufio.Scanner: values read as absent, [Session.Err] returns it, and the
-// response will not be sent.
+// A load error is sticky, as in bufio.Scanner: values read as absent, [Session.Err]
+// returns it, and the response will not be sent.
 type Session struct {
 	m *Manager
 	x *exchange // nil without HTTP
@@ -41,7 +42,9 @@ type Session struct {
 	shareable   bool // AllowSharedCache was called
 	rare        *rare
 	*body
-	limit limit // of the load, and then of the first commit: it has no allocation of its own, and has the session's context
+	// of the load, and then of the first commit: it has no allocation of its own, and
+	// has the session's context
+	limit limit
 }
 
 // rare is what few sessions have.
@@ -64,7 +67,8 @@ type changes struct {
 	first [1]operation // room for what is mostly all
 }
 
-// changes returns the changes, which there are from now on. The session is not finished. s.mu is held.
+// changes returns the changes, which there are from now on. The session is not
+// finished. s.mu is held.
 func (s *Session) changes() *changes {
 	b := s.own()
 	if b.w == nil {
@@ -82,8 +86,9 @@ func (s *Session) view() *document {
 	return &s.draft().document
 }
 
-// draft is view for whoever is about to change it. Where there is no view yet, what is pending is neither
-// code of the caller's nor can fail: whatever may be is performed when it is recorded, or by see. s.mu is held.
+// draft is view for whoever is about to change it. Where there is no view yet, what is
+// pending is neither code of the caller's nor can fail: whatever may be is performed
+// when it is recorded, or by see. s.mu is held.
 func (s *Session) draft() *draft {
 	w := s.w
 	if w.view == nil {
@@ -103,8 +108,8 @@ func (s *Session) ops() []operation {
 	return nil
 }
 
-// setState makes st what this session builds on, and ops what is pending. The view follows at the
-// next call of see.
+// setState makes st what this session builds on, and ops what is pending. The view
+// follows at the next call of see.
 func (s *Session) setState(st *state, ops []operation) {
 	s.own().state = *st
 	if s.w != nil {
@@ -117,8 +122,8 @@ func (s *Session) setState(st *state, ops []operation) {
 	}
 }
 
-// see performs what is pending on the view. Code of the caller's runs without s.mu, and again if another
-// goroutine came in between.
+// see performs what is pending on the view. Code of the caller's runs without s.mu, and
+// again if another goroutine came in between.
 func (s *Session) see() {
 	for len(s.ops()) > 0 {
 		gen, base, ops := s.w.gen, s.doc, slices.Clone(s.w.ops)
@@ -144,8 +149,8 @@ func (s *Session) see() {
 
 func (s *Session) ctx() context.Context { return s.limit.parent }
 
-// Err returns the error that will keep the response from being sent, or nil. It does not load the
-// session: see [Session.Load].
+// Err returns the error that will keep the response from being sent, or nil. It does
+// not load the session: see [Session.Load].
 func (s *Session) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,8 +170,8 @@ func (s *Session) Load() error {
 // ensure loads the session if need be. s.mu is held.
 func (s *Session) ensure() error { return s.ensureFor(false) }
 
-// ensureFor is ensure; a detached load is for a sign-out: it goes on when the client has hung up, and is made also after
-// an error that was none of a load.
+// ensureFor is ensure; a detached load is for a sign-out: it goes on when the client
+// has hung up, and is made also after an error that was none of a load.
 func (s *Session) ensureFor(detached bool) error {
 	if s.finished {
 		return ErrFinished
@@ -247,8 +252,9 @@ func (m *Manager) freshState() state {
 	return st
 }
 
-// end takes in that the session is no more: there is nothing to read, and changes are dropped. The
-// pending operations that are given stay, for a session that a sign-in among them begins.
+// end takes in that the session is no more: there is nothing to read, and changes are
+// dropped. The pending operations that are given stay, for a session that a sign-in
+// among them begins.
 func (s *Session) end(ops []operation) {
 	if s.id != "" { // else it was gone when it was loaded
 		s.goneID = s.id
@@ -306,8 +312,8 @@ func (s *Session) write(op operation) {
 	}
 }
 
-// record records an operation and performs it on the view. It returns why the session cannot be
-// used, if it cannot.
+// record records an operation and performs it on the view. It returns why the session
+// cannot be used, if it cannot.
 func (s *Session) record(op operation) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -352,8 +358,8 @@ func (s *Session) record(op operation) error {
 			w.gen++
 			return nil
 		}
-		// Code of the caller's runs without s.mu, on a copy, and again if another goroutine came in
-		// between.
+		// Code of the caller's runs without s.mu, on a copy, and again if another
+		// goroutine came in between.
 		gen, d := w.gen, *s.draft()
 		d.fields, d.owned = slices.Clone(d.fields), true
 		err := s.unlocked(func() error { return op.apply(&d) })
@@ -384,8 +390,8 @@ func (s *Session) unlocked(f func() error) error {
 	return f()
 }
 
-// dropIfGone reports whether a change has nowhere to go, since the session has ended. A sign-in
-// may still start another one.
+// dropIfGone reports whether a change has nowhere to go, since the session has ended. A
+// sign-in may still start another one.
 func (s *Session) dropIfGone(kind operationKind) bool {
 	if s.gone && !s.restarts(kind) && s.firstRestart(s.ops()) < 0 {
 		s.dropped = true
@@ -394,8 +400,8 @@ func (s *Session) dropIfGone(kind operationKind) bool {
 	return false
 }
 
-// restarts reports whether an operation begins another session where this one is gone. A sign-in does, and
-// so does clearing what cannot be read: both end that record first.
+// restarts reports whether an operation begins another session where this one is gone.
+// A sign-in does, and so does clearing what cannot be read: both end that record first.
 func (s *Session) restarts(kind operationKind) bool {
 	return kind == opLogin || kind == opClear && s.unreadable
 }
@@ -418,8 +424,9 @@ func (s *Session) over() error {
 	return ErrEnded
 }
 
-// refuseValue returns an error for a value that is one too many. The commit would tell so too, but each of the thousands
-// that may have been set by then takes longer than the one before.
+// refuseValue returns an error for a value that is one too many. The commit would tell
+// so too, but each of the thousands that may have been set by then takes longer than
+// the one before.
 func (s *Session) refuseValue(op *operation) error {
 	if op.kind != opSet || len(s.doc.fields)+len(s.w.ops) < s.m.options.MaxValues {
 		return nil
@@ -435,13 +442,14 @@ func (s *Session) refuseLate(kind operationKind) error {
 	return nil
 }
 
-// Clear removes all values and flash messages. The session, its ticket and its owner stay. With a
+// Clear removes all values and flash messages. The session, its ticket and its owner
+// stay. With a
 // [Profile] the owner is one of the values and goes too, and so does the session if nothing is set
 // afterwards.
 func (s *Session) Clear() { s.write(operation{kind: opClear}) }
 
-// SetPersistent decides whether the cookie outlives the browser: then it lives to the session's
-// absolute deadline. Options.Persistent is the default.
+// SetPersistent decides whether the cookie outlives the browser: then it lives to the
+// session's absolute deadline. Options.Persistent is the default.
 func (s *Session) SetPersistent(persistent bool) {
 	if s.IsPersistent() == persistent {
 		return

@@ -6,17 +6,19 @@ import (
 	"time"
 )
 
-// Save commits what is pending now, and notes that the session was used if that is due. Call it
-// before work that must not outrun the session: a message to another service, a long stream. The
-// cookie, if a new one is needed, goes out with the response's header.
+// Save commits what is pending now, and notes that the session was used if that is due.
+// Call it before work that must not outrun the session: a message to another service, a
+// long stream. The cookie, if a new one is needed, goes out with the response's header.
 //
 // [ErrEnded] means that the session ended meanwhile, and what was pending was dropped: not a failure of
-// the response, but there is nothing to build on any more. [ErrUnreadable] means the same of a record that
-// is there and cannot be read. Other errors are sticky, unless the changes were refused with
+// the response, but there is nothing to build on any more. [ErrUnreadable] means the
+// same of a record that is there and cannot be read. Other errors are sticky, unless
+// the changes were refused with
 // [ErrTooLarge]; they stay pending.
 func (s *Session) Save() error { return s.commit(nil) }
 
-// commit commits everything pending, and after it extra, if there is one, which is not kept when it fails.
+// commit commits everything pending, and after it extra, if there is one, which is not
+// kept when it fails.
 func (s *Session) commit(extra *operation) error {
 	if extra == nil && s.idle(false) {
 		return nil
@@ -41,8 +43,8 @@ func (s *Session) commitPending(extra *operation) error {
 	return s.conclude(&c, n, res, err, extra != nil)
 }
 
-// commitHeader commits before the response's header leaves: whatever needs a new cookie and is not
-// pending yet then comes too late.
+// commitHeader commits before the response's header leaves: whatever needs a new cookie
+// and is not pending yet then comes too late.
 func (s *Session) commitHeader() error {
 	if s.idle(true) {
 		return nil
@@ -50,8 +52,9 @@ func (s *Session) commitHeader() error {
 	return s.commitPending(nil)
 }
 
-// idle reports whether there is nothing to commit, and never was, after a touch if that is due. It
-// spares a request that only reads the turn and the time limit that a commit needs.
+// idle reports whether there is nothing to commit, and never was, after a touch if that
+// is due. It spares a request that only reads the turn and the time limit that a commit
+// needs.
 func (s *Session) idle(header bool) bool {
 	idle, err := s.touchIdle(header)
 	s.reportTouch(err)
@@ -68,8 +71,9 @@ func (s *Session) touchIdle(header bool) (idle bool, err error) {
 	return true, s.touch()
 }
 
-// take waits for the turn, and takes down for a commit the n operations that are pending. When there is nothing to do, after a
-// touch if that is due, the turn is given back.
+// take waits for the turn, and takes down for a commit the n operations that are
+// pending. When there is nothing to do, after a touch if that is due, the turn is given
+// back.
 func (s *Session) take(c *commit, extra *operation) (n int, todo bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,7 +142,8 @@ func (s *Session) prepare(c *commit, extra *operation) (n int, todo bool, err er
 	return n, true, nil
 }
 
-// commitLimit returns the time limit of a commit that begins now, by both clocks. s.mu is held.
+// commitLimit returns the time limit of a commit that begins now, by both clocks. s.mu
+// is held.
 func (s *Session) commitLimit(now time.Time, ticks int64) *limit {
 	if !s.committed {
 		s.committed = true
@@ -213,7 +218,8 @@ func (s *Session) ended(c *commit, n int, extra bool) error {
 	return s.conclude(again, n-signIn, res, err, extra)
 }
 
-// takeEnd returns the commit of a sign-in that follows the end, and where it is among the operations, or why there is none.
+// takeEnd returns the commit of a sign-in that follows the end, and where it is among
+// the operations, or why there is none.
 func (s *Session) takeEnd(c *commit) (again *commit, signIn int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -235,10 +241,12 @@ func (s *Session) takeEnd(c *commit) (again *commit, signIn int, err error) {
 	return &commit{m: s.m, ctx: c.ctx, ops: c.ops[signIn:], base: s.state, unreadable: c.unreadable}, signIn, nil
 }
 
-// Logout ends the session: its record is deleted now, what was changed and not committed is dropped, and the
-// response clears the cookie. What is set afterwards goes to a new session. When Logout fails, the
-// response will not be sent. It is done also when the client has hung up. If the session moved to a new ticket
-// within the last minute, that one ends too, and where the browser sent several cookies, all their sessions do.
+// Logout ends the session: its record is deleted now, what was changed and not
+// committed is dropped, and the response clears the cookie. What is set afterwards goes
+// to a new session. When Logout fails, the response will not be sent. It is done also
+// when the client has hung up. If the session moved to a new ticket within the last
+// minute, that one ends too, and where the browser sent several cookies, all their
+// sessions do.
 func (s *Session) Logout() error {
 	if err := s.lockTurn(); err != nil {
 		s.fail(err)
@@ -271,8 +279,8 @@ func (s *Session) Logout() error {
 	return nil
 }
 
-// toEnd returns what a sign-out has to end: a store's id, if any, and what was loaded of it. Sticky
-// errors other than that of the load do not keep anybody signed in.
+// toEnd returns what a sign-out has to end: a store's id, if any, and what was loaded
+// of it. Sticky errors other than that of the load do not keep anybody signed in.
 func (s *Session) toEnd() (id string, known *state, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -286,7 +294,8 @@ func (s *Session) toEnd() (id string, known *state, err error) {
 	return s.id, &loaded, nil
 }
 
-// Close finishes the use of a session that [Manager.Open] gave. What was not committed is dropped.
+// Close finishes the use of a session that [Manager.Open] gave. What was not committed
+// is dropped.
 func (s *Session) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -322,10 +331,12 @@ func (s *Session) closeIdle() bool {
 	return true
 }
 
-// isOver reports whether a commit found no session to store anything in. The response goes out all the same.
+// isOver reports whether a commit found no session to store anything in. The response
+// goes out all the same.
 func isOver(err error) bool { return errors.Is(err, ErrEnded) || errors.Is(err, ErrUnreadable) }
 
-// reportDropped logs that changes went nowhere, and why: once, however often the response is written to.
+// reportDropped logs that changes went nowhere, and why: once, however often the
+// response is written to.
 func (s *Session) reportDropped(why error) {
 	s.mu.Lock()
 	s.dropped = false

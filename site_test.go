@@ -96,8 +96,8 @@ func (b *browser) takeCookies(w *httptest.ResponseRecorder) {
 	}
 }
 
-// begin starts a request that runs before, then waits until the returned function is called, which runs
-// after and returns the response.
+// begin starts a request that runs before, then waits until the returned function is
+// called, which runs after and returns the response.
 func (b *browser) begin(before, after handlerFunc) func() *httptest.ResponseRecorder {
 	started, resume := make(chan struct{}), make(chan struct{})
 	done := make(chan *httptest.ResponseRecorder)

@@ -14,9 +14,10 @@ type state struct {
 	due bool // its use should be noted, as of when it was loaded
 }
 
-// body is what a Session knows while it is in use. Its memory goes to another session when this one is finished: it
-// would be most of what a request allocates. So it is looked at under Session.mu only, and what leaves that is copies;
-// fields of state.doc may be shared as long as some commit or sign-out has its turn, see changes.busy.
+// body is what a Session knows while it is in use. Its memory goes to another session
+// when this one is finished: it would be most of what a request allocates. So it is
+// looked at under Session.mu only, and what leaves that is copies; fields of state.doc
+// may be shared as long as some commit or sign-out has its turn, see changes.busy.
 type body struct {
 	state            // as loaded or as committed last; no version means that there is no record
 	ticket  string   // empty for a session that has none yet
@@ -43,7 +44,8 @@ func (s *Session) own() *body {
 	return s.body
 }
 
-// drop lets go of the body of a session that is finished, and of whose cookie nobody will ask any more. s.mu is held.
+// drop lets go of the body of a session that is finished, and of whose cookie nobody
+// will ask any more. s.mu is held.
 func (s *Session) drop() {
 	b := s.body
 	if b == &nobody || b.w != nil && b.w.busy {
@@ -69,8 +71,8 @@ func (s *Session) drop() {
 // maxRoom is for how many fields a body keeps room.
 const maxRoom = 16
 
-// lend returns room for the fields of the first commit, whose turn it is, and of no other: what the session was loaded
-// into may be looked at still. s.mu is held.
+// lend returns room for the fields of the first commit, whose turn it is, and of no
+// other: what the session was loaded into may be looked at still. s.mu is held.
 func (b *body) lend() []field {
 	n := len(b.doc.fields) + 2
 	if b.lent || n > maxRoom {

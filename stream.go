@@ -2,8 +2,8 @@ package cloakroom
 
 import "errors"
 
-// KeepAlive slides the idle timeout, if that is due: for streams and sockets that outlive it. It
-// returns [ErrEnded] when the session is no more.
+// KeepAlive slides the idle timeout, if that is due: for streams and sockets that
+// outlive it. It returns [ErrEnded] when the session is no more.
 func (s *Session) KeepAlive() error {
 	return s.renewed(func() error {
 		if now := s.m.now(); !now.Before(timeOf(s.doc.meta.deadline)) {
@@ -15,9 +15,10 @@ func (s *Session) KeepAlive() error {
 	})
 }
 
-// Reload loads the session again, so that a stream or a socket sees what others committed. What is
-// pending stays pending, on top. It returns [ErrEnded] when the session is no more: then there is nothing
-// to read, either; and [ErrUnreadable] when it cannot be read any more.
+// Reload loads the session again, so that a stream or a socket sees what others
+// committed. What is pending stays pending, on top. It returns [ErrEnded] when the
+// session is no more: then there is nothing to read, either; and [ErrUnreadable] when
+// it cannot be read any more.
 func (s *Session) Reload() error {
 	return s.renewed(func() error {
 		limit := s.m.limits.newLimit(s.ctx(), s.m.options.Timeout, false)
@@ -41,8 +42,8 @@ func (s *Session) Reload() error {
 	})
 }
 
-// renewed calls f for a session that has a record, between commits, and takes in when it says that the
-// session has ended.
+// renewed calls f for a session that has a record, between commits, and takes in when
+// it says that the session has ended.
 func (s *Session) renewed(f func() error) error {
 	if err := s.lockTurn(); err != nil {
 		return err

@@ -7,9 +7,10 @@ import (
 	"encoding/binary"
 )
 
-// A ticket is the secret in the cookie: 256 random bits (twice the 128 that ASVS 5.0 7.2.3 asks
-// for) as 43 characters of unpadded URL-safe base64. It has one spelling: the two bits that the last
-// character has to spare are zero. The store sees only its SHA-256.
+// A ticket is the secret in the cookie: 256 random bits (twice the 128 that ASVS 5.0
+// 7.2.3 asks for) as 43 characters of unpadded URL-safe base64. It has one spelling:
+// the two bits that the last character has to spare are zero. The store sees only its
+// SHA-256.
 const (
 	ticketBytes  = 32
 	ticketLength = 43
@@ -21,8 +22,8 @@ func newTicket() string {
 	return base64.RawURLEncoding.EncodeToString(random[:])
 }
 
-// ticketChar tells the characters of a ticket: 1 for one that may stand anywhere, 3 for one that
-// may also come last.
+// ticketChar tells the characters of a ticket: 1 for one that may stand anywhere, 3 for
+// one that may also come last.
 var ticketChar = func() (t [256]uint8) {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	for i, c := range []byte(alphabet) {
@@ -65,7 +66,8 @@ func hexDigest(s string) string {
 // digest is the hexDigest of a ticket or an owner's name, of this application.
 func (m *Manager) digest(s string) string { return digestIn(m.options.Application, s) }
 
-// ownerDigest is the digest of the owner of a session, which need not be one of this application.
+// ownerDigest is the digest of the owner of a session, which need not be one of this
+// application.
 func (m *meta) ownerDigest() string {
 	return digestIn(string(m.text(metaApplication)), string(m.owner))
 }
@@ -77,8 +79,8 @@ func digestIn(application, s string) string {
 	return hexDigest(s)
 }
 
-// hexDigits returns the eight digits of x as eight bytes, the first one highest. Every request pays
-// for a digest, and this takes less than half of the time of encoding/hex.
+// hexDigits returns the eight digits of x as eight bytes, the first one highest. Every
+// request pays for a digest, and this takes less than half of the time of encoding/hex.
 func hexDigits(x uint32) uint64 {
 	const ones = 0x01010101_01010101
 	n := uint64(x)
@@ -89,8 +91,8 @@ func hexDigits(x uint32) uint64 {
 	return n + '0'*ones + letters*('a'-'0'-10)
 }
 
-// publicID derives from a store's id what may be shown and logged. It can't be turned back into
-// the store's id, which would let its holder look the record up.
+// publicID derives from a store's id what may be shown and logged. It can't be turned
+// back into the store's id, which would let its holder look the record up.
 func publicID(id string) string {
 	var room [128]byte
 	sum := sha256.Sum256(append(append(room[:0], "cloakroom public id\x00"...), id...))

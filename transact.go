@@ -12,11 +12,12 @@ type Tx struct {
 	before int
 }
 
-// Transact changes several values in one exact read-modify-write: fn reads and sets them through tx,
-// and what it did is committed now, with everything that is pending, in order. fn is called again on newer values when
-// another request committed some meanwhile, so it must depend on them alone, have no effect
-// besides, and use tx, not the session. When fn returns an error, nothing of what it did is stored, and
-// Transact returns that error. [ErrEnded] means that the session was ended meanwhile.
+// Transact changes several values in one exact read-modify-write: fn reads and sets
+// them through tx, and what it did is committed now, with everything that is pending,
+// in order. fn is called again on newer values when another request committed some
+// meanwhile, so it must depend on them alone, have no effect besides, and use tx, not
+// the session. When fn returns an error, nothing of what it did is stored, and Transact
+// returns that error. [ErrEnded] means that the session was ended meanwhile.
 func (s *Session) Transact(fn func(tx *Tx) error) error {
 	return s.commit(&operation{kind: opChange, change: func(d *draft) error {
 		tx := &Tx{d: *d, log: s.report, most: s.m.options.MaxValues, before: len(d.fields)}

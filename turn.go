@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// lockTurn makes commits and sign-outs of this Session wait for each other, while others may read it. It gives
-// up when for the length of the time limit no turn was over.
+// lockTurn makes commits and sign-outs of this Session wait for each other, while
+// others may read it. It gives up when for the length of the time limit no turn was
+// over.
 func (s *Session) lockTurn() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// A browser may send several cookies of our name: from before Domain, Path or Partitioned was
-// changed, or planted by a sibling host. It sends those of longer paths first, and then those that
-// it got first (RFC 6265bis section 5.8.3), so a dead one may come before the one that counts, for
-// as long as the browser keeps it.
+// A browser may send several cookies of our name: from before Domain, Path or
+// Partitioned was changed, or planted by a sibling host. It sends those of longer paths
+// first, and then those that it got first (RFC 6265bis section 5.8.3), so a dead one
+// may come before the one that counts, for as long as the browser keeps it.
 
 // dead reports whether what was loaded is no live session.
 func dead(st *state, err error) bool {
 	return errors.Is(err, ErrNotFound) || err == nil && st.doc.meta.sealed
 }
 
-// loadOther loads the browser's other tickets, in their order, until one is that of a live session.
-// Where none is, the session stays the first that has a record at all, one that cannot be read
-// before a sealed one: its cookie is not to be lost. id and err are what came of the first ticket.
-// s.mu is held.
+// loadOther loads the browser's other tickets, in their order, until one is that of a
+// live session. Where none is, the session stays the first that has a record at all,
+// one that cannot be read before a sealed one: its cookie is not to be lost. id and err
+// are what came of the first ticket. s.mu is held.
 func (s *Session) loadOther(l *limit, now time.Time, id string, err error) (string, error) {
 	b := s.own()
 	best := rank(&b.state, err)
@@ -68,12 +68,13 @@ func rank(st *state, err error) int {
 	return rankFailed
 }
 
-// noSuccessor stands for an owner that no seal names: what is ended with it, no session that took
-// its place ends.
+// noSuccessor stands for an owner that no seal names: what is ended with it, no session
+// that took its place ends.
 const noSuccessor = "-"
 
-// endRivals ends the sessions of the browser's other tickets before a commit hands out a new one:
-// that cookie may come after theirs in the next request, and then they would win.
+// endRivals ends the sessions of the browser's other tickets before a commit hands out
+// a new one: that cookie may come after theirs in the next request, and then they would
+// win.
 func (s *Session) endRivals(c *commit) error {
 	if s.rare == nil || !movesTicket(c.ops) {
 		return nil
@@ -91,8 +92,9 @@ func (s *Session) endOthers() error {
 	return s.endTickets(limit, "", "")
 }
 
-// endTickets ends what the other tickets lead to, but for the session stored under spare: a profile may have two
-// tickets for one. It goes on after one that cannot be ended. The session is loaded.
+// endTickets ends what the other tickets lead to, but for the session stored under
+// spare: a profile may have two tickets for one. It goes on after one that cannot be
+// ended. The session is loaded.
 func (s *Session) endTickets(limit *limit, nextOwner, spare string) error {
 	var failed error
 	for _, ticket := range s.rare.others {
@@ -122,8 +124,8 @@ type throttle struct {
 	events atomic.Int64 // since it was last
 }
 
-// count takes down an event, and returns how many there were since the latest report if another is
-// due.
+// count takes down an event, and returns how many there were since the latest report if
+// another is due.
 func (t *throttle) count(every time.Duration) int64 {
 	t.events.Add(1)
 	now, next := monotonic(), t.next.Load()

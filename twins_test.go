@@ -13,8 +13,8 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 )
 
-// crumbs is the cookies of a browser on one host as RFC 6265bis has them: apart by Domain, Path and Partitioned,
-// and sent with longer paths first, then the oldest.
+// crumbs is the cookies of a browser on one host as RFC 6265bis has them: apart by
+// Domain, Path and Partitioned, and sent with longer paths first, then the oldest.
 type crumbs struct{ cookies []*http.Cookie }
 
 func (j *crumbs) set(c *http.Cookie) {
@@ -81,8 +81,8 @@ func (s *site) secureManager(options cloakroom.Options) *cloakroom.Manager {
 	return m
 }
 
-// TestCookieOptionsChange: whichever attributes of the cookie change between two releases, visitors stay signed in,
-// and whoever signs in or out afterwards is.
+// TestCookieOptionsChange: whichever attributes of the cookie change between two
+// releases, visitors stay signed in, and whoever signs in or out afterwards is.
 func TestCookieOptionsChange(t *testing.T) {
 	const name = "__Secure-id"
 	host := cloakroom.Options{CookieName: name}
@@ -146,7 +146,8 @@ func planted(value string) *http.Cookie {
 	return &http.Cookie{Name: "session", Value: value, Path: "/", Domain: "example.test"}
 }
 
-// TestPlantedCookies: what is planted before the ticket neither hides it nor survives what is asked of it.
+// TestPlantedCookies: what is planted before the ticket neither hides it nor survives
+// what is asked of it.
 func TestPlantedCookies(t *testing.T) {
 	junk := func(n int) (all []*http.Cookie) {
 		for i := range n {
@@ -218,7 +219,8 @@ func TestFiveTickets(t *testing.T) {
 	}
 }
 
-// two returns a browser whose first cookie was planted, and is that of a live session of mallory, and whose second is ann's.
+// two returns a browser whose first cookie was planted, and is that of a live session
+// of mallory, and whose second is ann's.
 func two(t *testing.T, s *site) (j *crumbs, mallory, ann *crumbs) {
 	t.Helper()
 	mallory, ann = &crumbs{}, &crumbs{}
@@ -227,7 +229,8 @@ func two(t *testing.T, s *site) (j *crumbs, mallory, ann *crumbs) {
 	return &crumbs{[]*http.Cookie{planted(mallory.cookies[0].Value), ann.cookies[0]}}, mallory, ann
 }
 
-// TestSeveralLive: a sign-out ends all sessions whose tickets the browser sent, and a sign-in leaves none that could win.
+// TestSeveralLive: a sign-out ends all sessions whose tickets the browser sent, and a
+// sign-in leaves none that could win.
 func TestSeveralLive(t *testing.T) {
 	ways := map[string]func(s *cloakroom.Session){
 		"Login":  func(s *cloakroom.Session) { s.Login("bob") },
@@ -276,7 +279,8 @@ func TestSeveralLive(t *testing.T) {
 	}
 }
 
-// TestSealedTwin: the ticket that a sign-in replaced, in a twin that the browser kept, ends nothing at the next one.
+// TestSealedTwin: the ticket that a sign-in replaced, in a twin that the browser kept,
+// ends nothing at the next one.
 func TestSealedTwin(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	j := &crumbs{}
@@ -296,7 +300,8 @@ func TestSealedTwin(t *testing.T) {
 	}
 }
 
-// TestUnreadableTwin: a record that cannot be read keeps its cookie, and a live session behind it wins.
+// TestUnreadableTwin: a record that cannot be read keeps its cookie, and a live session
+// behind it wins.
 func TestUnreadableTwin(t *testing.T) {
 	for _, behind := range []string{"live", "dead", "dead, in front"} {
 		t.Run(behind, func(t *testing.T) {
@@ -336,7 +341,8 @@ func TestUnreadableTwin(t *testing.T) {
 	}
 }
 
-// TestTwinLoadFails: where a candidate cannot be loaded, nothing can be said, and no response is sent.
+// TestTwinLoadFails: where a candidate cannot be loaded, nothing can be said, and no
+// response is sent.
 func TestTwinLoadFails(t *testing.T) {
 	s := newSite(t, cloakroom.Options{Timeout: 300 * time.Millisecond})
 	j := &crumbs{}

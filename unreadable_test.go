@@ -11,8 +11,8 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 )
 
-// unreadables are sites with a browser whose record is there and cannot be read: by the core, by the
-// core with a profile, and by the store itself.
+// unreadables are sites with a browser whose record is there and cannot be read: by the
+// core, by the core with a profile, and by the store itself.
 func unreadables(t *testing.T, options cloakroom.Options, run func(t *testing.T, s *site, tab *browser, alive func() bool)) {
 	for _, where := range []string{"record", "profile", "store", "record of a store without moves"} {
 		t.Run(where, func(t *testing.T) {
@@ -47,8 +47,8 @@ func unreadables(t *testing.T, options cloakroom.Options, run func(t *testing.T,
 	}
 }
 
-// TestUnreadableKeepsCookie: a request with a record that cannot be read has no session, and nothing that it
-// sets replaces the cookie or the record.
+// TestUnreadableKeepsCookie: a request with a record that cannot be read has no
+// session, and nothing that it sets replaces the cookie or the record.
 func TestUnreadableKeepsCookie(t *testing.T) {
 	changes := map[string]func(*cloakroom.Session) error{
 		"read":          func(s *cloakroom.Session) error { _ = a.Get(s); return nil },
@@ -97,8 +97,8 @@ func TestUnreadableKeepsCookie(t *testing.T) {
 	}
 }
 
-// TestUnreadableIsEnded: what asks for the end of a session, or for another, ends the record that
-// cannot be read, or fails.
+// TestUnreadableIsEnded: what asks for the end of a session, or for another, ends the
+// record that cannot be read, or fails.
 func TestUnreadableIsEnded(t *testing.T) {
 	must := func(err error) {
 		if err != nil {
@@ -142,7 +142,8 @@ func TestUnreadableIsEnded(t *testing.T) {
 	}
 }
 
-// TestUnreadableNotEnded: where the record cannot be ended, what asks for it fails, and the cookie stays.
+// TestUnreadableNotEnded: where the record cannot be ended, what asks for it fails, and
+// the cookie stays.
 func TestUnreadableNotEnded(t *testing.T) {
 	for what, do := range map[string]func(*cloakroom.Session){
 		"Logout": func(s *cloakroom.Session) { s.Logout() },
@@ -168,7 +169,8 @@ func TestUnreadableNotEnded(t *testing.T) {
 	}
 }
 
-// TestBecomesUnreadable: a record that a commit finds unreadable takes no change, and a sign-in ends it.
+// TestBecomesUnreadable: a record that a commit finds unreadable takes no change, and a
+// sign-in ends it.
 func TestBecomesUnreadable(t *testing.T) {
 	for what, c := range map[string]struct {
 		do    func(*cloakroom.Session)

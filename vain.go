@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// reportVain logs, once for each place in the program, that a session was used in vain: without the
-// middleware, or by a goroutine that went on after the handler. Values read as absent then and are
-// stored nowhere, and few callers look at Err.
+// reportVain logs, once for each place in the program, that a session was used in vain:
+// without the middleware, or by a goroutine that went on after the handler. Values read
+// as absent then and are stored nowhere, and few callers look at Err.
 func (s *Session) reportVain(err error) {
 	if !errors.Is(err, ErrNoMiddleware) && !errors.Is(err, ErrFinished) {
 		return

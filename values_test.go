@@ -105,7 +105,8 @@ func TestOwnCopy(t *testing.T) {
 	})
 }
 
-// TestStrings: strings are encoded with the record, and read as parts of it, also when a commit is tried again.
+// TestStrings: strings are encoded with the record, and read as parts of it, also when
+// a commit is tried again.
 func TestStrings(t *testing.T) {
 	x, y := strings.Repeat("x", 70_000), "y"
 	do := func(ops func(s *cloakroom.Session)) handlerFunc {
@@ -151,10 +152,12 @@ func TestStrings(t *testing.T) {
 	}
 }
 
-// TestStringOfItsEncoding: a text that reads as the stored value encoded is another value, and the same text is no change.
+// TestStringOfItsEncoding: a text that reads as the stored value encoded is another
+// value, and the same text is no change.
 func TestStringOfItsEncoding(t *testing.T) {
 	for _, before := range []string{"x", strings.Repeat("a", 128)} {
-		head := map[int]string{1: "\xa1", 128: "\u0640"}[len(before)] // in UTF-8 d9 80, as MessagePack begins a string of 128 bytes
+		// in UTF-8 d9 80, as MessagePack begins a string of 128 bytes
+		head := map[int]string{1: "\xa1", 128: "\u0640"}[len(before)]
 		s := newSite(t, cloakroom.Options{})
 		tab := s.browser()
 		tab.set(a, before)
@@ -193,7 +196,8 @@ func TestFormatChange(t *testing.T) {
 	}
 }
 
-// TestUndecodable: a value of another type reads as absent, is reported, and is kept unless overwritten.
+// TestUndecodable: a value of another type reads as absent, is reported, and is kept
+// unless overwritten.
 func TestUndecodable(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	tab := s.browser()
@@ -346,7 +350,8 @@ func TestUnencodable(t *testing.T) {
 	}
 }
 
-// TestTooManyValues: the value that is one too many is refused when it is set, and not after thousands more.
+// TestTooManyValues: the value that is one too many is refused when it is set, and not
+// after thousands more.
 func TestTooManyValues(t *testing.T) {
 	key := func(i int) cloakroom.Key[int] { return cloakroom.Key[int](fmt.Sprint("k", i)) }
 	s := newSite(t, cloakroom.Options{MaxValues: 10})

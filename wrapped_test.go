@@ -18,7 +18,8 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 )
 
-// everything is what net/http's writers can do besides writing, and what some frameworks assert without asking.
+// everything is what net/http's writers can do besides writing, and what some
+// frameworks assert without asking.
 type everything interface {
 	http.Flusher
 	http.Hijacker
@@ -65,7 +66,8 @@ type wraps struct{ http.ResponseWriter }
 
 func (w wraps) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// TestWriterAbilities: the writer within has all methods, does what the one below can do, and says where it cannot.
+// TestWriterAbilities: the writer within has all methods, does what the one below can
+// do, and says where it cannot.
 func TestWriterAbilities(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	type result struct {
@@ -105,7 +107,8 @@ func TestWriterAbilities(t *testing.T) {
 	}
 }
 
-// TestCloseNotify: it is the writer's below, or else tells of the end of the request's context.
+// TestCloseNotify: it is the writer's below, or else tells of the end of the request's
+// context.
 func TestCloseNotify(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -129,7 +132,8 @@ func TestCloseNotify(t *testing.T) {
 	}
 }
 
-// TestSwitchingProtocols: a handler that writes the 101 itself hands out the cookie with it, and may hijack then.
+// TestSwitchingProtocols: a handler that writes the 101 itself hands out the cookie
+// with it, and may hijack then.
 func TestSwitchingProtocols(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	server, _ := s.server(func(w http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
@@ -215,7 +219,8 @@ func TestPatternsOfRouters(t *testing.T) {
 	}
 }
 
-// TestPersistentCookie: Max-Age stands beside Expires, and says the same by the server's clock.
+// TestPersistentCookie: Max-Age stands beside Expires, and says the same by the
+// server's clock.
 func TestPersistentCookie(t *testing.T) {
 	for _, lifetime := range []time.Duration{90 * time.Minute, 100 * 365 * 24 * time.Hour} {
 		s := newSite(t, cloakroom.Options{Persistent: true, Lifetime: lifetime})
@@ -234,7 +239,8 @@ func TestPersistentCookie(t *testing.T) {
 	}
 }
 
-// TestRecoveredOutside: after a panic, middleware outside answers as it likes, with a cookie only for what was committed.
+// TestRecoveredOutside: after a panic, middleware outside answers as it likes, with a
+// cookie only for what was committed.
 func TestRecoveredOutside(t *testing.T) {
 	for what, c := range map[string]struct {
 		do      func(*cloakroom.Session)
@@ -246,7 +252,8 @@ func TestRecoveredOutside(t *testing.T) {
 		"a sign-out":     {func(s *cloakroom.Session) { s.Logout() }, 1},
 		"nothing":        {func(*cloakroom.Session) {}, 0},
 	} {
-		for _, through := range []bool{true, false} { // the writer that the handler had, as Echo does, or the one outside
+		// the writer that the handler had, as Echo does, or the one outside
+		for _, through := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, through %v", what, through), func(t *testing.T) {
 				s := newSite(t, cloakroom.Options{})
 				tab := s.browser()
@@ -352,7 +359,8 @@ func TestDiscardAfterPanic(t *testing.T) {
 	}
 }
 
-// TestUsedInVain: what takes a change in silence, since there is no session to take it, is logged once a place.
+// TestUsedInVain: what takes a change in silence, since there is no session to take it,
+// is logged once a place.
 func TestUsedInVain(t *testing.T) {
 	uses := map[string]func(*cloakroom.Session){
 		"Set":           func(s *cloakroom.Session) { a.Set(s, "1") },
@@ -396,7 +404,8 @@ func TestUsedInVain(t *testing.T) {
 	}
 }
 
-// TestHijackFails: the response that is sent instead has the cookies as they are by then, each once.
+// TestHijackFails: the response that is sent instead has the cookies as they are by
+// then, each once.
 func TestHijackFails(t *testing.T) {
 	p := shared()
 	p.ClearCookies = []*http.Cookie{{Name: "remember", Path: "/"}}

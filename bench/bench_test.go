@@ -13,8 +13,9 @@ import (
 
 var checkRatios = flag.Bool("ratios", false, "fail also when a request takes longer than its limit")
 
-// What does a request cost that touches no session, reads one value, writes one, or signs in? Compare the cells of one
-// run: the first two are what it costs without sessions.
+// What does a request cost that touches no session, reads one value, writes one, or
+// signs in? Compare the cells of one run: the first two are what it costs without
+// sessions.
 func BenchmarkRequest(b *testing.B) {
 	o, err := sections.Find("memory").Open(b)
 	if err != nil {
@@ -40,8 +41,8 @@ func BenchmarkRequest(b *testing.B) {
 	}
 }
 
-// TestLimits compares times, so it is run by whoever wants to know: go test -run Limits -ratios. A
-// ratio that is over its limit is measured up to three times.
+// TestLimits compares times, so it is run by whoever wants to know: go test -run Limits
+// -ratios. A ratio that is over its limit is measured up to three times.
 func TestLimits(t *testing.T) {
 	if !*checkRatios {
 		t.Skip("times are not compared without -ratios")
@@ -76,7 +77,8 @@ type allocated struct {
 	bytes  int // a tenth more is allowed: sizes differ a little from one version of Go to the next
 }
 
-// TestAllocations holds on every machine, however busy. Whoever lowers a number may lower it here; raising one needs a reason.
+// TestAllocations holds on every machine, however busy. Whoever lowers a number may
+// lower it here; raising one needs a reason.
 func TestAllocations(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for store, limits := range map[string]map[string]allocated{

@@ -95,7 +95,8 @@ func (x *run) everything(ctx context.Context, section sections.Section, o *secti
 	return nil
 }
 
-// count counts store calls and bytes on the wire, and notes them with the cells of any number of clients.
+// count counts store calls and bytes on the wire, and notes them with the cells of any
+// number of clients.
 func (x *run) count(crowds []*measure.Crowd, clients []int) error {
 	for _, c := range crowds {
 		counts, err := c.Count(x.counts)

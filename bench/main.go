@@ -1,6 +1,7 @@
-// Command bench measures what sessions cost a request: Cloakroom's and those of its peers, on the same
-// requests, payloads and servers, interleaved in one run. What counts is the ratio of two cells in one
-// round: each printed ratio is the median over all rounds.
+// Command bench measures what sessions cost a request: Cloakroom's and those of its
+// peers, on the same requests, payloads and servers, interleaved in one run. What
+// counts is the ratio of two cells in one round: each printed ratio is the median over
+// all rounds.
 //
 //	GOWORK=off go run .          # in memory, one client alone
 //	GOWORK=off go run . -quick   # the core of it, on files and servers too, within two minutes
@@ -9,12 +10,12 @@
 //	GOWORK=off go run . -only postgres                    # one part of -quick
 //	GOWORK=off go run . -only redis -cpuprofile cpu.prof   # where its time goes
 //
-// The lines `ratio NAME VALUE` come in two kinds. untouched/middleware divides the cost of a Cloakroom
-// request by that of a middleware that does nothing. `read memory scs` divides the cost of the peer by ours,
-// both less what the bare handler takes.
+// The lines `ratio NAME VALUE` come in two kinds. untouched/middleware divides the cost
+// of a Cloakroom request by that of a middleware that does nothing. `read memory scs`
+// divides the cost of the peer by ours, both less what the bare handler takes.
 //
-// Rounds are many and short, since a machine that is shared changes its pace from one second to the next: what is divided should be
-// close together.
+// Rounds are many and short, since a machine that is shared changes its pace from one
+// second to the next: what is divided should be close together.
 package main
 
 import (
@@ -104,7 +105,8 @@ func profiled(name string, f func() error) error {
 	return errors.Join(err, out.Close())
 }
 
-// serving makes this process a server of its own, if it was started as one, and returns when that has ended.
+// serving makes this process a server of its own, if it was started as one, and returns
+// when that has ended.
 func serving() bool {
 	if len(os.Args) < 2 || os.Args[1] != overhttp.Command {
 		return false

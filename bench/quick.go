@@ -67,7 +67,8 @@ func (x *run) quickRedis(ctx context.Context) error {
 	})
 }
 
-// quickValkey measures the same where the server compares and swaps by a command, for which Redis 7 needs a script. It need not be there.
+// quickValkey measures the same where the server compares and swaps by a command, for
+// which Redis 7 needs a script. It need not be there.
 func (x *run) quickValkey(ctx context.Context) error {
 	if !sections.HasValkey() {
 		x.leaveOut("Valkey: scripts/install-valkey has not installed it")
@@ -103,7 +104,8 @@ func (x *run) small(store string, o *sections.Opened, list []*measure.Site) ([]m
 	return append(cells, load), err
 }
 
-// redisChecks checks that a near cache serves no stale value to who wrote it, and counts calls.
+// redisChecks checks that a near cache serves no stale value to who wrote it, and
+// counts calls.
 func (x *run) redisChecks(ctx context.Context, o *sections.Opened) error {
 	for _, near := range o.Select(sections.Near) {
 		if err := measure.NewCrowd(near, measure.Write, smallRecord).Fresh(200); err != nil {
@@ -139,8 +141,8 @@ func (x *run) quickHTTP(ctx context.Context) error {
 	return x.overHTTP(ctx, "redis", []int{manyClients}, "bare", "cloakroom", "fiber bare", "fiber", "flask bare", "flask")
 }
 
-// overHTTP measures servers that are processes of their own. Their cells need longer than others, to have enough requests
-// of the slow ones.
+// overHTTP measures servers that are processes of their own. Their cells need longer
+// than others, to have enough requests of the slow ones.
 func (x *run) overHTTP(ctx context.Context, store string, clients []int, libraries ...string) error {
 	if slices.Contains(libraries, "flask") && !overhttp.HasFlask() {
 		libraries = slices.DeleteFunc(libraries, func(name string) bool { return strings.HasPrefix(name, "flask") })

@@ -12,7 +12,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/bench/internal/sections"
 )
 
-// ratio is what is printed: the cost of one cell divided by that of another, or a value of its own.
+// ratio is what is printed: the cost of one cell divided by that of another, or a value
+// of its own.
 type ratio struct {
 	name      string
 	over, per measure.Key
@@ -189,8 +190,8 @@ func growthRatios() []ratio {
 	return append(list, ratio{name: "bytes memory", value: "bytes memory", limit: 250, atMost: true})
 }
 
-// printRatios prints a line for each ratio of what was measured, and a table of those that have a limit, measured or not
-// unless only a part was to be.
+// printRatios prints a line for each ratio of what was measured, and a table of those
+// that have a limit, measured or not unless only a part was to be.
 func printRatios(out io.Writer, x *run) error {
 	var lines, limits strings.Builder
 	fmt.Fprint(&limits, "name\tvalue\tlimit\t\n")

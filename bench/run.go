@@ -37,7 +37,8 @@ func newRun(out io.Writer, rounds int, each time.Duration) *run {
 	return &run{out: out, rounds: rounds, each: each, counts: 100, values: make(map[string]float64), grown: make(map[string]*growth.Grown)}
 }
 
-// part does one part of the run. What is not installed here is left out, visibly, or fails where the environment has CI=true.
+// part does one part of the run. What is not installed here is left out, visibly, or
+// fails where the environment has CI=true.
 func (x *run) part(ctx context.Context, name string, do func(t testing.TB) error) error {
 	begun := time.Now()
 	skipped, err := host.Do(ctx, do)
@@ -82,7 +83,8 @@ func (x *run) section(ctx context.Context, store string, do func(t testing.TB, o
 
 // alone measures one client of each, in processor time.
 func (x *run) alone(crowds []*measure.Crowd) error {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // or idle processors would collect garbage at a cell's cost
+	// or idle processors would collect garbage at a cell's cost
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	return x.results.Rounds(sections.Serial(crowds), x.rounds, x.each)
 }
 
@@ -113,7 +115,8 @@ func (x *run) memory(ctx context.Context, tasks []sections.Task, libraries ...st
 
 func (x *run) allocations() {
 	if r := x.results.Find(cell("memory", sections.Cloakroom, measure.Untouched, 100)); r != nil {
-		x.values["allocations untouched memory"] = math.Round(r.Allocs()) // the runtime allocates something now and then
+		// the runtime allocates something now and then
+		x.values["allocations untouched memory"] = math.Round(r.Allocs())
 	}
 }
 

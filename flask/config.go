@@ -8,67 +8,76 @@ import (
 // Config is what a Flask application configures about its sessions. Start from [Default]: Flask's
 // defaults are not Go's zero values. The fields are named as in Flask.
 //
-// It was compared with Flask 3.1, Flask-Session 0.8.0 and its development branch, Flask-Login 0.6.3
-// and Flask-SQLAlchemy 3.1. Names that begin with CLOAKROOM_ are Go's own: Flask ignores them.
+// It was compared with Flask 3.1, Flask-Session 0.8.0 and its development branch,
+// Flask-Login 0.6.3 and Flask-SQLAlchemy 3.1. Names that begin with CLOAKROOM_ are Go's
+// own: Flask ignores them.
 type Config struct {
-	// ApplicationRoot is the path of the cookie where SessionCookiePath is empty. The default is "/".
+	// ApplicationRoot is the path of the cookie where SessionCookiePath is empty. The
+	// default is "/".
 	ApplicationRoot string `flask:"APPLICATION_ROOT"`
 
-	// CloakroomCachelibHash says by which hash the types filesystem and cachelib name their files:
-	// sha256, md5, which cachelib before 0.16 uses, or detect, the default, which looks into the folder.
+	// CloakroomCachelibHash says by which hash the types filesystem and cachelib name
+	// their files: sha256, md5, which cachelib before 0.16 uses, or detect, the
+	// default, which looks into the folder.
 	CloakroomCachelibHash string `flask:"CLOAKROOM_CACHELIB_HASH"`
 
-	// CloakroomMaxBytes is [cloakroom.Options.MaxBytes], from 1,024 to 1 GiB. The default is 16 MiB, far
-	// above what a Flask application stores, which has no limit of its own.
+	// CloakroomMaxBytes is [cloakroom.Options.MaxBytes], from 1,024 to 1 GiB. The
+	// default is 16 MiB, far above what a Flask application stores, which has no limit
+	// of its own.
 	CloakroomMaxBytes int `flask:"CLOAKROOM_MAX_BYTES"`
 
-	// CloakroomMaxValues is [cloakroom.Options.MaxValues], from 1 to 65,536. The default is 8,192.
+	// CloakroomMaxValues is [cloakroom.Options.MaxValues], from 1 to 65,536. The
+	// default is 8,192.
 	CloakroomMaxValues int `flask:"CLOAKROOM_MAX_VALUES"`
 
-	// PermanentSessionLifetime is how long a session is stored after it was last written, permanent or not, and
-	// how long the cookie of a permanent one lives. The default is 31 days; less than a second is an
-	// error, and so is a fraction of one.
+	// PermanentSessionLifetime is how long a session is stored after it was last
+	// written, permanent or not, and how long the cookie of a permanent one lives. The
+	// default is 31 days; less than a second is an error, and so is a fraction of one.
 	PermanentSessionLifetime time.Duration `flask:"PERMANENT_SESSION_LIFETIME"`
 
-	// RememberCookieDomain is the Domain of Flask-Login's cookie. The default, empty, is none: it does
-	// not follow SessionCookieDomain.
+	// RememberCookieDomain is the Domain of Flask-Login's cookie. The default, empty,
+	// is none: it does not follow SessionCookieDomain.
 	RememberCookieDomain string `flask:"REMEMBER_COOKIE_DOMAIN"`
 
 	// RememberCookieHTTPOnly is the HttpOnly of Flask-Login's cookie. The default is true.
 	RememberCookieHTTPOnly bool `flask:"REMEMBER_COOKIE_HTTPONLY"`
 
-	// RememberCookieName is the name of the cookie by which Flask-Login signs a visitor in again. A
-	// Logout clears it, or Flask would undo that; so does a Login of another owner. The default is
-	// "remember_token"; empty is for an application without Flask-Login.
+	// RememberCookieName is the name of the cookie by which Flask-Login signs a visitor
+	// in again. A Logout clears it, or Flask would undo that; so does a Login of
+	// another owner. The default is "remember_token"; empty is for an application
+	// without Flask-Login.
 	RememberCookieName string `flask:"REMEMBER_COOKIE_NAME"`
 
 	// RememberCookiePath is the Path of Flask-Login's cookie. The default is "/".
 	RememberCookiePath string `flask:"REMEMBER_COOKIE_PATH"`
 
-	// RememberCookieSameSite is the SameSite of Flask-Login's cookie: Lax, Strict or None, in any case.
-	// The default, empty, sends none.
+	// RememberCookieSameSite is the SameSite of Flask-Login's cookie: Lax, Strict or
+	// None, in any case. The default, empty, sends none.
 	RememberCookieSameSite string `flask:"REMEMBER_COOKIE_SAMESITE"`
 
 	// RememberCookieSecure is the Secure of Flask-Login's cookie. The default is false.
 	RememberCookieSecure bool `flask:"REMEMBER_COOKIE_SECURE"`
 
-	// SecretKey signs the cookie when SessionUseSigner is set. See there for what else it does.
+	// SecretKey signs the cookie when SessionUseSigner is set. See there for what else
+	// it does.
 	SecretKey Secret `flask:"SECRET_KEY"`
 
 	// SecretKeyFallbacks are keys that signed cookies before. Flask-Session ignores them.
 	SecretKeyFallbacks []Secret `flask:"SECRET_KEY_FALLBACKS"`
 
-	// SessionCachelib names the folder of a cachelib.FileSystemCache, as a URL cachelib:///folder or
-	// file:///folder, or as a path. The default is flask_session, in the working folder. Other caches
-	// of cachelib cannot be shared, and their URLs are errors.
+	// SessionCachelib names the folder of a cachelib.FileSystemCache, as a URL
+	// cachelib:///folder or file:///folder, or as a path. The default is flask_session,
+	// in the working folder. Other caches of cachelib cannot be shared, and their URLs
+	// are errors.
 	SessionCachelib string `flask:"SESSION_CACHELIB"`
 
-	// SessionCleanupNRequests removes expired rows about every so many requests, on SQL stores. The default, zero, is
-	// never; run `cloakroom sweep` then, as one runs `flask session_cleanup`.
+	// SessionCleanupNRequests removes expired rows about every so many requests, on SQL
+	// stores. The default, zero, is never; run `cloakroom sweep` then, as one runs
+	// `flask session_cleanup`.
 	SessionCleanupNRequests int `flask:"SESSION_CLEANUP_N_REQUESTS"`
 
-	// SessionCookieDomain is the cookie's Domain. The default, empty, is none: the host alone. [FromMap]
-	// and [FromEnv] take Flask's False for none too.
+	// SessionCookieDomain is the cookie's Domain. The default, empty, is none: the host
+	// alone. [FromMap] and [FromEnv] take Flask's False for none too.
 	SessionCookieDomain string `flask:"SESSION_COOKIE_DOMAIN"`
 
 	// SessionCookieHTTPOnly is the cookie's HttpOnly. The default is true.
@@ -77,15 +86,15 @@ type Config struct {
 	// SessionCookieName is the cookie's name. The default is "session".
 	SessionCookieName string `flask:"SESSION_COOKIE_NAME"`
 
-	// SessionCookiePartitioned is the cookie's Partitioned, which needs SessionCookieSecure. The default is false.
-	// Flask-Session 0.8 ignores it.
+	// SessionCookiePartitioned is the cookie's Partitioned, which needs
+	// SessionCookieSecure. The default is false. Flask-Session 0.8 ignores it.
 	SessionCookiePartitioned bool `flask:"SESSION_COOKIE_PARTITIONED"`
 
 	// SessionCookiePath is the cookie's Path. The default, empty, is ApplicationRoot.
 	SessionCookiePath string `flask:"SESSION_COOKIE_PATH"`
 
-	// SessionCookieSameSite is the cookie's SameSite: Lax, Strict or None, in any case. The default, empty, sends
-	// none, which browsers take for Lax.
+	// SessionCookieSameSite is the cookie's SameSite: Lax, Strict or None, in any case.
+	// The default, empty, sends none, which browsers take for Lax.
 	SessionCookieSameSite string `flask:"SESSION_COOKIE_SAMESITE"`
 
 	// SessionCookieSecure is the cookie's Secure. The default is false, as in Flask: set it.
@@ -97,31 +106,36 @@ type Config struct {
 	// SessionDynamoDBTable is the table. The default is "Sessions".
 	SessionDynamoDBTable string `flask:"SESSION_DYNAMODB_TABLE"`
 
-	// SessionDynamoDBTableExists says that the table is there, so that none is made. The default is false.
-	// It is on Flask-Session's development branch alone.
+	// SessionDynamoDBTableExists says that the table is there, so that none is made.
+	// The default is false. It is on Flask-Session's development branch alone.
 	SessionDynamoDBTableExists bool `flask:"SESSION_DYNAMODB_TABLE_EXISTS"`
 
-	// SessionFileDir is the folder for the type filesystem. The default is flask_session, in the working folder.
+	// SessionFileDir is the folder for the type filesystem. The default is
+	// flask_session, in the working folder.
 	SessionFileDir string `flask:"SESSION_FILE_DIR"`
 
 	// SessionFileMode is the mode of the files for the type filesystem. The default is 0600.
 	SessionFileMode fs.FileMode `flask:"SESSION_FILE_MODE"`
 
-	// SessionFileThreshold is how many files Python keeps for the type filesystem before it removes live
-	// sessions. Cloakroom removes none. The default is 500.
+	// SessionFileThreshold is how many files Python keeps for the type filesystem
+	// before it removes live sessions. Cloakroom removes none. The default is 500.
 	SessionFileThreshold int `flask:"SESSION_FILE_THRESHOLD"`
 
-	// SessionIDLength is how many random bytes an id has. The default is 32; less than 16 or more than 128 is an error.
+	// SessionIDLength is how many random bytes an id has. The default is 32; less than
+	// 16 or more than 128 is an error.
 	SessionIDLength int `flask:"SESSION_ID_LENGTH"`
 
-	// SessionKeyPrefix is put before every id, in UTF-8 and without control characters. For the type
-	// memcached it is printable ASCII without spaces. The default is "session:".
+	// SessionKeyPrefix is put before every id, in UTF-8 and without control characters.
+	// For the type memcached it is printable ASCII without spaces. The default is
+	// "session:".
 	SessionKeyPrefix string `flask:"SESSION_KEY_PREFIX"`
 
-	// SessionMemcached is the store's URL for the type memcached. The default is memcached://127.0.0.1:11211.
+	// SessionMemcached is the store's URL for the type memcached. The default is
+	// memcached://127.0.0.1:11211.
 	SessionMemcached string `flask:"SESSION_MEMCACHED"`
 
-	// SessionMongoDB is the store's URL for the type mongodb. The default is mongodb://localhost:27017.
+	// SessionMongoDB is the store's URL for the type mongodb. The default is
+	// mongodb://localhost:27017.
 	SessionMongoDB string `flask:"SESSION_MONGODB"`
 
 	// SessionMongoDBCollect is the collection. The default is "sessions".
@@ -133,8 +147,8 @@ type Config struct {
 	// SessionPermanent makes new sessions permanent. The default is true.
 	SessionPermanent bool `flask:"SESSION_PERMANENT"`
 
-	// SessionPostgreSQL is the store's URL for the type postgresql, in either spelling. In Flask it is a
-	// connection pool.
+	// SessionPostgreSQL is the store's URL for the type postgresql, in either spelling.
+	// In Flask it is a connection pool.
 	SessionPostgreSQL string `flask:"SESSION_POSTGRESQL"`
 
 	// SessionPostgreSQLSchema is the schema. The default is "public".
@@ -143,23 +157,26 @@ type Config struct {
 	// SessionPostgreSQLTable is the table. The default is "flask_sessions".
 	SessionPostgreSQLTable string `flask:"SESSION_POSTGRESQL_TABLE"`
 
-	// SessionRedis is the store's URL for the type redis. The default is redis://localhost:6379/0.
+	// SessionRedis is the store's URL for the type redis. The default is
+	// redis://localhost:6379/0.
 	SessionRedis string `flask:"SESSION_REDIS"`
 
-	// SessionRefreshEachRequest writes a session that exists on every request that touches it, so that it expires that
-	// much later. The default is true.
+	// SessionRefreshEachRequest writes a session that exists on every request that
+	// touches it, so that it expires that much later. The default is true.
 	SessionRefreshEachRequest bool `flask:"SESSION_REFRESH_EACH_REQUEST"`
 
-	// SessionSerializationFormat is how new sessions are stored: msgpack, json, or pickle, which Flask
-	// does not know. Give pickle beside Flask-Session before 0.7, and where session_interface.serializer
-	// is pickle; json where it is orjson. A session that is there keeps its form, and any is read.
-	// The types filesystem and cachelib ignore it: their files are pickles. The default is msgpack.
+	// SessionSerializationFormat is how new sessions are stored: msgpack, json, or
+	// pickle, which Flask does not know. Give pickle beside Flask-Session before 0.7,
+	// and where session_interface.serializer is pickle; json where it is orjson. A
+	// session that is there keeps its form, and any is read. The types filesystem and
+	// cachelib ignore it: their files are pickles. The default is msgpack.
 	SessionSerializationFormat string `flask:"SESSION_SERIALIZATION_FORMAT"`
 
-	// SessionSQLAlchemy is the store's URL for the type sqlalchemy, as SQLAlchemy spells it:
-	// postgresql+psycopg2://user:password@host/database, mysql+pymysql://..., sqlite:////var/app.db for a
-	// full path and sqlite:///app.db for one below the working folder. Where that would be in a folder
-	// that is not there, sqlite:///var/app.db is the full path too. The default, empty, is
+	// SessionSQLAlchemy is the store's URL for the type sqlalchemy, as SQLAlchemy
+	// spells it: postgresql+psycopg2://user:password@host/database,
+	// mysql+pymysql://..., sqlite:////var/app.db for a full path and sqlite:///app.db
+	// for one below the working folder. Where that would be in a folder that is not
+	// there, sqlite:///var/app.db is the full path too. The default, empty, is
 	// SQLAlchemyDatabaseURI.
 	SessionSQLAlchemy string `flask:"SESSION_SQLALCHEMY"`
 
@@ -167,26 +184,29 @@ type Config struct {
 	// SessionSQLAlchemy must name that database.
 	SessionSQLAlchemyBindKey string `flask:"SESSION_SQLALCHEMY_BIND_KEY"`
 
-	// SessionSQLAlchemySchema is the table's schema. The default, empty, is the database's own.
+	// SessionSQLAlchemySchema is the table's schema. The default, empty, is the
+	// database's own.
 	SessionSQLAlchemySchema string `flask:"SESSION_SQLALCHEMY_SCHEMA"`
 
-	// SessionSQLAlchemySequence is the sequence that numbers the rows. The default, empty, is none.
+	// SessionSQLAlchemySequence is the sequence that numbers the rows. The default,
+	// empty, is none.
 	SessionSQLAlchemySequence string `flask:"SESSION_SQLALCHEMY_SEQUENCE"`
 
 	// SessionSQLAlchemyTable is the table. The default is "sessions".
 	SessionSQLAlchemyTable string `flask:"SESSION_SQLALCHEMY_TABLE"`
 
-	// SessionType is where sessions are: redis, memcached, filesystem, cachelib, mongodb, sqlalchemy, dynamodb or
-	// postgresql, in any case. It has no default.
+	// SessionType is where sessions are: redis, memcached, filesystem, cachelib,
+	// mongodb, sqlalchemy, dynamodb or postgresql, in any case. It has no default.
 	SessionType string `flask:"SESSION_TYPE"`
 
-	// SQLAlchemyDatabaseURI is Flask-SQLAlchemy's database, for the type sqlalchemy where
-	// SessionSQLAlchemy is empty. A SQLite file must have its full path there: Flask-SQLAlchemy looks
-	// for others in the application's instance folder.
+	// SQLAlchemyDatabaseURI is Flask-SQLAlchemy's database, for the type sqlalchemy
+	// where SessionSQLAlchemy is empty. A SQLite file must have its full path there:
+	// Flask-SQLAlchemy looks for others in the application's instance folder.
 	SQLAlchemyDatabaseURI string `flask:"SQLALCHEMY_DATABASE_URI"`
 
-	// SessionUseSigner signs the cookie with SecretKey. The default is false; Flask-Session has deprecated it. Without it
-	// Flask-Session refuses signed cookies, and Cloakroom takes them while it has the SecretKey.
+	// SessionUseSigner signs the cookie with SecretKey. The default is false;
+	// Flask-Session has deprecated it. Without it Flask-Session refuses signed cookies,
+	// and Cloakroom takes them while it has the SecretKey.
 	SessionUseSigner bool `flask:"SESSION_USE_SIGNER"`
 }
 

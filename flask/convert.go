@@ -13,27 +13,28 @@ import (
 	"github.com/cloakroom-go/cloakroom/internal/pickledoc"
 )
 
-// What a session that cannot be converted is refused with. What is returned wraps one of them, and
-// never quotes stored data.
+// What a session that cannot be converted is refused with. What is returned wraps one
+// of them, and never quotes stored data.
 var (
 	// ErrUnreadable: the data is no dict in MessagePack, JSON or a pickle, or is too large.
 	ErrUnreadable = errors.New("flask: the stored session cannot be read")
-	// ErrObject: the data is a pickle with objects in it of which this cannot tell what they would
-	// be in the format, such as those of numpy.
+	// ErrObject: the data is a pickle with objects in it of which this cannot tell what
+	// they would be in the format, such as those of numpy.
 	ErrObject = errors.New("flask: the stored session holds a Python object")
-	// ErrHold: the session holds a value that the format has no place for, such as an int beyond 64
-	// bits in MessagePack.
+	// ErrHold: the session holds a value that the format has no place for, such as an
+	// int beyond 64 bits in MessagePack.
 	ErrHold = errors.New("flask: the stored session holds what the format cannot")
 )
 
-// Convert returns a stored session in the format given, as Flask-Session would write it after
-// reading it: from MessagePack, from JSON, or from a pickle of any protocol, which versions before
-// 0.7 wrote. Data that is in that format already is returned as it is, byte for byte.
+// Convert returns a stored session in the format given, as Flask-Session would write it
+// after reading it: from MessagePack, from JSON, or from a pickle of any protocol,
+// which versions before 0.7 wrote. Data that is in that format already is returned as
+// it is, byte for byte.
 //
-// A pickle is a program, and Python executes what it says. This executes nothing: it reads plain
-// data, and of objects those whose pickle tells what they hold: subclasses of str, int, list and
-// dict such as Markup and OrderedDict, enums, dataclasses, namedtuples, datetimes of a time zone.
-// It refuses any other object with [ErrObject].
+// A pickle is a program, and Python executes what it says. This executes nothing: it
+// reads plain data, and of objects those whose pickle tells what they hold: subclasses
+// of str, int, list and dict such as Markup and OrderedDict, enums, dataclasses,
+// namedtuples, datetimes of a time zone. It refuses any other object with [ErrObject].
 func Convert(data []byte, to cloakroom.Format) ([]byte, error) {
 	from := formatOf(data)
 	if from == to.String() {
@@ -57,9 +58,9 @@ func Convert(data []byte, to cloakroom.Format) ([]byte, error) {
 
 const pickled = "pickle"
 
-// formatOf returns the name of the format of data; what is neither MessagePack nor JSON may be a
-// pickle. None can be taken for another: a pickle may begin like an empty MessagePack map, but goes
-// on.
+// formatOf returns the name of the format of data; what is neither MessagePack nor JSON
+// may be a pickle. None can be taken for another: a pickle may begin like an empty
+// MessagePack map, but goes on.
 func formatOf(data []byte) string {
 	switch {
 	case len(data) == 0:
@@ -113,8 +114,8 @@ func document(data []byte, format cloakroom.Format) ([]byte, error) {
 	return out, refusal(err)
 }
 
-// restore returns what to store for a document: a pickle if before was one, or if pickles are what
-// new sessions are stored as.
+// restore returns what to store for a document: a pickle if before was one, or if
+// pickles are what new sessions are stored as.
 func restore(document, before []byte, pickles bool) ([]byte, error) {
 	switch {
 	case len(before) == 0 && !pickles, len(before) > 0 && !isPickle(before):

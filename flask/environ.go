@@ -8,13 +8,14 @@ import (
 	"strings"
 )
 
-// FromEnv is [FromMap] with the environment variables that Flask's from_prefixed_env would take, such as
-// FLASK_SESSION_TYPE. The prefix is "FLASK" unless another is given; an underscore follows it. Values are JSON, or
-// else strings: as in Flask, `true` is a bool and `True` is not, which is an error here.
+// FromEnv is [FromMap] with the environment variables that Flask's from_prefixed_env
+// would take, such as FLASK_SESSION_TYPE. The prefix is "FLASK" unless another is
+// given; an underscore follows it. Values are JSON, or else strings: as in Flask,
+// `true` is a bool and `True` is not, which is an error here.
 //
-// Of the other variables with the prefix, those that are hardly but a known name misspelled are
-// errors, and so are unknown ones of CLOAKROOM_. The rest are other extensions' affair, such as
-// FLASK_SESSION_PROTECTION of Flask-Login.
+// Of the other variables with the prefix, those that are hardly but a known name
+// misspelled are errors, and so are unknown ones of CLOAKROOM_. The rest are other
+// extensions' affair, such as FLASK_SESSION_PROTECTION of Flask-Login.
 func FromEnv(prefix string) (Config, error) { return fromEnviron(prefix, os.Environ()) }
 
 func fromEnviron(prefix string, environ []string) (Config, error) {
@@ -46,8 +47,8 @@ func fromEnviron(prefix string, environ []string) (Config, error) {
 	return FromMap(settings)
 }
 
-// guarded are how the names begin that a misspelled one is looked for among: those on which it depends
-// whether a visitor's session is found, and safe.
+// guarded are how the names begin that a misspelled one is looked for among: those on
+// which it depends whether a visitor's session is found, and safe.
 var guarded = []string{"CLOAKROOM_", "PERMANENT_SESSION_", "REMEMBER_COOKIE_", "SESSION_"}
 
 // slips is by how many characters a name may differ from the one that is meant.

@@ -57,8 +57,8 @@ func TestFromEnv(t *testing.T) {
 	}
 }
 
-// Names of other extensions and of the application are none of ours, and a misspelled one of ours is
-// noticed.
+// Names of other extensions and of the application are none of ours, and a misspelled
+// one of ours is noticed.
 func TestFromEnvUnknown(t *testing.T) {
 	for _, name := range []string{
 		"APP", "DEBUG", "RUN_PORT", "SECRET_KEY_2", "SECRET_TOKEN", "SECRETS", "PERMANENT", "SESSION", "SESSION_PROTECTION", "SESSION_COOKIES", "SESSION_ID",

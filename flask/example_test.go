@@ -34,7 +34,8 @@ func ExampleFromMap() {
 	// flask: SESSION_USE_SIGNER needs a SECRET_KEY
 }
 
-// A session that a version of Flask-Session before 0.7 pickled, and one that would run a command in Python.
+// A session that a version of Flask-Session before 0.7 pickled, and one that would run
+// a command in Python.
 func ExampleConvert() {
 	data, err := flask.Convert([]byte("\x80\x04}\x8c\x04cart](\x8c\x04coat\x8c\x03hates."), cloakroom.JSON)
 	fmt.Println(string(data), err)
@@ -61,8 +62,8 @@ func ExampleSigner() {
 	//  false
 }
 
-// A site that shares its sessions with a Flask application on the same folder. With SESSION_TYPE redis it would pass
-// redisstore.Opener(), and likewise for the others.
+// A site that shares its sessions with a Flask application on the same folder. With
+// SESSION_TYPE redis it would pass redisstore.Opener(), and likewise for the others.
 func ExampleOpen() {
 	dir, err := os.MkdirTemp("", "flask_session")
 	if err != nil {
@@ -106,7 +107,8 @@ func ExampleConfig_Options() {
 	}
 	options.Lifetime = 90 * 24 * time.Hour // for what Cloakroom serves: Flask has no absolute end
 
-	store, err := memstore.New(memstore.Options{}) // redisstore.New(client, redisstore.Options{}) where Flask is to share it
+	// redisstore.New(client, redisstore.Options{}) where Flask is to share it
+	store, err := memstore.New(memstore.Options{})
 	if err != nil {
 		panic(err)
 	}

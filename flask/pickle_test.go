@@ -15,8 +15,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/cachelibstore"
 )
 
-// odd is a session that Flask-Session 0.5 stored: a flash of Markup, an object of numpy, and a key
-// that is no string.
+// odd is a session that Flask-Session 0.5 stored: a flash of Markup, an object of
+// numpy, and a key that is no string.
 const odd = "\x80\x04}(\x8c\x0a_permanent\x88\x8c\x08_user_id\x8c\x03ada" +
 	"\x8c\x08_flashes](\x8c\x07message\x8c\x0amarkupsafe\x8c\x06Markup\x93\x8c\x09<b>hi</b>\x85\x81\x86e" +
 	"\x8c\x02np\x8c\x05numpy\x8c\x05int64\x93K\x05\x85RK\x07\x8c\x05sevenu."
@@ -53,8 +53,8 @@ func newManagerOfFiles(t *testing.T, pickles bool) (*cloakroom.Manager, store.St
 	return m, store
 }
 
-// A record that is a pickle stays one, whatever the format, with Python's types in all that Go did
-// not change.
+// A record that is a pickle stays one, whatever the format, with Python's types in all
+// that Go did not change.
 func TestPicklesStayPickles(t *testing.T) {
 	for _, format := range []string{"msgpack", "json", "files"} {
 		var m *cloakroom.Manager
@@ -138,7 +138,8 @@ func TestNewRecords(t *testing.T) {
 	}
 }
 
-// In the files of cachelib, new sessions are pickles too, and a store that makes documents of them gets documents.
+// In the files of cachelib, new sessions are pickles too, and a store that makes
+// documents of them gets documents.
 func TestFiles(t *testing.T) {
 	for _, pickles := range []bool{false, true} {
 		m, _ := newManagerOfFiles(t, pickles)
@@ -160,7 +161,8 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// Of objects, Convert takes what the library takes, and texts and numbers of a class of their own.
+// Of objects, Convert takes what the library takes, and texts and numbers of a class of
+// their own.
 func TestConvertObjects(t *testing.T) {
 	for p, want := range map[string]string{
 		"}Vm\ncmarkupsafe\nMarkup\nV<b>\n\x85\x81s.":               `{"m":"<b>"}`,

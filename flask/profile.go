@@ -17,8 +17,9 @@ const forEver = 100 * 365 * 24 * time.Hour
 // ownerName is where Flask-Login keeps its user's id.
 const ownerName = "_user_id"
 
-// New returns a manager that shares the sessions in store with a Flask application of this configuration. The store
-// must keep them where that application does: with the same prefix, in the same table or folder. [Open] sees to that.
+// New returns a manager that shares the sessions in store with a Flask application of
+// this configuration. The store must keep them where that application does: with the
+// same prefix, in the same table or folder. [Open] sees to that.
 func New(store store.Store, c Config) (*cloakroom.Manager, error) {
 	o, err := c.Options()
 	if err != nil {
@@ -27,10 +28,11 @@ func New(store store.Store, c Config) (*cloakroom.Manager, error) {
 	return cloakroom.New(store, o)
 }
 
-// Options returns the options with which [cloakroom.New] makes a manager that shares sessions with a Flask
-// application of this configuration. Fields that Flask has no setting for, such as Logger and ErrorHandler, may be
-// set in what it returns. Lifetime is a hundred years, since sessions of Flask have no absolute end; a shorter one
-// binds Cloakroom alone, and counts from when it first saw the session.
+// Options returns the options with which [cloakroom.New] makes a manager that shares
+// sessions with a Flask application of this configuration. Fields that Flask has no
+// setting for, such as Logger and ErrorHandler, may be set in what it returns. Lifetime
+// is a hundred years, since sessions of Flask have no absolute end; a shorter one binds
+// Cloakroom alone, and counts from when it first saw the session.
 //
 // Without SessionUseSigner but with a SecretKey, cookies that it signed are accepted all the same, and replaced by
 // plain ones: so the signer can be turned off without signing anyone out, once Flask serves the site no more. The error is that of [Config.Validate].
@@ -114,8 +116,9 @@ func newID(size int) string {
 	return encoding.EncodeToString(random)
 }
 
-// isID reports whether id may be one of Flask-Session's, of any version and SESSION_ID_LENGTH: from 22 to 171
-// characters of URL-safe base64, which a UUID has too. Nothing else reaches the store.
+// isID reports whether id may be one of Flask-Session's, of any version and
+// SESSION_ID_LENGTH: from 22 to 171 characters of URL-safe base64, which a UUID has
+// too. Nothing else reaches the store.
 func isID(id string) bool {
 	if len(id) < encoding.EncodedLen(minIDLength) || len(id) > encoding.EncodedLen(maxIDLength) {
 		return false
@@ -130,7 +133,8 @@ func isID(id string) bool {
 	return true
 }
 
-// checkValue refuses a value that msgspec could not read, or would round. What came from a pickle may be in it.
+// checkValue refuses a value that msgspec could not read, or would round. What came
+// from a pickle may be in it.
 func checkValue(format cloakroom.Format, value []byte) error {
 	var err error
 	switch format {

@@ -5,11 +5,12 @@ import (
 	"net/http"
 )
 
-// clearName is the value by which Flask-Login tells itself to clear its cookie, at the next response.
+// clearName is the value by which Flask-Login tells itself to clear its cookie, at the
+// next response.
 const clearName = "_remember"
 
-// remember returns the cookies that signing out clears besides the session's, and the name of the value
-// that asks for it.
+// remember returns the cookies that signing out clears besides the session's, and the
+// name of the value that asks for it.
 func (c Config) remember() ([]*http.Cookie, string) {
 	if c.RememberCookieName == "" {
 		return nil, ""
@@ -17,10 +18,11 @@ func (c Config) remember() ([]*http.Cookie, string) {
 	return []*http.Cookie{c.rememberCookie()}, clearName
 }
 
-// rememberCookie is Flask-Login's cookie, to be cleared. It has the attributes that it was set with: a
-// browser ignores the clearing of a `__Host-` cookie without Secure.
+// rememberCookie is Flask-Login's cookie, to be cleared. It has the attributes that it
+// was set with: a browser ignores the clearing of a `__Host-` cookie without Secure.
 func (c Config) rememberCookie() *http.Cookie {
-	site, _ := sameSite("REMEMBER_COOKIE_SAMESITE", c.RememberCookieSameSite) // checkRemember has seen it
+	// checkRemember has seen it
+	site, _ := sameSite("REMEMBER_COOKIE_SAMESITE", c.RememberCookieSameSite)
 	return &http.Cookie{
 		Name: c.RememberCookieName, Path: c.RememberCookiePath, Domain: c.RememberCookieDomain, MaxAge: -1,
 		HttpOnly: c.RememberCookieHTTPOnly, SameSite: site, Secure: c.RememberCookieSecure,

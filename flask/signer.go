@@ -25,11 +25,11 @@ func (Secret) LogValue() slog.Value { return slog.StringValue("[secret]") }
 // MarshalText implements [encoding.TextMarshaler].
 func (Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
 
-// Signer signs session ids as Flask-Session does with SESSION_USE_SIGNER: the id, a dot, and an HMAC-SHA1 of it in
-// URL-safe base64. It is safe for concurrent use.
+// Signer signs session ids as Flask-Session does with SESSION_USE_SIGNER: the id, a
+// dot, and an HMAC-SHA1 of it in URL-safe base64. It is safe for concurrent use.
 //
-// The signature adds nothing to an id of 256 random bits, and Flask-Session has deprecated it; it is here because the
-// cookie must be what both sides expect.
+// The signature adds nothing to an id of 256 random bits, and Flask-Session has
+// deprecated it; it is here because the cookie must be what both sides expect.
 type Signer struct {
 	keys [][]byte // derived; the first one signs
 }
@@ -37,9 +37,9 @@ type Signer struct {
 // salt is what Flask-Session derives its key with.
 const salt = "flask-session"
 
-// NewSigner returns a signer with SECRET_KEY, and with SECRET_KEY_FALLBACKS, which are accepted and do not
-// sign. Flask-Session itself knows no fallbacks: when it gets a new key it refuses all cookies signed before. An empty
-// key is an error.
+// NewSigner returns a signer with SECRET_KEY, and with SECRET_KEY_FALLBACKS, which are
+// accepted and do not sign. Flask-Session itself knows no fallbacks: when it gets a new
+// key it refuses all cookies signed before. An empty key is an error.
 func NewSigner(key Secret, fallbacks ...Secret) (*Signer, error) {
 	s := &Signer{}
 	for _, k := range append([]Secret{key}, fallbacks...) {
@@ -64,9 +64,10 @@ func (s *Signer) Sign(id string) string {
 	return id + "." + encoding.EncodeToString(mac(s.keys[0], id))
 }
 
-// Unsign returns the id of a cookie's value, and whether one of the keys signed it. How long it takes does not
-// tell how much of a signature is right. A signature has one spelling: Python accepts others that decode to
-// the same bytes, but writes this one alone.
+// Unsign returns the id of a cookie's value, and whether one of the keys signed it. How
+// long it takes does not tell how much of a signature is right. A signature has one
+// spelling: Python accepts others that decode to the same bytes, but writes this one
+// alone.
 func (s *Signer) Unsign(value string) (id string, ok bool) {
 	at := strings.LastIndexByte(value, '.')
 	if at < 0 || len(value)-at-1 != encoding.EncodedLen(sha1.Size) {

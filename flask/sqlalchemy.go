@@ -28,8 +28,9 @@ func (c Config) sqlAlchemyURL() (string, error) {
 	})
 }
 
-// fullPath gives a file of SQLite four slashes that has three, as URLs of Cloakroom's stores have before
-// a full path, where that has a folder and a relative one would have none.
+// fullPath gives a file of SQLite four slashes that has three, as URLs of Cloakroom's
+// stores have before a full path, where that has a folder and a relative one would have
+// none.
 func fullPath(rawURL string) string {
 	file, ok := strings.CutPrefix(rawURL, "sqlite:///")
 	if !ok || strings.HasPrefix(file, "/") {
@@ -68,9 +69,10 @@ func (c Config) databaseURL(setting, rawURL string, more parameters) (string, er
 // errNoDatabase does not show the URL, which may hold a password.
 var errNoDatabase = errors.New("is no URL of a database: want one as postgresql://user:password@host:5432/database or sqlite:////path/to/file")
 
-// fromSQLAlchemy returns the URL, for a store of package sqlstore, of a database that SQLAlchemy's URL names.
-// What drivers for Python alone have is dropped where it changes nothing. Other parameters stay, for
-// the store to refuse. sqlite:file, the spelling of the store for a relative path, is taken too.
+// fromSQLAlchemy returns the URL, for a store of package sqlstore, of a database that
+// SQLAlchemy's URL names. What drivers for Python alone have is dropped where it
+// changes nothing. Other parameters stay, for the store to refuse. sqlite:file, the
+// spelling of the store for a relative path, is taken too.
 func fromSQLAlchemy(rawURL string) (*url.URL, error) {
 	scheme, rest, ok := strings.Cut(rawURL, ":")
 	name, _, _ := strings.Cut(strings.ToLower(scheme), "+") // the driver's name is Python's affair
@@ -91,8 +93,8 @@ func fromSQLAlchemy(rawURL string) (*url.URL, error) {
 	return u, serverDatabase(u, rest)
 }
 
-// sqliteFile fills in the file's name. SQLAlchemy has a slash before it, so that three are before a
-// relative path and four before a full one.
+// sqliteFile fills in the file's name. SQLAlchemy has a slash before it, so that three
+// are before a relative path and four before a full one.
 func sqliteFile(u *url.URL, rest string) error {
 	file, query, _ := strings.Cut(rest, "?")
 	err := setQuery(u, query, nil, "cached_statements", "check_same_thread", "detect_types", "isolation_level", "timeout")
@@ -137,8 +139,9 @@ func serverDatabase(u *url.URL, rest string) error {
 	return setQuery(u, query, names, "autocommit", "charset", "client_encoding", "use_unicode")
 }
 
-// cutUser splits user and password off. SQLAlchemy takes a password as it is but for @ and what is
-// percent-encoded, so there may be a slash, a question mark or a number sign in one.
+// cutUser splits user and password off. SQLAlchemy takes a password as it is but for @
+// and what is percent-encoded, so there may be a slash, a question mark or a number
+// sign in one.
 func cutUser(rest string) (*url.Userinfo, string) {
 	end := strings.IndexAny(rest, ":/")
 	if end < 0 {
@@ -155,8 +158,8 @@ func cutUser(rest string) (*url.Userinfo, string) {
 	return nil, rest
 }
 
-// setQuery fills in the parameters: those of Python's drivers that mean nothing to others are left out,
-// and some have another name.
+// setQuery fills in the parameters: those of Python's drivers that mean nothing to
+// others are left out, and some have another name.
 func setQuery(u *url.URL, query string, names map[string]string, without ...string) error {
 	q, err := url.ParseQuery(query)
 	if err != nil {

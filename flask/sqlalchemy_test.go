@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// The spellings of SQLAlchemy, and what they are for a store. What SQLAlchemy itself makes of the
-// same ones is compared in integration/flask.
+// The spellings of SQLAlchemy, and what they are for a store. What SQLAlchemy itself
+// makes of the same ones is compared in integration/flask.
 func TestFromSQLAlchemy(t *testing.T) {
 	for _, tt := range []struct{ from, want string }{
 		{"postgresql://u:p@h:5432/d", "postgres://u:p@h:5432/d"},
@@ -23,7 +23,8 @@ func TestFromSQLAlchemy(t *testing.T) {
 		{"postgresql://u@x:p@h/d", "postgres://u%40x:p@h/d"},
 		{"mysql+pymysql://u:p@h/d?charset=utf8mb4", "mysql://u:p@h/d"},
 		{"mysql+mysqldb://u@/d?unix_socket=/run/mysqld.sock", "mysql://u@/d?socket=%2Frun%2Fmysqld.sock"},
-		{"mysql+pymysql://h/d?ssl_ca=x.pem", "mysql://h/d?ssl_ca=x.pem"}, // the store refuses it by name
+		// the store refuses it by name
+		{"mysql+pymysql://h/d?ssl_ca=x.pem", "mysql://h/d?ssl_ca=x.pem"},
 		{"mariadb+mariadbconnector://h/d", "mariadb://h/d"},
 		{"mysql://h/a%20b", "mysql://h/a%20b"},
 		{"sqlite:////var/app.db", "sqlite:///var/app.db"},
@@ -69,8 +70,8 @@ func TestFromSQLAlchemyRefuses(t *testing.T) {
 	}
 }
 
-// Three slashes before a full path, as a URL of a store has them, are understood where they can mean
-// nothing else.
+// Three slashes before a full path, as a URL of a store has them, are understood where
+// they can mean nothing else.
 func TestFullPath(t *testing.T) {
 	t.Chdir(t.TempDir())
 	folder := t.TempDir()

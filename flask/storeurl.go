@@ -9,12 +9,13 @@ import (
 	"strings"
 )
 
-// StoreURL returns the URL, for [storeurl.Open], of the store that the configuration names: what the field of its type
-// holds, with the prefix, folder, table, schema, collection or database of the other settings. It may hold a
-// password. A URL that says otherwise than a setting is an error, and so is one of another kind of
-// store than SessionType, one that is needed and missing, a prefix that is empty where the store
-// cannot have none, and SESSION_SQLALCHEMY_SEQUENCE: on a database where ids come from a sequence,
-// make that the default of the table's id column.
+// StoreURL returns the URL, for [storeurl.Open], of the store that the configuration
+// names: what the field of its type holds, with the prefix, folder, table, schema,
+// collection or database of the other settings. It may hold a password. A URL that says
+// otherwise than a setting is an error, and so is one of another kind of store than
+// SessionType, one that is needed and missing, a prefix that is empty where the store
+// cannot have none, and SESSION_SQLALCHEMY_SEQUENCE: on a database where ids come from
+// a sequence, make that the default of the table's id column.
 func (c Config) StoreURL() (string, error) {
 	if err := c.Validate(); err != nil {
 		return "", err
@@ -49,7 +50,8 @@ func (c Config) storeURL() (string, error) {
 	return c.sqlAlchemyURL()
 }
 
-// layoutPostgres is the layout of the table of the type postgresql, as sqlstore's URLs have it.
+// layoutPostgres is the layout of the table of the type postgresql, as sqlstore's URLs
+// have it.
 const layoutPostgres = "flask_postgres"
 
 // sweepEvery is SESSION_CLEANUP_N_REQUESTS, empty for never.
@@ -66,7 +68,8 @@ func (c Config) filesURL() (string, error) {
 	if c.isType("cachelib") {
 		setting, folder, more = "SESSION_CACHELIB", c.SessionCachelib, nil
 	}
-	more = append(more, [2]string{"pickles", "on"}) // which the profile turns into documents and back
+	// which the profile turns into documents and back
+	more = append(more, [2]string{"pickles", "on"})
 	if c.CloakroomCachelibHash != "detect" {
 		more = append(more, [2]string{"hash", c.CloakroomCachelibHash})
 	}
@@ -79,8 +82,8 @@ func (c Config) filesURL() (string, error) {
 
 func fileMode(mode fs.FileMode) string { return "0" + strconv.FormatUint(uint64(mode), 8) }
 
-// folderURL returns the URL of a folder of cachelib's, which a setting names by its path, which may be
-// relative, or by a URL.
+// folderURL returns the URL of a folder of cachelib's, which a setting names by its
+// path, which may be relative, or by a URL.
 func folderURL(setting, folder string) (string, error) {
 	scheme, rest, isURL := strings.Cut(folder, ":")
 	switch {
@@ -168,8 +171,8 @@ func (c Config) withParameters(setting string, u *url.URL, more parameters) (str
 	return u.String(), nil
 }
 
-// mongoURL names the database in the path. There, MongoDB takes it also for that in which the user is known, unless
-// that is told apart.
+// mongoURL names the database in the path. There, MongoDB takes it also for that in
+// which the user is known, unless that is told apart.
 func (c Config) mongoURL() (string, error) {
 	const setting = "SESSION_MONGODB"
 	u, err := c.parsed(setting, c.SessionMongoDB)

@@ -24,7 +24,8 @@ const (
 	maxKey      = 250
 )
 
-// Validate returns the first thing that is wrong with a configuration, by the setting's Flask name.
+// Validate returns the first thing that is wrong with a configuration, by the setting's
+// Flask name.
 func (c Config) Validate() error {
 	for _, check := range []func() error{c.checkStore, c.checkLimits, c.checkID, c.checkSigner, c.checkCookie, c.checkRemember} {
 		if err := check(); err != nil {
@@ -34,8 +35,9 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Format returns the format in which values are encoded with SessionSerializationFormat. For pickle it
-// is MessagePack, out of which the pickle is made.
+// Format returns the format in which values are encoded with
+// SessionSerializationFormat. For pickle it is MessagePack, out of which the pickle is
+// made.
 func (c Config) Format() (cloakroom.Format, error) {
 	switch c.SessionSerializationFormat {
 	case "msgpack", "pickle":

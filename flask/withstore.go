@@ -14,11 +14,12 @@ import (
 // of SQLAlchemy, in place of what SessionRedis and the like say. Call [Config.StoreURL] next, which
 // completes it. A sqlite:///file is a full path here, as for the store.
 //
-// The settings say the rest, and SessionType too; where that is unset, it follows from the scheme:
-// sqlalchemy for a database, unless the URL has layout=flask_postgres, and cachelib for files. A
-// parameter, table or database in the URL decides where the setting has its default. Where they
-// contradict each other, and where the URL is of another type than SessionType, it is an error that
-// names them, and no password. The error is also that of [Config.Validate].
+// The settings say the rest, and SessionType too; where that is unset, it follows from
+// the scheme: sqlalchemy for a database, unless the URL has layout=flask_postgres, and
+// cachelib for files. A parameter, table or database in the URL decides where the
+// setting has its default. Where they contradict each other, and where the URL is of
+// another type than SessionType, it is an error that names them, and no password. The
+// error is also that of [Config.Validate].
 func (c Config) WithStore(storeURL string) (Config, error) {
 	c, err := c.withStore(storeURL)
 	if err != nil {
@@ -144,8 +145,8 @@ func (c *Config) setURL(u *url.URL) {
 	}
 }
 
-// adopter sets settings that have their defaults from the parameters of a URL, and notes the first
-// contradiction.
+// adopter sets settings that have their defaults from the parameters of a URL, and
+// notes the first contradiction.
 type adopter struct {
 	q   url.Values
 	of  Config // the defaults

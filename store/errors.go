@@ -5,7 +5,8 @@ import (
 	"fmt"
 )
 
-// What the methods of a [Store] return. Each means that nothing was written. They may be wrapped.
+// What the methods of a [Store] return. Each means that nothing was written. They may
+// be wrapped.
 var (
 	// ErrNotFound means that no live record has this id.
 	ErrNotFound = errors.New("no such session")
@@ -22,12 +23,13 @@ var (
 	// ErrFull means that the store has no room for another record.
 	ErrFull = errors.New("store is full")
 
-	// ErrRefused means that the server refused, did nothing, and will refuse again: it takes no
-	// writes (a replica, a read-only mode), has no such table, does not grant the right, or is not
-	// ready. The store has closed its connections to a server that is the wrong one by now.
+	// ErrRefused means that the server refused, did nothing, and will refuse again: it
+	// takes no writes (a replica, a read-only mode), has no such table, does not grant
+	// the right, or is not ready. The store has closed its connections to a server that
+	// is the wrong one by now.
 	ErrRefused = errors.New("the store refused")
 
-	// ErrUnreadable means that a live record has this id and cannot be read: it is damaged, or a
-	// newer version wrote it. It wraps [ErrNotFound].
+	// ErrUnreadable means that a live record has this id and cannot be read: it is
+	// damaged, or a newer version wrote it. It wraps [ErrNotFound].
 	ErrUnreadable = fmt.Errorf("%w that can be read", ErrNotFound)
 )

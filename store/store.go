@@ -2,8 +2,8 @@
 // errors, and what else a store may be able to do ([Mover], [OwnerLister], [Lister], [Sweeper]).
 // It knows nothing of sessions, and imports nothing of this project.
 //
-// Package storetest checks an implementation against every rule that is written here, and package
-// storeurl opens stores by URL.
+// Package storetest checks an implementation against every rule that is written here,
+// and package storeurl opens stores by URL.
 package store
 
 import (
@@ -15,31 +15,33 @@ import (
 // Store keeps records. It is the whole of what a backend must implement; further abilities
 // are the optional interfaces [Mover], [OwnerLister], [Lister] and [Sweeper].
 //
-// Concurrency: all methods may be called from any number of goroutines, and other processes may
-// use the same data at the same time. Every method acts on one record atomically: a Load never
-// sees half of a Replace, and of several writers that start from one version exactly one succeeds.
+// Concurrency: all methods may be called from any number of goroutines, and other
+// processes may use the same data at the same time. Every method acts on one record
+// atomically: a Load never sees half of a Replace, and of several writers that start
+// from one version exactly one succeeds.
 //
-// Ids: the core passes ids of 64 lower-case hexadecimal digits. Other profiles pass other ids of
-// at most 255 printable ASCII bytes, so a store compares ids byte for byte: case and trailing
-// spaces count.
+// Ids: the core passes ids of 64 lower-case hexadecimal digits. Other profiles pass
+// other ids of at most 255 printable ASCII bytes, so a store compares ids byte for
+// byte: case and trailing spaces count.
 //
-// Bytes: [Record.Data] is read-only on both sides, for ever. A store must not change the bytes that it was
-// given or has returned, nor may its caller, so neither needs to copy them: a string that is read from a
-// session may be a part of them.
+// Bytes: [Record.Data] is read-only on both sides, for ever. A store must not change
+// the bytes that it was given or has returned, nor may its caller, so neither needs to
+// copy them: a string that is read from a session may be a part of them.
 //
-// Expiry: a record whose [Record.Expires] has come is gone for Load, Replace, Touch and Delete,
-// whether or not its bytes were removed yet, and never comes back; Create may take its place.
-// A store may keep expiries in steps of up to one second, and says so.
+// Expiry: a record whose [Record.Expires] has come is gone for Load, Replace, Touch and
+// Delete, whether or not its bytes were removed yet, and never comes back; Create may
+// take its place. A store may keep expiries in steps of up to one second, and says so.
 //
 // Errors: a method returns nil when it took effect. [ErrNotFound], [ErrExists], [ErrConflict],
 // [ErrTooLarge], [ErrFull], [ErrRefused] and [ErrUnreadable] mean that nothing was written.
-// ErrRefused is for what a server says when it did nothing and will not, as one that takes no
-// writes; where that means that another server should be asked, the store closes the connection,
-// and may try once more on a new one. Any other error means that the outcome is unknown: the write
-// may have happened, or may yet happen. A store never repeats a write by itself after an unknown
-// outcome, and switches off such repeats in its client; the core finds out what happened and
-// repeats safely. Errors name the operation and the place, and contain neither record data nor
-// credentials. Sentinels may be wrapped.
+// ErrRefused is for what a server says when it did nothing and will not, as one that
+// takes no writes; where that means that another server should be asked, the store
+// closes the connection, and may try once more on a new one. Any other error means that
+// the outcome is unknown: the write may have happened, or may yet happen. A store never
+// repeats a write by itself after an unknown outcome, and switches off such repeats in
+// its client; the core finds out what happened and repeats safely. Errors name the
+// operation and the place, and contain neither record data nor credentials. Sentinels
+// may be wrapped.
 //
 // Contexts: a method returns soon after its context ends. The core bounds every call by one.
 type Store interface {
@@ -48,28 +50,31 @@ type Store interface {
 	// record has expired, and ErrUnreadable when there is one that the store cannot read.
 	Load(ctx context.Context, id string) (Record, error)
 
-	// Create stores r under id and returns its version. It returns ErrExists when a live record
-	// has that id. Where r has an owner, the owner's index entry is written before the record.
+	// Create stores r under id and returns its version. It returns ErrExists when a
+	// live record has that id. Where r has an owner, the owner's index entry is written
+	// before the record.
 	Create(ctx context.Context, id string, r Record) (Version, error)
 
-	// Replace stores next in place of old, data and expiry, and returns the new version. It returns
-	// ErrConflict when the live record is not old any more, and ErrNotFound when there is none.
-	// old is a record as Load, Create or Replace gave it: a store recognises it by its version, by
-	// its data, or both. What differs from old in owner or deadline changes the index likewise, new
-	// entries first. Where old and next expire at the same time, an expiry that a Touch has set in
-	// between may stay.
+	// Replace stores next in place of old, data and expiry, and returns the new
+	// version. It returns ErrConflict when the live record is not old any more, and
+	// ErrNotFound when there is none. old is a record as Load, Create or Replace gave
+	// it: a store recognises it by its version, by its data, or both. What differs from
+	// old in owner or deadline changes the index likewise, new entries first. Where old
+	// and next expire at the same time, an expiry that a Touch has set in between may
+	// stay.
 	Replace(ctx context.Context, id string, old, next Record) (Version, error)
 
-	// Touch sets the expiry of the live record stored under id. It changes neither data nor
-	// version, so a Replace or a Delete that is under way elsewhere still succeeds, and it does so
-	// whatever version the record has by now; r is the record as its caller last knew it. It
-	// returns ErrNotFound when there is no live record.
+	// Touch sets the expiry of the live record stored under id. It changes neither data
+	// nor version, so a Replace or a Delete that is under way elsewhere still succeeds,
+	// and it does so whatever version the record has by now; r is the record as its
+	// caller last knew it. It returns ErrNotFound when there is no live record.
 	Touch(ctx context.Context, id string, r Record, expires time.Time) error
 
-	// Delete removes the record stored under id. With a version in r it returns ErrConflict when
-	// the live record is not r any more; with an empty version it deletes whatever is there, also
-	// what Load cannot read. It returns ErrNotFound when there is no live record. Owner and Deadline of
-	// r let it clear the owner's index entry, which it does after the record is gone.
+	// Delete removes the record stored under id. With a version in r it returns
+	// ErrConflict when the live record is not r any more; with an empty version it
+	// deletes whatever is there, also what Load cannot read. It returns ErrNotFound
+	// when there is no live record. Owner and Deadline of r let it clear the owner's
+	// index entry, which it does after the record is gone.
 	Delete(ctx context.Context, id string, r Record) error
 }
 
@@ -78,24 +83,27 @@ type Record struct {
 	// Data is the encoded document, opaque to the store. It is read-only.
 	Data []byte
 
-	// Expires is when the record stops existing unless it is touched or replaced: the idle clock.
+	// Expires is when the record stops existing unless it is touched or replaced: the
+	// idle clock.
 	Expires time.Time
 
-	// Owner is the hexadecimal SHA-256 of the owner's name, 64 lower-case digits, or empty for a
-	// record that belongs to nobody. Owner indexes go by it.
+	// Owner is the hexadecimal SHA-256 of the owner's name, 64 lower-case digits, or
+	// empty for a record that belongs to nobody. Owner indexes go by it.
 	Owner string
 
-	// Deadline is the absolute end of the session that the record holds. A store need not enforce
-	// it: it is here because index entries live until then. Zero when unknown.
+	// Deadline is the absolute end of the session that the record holds. A store need
+	// not enforce it: it is here because index entries live until then. Zero when
+	// unknown.
 	Deadline time.Time
 
 	// Version identifies this state of the record. Load, Create, Replace and Move set it.
 	Version Version
 }
 
-// Version identifies one state of one record. It means something to the store that made it and is
-// opaque to everyone else: a counter, a content digest, an ETag, a compare-and-swap token. A
-// store never returns an empty one, and never uses one again for other data under the same id.
+// Version identifies one state of one record. It means something to the store that made
+// it and is opaque to everyone else: a counter, a content digest, an ETag, a
+// compare-and-swap token. A store never returns an empty one, and never uses one again
+// for other data under the same id.
 type Version string
 
 // Entry is one record in a listing. An owner index may list an id whose record is not there,
@@ -109,23 +117,26 @@ type Entry struct {
 // Mover is a [Store] that can move a record to another id in one atomic step. Where a store
 // cannot, the core seals the old record by Replace and then creates the new one.
 type Mover interface {
-	// Move replaces old, stored under id, with seal, and creates next under newID, both or
-	// neither, and returns the version of next. It returns ErrConflict when the live record under id is not
-	// old any more, ErrNotFound when there is none, and ErrExists when newID is taken.
+	// Move replaces old, stored under id, with seal, and creates next under newID, both
+	// or neither, and returns the version of next. It returns ErrConflict when the live
+	// record under id is not old any more, ErrNotFound when there is none, and
+	// ErrExists when newID is taken.
 	Move(ctx context.Context, id string, old, seal Record, newID string, next Record) (Version, error)
 }
 
 // OwnerLister is a [Store] that can list the records of one owner. Where a store cannot,
 // listing and revoking by owner return [errors.ErrUnsupported].
 type OwnerLister interface {
-	// Owned returns one page of the records whose Owner is owner. cursor is empty for the first
-	// page and otherwise what the call before returned as next; an empty next ends the listing.
-	// limit is about how many entries a page should have; a page may be empty and not the last.
+	// Owned returns one page of the records whose Owner is owner. cursor is empty for
+	// the first page and otherwise what the call before returned as next; an empty next
+	// ends the listing. limit is about how many entries a page should have; a page may
+	// be empty and not the last.
 	//
-	// Every record that lives during the whole listing is listed, at least once. A record whose
-	// Delete was acknowledged before the listing began is not. An index entry without a record, or whose
-	// record has expired, is listed without one while it is younger than [IndexGrace], since a record may be
-	// about to be created, and may be removed after that, never before.
+	// Every record that lives during the whole listing is listed, at least once. A
+	// record whose Delete was acknowledged before the listing began is not. An index
+	// entry without a record, or whose record has expired, is listed without one while
+	// it is younger than [IndexGrace], since a record may be about to be created, and
+	// may be removed after that, never before.
 	Owned(ctx context.Context, owner, cursor string, limit int) (page []Entry, next string, err error)
 }
 
@@ -136,18 +147,20 @@ type Lister interface {
 	All(ctx context.Context, cursor string, limit int) (page []Entry, next string, err error)
 }
 
-// Sweeper is a [Store] that does not remove expired records by itself, and can be told to. Where
-// a store is no Sweeper, there is nothing to sweep.
+// Sweeper is a [Store] that does not remove expired records by itself, and can be told
+// to. Where a store is no Sweeper, there is nothing to sweep.
 type Sweeper interface {
-	// Sweep removes expired records, at most about limit of them, and returns how many it removed.
-	// cursor and next are as in [OwnerLister.Owned]. A call does a bounded amount of work, so it may
-	// remove nothing and not be the last. Several processes may sweep at once. With an error, next may be where
-	// to go on: a record that cannot be removed spares no other.
+	// Sweep removes expired records, at most about limit of them, and returns how many
+	// it removed. cursor and next are as in [OwnerLister.Owned]. A call does a bounded
+	// amount of work, so it may remove nothing and not be the last. Several processes
+	// may sweep at once. With an error, next may be where to go on: a record that
+	// cannot be removed spares no other.
 	Sweep(ctx context.Context, cursor string, limit int) (removed int, next string, err error)
 }
 
-// IndexGrace is how long an owner index keeps an entry whose record is missing. It exceeds the
-// longest time that a commit may take, so an entry that is older belongs to no commit under way.
+// IndexGrace is how long an owner index keeps an entry whose record is missing. It
+// exceeds the longest time that a commit may take, so an entry that is older belongs to
+// no commit under way.
 const IndexGrace = time.Minute
 
 // FullStore is a [Store] with every ability. Make one of any store with [Complete].

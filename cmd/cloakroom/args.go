@@ -61,7 +61,8 @@ func takesValue(f *flag.Flag) bool {
 	return !ok || !b.IsBoolFlag()
 }
 
-// parseURL is parse for a command that takes one argument, the store, which [storeEnv] may name instead.
+// parseURL is parse for a command that takes one argument, the store, which [storeEnv]
+// may name instead.
 func parseURL(fs *flag.FlagSet, args []string) (string, error) {
 	others, err := parse(fs, args)
 	switch {

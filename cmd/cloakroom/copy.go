@@ -228,7 +228,8 @@ func copyFailure(err error) error {
 	return err
 }
 
-// countSessions counts the records of a store, for the bar. It is no more exact than the listing.
+// countSessions counts the records of a store, for the bar. It is no more exact than
+// the listing.
 func countSessions(ctx context.Context, from store.Store, n *int) error {
 	lister := store.Complete(from)
 	const page = 100

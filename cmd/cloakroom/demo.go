@@ -81,7 +81,8 @@ func (c *demoConfig) keepGiven(fs *flag.FlagSet, store bool) {
 	}
 }
 
-// options returns those of the demo's sessions, and fills in the store if Flask's settings name it.
+// options returns those of the demo's sessions, and fills in the store if Flask's
+// settings name it.
 func (c *demoConfig) options() (o cloakroom.Options, err error) {
 	if !c.flask {
 		return cloakroom.Options{Idle: c.idle, InsecureCookie: c.cert == "", Lifetime: c.lifetime}, nil
@@ -104,7 +105,8 @@ func (c *demoConfig) names() []string {
 	return names
 }
 
-// bounded returns the URL of a store in memory with limits, unless it has some: anyone can make sessions.
+// bounded returns the URL of a store in memory with limits, unless it has some: anyone
+// can make sessions.
 func bounded(rawURL string) string {
 	if u, err := url.Parse(rawURL); err == nil && u.Scheme == "memory" && u.RawQuery == "" {
 		return rawURL + "?max_records=100000&max_bytes=67108864"
@@ -159,7 +161,8 @@ func runDemo(ctx context.Context, t terminal, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = listener.Close() }() // the server has closed it by then, unless it never began
+	// the server has closed it by then, unless it never began
+	defer func() { _ = listener.Close() }()
 	store, closer, err := openStore(ctx, bounded(c.store))
 	if err != nil {
 		return err
@@ -278,7 +281,8 @@ func (n *newConns) close() {
 	}
 }
 
-// shownAddress is the address for a browser: the host as it was asked for, and the port as it is.
+// shownAddress is the address for a browser: the host as it was asked for, and the port
+// as it is.
 func shownAddress(asked string, actual net.Addr) string {
 	host, _, _ := net.SplitHostPort(asked)
 	_, port, _ := net.SplitHostPort(actual.String())

@@ -9,9 +9,9 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
-// flaskConfig returns what the environment says of a Flask application whose sessions are in a store:
-// FLASK_SESSION_KEY_PREFIX, FLASK_SECRET_KEY and so on. Where storeURL is given it names the store, and
-// the settings complete it.
+// flaskConfig returns what the environment says of a Flask application whose sessions
+// are in a store: FLASK_SESSION_KEY_PREFIX, FLASK_SECRET_KEY and so on. Where storeURL
+// is given it names the store, and the settings complete it.
 func flaskConfig(storeURL string) (flask.Config, error) {
 	c, err := flask.FromEnv("")
 	switch {
@@ -25,8 +25,8 @@ func flaskConfig(storeURL string) (flask.Config, error) {
 	return c, c.Validate()
 }
 
-// flaskSource returns the URL of the store of a Flask application, to be read, and the configuration.
-// Opening it makes no table.
+// flaskSource returns the URL of the store of a Flask application, to be read, and the
+// configuration. Opening it makes no table.
 func flaskSource(storeURL string) (string, flask.Config, error) {
 	c, err := flaskConfig(storeURL)
 	if err != nil {
@@ -59,7 +59,8 @@ func lookedFor(c flask.Config) string {
 	return fmt.Sprintf("SESSION_TYPE %s, %sSESSION_KEY_PREFIX %q", strings.ToLower(c.SessionType), where, c.SessionKeyPrefix)
 }
 
-// flaskDemo returns the options for the demo beside a Flask application, and the URL of its store.
+// flaskDemo returns the options for the demo beside a Flask application, and the URL of
+// its store.
 func flaskDemo(c demoConfig) (cloakroom.Options, string, error) {
 	config, err := flaskConfig(c.store)
 	if err != nil {

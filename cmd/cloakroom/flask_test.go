@@ -70,7 +70,8 @@ func flaskRecord() store.Record {
 	return store.Record{Data: []byte("\x83\xaa_permanent\xc3\xa8_user_id\xa3ada\xa8greeting\xa5hello"), Expires: time.Now().Add(time.Hour)}
 }
 
-// flaskDatabase returns the path of a database of SQLite with sessions of Flask by these tickets.
+// flaskDatabase returns the path of a database of SQLite with sessions of Flask by
+// these tickets.
 func flaskDatabase(t *testing.T, parameters string, tickets ...string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "sessions.db")

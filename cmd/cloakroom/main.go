@@ -4,8 +4,9 @@
 //	cloakroom demo
 //	cloakroom list file:///var/lib/sessions --owner ada
 //
-// `cloakroom help` tells the rest. It exits with 0 when all went well, 1 when something failed, and
-// 2 when it was called wrongly. Errors are one line on the standard error output.
+// `cloakroom help` tells the rest. It exits with 0 when all went well, 1 when something
+// failed, and 2 when it was called wrongly. Errors are one line on the standard error
+// output.
 package main
 
 import (
@@ -136,7 +137,8 @@ func oneLine(s string) string {
 	return printable(strings.ReplaceAll(strings.TrimSpace(s), "\n", "; "))
 }
 
-// isTerminal reports whether f is a character device, which a terminal is and a pipe or a file is not.
+// isTerminal reports whether f is a character device, which a terminal is and a pipe or
+// a file is not.
 func isTerminal(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0

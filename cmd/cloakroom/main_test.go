@@ -171,7 +171,8 @@ func TestDemoFlags(t *testing.T) {
 	}
 }
 
-// TestDemoServesAndStops runs the demo within this process; integration/demo does it with signals.
+// TestDemoServesAndStops runs the demo within this process; integration/demo does it
+// with signals.
 func TestDemoServesAndStops(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()

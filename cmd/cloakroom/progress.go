@@ -9,7 +9,8 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 )
 
-// progress tells how far copying has come: by a bar on a terminal, otherwise by a line now and then.
+// progress tells how far copying has come: by a bar on a terminal, otherwise by a line
+// now and then.
 type progress struct {
 	out   io.Writer
 	bar   bool

@@ -32,15 +32,15 @@ import (
 // defaultStore is where the demo keeps sessions unless it is told otherwise.
 const defaultStore = "file:./cloakroom-data"
 
-// storeEnv is the environment variable that names the store where no argument does, so that no password is in the
-// list of processes.
+// storeEnv is the environment variable that names the store where no argument does, so
+// that no password is in the list of processes.
 const storeEnv = "CLOAKROOM_STORE"
 
 // maxStoreFile is how long a file with a URL may be, in bytes.
 const maxStoreFile = 64 << 10
 
-// storeURL returns the URL that an argument stands for: itself, the content of a file for @PATH, or that of [storeEnv] for "-",
-// which may be @PATH too.
+// storeURL returns the URL that an argument stands for: itself, the content of a file
+// for @PATH, or that of [storeEnv] for "-", which may be @PATH too.
 func storeURL(arg string) (string, error) {
 	if arg == "-" {
 		if arg = strings.TrimSpace(os.Getenv(storeEnv)); arg == "" || arg == "-" {
@@ -70,8 +70,9 @@ func storeURL(arg string) (string, error) {
 	return text, nil
 }
 
-// makingNothing returns the URL with create=never, whatever it says of that: opening then makes no folder or table. A
-// store that has nothing to make knows no such parameter.
+// makingNothing returns the URL with create=never, whatever it says of that: opening
+// then makes no folder or table. A store that has nothing to make knows no such
+// parameter.
 func makingNothing(rawURL string) string {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Fragment != "" {
@@ -113,8 +114,8 @@ func openStore(ctx context.Context, rawURL string) (store.Store, io.Closer, erro
 	return storeurl.Open(ctx, rawURL, openers()...)
 }
 
-// schemeOf returns the scheme of a store URL that was opened, and nothing else of it: the rest may
-// hold a password.
+// schemeOf returns the scheme of a store URL that was opened, and nothing else of it:
+// the rest may hold a password.
 func schemeOf(rawURL string) string {
 	if u, err := url.Parse(rawURL); err == nil {
 		return u.Scheme
@@ -122,8 +123,9 @@ func schemeOf(rawURL string) string {
 	return ""
 }
 
-// mustExist returns an error for a folder of files, or a file of SQLite, that is not there, whatever the URL says of
-// making it: that is for an application to do, and a name may be misspelled.
+// mustExist returns an error for a folder of files, or a file of SQLite, that is not
+// there, whatever the URL says of making it: that is for an application to do, and a
+// name may be misspelled.
 func mustExist(rawURL string) error {
 	what, path := pathOf(rawURL)
 	if path == "" || path == ":memory:" {
@@ -135,7 +137,8 @@ func mustExist(rawURL string) error {
 	return nil // opening says what else may be wrong
 }
 
-// pathOf returns the folder or the file of a URL that is of one, or "" for any other or a malformed one.
+// pathOf returns the folder or the file of a URL that is of one, or "" for any other or
+// a malformed one.
 func pathOf(rawURL string) (what, path string) {
 	u, err := url.Parse(rawURL)
 	switch {
@@ -155,7 +158,8 @@ func pathOf(rawURL string) (what, path string) {
 	return what, path
 }
 
-// withStore calls do with a manager of the sessions in a store that is there. application is that of
+// withStore calls do with a manager of the sessions in a store that is there.
+// application is that of
 // [cloakroom.Options].
 func withStore(ctx context.Context, t terminal, rawURL, application string, do func(*cloakroom.Manager) error) (err error) {
 	defer func() { err = storeurl.Hide(err, rawURL) }()

@@ -152,7 +152,8 @@ func TestApplication(t *testing.T) {
 	}
 }
 
-// No part of a password is printed, wherever it stands, with the real openers and nothing listening.
+// No part of a password is printed, wherever it stands, with the real openers and
+// nothing listening.
 func TestNoPasswordIsPrinted(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -188,7 +189,8 @@ func TestNoPasswordIsPrinted(t *testing.T) {
 	for i, url := range urls {
 		calls := [][]string{{"list", url}, {"demo", "--addr", "127.0.0.1:0", "--store", url}, {"copy", url, there}, {"copy", there, url},
 			{"copy", "--from-flask", url, there}, {"demo", "--flask", "--addr", "127.0.0.1:0", "--store", url}, {"sweep", url}, {"revoke", url, "--owner", "u"}}
-		for _, args := range append(calls[:1], calls[1+i%(len(calls)-1)]) { // each opens and may wait: two a URL
+		// each opens and may wait: two a URL
+		for _, args := range append(calls[:1], calls[1+i%(len(calls)-1)]) {
 			code, out, errs := runIn(t, false, args...)
 			if code == exitOK {
 				t.Errorf("%q: it went well", args)
@@ -206,7 +208,8 @@ func TestNoPasswordIsPrinted(t *testing.T) {
 	}
 }
 
-// The demo's memory has limits unless the URL says some, and its names are those that it listens at.
+// The demo's memory has limits unless the URL says some, and its names are those that
+// it listens at.
 func TestDemoBounds(t *testing.T) {
 	for url, want := range map[string]string{
 		"memory:": "memory:?max_records=100000&max_bytes=67108864", "memory:?max_records=5": "memory:?max_records=5", "file:x": "file:x",

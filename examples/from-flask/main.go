@@ -34,7 +34,8 @@ func main() {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /cart", func(w http.ResponseWriter, r *http.Request) {
 		s := sessions.Get(r)
-		_ = page.Execute(w, map[string]any{"Owner": s.Owner(), "Cart": cart.Get(s)}) // the client may be gone
+		// the client may be gone
+		_ = page.Execute(w, map[string]any{"Owner": s.Owner(), "Cart": cart.Get(s)})
 	})
 	mux.HandleFunc("POST /cart", func(w http.ResponseWriter, r *http.Request) {
 		s, item := sessions.Get(r), r.FormValue("item")

@@ -17,13 +17,15 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	sessions, err := cloakroom.New(store, cloakroom.Options{InsecureCookie: true}) // plain HTTP: development only
+	// plain HTTP: development only
+	sessions, err := cloakroom.New(store, cloakroom.Options{InsecureCookie: true})
 	if err != nil {
 		log.Fatal(err)
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		n, err := visits.UpdateNow(sessions.Get(r), func(n int) int { return n + 1 }) // exact, even with a hundred tabs
+		// exact, even with a hundred tabs
+		n, err := visits.UpdateNow(sessions.Get(r), func(n int) int { return n + 1 })
 		if err != nil {
 			return // the client gets a 503
 		}

@@ -48,8 +48,8 @@ type profile struct {
 	problems []string
 }
 
-// newProfile starts a browser that is closed when the test ends, and fails the test when the page
-// reported an error by then.
+// newProfile starts a browser that is closed when the test ends, and fails the test
+// when the page reported an error by then.
 func newProfile(t *testing.T, more ...chromedp.ExecAllocatorOption) *profile {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
@@ -70,7 +70,8 @@ func newProfile(t *testing.T, more ...chromedp.ExecAllocatorOption) *profile {
 	p.ctx = ctx
 	t.Cleanup(func() {
 		bounded, release := context.WithTimeout(ctx, patience)
-		if err := chromedp.Cancel(bounded); err != nil { // waits for the browser, so that its folder can be removed
+		// waits for the browser, so that its folder can be removed
+		if err := chromedp.Cancel(bounded); err != nil {
 			t.Logf("close the browser: %v", err)
 		}
 		release()
@@ -80,7 +81,8 @@ func newProfile(t *testing.T, more ...chromedp.ExecAllocatorOption) *profile {
 			t.Errorf("the page reported: %s", problem)
 		}
 	})
-	if err := chromedp.Do(ctx); err != nil { // the browser must outlive the bound of any one series of steps
+	// the browser must outlive the bound of any one series of steps
+	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("start the browser: %v", err)
 	}
 	return p
@@ -137,8 +139,8 @@ func evaluate[T any](t *testing.T, p *profile, expression string) T {
 	return v
 }
 
-// until waits for a JavaScript condition. It asks from outside, since the page's policy forbids
-// what polling within the page needs.
+// until waits for a JavaScript condition. It asks from outside, since the page's policy
+// forbids what polling within the page needs.
 func until(condition string) step {
 	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
 		for {
@@ -158,7 +160,8 @@ func until(condition string) step {
 	})
 }
 
-// shown waits until the page has done what it was asked, and an element's text contains what is wanted.
+// shown waits until the page has done what it was asked, and an element's text contains
+// what is wanted.
 func shown(selector, want string) step {
 	return until(fmt.Sprintf(`document.body.ariaBusy !== "true" && document.querySelector(%q)?.textContent.includes(%q)`, selector, want))
 }
@@ -170,7 +173,8 @@ func enter(selector, text string) step {
 	return chromedp.SendKeys(chromedp.CSS(selector), text+kb.Enter)
 }
 
-// holds fails the test unless a JavaScript expression gives an empty list; the list says what is wrong.
+// holds fails the test unless a JavaScript expression gives an empty list; the list
+// says what is wrong.
 func (p *profile) holds(t *testing.T, what, expression string) {
 	t.Helper()
 	if wrong := evaluate[[]string](t, p, expression); len(wrong) > 0 {

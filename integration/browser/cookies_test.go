@@ -16,8 +16,9 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
-// twinSite is an application on app.example.test over TLS, whose options change while a browser uses it, and a sibling host,
-// evil.example.test, whose page can set cookies for both.
+// twinSite is an application on app.example.test over TLS, whose options change while a
+// browser uses it, and a sibling host, evil.example.test, whose page can set cookies
+// for both.
 type twinSite struct {
 	*profile
 	t     *testing.T
@@ -76,7 +77,8 @@ func (s *twinSite) get(host, path string) string {
 	return evaluate[string](s.t, s.profile, `document.body.innerText`)
 }
 
-// is holds the application to who is signed in, and to how many cookies of its name the browser sends at most.
+// is holds the application to who is signed in, and to how many cookies of its name the
+// browser sends at most.
 func (s *twinSite) is(what, owner string, cookies int) {
 	s.t.Helper()
 	var n int
@@ -102,7 +104,8 @@ func (s *twinSite) lives(cookies int) {
 	s.is("signed out again", "", cookies)
 }
 
-// TestCookieAttributesChange: visitors stay signed in when a release changes attributes of the cookie, and can sign in and out.
+// TestCookieAttributesChange: visitors stay signed in when a release changes attributes
+// of the cookie, and can sign in and out.
 func TestCookieAttributesChange(t *testing.T) {
 	host := cloakroom.Options{CookieName: twinName}
 	partitioned := cloakroom.Options{CookieName: twinName, SameSite: http.SameSiteNoneMode, Partitioned: true}
@@ -134,11 +137,12 @@ func TestCookieAttributesChange(t *testing.T) {
 	}
 }
 
-// TestPlantedByScript: a page of a sibling host sets a cookie of the application's name, before the visitor comes and after, and
-// nobody is locked out.
+// TestPlantedByScript: a page of a sibling host sets a cookie of the application's
+// name, before the visitor comes and after, and nobody is locked out.
 func TestPlantedByScript(t *testing.T) {
 	for what, value := range map[string]string{"junk": "junk", "an unknown ticket": strings.Repeat("A", 43)} {
-		for _, path := range []string{"/", "/app"} { // that of a longer path comes first in any case
+		// that of a longer path comes first in any case
+		for _, path := range []string{"/", "/app"} {
 			t.Run(what+", "+path, func(t *testing.T) {
 				s := newTwinSite(t, cloakroom.Options{CookieName: twinName, ClearDomains: []string{"example.test"}})
 				left := map[string]int{"/": 1, "/app": 2}[path]

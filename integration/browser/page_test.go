@@ -153,7 +153,8 @@ func TestKeyboard(t *testing.T) {
 	p.run(t, press(kb.Enter), shown("#value", "no value set"))
 	p.tabTo(t, "#user")
 	p.run(t, press("ada"), press(kb.Enter), shown("#who", "Signed in as ada"))
-	p.run(t, until(`document.activeElement.id === "logout"`)) // the field is gone: its place is taken
+	// the field is gone: its place is taken
+	p.run(t, until(`document.activeElement.id === "logout"`))
 	p.tabTo(t, "#fifty")
 	p.run(t, press(kb.Enter), shown("#fifty-result", "50 of 50 counted"))
 	p.tabTo(t, "#devices li button")
@@ -209,7 +210,8 @@ func TestAccessibleAndFits(t *testing.T) {
 	}
 }
 
-// contrast lists texts whose contrast to what is behind them is below 4.5 to 1 (WCAG 2.2, 1.4.3).
+// contrast lists texts whose contrast to what is behind them is below 4.5 to 1 (WCAG
+// 2.2, 1.4.3).
 const contrast = `(() => {
 	const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
 	const rgba = (color) => {

@@ -104,8 +104,9 @@ func get(t *testing.T, url, cookie string) answer {
 	return a
 }
 
-// TestSharedCaches: each visitor gets an answer of their own wherever the session was used, whatever the handler says for caches,
-// and pages that leave it alone are stored as ever.
+// TestSharedCaches: each visitor gets an answer of their own wherever the session was
+// used, whatever the handler says for caches, and pages that leave it alone are stored
+// as ever.
 func TestSharedCaches(t *testing.T) {
 	for _, c := range caches {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,5 +1,5 @@
-// Package caches holds shared caches to what the middleware says: the ticket or the page of one visitor never
-// reaches the next.
+// Package caches holds shared caches to what the middleware says: the ticket or the
+// page of one visitor never reaches the next.
 package caches
 
 import (

@@ -55,7 +55,8 @@ func (s Store) one(t testing.TB) *Demo {
 	return Start(t, "--store", s.URL(t))
 }
 
-// two starts two demos with one store, or one that stands for both where processes cannot share it.
+// two starts two demos with one store, or one that stands for both where processes
+// cannot share it.
 func (s Store) two(t testing.TB) (a, b *Demo) {
 	t.Helper()
 	url := s.URL(t)

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// checkBadCookies sends what is no ticket, and a ticket to a route that never touches its session.
+// checkBadCookies sends what is no ticket, and a ticket to a route that never touches
+// its session.
 func checkBadCookies(t *testing.T, s Store) {
 	d := s.one(t)
 	b := &browser{t: t}

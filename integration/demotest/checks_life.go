@@ -83,7 +83,8 @@ func (w *writer) run(t *testing.T, d *Demo, writes int, answered func()) {
 	}
 }
 
-// checkKill kills a demo in the middle of a thousand writes and looks for each that was answered.
+// checkKill kills a demo in the middle of a thousand writes and looks for each that was
+// answered.
 func checkKill(t *testing.T, s Store) {
 	const writers, writes, killAfter = 10, 50, 400 // two writes each
 	url := s.URL(t)
@@ -123,7 +124,8 @@ func checkKill(t *testing.T, s Store) {
 		for request, answered := range map[string]int{"GET /get": w.value, "GET /value?key=n": w.counter} {
 			got := b.do(d, request, "").Body
 			n, _ := strconv.Atoi(got)
-			if n != answered && n != answered+1 { // the one after it may have been stored before it was answered
+			// the one after it may have been stored before it was answered
+			if n != answered && n != answered+1 {
 				t.Errorf("%s: got %q, and %d was answered", request, got, answered)
 			}
 		}

@@ -30,8 +30,8 @@ type Answer struct {
 	Ticket    string // in that cookie; empty when it clears it
 }
 
-// Send sends a request such as "POST /set" with a form such as "value=V" and a ticket, which may be
-// empty.
+// Send sends a request such as "POST /set" with a form such as "value=V" and a ticket,
+// which may be empty.
 func Send(d *Demo, ticket, request, form string) (Answer, error) {
 	method, path, _ := strings.Cut(request, " ")
 	r, err := http.NewRequestWithContext(context.Background(), method, d.URL+path, strings.NewReader(form))
@@ -144,8 +144,8 @@ func difference(before, after map[string]int64) map[string]int64 {
 	return changed
 }
 
-// slow begins a POST /slow and returns once it has read its session, which is when the process has made one
-// more load. Nothing else may use the process meanwhile.
+// slow begins a POST /slow and returns once it has read its session, which is when the
+// process has made one more load. Nothing else may use the process meanwhile.
 func (b *browser) slow(d *Demo, ms int, key, value string) <-chan Answer {
 	b.t.Helper()
 	before := stats(b.t, d)["loads"]
@@ -159,8 +159,8 @@ func (b *browser) slow(d *Demo, ms int, key, value string) <-chan Answer {
 	return answered
 }
 
-// sendRaw sends GET path with a Cookie header of any bytes, which net/http would refuse to send, and
-// returns the status line.
+// sendRaw sends GET path with a Cookie header of any bytes, which net/http would refuse
+// to send, and returns the status line.
 func sendRaw(t testing.TB, d *Demo, path, cookie string) string {
 	t.Helper()
 	conn, err := (&net.Dialer{Timeout: patience}).DialContext(context.Background(), "tcp", strings.TrimPrefix(d.URL, "http://"))

@@ -38,8 +38,8 @@ func Main(m *testing.M) int {
 	return m.Run()
 }
 
-// Command returns the path of the cloakroom command, built once for all tests of a package, with the
-// race detector when they have it.
+// Command returns the path of the cloakroom command, built once for all tests of a
+// package, with the race detector when they have it.
 func Command(t testing.TB) string {
 	t.Helper()
 	built.once.Do(func() { built.dir, built.path, built.err = build() })
@@ -91,8 +91,8 @@ type Demo struct {
 	ended  bool
 }
 
-// Start runs a demo on a free port of loopback. It is stopped, and must have stopped cleanly, when
-// the test ends.
+// Start runs a demo on a free port of loopback. It is stopped, and must have stopped
+// cleanly, when the test ends.
 func Start(t testing.TB, flags ...string) *Demo {
 	t.Helper()
 	d := &Demo{stdout: make(chan string, 1), stderr: new(buffer)}
@@ -131,7 +131,8 @@ func Start(t testing.TB, flags ...string) *Demo {
 	return d
 }
 
-// Stop sends SIGTERM and checks that the demo stops cleanly. It does nothing once it has ended.
+// Stop sends SIGTERM and checks that the demo stops cleanly. It does nothing once it
+// has ended.
 func (d *Demo) Stop(t testing.TB) {
 	t.Helper()
 	if d.ended {

@@ -106,7 +106,8 @@ func (c *counter) documented(t *testing.T, op string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(page), fmt.Sprintf("dynamodb:%s", op)) && op != "TransactWriteItems" { // which needs those of its parts
+	// which needs those of its parts
+	if !strings.Contains(string(page), fmt.Sprintf("dynamodb:%s", op)) && op != "TransactWriteItems" {
 		t.Errorf("docs/stores/dynamodb.md does not name the right dynamodb:%s", op)
 	}
 }

@@ -1,4 +1,5 @@
-// Package dynamodb tests dynamodbstore on DynamoDB Local, Amazon's own emulator, or on a real DynamoDB.
+// Package dynamodb tests dynamodbstore on DynamoDB Local, Amazon's own emulator, or on
+// a real DynamoDB.
 package dynamodb
 
 import (
@@ -23,8 +24,9 @@ func TestMain(m *testing.M) {
 	os.Exit(demotest.Main(m))
 }
 
-// variable names the table to test with, instead of those of the servers that the tests start. Tests that stop their server
-// or need a table of their own start one all the same.
+// variable names the table to test with, instead of those of the servers that the tests
+// start. Tests that stop their server or need a table of their own start one all the
+// same.
 const variable = "CLOAKROOM_TEST_DYNAMODB_URL"
 
 var abilities = []storetest.Ability{storetest.Moves, storetest.Owners, storetest.Lists, storetest.Sweeps}
@@ -67,8 +69,9 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// warm calls the emulator until its code is compiled: while it is new, a call takes a tenth of a second and more, and fifty
-// requests of one session that wait for each other would exceed their time limit.
+// warm calls the emulator until its code is compiled: while it is new, a call takes a
+// tenth of a second and more, and fifty requests of one session that wait for each
+// other would exceed their time limit.
 func warm(t testing.TB, s *dynamodbstore.Store) {
 	t.Helper()
 	var wg sync.WaitGroup

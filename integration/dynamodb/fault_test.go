@@ -21,8 +21,8 @@ func TestKill(t *testing.T) {
 	l.check()
 }
 
-// TestPause stops a server under load for five seconds. It keeps its connections, takes new ones, and answers
-// nothing.
+// TestPause stops a server under load for five seconds. It keeps its connections, takes
+// new ones, and answers nothing.
 func TestPause(t *testing.T) {
 	d := servers.StartDynamoDB(t, servers.DynamoDBOptions{})
 	l := startLoad(t, newSite(t, open(t, d.URL("Sessions"))), 4)

@@ -89,14 +89,16 @@ func attributes(t *testing.T, c *dynamodb.Client, key string) map[string]types.A
 	return out.Item
 }
 
-// A table and items that Flask-Session 0.8 made are read and written, and so are this store's by Flask-Session.
+// A table and items that Flask-Session 0.8 made are read and written, and so are this
+// store's by Flask-Session.
 func TestFlask(t *testing.T) {
 	d := servers.StartDynamoDB(t, servers.DynamoDBOptions{})
 	ctx, client := t.Context(), direct(t, d)
 	const lifetime = time.Hour
 	app := startFlask(t, d, lifetime)
 	sid := app.want("set", "set - color red")
-	s := open(t, strings.Replace(d.URL("Sessions"), "&create=true", "&timeout=1m", 1)) // in Flask's table
+	// in Flask's table
+	s := open(t, strings.Replace(d.URL("Sessions"), "&create=true", "&timeout=1m", 1))
 
 	r, err := s.Load(ctx, sid)
 	if err != nil {
@@ -173,7 +175,8 @@ func TestFlask(t *testing.T) {
 	}
 }
 
-// Flask-Session 0.8 means to turn TTL on, and does not. What piles up is swept, and CreateTable turns TTL on.
+// Flask-Session 0.8 means to turn TTL on, and does not. What piles up is swept, and
+// CreateTable turns TTL on.
 func TestFlaskTableWithoutTTL(t *testing.T) {
 	d := servers.StartDynamoDB(t, servers.DynamoDBOptions{})
 	ctx, client := t.Context(), direct(t, d)

@@ -22,8 +22,8 @@ const (
 	count = cloakroom.Key[int]("count")
 )
 
-// answerLimit is how soon every request is answered, on a machine that has time for it: what plain timers are late by
-// meanwhile comes on top.
+// answerLimit is how soon every request is answered, on a machine that has time for it:
+// what plain timers are late by meanwhile comes on top.
 const answerLimit = 2 * time.Second
 
 // site is an application of one process.
@@ -32,8 +32,8 @@ type site struct {
 	handler  http.Handler
 }
 
-// newSite makes one: /start begins a session of that name, /add adds to its count and answers with
-// both, /get answers with both.
+// newSite makes one: /start begins a session of that name, /add adds to its count and
+// answers with both, /get answers with both.
 func newSite(t testing.TB, store store.Store) *site {
 	t.Helper()
 	m, err := cloakroom.New(store, cloakroom.Options{InsecureCookie: true, Logger: slog.New(slog.DiscardHandler)})
@@ -110,7 +110,8 @@ func startLoad(t testing.TB, s *site, n int) *load {
 	for i := range n {
 		who := "visitor-" + strconv.Itoa(i)
 		var a answer
-		servers.Until(t, who+" has a session", func() error { // the emulator is slow while it is new
+		// the emulator is slow while it is new
+		servers.Until(t, who+" has a session", func() error {
 			if a = s.ask(t, "/start?name="+who, ""); a.code != http.StatusOK || len(a.cookies) != 1 {
 				return fmt.Errorf("%d", a.code)
 			}
@@ -197,8 +198,8 @@ func (l *load) wait(what string, more int64, counter func(*visitor) *atomic.Int6
 	}
 }
 
-// check stops the visitors, and fails if an acknowledged change is not there, or an answer took too long. A change that was
-// refused may be there.
+// check stops the visitors, and fails if an acknowledged change is not there, or an
+// answer took too long. A change that was refused may be there.
 func (l *load) check() {
 	l.t.Helper()
 	l.stop()

@@ -71,7 +71,8 @@ func (c *clocked) entries(owner string) (ids map[string]types.AttributeValue, un
 	return ids, until
 }
 
-// An owner's index lives as long as its longest session may, whatever the order in which they begin.
+// An owner's index lives as long as its longest session may, whatever the order in
+// which they begin.
 func TestIndexOutlivesSessions(t *testing.T) {
 	c := newClocked(t)
 	for _, days := range [][]int{{1, 3, 2}, {3, 1, 2}, {2, 1, 3}} {
@@ -97,8 +98,9 @@ func TestIndexOutlivesSessions(t *testing.T) {
 	}
 }
 
-// An entry without a record stays for a minute, in which its record may be about to be created, and is removed then, by a
-// listing. Entries past their deadline are removed when another session begins. Sweeping removes an index that is over.
+// An entry without a record stays for a minute, in which its record may be about to be
+// created, and is removed then, by a listing. Entries past their deadline are removed
+// when another session begins. Sweeping removes an index that is over.
 func TestIndexForgets(t *testing.T) {
 	c := newClocked(t)
 	ctx := t.Context()

@@ -16,12 +16,15 @@ import (
 
 var sweepFlag = flag.Int("dynamodb.sweep", 6000, "sessions in the table that is swept, half of them expired")
 
-// A process sweeps a table while another loads sessions from it: what has expired is removed, nothing else is, and a load takes
-// three times as long at most, in the median, which is looked at without the race detector. The emulator serves one request at a time, so this is its hardest case.
+// A process sweeps a table while another loads sessions from it: what has expired is
+// removed, nothing else is, and a load takes three times as long at most, in the
+// median, which is looked at without the race detector. The emulator serves one request
+// at a time, so this is its hardest case.
 func TestSweepUnderLoad(t *testing.T) {
 	d := servers.StartDynamoDB(t, servers.DynamoDBOptions{})
 	s, ctx, client := open(t, d.URL("Sessions")+"&timeout=1m"), t.Context(), direct(t, d)
-	if _, err := client.UpdateTimeToLive(ctx, &dynamodb.UpdateTimeToLiveInput{ // or it would be first
+	// or it would be first
+	if _, err := client.UpdateTimeToLive(ctx, &dynamodb.UpdateTimeToLiveInput{
 		TableName: aws.String("Sessions"), TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String("expiration"), Enabled: aws.Bool(false)},
 	}); err != nil {
 		t.Fatal(err)

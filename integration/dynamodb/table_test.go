@@ -21,7 +21,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
-// Several processes may make the table at once. One with another key, or whose items go by another attribute, is refused.
+// Several processes may make the table at once. One with another key, or whose items go
+// by another attribute, is refused.
 func TestCreateTable(t *testing.T) {
 	d := servers.StartDynamoDB(t, servers.DynamoDBOptions{})
 	ctx, client := t.Context(), direct(t, d)
@@ -80,7 +81,8 @@ func TestCreateTable(t *testing.T) {
 	}
 }
 
-// What is said to be the largest record fits, with one byte more it is ErrTooLarge, and what was there stays.
+// What is said to be the largest record fits, with one byte more it is ErrTooLarge, and
+// what was there stays.
 func TestSizes(t *testing.T) {
 	s, ctx := open(t, table(t)+"&timeout=1m"), t.Context()
 	id := fmt.Sprintf("size-%d", time.Now().UnixNano())
@@ -115,7 +117,8 @@ func TestSizes(t *testing.T) {
 		large.Data[0] = 1
 		if got, err := s.Load(ctx, id); err != nil || len(got.Data) != most {
 			t.Errorf("%d bytes came back, %v", len(got.Data), err)
-		} else if _, err := s.Replace(ctx, id, got, large); err != nil { // with two of them in the request
+		} else if _, err := s.Replace(ctx, id, got, large); err != nil {
+			// with two of them in the request
 			t.Errorf("the largest in place of the largest: %v", err)
 		}
 		empty := store.Record{Expires: r.Expires}
@@ -157,8 +160,9 @@ func TestVersionAlone(t *testing.T) {
 	}
 }
 
-// TTL removes what has expired, written with a fraction or without, and nothing else. That of DynamoDB takes up to two
-// days, so this is shown on the emulator, which takes seconds.
+// TTL removes what has expired, written with a fraction or without, and nothing else.
+// That of DynamoDB takes up to two days, so this is shown on the emulator, which takes
+// seconds.
 func TestTTL(t *testing.T) {
 	d := servers.StartDynamoDB(t, servers.DynamoDBOptions{})
 	s, ctx, client := open(t, d.URL("Sessions")+"&timeout=1m"), t.Context(), direct(t, d)

@@ -1,5 +1,6 @@
-// Command ferretdb serves MongoDB's protocol on a TCP address, from a folder of SQLite files, for the tests in
-// the module above. It is FerretDB 1.24, whose own command does not run as a dependency.
+// Command ferretdb serves MongoDB's protocol on a TCP address, from a folder of SQLite
+// files, for the tests in the module above. It is FerretDB 1.24, whose own command does
+// not run as a dependency.
 package main
 
 import (

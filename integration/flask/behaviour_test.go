@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// behaviour is what a migrating user relies on: requests of one browser, answered by Flask and by Go.
+// behaviour is what a migrating user relies on: requests of one browser, answered by
+// Flask and by Go.
 type behaviour struct {
 	name     string
 	variant  string   // of the settings
@@ -84,7 +85,8 @@ const (
 	noCookie       = "A cookie that the browser does not have is not cleared: there is nothing to clear."
 )
 
-// Flask and Go answer the same requests, each with sessions of its own, and their answers are compared field by field.
+// Flask and Go answer the same requests, each with sessions of its own, and their
+// answers are compared field by field.
 func TestBehaviour(t *testing.T) {
 	t.Parallel()
 	settings := stores["redis"](t)

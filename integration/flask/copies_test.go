@@ -20,8 +20,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
-// Python -> Go -> Python, in both formats: every value is also decoded in Go and stored again under another name. What
-// Go did not touch comes back byte for byte.
+// Python -> Go -> Python, in both formats: every value is also decoded in Go and stored
+// again under another name. What Go did not touch comes back byte for byte.
 func TestCopiedRandomSessions(t *testing.T) {
 	t.Parallel()
 	lines := strings.Split(strings.TrimSuffix(string(python(t, "documents.py", "dump", strconv.Itoa(documents))), "\n"), "\n")
@@ -92,7 +92,8 @@ func newCopier(t *testing.T, format string) (*cloakroom.Manager, store.Store) {
 	return m, store
 }
 
-// copyAll stores a document, copies its values, and returns what it is then, and the names that were copied.
+// copyAll stores a document, copies its values, and returns what it is then, and the
+// names that were copied.
 func copyAll(t *testing.T, m *cloakroom.Manager, st store.Store, id string, data []byte, names []string, format string) (got []byte, done []string) {
 	t.Helper()
 	if _, err := st.Create(t.Context(), id, store.Record{Data: data, Expires: time.Now().Add(time.Hour)}); err != nil {
@@ -117,7 +118,8 @@ func copyAll(t *testing.T, m *cloakroom.Manager, st store.Store, id string, data
 		t.Fatal(err)
 	}
 	if format == "msgpack" {
-		// Behind the header of a map of up to 15, or up to 65,535, begin the values as they were.
+		// Behind the header of a map of up to 15, or up to 65,535, begin the values as
+		// they were.
 		was, is := headless(data), headless(r.Data)
 		if !bytes.HasPrefix(is, was) {
 			t.Fatalf("session %s was\n%x, is\n%x", id, was, is)

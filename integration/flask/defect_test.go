@@ -19,7 +19,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
-// Defects of Flask-Session, each a case that Go passes. Those of single stores are beside the stores' own tests.
+// Defects of Flask-Session, each a case that Go passes. Those of single stores are
+// beside the stores' own tests.
 func TestDefects(t *testing.T) {
 	t.Parallel()
 	settings := stores["redis"](t)
@@ -74,7 +75,8 @@ func plant(t *testing.T, st store.Store, id, data string) *browser {
 	return &browser{t: t, cookie: id}
 }
 
-// slowly begins a request that has read its session and waits before it sets a value, and returns how to finish it.
+// slowly begins a request that has read its session and waits before it sets a value,
+// and returns how to finish it.
 func slowly(t *testing.T, s side, cookie, name string) (finish func() answer) {
 	t.Helper()
 	gate := url.QueryEscape(t.Name() + s.name + name)
@@ -145,7 +147,8 @@ func slowSet(t *testing.T, p pair, _ store.Store) {
 	b.holds(p.golang, "meanwhile", "null") // as docs/from-flask.md says
 }
 
-// corrupt: a record that neither side can read is left as it is, with its cookie, until Go ends it.
+// corrupt: a record that neither side can read is left as it is, with its cookie, until
+// Go ends it.
 func corrupt(t *testing.T, p pair, store store.Store) {
 	for i, data := range []string{"garbage", "\x80\x04", "{", "\xdf\xff\xff\xff\xff", "\x81\xa1a", "[1]"} {
 		for end, user := range map[string]string{"POST /logout": "", "POST /login user=ada": "ada"} {
@@ -161,7 +164,8 @@ func corrupt(t *testing.T, p pair, store store.Store) {
 			}
 			b.holds(p.golang, "a", "null")
 			b.do(p.golang, end)
-			(&browser{t: t, cookie: cookie}).answers(p.python, "GET /whoami", "") // the record is no more
+			// the record is no more
+			(&browser{t: t, cookie: cookie}).answers(p.python, "GET /whoami", "")
 			b.answers(p.python, "GET /whoami", user)
 			b.answers(p.golang, "GET /whoami", user)
 		}
@@ -186,7 +190,8 @@ func pickles(t *testing.T, p pair, store store.Store) {
 	plain.holds(p.python, "more", "1")
 }
 
-// regenerateTwice: of two that regenerate one session at once, neither loses it, and one of the ids is left.
+// regenerateTwice: of two that regenerate one session at once, neither loses it, and
+// one of the ids is left.
 func regenerateTwice(t *testing.T, p pair, store store.Store) {
 	b := &browser{t: t}
 	b.set(p.golang, "a", "1")

@@ -14,7 +14,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} { // DynamoDB Local takes any
+	// DynamoDB Local takes any
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} {
 		if err := os.Setenv(name, "x"); err != nil {
 			panic(err)
 		}

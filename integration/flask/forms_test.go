@@ -11,12 +11,13 @@ import (
 	"github.com/cloakroom-go/cloakroom/integration/servers"
 )
 
-// What each answers to a record that it cannot read: Flask fails for as long as it is there, or, where
-// cachelib takes it for none, begins another session.
+// What each answers to a record that it cannot read: Flask fails for as long as it is
+// there, or, where cachelib takes it for none, begins another session.
 func TestUnreadableInFlask(t *testing.T) {
 	t.Parallel()
 	redis := stores["redis"](t)
-	files := with(stores["filesystem"](t), map[string]any{"SESSION_FILE_THRESHOLD": 0}) // no counter
+	// no counter
+	files := with(stores["filesystem"](t), map[string]any{"SESSION_FILE_THRESHOLD": 0})
 	pairs := start(t, with(redis, plainTypes), with(files, plainTypes))
 	store := openStore(t, redis)
 	const missing = "\x80\x04\x8c\x07no.such\x8c\x01x\x93."

@@ -19,8 +19,8 @@ var testFolders = []string{
 	".", "../../flask", "../../cmd/cloakroom", "../../store/cachelibstore", "../..", "../rehearsal",
 }
 
-// Each paragraph, item and row of the guide ends with a comment that names the tests which hold what
-// it says, such as <!-- TestShared -->, and there are such tests.
+// Each paragraph, item and row of the guide ends with a comment that names the tests
+// which hold what it says, such as <!-- TestShared -->, and there are such tests.
 func TestGuide(t *testing.T) {
 	text, err := os.ReadFile(guideFile)
 	if err != nil {
@@ -76,8 +76,9 @@ func markOf(statement string) string {
 	return m[1]
 }
 
-// statements returns the paragraphs, list items and rows of a text in Markdown, each as one line, without
-// titles, code, the heads of tables, and single sentences that end with a colon.
+// statements returns the paragraphs, list items and rows of a text in Markdown, each as
+// one line, without titles, code, the heads of tables, and single sentences that end
+// with a colon.
 func statements(text string) []string {
 	var all []string
 	current := ""

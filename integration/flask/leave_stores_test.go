@@ -56,17 +56,18 @@ func applicationAfterFlask() cloakroom.Options {
 	// guide
 	options := cloakroom.Options{
 		AnonymousIdle: 31 * 24 * time.Hour, // an hour otherwise, for who has not signed in
-		CookieName:    "session",           // SESSION_COOKIE_NAME; Domain and Path too where Flask had others
-		Idle:          31 * 24 * time.Hour, // PERMANENT_SESSION_LIFETIME
-		Lifetime:      31 * 24 * time.Hour, // as --lifetime
-		Persistent:    true,                // SESSION_PERMANENT
+		// SESSION_COOKIE_NAME; Domain and Path too where Flask had others
+		CookieName: "session",
+		Idle:       31 * 24 * time.Hour, // PERMANENT_SESSION_LIFETIME
+		Lifetime:   31 * 24 * time.Hour, // as --lifetime
+		Persistent: true,                // SESSION_PERMANENT
 	}
 	// end
 	return options
 }
 
-// From every store that can be listed, those who signed in with Flask stay signed in for as long as
-// they would, with what they had.
+// From every store that can be listed, those who signed in with Flask stay signed in
+// for as long as they would, with what they had.
 func TestLeaveStores(t *testing.T) {
 	t.Parallel()
 	guide, err := os.ReadFile(guideFile)
@@ -173,7 +174,8 @@ func TestLeaveUnlisted(t *testing.T) {
 	}
 }
 
-// Pickles are copied too. What Python alone can read in one stays unreadable, and the rest is there.
+// Pickles are copied too. What Python alone can read in one stays unreadable, and the
+// rest is there.
 func TestLeavePickles(t *testing.T) {
 	t.Parallel()
 	settings := stores["redis"](t)
@@ -208,8 +210,8 @@ func TestLeavePickles(t *testing.T) {
 	s.saved(b)
 }
 
-// With the cookie's default attributes, and those of the guide, a browser keeps the cookie for the time
-// that is left.
+// With the cookie's default attributes, and those of the guide, a browser keeps the
+// cookie for the time that is left.
 func TestCookieAfterFlask(t *testing.T) {
 	t.Parallel()
 	settings := stores["redis"](t)

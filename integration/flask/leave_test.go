@@ -13,8 +13,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/redisstore"
 )
 
-// A browser that signed in with Flask keeps its cookie, and stays signed in, when the site leaves the profile. One
-// with a signed cookie first gets a plain one.
+// A browser that signed in with Flask keeps its cookie, and stays signed in, when the
+// site leaves the profile. One with a signed cookie first gets a plain one.
 func TestLeaveFlask(t *testing.T) {
 	t.Parallel()
 	settings := stores["redis"](t)

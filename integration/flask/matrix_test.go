@@ -38,8 +38,8 @@ var setUps = []setUp{
 	{name: "postgresql", store: "postgresql", slow: true},
 }
 
-// onSetUps runs a test on each of the set-ups, with a store of its own: on all, or on those that are
-// quick and some more.
+// onSetUps runs a test on each of the set-ups, with a store of its own: on all, or on
+// those that are quick and some more.
 func onSetUps(t *testing.T, settings map[string]any, test func(*testing.T, pair), more ...string) {
 	t.Parallel()
 	for _, s := range setUps {
@@ -53,8 +53,8 @@ func onSetUps(t *testing.T, settings map[string]any, test func(*testing.T, pair)
 	}
 }
 
-// What Go does not touch in a session is for Python what it would be without Go: every value that
-// Python alone keeps.
+// What Go does not touch in a session is for Python what it would be without Go: every
+// value that Python alone keeps.
 func TestValues(t *testing.T) {
 	onSetUps(t, map[string]any{"login": false, "retry": false}, func(t *testing.T, p pair) {
 		names := list(t, p.python, "/values")
@@ -69,8 +69,9 @@ func TestValues(t *testing.T) {
 	})
 }
 
-// So are sessions that are hard: with keys that are no strings, with many values, with large ones,
-// with deep ones. Go can also make them smaller, move them to another ticket and end them.
+// So are sessions that are hard: with keys that are no strings, with many values, with
+// large ones, with deep ones. Go can also make them smaller, move them to another
+// ticket and end them.
 func TestHardSessions(t *testing.T) {
 	onSetUps(t, map[string]any{"login": false, "retry": false}, func(t *testing.T, p pair) {
 		m := matrix{t: t, read: "GET /described"}
@@ -127,8 +128,8 @@ type matrix struct {
 	lost          map[string]bool
 }
 
-// try lets Python make a session, Go change another value in it, and a reader find what it would
-// have found without. It reports whether Python alone keeps it.
+// try lets Python make a session, Go change another value in it, and a reader find what
+// it would have found without. It reports whether Python alone keeps it.
 func (m *matrix) try(p pair, reader side, name, write string) bool {
 	m.t.Helper()
 	alone := &browser{t: m.t}

@@ -26,8 +26,8 @@ func profileOf(t *testing.T) *cloakroom.Profile {
 	return o.Profile
 }
 
-// Whatever Python pickled is, for Python, what it was after Go has changed another value: equal, of
-// the same types, in the same order, and shared in the same places.
+// Whatever Python pickled is, for Python, what it was after Go has changed another
+// value: equal, of the same types, in the same order, and shared in the same places.
 func TestOpaqueValues(t *testing.T) {
 	t.Parallel()
 	profile := profileOf(t)

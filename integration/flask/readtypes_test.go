@@ -123,8 +123,8 @@ func inEither(s typed) {
 	holds(s, "float 1", 1.0)
 }
 
-// Go reads of the objects in a pickle those that it can name, and keeps the rest, which is an error to
-// read.
+// Go reads of the objects in a pickle those that it can name, and keeps the rest, which
+// is an error to read.
 func TestObjectsInGo(t *testing.T) {
 	t.Parallel()
 	settings := stores["filesystem"](t)
@@ -162,7 +162,8 @@ func TestOtherKeys(t *testing.T) {
 	b.holds(p.python, "a", "2")
 }
 
-// Times that Python would round are refused in MessagePack; in JSON, and text that is not UTF-8.
+// Times that Python would round are refused in MessagePack; in JSON, and text that is
+// not UTF-8.
 func TestRefusedValues(t *testing.T) {
 	t.Parallel()
 	settings := stores["redis"](t)

@@ -69,8 +69,8 @@ func TestConvertRandomSessions(t *testing.T) {
 	t.Logf("%d sessions; %d times a format cannot hold one, for Python and for Go", seen, refused)
 }
 
-// What Python stored in cachelib's files is read, changed and stored by Go, and is then, for Python, what it
-// was besides that change: in value, type and order.
+// What Python stored in cachelib's files is read, changed and stored by Go, and is
+// then, for Python, what it was besides that change: in value, type and order.
 func TestCachelibRandomSessions(t *testing.T) {
 	t.Parallel()
 	for _, hash := range []struct {

@@ -12,7 +12,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/integration/servers"
 )
 
-// stores are Flask-Session's storage types, with the settings that name a place of its own each.
+// stores are Flask-Session's storage types, with the settings that name a place of its
+// own each.
 var stores = map[string]func(t *testing.T) map[string]any{
 	"redis": func(t *testing.T) map[string]any {
 		return map[string]any{"SESSION_TYPE": "redis", "SESSION_REDIS": servers.StartRedis(t, servers.RedisOptions{}).URL()}
@@ -234,7 +235,8 @@ func refuseUnsigned(t *testing.T, p pair) {
 	}
 }
 
-// expire waits for sessions to end by themselves. Flask-Session leaves that to MongoDB, and FerretDB does not do it.
+// expire waits for sessions to end by themselves. Flask-Session leaves that to MongoDB,
+// and FerretDB does not do it.
 func expire(t *testing.T, p pair, notInPython bool) {
 	browsers := map[side]*browser{}
 	for _, first := range []side{p.python, p.golang} {

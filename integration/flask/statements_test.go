@@ -20,8 +20,8 @@ import (
 
 // The tests of this file hold statements of docs/from-flask.md that no other test holds.
 
-// A sign-in of another user drops what the former one had, in Go alone; one of the same user, or of
-// the first, does not.
+// A sign-in of another user drops what the former one had, in Go alone; one of the same
+// user, or of the first, does not.
 func TestValuesOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	settings := stores["redis"](t)
@@ -41,8 +41,8 @@ func TestValuesOfAnotherUser(t *testing.T) {
 	}
 }
 
-// A session of Go's whose values Flask removes one by one is empty for Go, and not for Flask until it
-// is cleared.
+// A session of Go's whose values Flask removes one by one is empty for Go, and not for
+// Flask until it is cleared.
 func TestEmptiedByFlask(t *testing.T) {
 	t.Parallel()
 	settings := stores["redis"](t)
@@ -107,8 +107,8 @@ func TestRefreshIsTouch(t *testing.T) {
 	}
 }
 
-// Go adds Cache-Control to a response that sets a cookie, and Partitioned to the cookie, and takes the
-// former keys of a signer.
+// Go adds Cache-Control to a response that sets a cookie, and Partitioned to the
+// cookie, and takes the former keys of a signer.
 func TestBeyondFlask(t *testing.T) {
 	t.Parallel()
 	settings := stores["redis"](t)

@@ -41,8 +41,8 @@ func TestGinStreams(t *testing.T) {
 	m.Handler(g).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/events", nil))
 }
 
-// TestGinRecovery: what was changed before a panic that Gin recovers from is committed with its 500, unless middleware
-// between them discards it.
+// TestGinRecovery: what was changed before a panic that Gin recovers from is committed
+// with its 500, unless middleware between them discards it.
 func TestGinRecovery(t *testing.T) {
 	for _, discards := range []bool{false, true} {
 		m := manager(t)
@@ -67,7 +67,8 @@ func TestGinRecovery(t *testing.T) {
 	}
 }
 
-// TestEcho: with the middleware by WrapMiddleware, panics and errors are answered outside of it.
+// TestEcho: with the middleware by WrapMiddleware, panics and errors are answered
+// outside of it.
 func TestEcho(t *testing.T) {
 	m := manager(t)
 	e := echo.New()

@@ -12,7 +12,8 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 )
 
-// websockets are ways to accept a WebSocket and send one message over it, in a session in which a value was set.
+// websockets are ways to accept a WebSocket and send one message over it, in a session
+// in which a value was set.
 var websockets = map[string]func(w http.ResponseWriter, r *http.Request, s *cloakroom.Session) error{
 	"coder": func(w http.ResponseWriter, r *http.Request, s *cloakroom.Session) error {
 		c, err := coder.Accept(w, r, nil) // it sends the cookie with its 101
@@ -40,7 +41,8 @@ var websockets = map[string]func(w http.ResponseWriter, r *http.Request, s *cloa
 	},
 }
 
-// TestWebSockets: a WebSocket opens with a new session as with an old one, within and around each wrapper.
+// TestWebSockets: a WebSocket opens with a new session as with an old one, within and
+// around each wrapper.
 func TestWebSockets(t *testing.T) {
 	for library, accept := range websockets {
 		t.Run(library, func(t *testing.T) {

@@ -1,4 +1,5 @@
-// Package frameworks runs the middleware with the frameworks, wrappers and WebSockets of others, on either side of it.
+// Package frameworks runs the middleware with the frameworks, wrappers and WebSockets
+// of others, on either side of it.
 package frameworks
 
 import (
@@ -81,7 +82,8 @@ var wrappers = []wrapper{
 	{"otelhttp", func(h http.Handler) http.Handler { return otelhttp.NewHandler(h, "test") }},
 }
 
-// sides runs a test with each wrapper within the middleware and around it, and over HTTP/1.1 and HTTP/2.
+// sides runs a test with each wrapper within the middleware and around it, and over
+// HTTP/1.1 and HTTP/2.
 func sides(t *testing.T, h2 []bool, test func(t *testing.T, serve func(http.HandlerFunc) *client, m *cloakroom.Manager)) {
 	for _, w := range wrappers {
 		for _, inside := range []bool{true, false} {
@@ -200,8 +202,8 @@ func TestStreams(t *testing.T) {
 	})
 }
 
-// TestAsserted: what net/http's own writers can do is asked for by force within each wrapper: the middleware takes nothing away
-// that is there without it.
+// TestAsserted: what net/http's own writers can do is asked for by force within each
+// wrapper: the middleware takes nothing away that is there without it.
 func TestAsserted(t *testing.T) {
 	can := func(w http.ResponseWriter) string {
 		_, flusher := w.(http.Flusher)
@@ -251,7 +253,8 @@ func TestUpgrades(t *testing.T) {
 	})
 }
 
-// TestReverseProxy: it passes on what the application behind says, streams, and takes connections over.
+// TestReverseProxy: it passes on what the application behind says, streams, and takes
+// connections over.
 func TestReverseProxy(t *testing.T) {
 	m := manager(t)
 	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

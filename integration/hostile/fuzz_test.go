@@ -22,14 +22,16 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/storetest"
 )
 
-// placeholder stands for the ticket of a session that is there, and stranger for one that nobody was handed out.
+// placeholder stands for the ticket of a session that is there, and stranger for one
+// that nobody was handed out.
 const (
 	placeholder = "TICKET"
 	stranger    = "0123456789012345678901234567890123456789_-A"
 )
 
-// FuzzRequest: whatever bytes come over a connection, the site answers like a server, calls its store only for well-formed
-// tickets, adopts none that it did not hand out, shows nobody what another holds, and goes on serving.
+// FuzzRequest: whatever bytes come over a connection, the site answers like a server,
+// calls its store only for well-formed tickets, adopts none that it did not hand out,
+// shows nobody what another holds, and goes on serving.
 func FuzzRequest(f *testing.F) {
 	for _, seed := range []string{
 		"GET /get HTTP/1.1\r\nHost: h\r\nCookie: session=TICKET\r\n\r\n",
@@ -59,8 +61,8 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
-// site is a web site in this process, for one client at a time. What it logged and what its store was asked are those of
-// the latest request.
+// site is a web site in this process, for one client at a time. What it logged and what
+// its store was asked are those of the latest request.
 type site struct {
 	addr   string
 	log    record
@@ -173,8 +175,8 @@ func (s *site) session(t *testing.T) string {
 	return s.ticket
 }
 
-// answerTime bounds the wait for an answer, and for the end of a connection. It is shorter than the ten seconds after
-// which fuzzing gives up.
+// answerTime bounds the wait for an answer, and for the end of a connection. It is
+// shorter than the ten seconds after which fuzzing gives up.
 const answerTime = 5 * time.Second
 
 // ask sends a request, and returns what came of it.
@@ -205,7 +207,8 @@ func breaksOff(raw []byte) bool {
 	return err != nil
 }
 
-// exchange sends bytes over a connection of their own, and reads all that comes back until the server has closed it.
+// exchange sends bytes over a connection of their own, and reads all that comes back
+// until the server has closed it.
 func (o *outcome) exchange(addr string, raw []byte) error {
 	conn, err := (&net.Dialer{Timeout: answerTime}).DialContext(context.Background(), "tcp", addr)
 	if err != nil {

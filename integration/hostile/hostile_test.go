@@ -24,8 +24,9 @@ func TestMain(m *testing.M) { os.Exit(demotest.Main(m)) }
 // requests is how many a run sends.
 const requests = 3000
 
-// TestRequests: whatever is sent, the demo answers like a server, calls its store only for well-formed tickets, hands out no
-// cookie that it was not asked for, and goes on serving everybody else.
+// TestRequests: whatever is sent, the demo answers like a server, calls its store only
+// for well-formed tickets, hands out no cookie that it was not asked for, and goes on
+// serving everybody else.
 func TestRequests(t *testing.T) {
 	d := demotest.Start(t, "--store", "file:"+t.TempDir())
 	seed := time.Now().UnixNano()
@@ -140,8 +141,8 @@ func drawTicket(lots *rand.Rand, good string) (value string, ours bool) {
 	return strings.ToUpper(fresh) + fresh, false
 }
 
-// send writes a request as it is, and returns what was answered. A connection that the server closes without a word is
-// answer enough.
+// send writes a request as it is, and returns what was answered. A connection that the
+// server closes without a word is answer enough.
 func send(d *demotest.Demo, raw []byte) (status int, header http.Header, err error) {
 	conn, err := net.Dial("tcp", strings.TrimPrefix(d.URL, "http://"))
 	if err != nil {

@@ -9,15 +9,19 @@ import (
 
 // outcome is what a request led to.
 type outcome struct {
-	status  int         // zero if the connection was closed without a word
-	header  http.Header // of the answer
-	rest    string      // what was sent besides, if that was read: the body, and answers to more requests in the same bytes
-	log     string      // what the server logged meanwhile, or all the while
-	called  bool        // the store was
-	adopted bool        // a record was made under an id that the request brought along
+	status int         // zero if the connection was closed without a word
+	header http.Header // of the answer
+	// what was sent besides, if that was read: the body, and answers to more requests
+	// in the same bytes
+	rest    string
+	log     string // what the server logged meanwhile, or all the while
+	called  bool   // the store was
+	adopted bool   // a record was made under an id that the request brought along
 
 	reaches bool // the request has a well-formed ticket, so the store may be called
-	writes  bool // the site was asked to store something, so there may be a cookie, and the store may be called
+	// the site was asked to store something, so there may be a cookie, and the store
+	// may be called
+	writes  bool
 	owns    bool // the request has the ticket of the session with the secret
 	hangsUp bool // the request breaks off, so nobody waits for an answer
 }
@@ -30,7 +34,8 @@ func (o outcome) wrong(raw []byte) (all []string) {
 	found := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	switch {
 	case o.status < 500, o.hangsUp && o.status == http.StatusServiceUnavailable,
-		o.status == http.StatusNotImplemented, o.status == http.StatusHTTPVersionNotSupported: // of net/http
+		// of net/http
+		o.status == http.StatusNotImplemented, o.status == http.StatusHTTPVersionNotSupported:
 	default:
 		found("it was answered with %d", o.status)
 	}

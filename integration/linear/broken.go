@@ -87,8 +87,8 @@ func (s adopting) Load(ctx context.Context, id string) (store.Record, error) {
 	return s.FullStore.Load(ctx, id)
 }
 
-// forgetful hides the latest commit id of a record, by which a commit whose answer was lost would know
-// that it was applied: it is applied twice.
+// forgetful hides the latest commit id of a record, by which a commit whose answer was
+// lost would know that it was applied: it is applied twice.
 type forgetful struct{ store.FullStore }
 
 func (s forgetful) Load(ctx context.Context, id string) (store.Record, error) {
@@ -103,7 +103,8 @@ func (s forgetful) Load(ctx context.Context, id string) (store.Record, error) {
 	return r, nil
 }
 
-// stubborn serves what it loaded once, whatever became of it since: a cache that misses invalidations.
+// stubborn serves what it loaded once, whatever became of it since: a cache that misses
+// invalidations.
 type stubborn struct {
 	store.FullStore
 	seen *sync.Map
@@ -137,7 +138,8 @@ func lateCommit(site http.Handler) http.Handler {
 	})
 }
 
-// clearing clears the cookie of whoever's session was not found: that of a slow request, which a sign-in has replaced.
+// clearing clears the cookie of whoever's session was not found: that of a slow
+// request, which a sign-in has replaced.
 func clearing(site http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		inner := httptest.NewRecorder()

@@ -39,7 +39,8 @@ var bugs = []bug{
 	{name: "the cookie of a slow request is cleared", site: clearing},
 }
 
-// findBugs fails the test for every deliberate bug that the checks do not find, and returns the names of the others.
+// findBugs fails the test for every deliberate bug that the checks do not find, and
+// returns the names of the others.
 func findBugs(t *testing.T) (caught []string) {
 	for _, b := range bugs {
 		t.Run(b.name, func(t *testing.T) {
@@ -96,12 +97,14 @@ func (b *bug) find(t *testing.T) string {
 	return ""
 }
 
-// staleBound is how long a session that another process revoked may be served after the connection died that
-// would have told of it: two seconds, and what a busy machine adds.
+// staleBound is how long a session that another process revoked may be served after the
+// connection died that would have told of it: two seconds, and what a busy machine
+// adds.
 const staleBound = 2*time.Second + 500*time.Millisecond
 
-// stubbornness reports whether a near cache serves a session for too long that was revoked while the cache was cut off. With the
-// bug it keeps what it saw, whatever happens.
+// stubbornness reports whether a near cache serves a session for too long that was
+// revoked while the cache was cut off. With the bug it keeps what it saw, whatever
+// happens.
 func stubbornness(t *testing.T, buggy bool) bool {
 	r := servers.StartRedis(t, servers.RedisOptions{})
 	p := servers.StartProxy(t, r.Addr)

@@ -46,8 +46,9 @@ func many(n int) string {
 	return string(b)
 }
 
-// TestHostileRecords puts records into every store by hand. Each reads as no session, costs little, keeps its cookie, and
-// leaves its visitor able to sign out and to begin another session then.
+// TestHostileRecords puts records into every store by hand. Each reads as no session,
+// costs little, keeps its cookie, and leaves its visitor able to sign out and to begin
+// another session then.
 func TestHostileRecords(t *testing.T) {
 	for _, pl := range places {
 		t.Run(pl.name, func(t *testing.T) {

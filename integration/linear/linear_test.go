@@ -47,8 +47,8 @@ func files(t *testing.T) *filestore.Store {
 	return s
 }
 
-// setups are sites of two nodes on one store. oneIn is how many store calls there are to a fault; zero
-// is none.
+// setups are sites of two nodes on one store. oneIn is how many store calls there are
+// to a fault; zero is none.
 var setups = map[string]func(t *testing.T, seed int64, oneIn int) []node{
 	"memory": func(t *testing.T, seed int64, oneIn int) []node {
 		store := faulty(memory(t), seed, oneIn)
@@ -161,8 +161,8 @@ func draw(t testing.TB, info porcupine.LinearizationInfo) string {
 	return f.Name()
 }
 
-// stuck lists the operations about the first that fits nowhere: those that the longest attempt left
-// out, and the latest that it placed.
+// stuck lists the operations about the first that fits nowhere: those that the longest
+// attempt left out, and the latest that it placed.
 func stuck(ops []porcupine.Operation, info porcupine.LinearizationInfo) string {
 	var longest []porcupine.Operation
 	for _, partition := range info.PartialLinearizationsOperations() {

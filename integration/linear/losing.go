@@ -7,9 +7,10 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// losing is the model of a store that may lose the latest of what it acknowledged, once for each rewind in
-// the history, and nothing else: Redis when a replica takes over that had not got everything. It is for
-// histories without sign-ins, whose two records can be lost one by one.
+// losing is the model of a store that may lose the latest of what it acknowledged, once
+// for each rewind in the history, and nothing else: Redis when a replica takes over
+// that had not got everything. It is for histories without sign-ins, whose two records
+// can be lost one by one.
 var losing = func() porcupine.Model {
 	m := porcupine.NondeterministicModel{
 		Init: func() []any { return []any{remembering{}} },
@@ -32,7 +33,8 @@ type remembering struct {
 
 func (r remembering) step(in input, out output) []any {
 	if in.kind == rewind {
-		states := []any{r, remembering{now: session{ended: true}}} // at worst the session was not there yet
+		// at worst the session was not there yet
+		states := []any{r, remembering{now: session{ended: true}}}
 		for i, before := range r.past {
 			states = append(states, remembering{before, r.past[:i:i]})
 		}

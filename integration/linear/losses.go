@@ -47,7 +47,8 @@ func (r *run) wipe(do func()) {
 	}
 }
 
-// over gives a loss its end, which [tear] wants to know also where it may have happened at any time.
+// over gives a loss its end, which [tear] wants to know also where it may have happened
+// at any time.
 func over(op porcupine.Operation, end int64) porcupine.Operation {
 	op.Input = input{kind: wipe, until: end}
 	return op

@@ -8,8 +8,9 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/memcachedstore"
 )
 
-// TestLinearizableMemcached is TestLinearizable on three memcached servers, or on one whose connections are cut and
-// which is paused meanwhile. Nobody can revoke there, so nobody does.
+// TestLinearizableMemcached is TestLinearizable on three memcached servers, or on one
+// whose connections are cut and which is paused meanwhile. Nobody can revoke there, so
+// nobody does.
 func TestLinearizableMemcached(t *testing.T) {
 	open := func(t *testing.T, addresses ...string) *memcachedstore.Store {
 		t.Helper()

@@ -1,6 +1,6 @@
-// Package linear checks that sessions are linearizable: that every history which clients saw, through
-// the middleware, from several managers or processes on one store, is one that a single session
-// which does one thing at a time could have given them.
+// Package linear checks that sessions are linearizable: that every history which
+// clients saw, through the middleware, from several managers or processes on one store,
+// is one that a single session which does one thing at a time could have given them.
 //
 // What must hold of one session, whichever ticket it was reached by:
 //
@@ -27,17 +27,20 @@ type kind string
 
 // What clients do. Except for put and update, the answer tells whether it was stored.
 const (
-	get    kind = "get"    // reads all values in one load
-	set    kind = "set"    // a, saved in the handler
-	put    kind = "put"    // a, committed by the middleware: by P3 it is dropped in silence when the session ended meanwhile
+	get kind = "get" // reads all values in one load
+	set kind = "set" // a, saved in the handler
+	// a, committed by the middleware: by P3 it is dropped in silence when the session
+	// ended meanwhile
+	put    kind = "put"
 	remove kind = "delete" // a
 	incr   kind = "incr"   // UpdateNow on n, by one
 	update kind = "update" // Update on n, by one, committed by the middleware as put is
 	extend kind = "append" // UpdateNow on log
 	shift  kind = "shift"  // Transact: one from n to m
 	login  kind = "login"  // a new ticket, in one step
-	leave  kind = "leave"  // the first step of a login where the store has no atomic move: the old ticket dies
-	enter  kind = "enter"  // its second: the new one lives, and the owner has the session
+	// the first step of a login where the store has no atomic move: the old ticket dies
+	leave  kind = "leave"
+	enter  kind = "enter" // its second: the new one lives, and the owner has the session
 	logout kind = "logout"
 	revoke kind = "revoke" // all sessions of the owner, from outside
 	expire kind = "expire" // nobody used the session for longer than the idle timeout
@@ -46,9 +49,9 @@ const (
 	create kind = "create" // not in a history: a history begins when it was acknowledged
 )
 
-// A ghost is a change whose client was told that the session ended first, when the answer of the store to it was
-// lost: it may have been there, for others to see, until the session ended. It must end with it, and
-// not go on under a new ticket.
+// A ghost is a change whose client was told that the session ended first, when the
+// answer of the store to it was lost: it may have been there, for others to see, until
+// the session ended. It must end with it, and not go on under a new ticket.
 
 // values are what a session holds.
 type values struct {
@@ -58,8 +61,8 @@ type values struct {
 	Log string `json:"log"`
 }
 
-// input is an operation. ticket numbers the tickets of a session: the number of a login's own operation
-// for those that it made, zero for the first.
+// input is an operation. ticket numbers the tickets of a session: the number of a
+// login's own operation for those that it made, zero for the first.
 type input struct {
 	kind   kind
 	ticket int
@@ -70,8 +73,9 @@ type input struct {
 	until  int64 // when a loss of all data was over
 }
 
-// steps are what an operation is in a history. A login is two where the store has no atomic moves. With
-// faults, what was dropped may be a ghost besides, which is as an operation of unknown outcome.
+// steps are what an operation is in a history. A login is two where the store has no
+// atomic moves. With faults, what was dropped may be a ghost besides, which is as an
+// operation of unknown outcome.
 func (p plan) steps(op porcupine.Operation) []porcupine.Operation {
 	in, out := op.Input.(input), op.Output.(output)
 	first, second := op, op
@@ -108,11 +112,13 @@ type session struct {
 	owned  bool
 	ended  bool
 	ghost  bool
-	cut    int // the ticket of a sign-in that was half-way when all data was lost, and the seals of the tickets before it
+	// the ticket of a sign-in that was half-way when all data was lost, and the seals
+	// of the tickets before it
+	cut int
 }
 
-// model is the specification. An operation of unknown outcome is given no end, so that the checker may place
-// it after everything else, which is as good as never.
+// model is the specification. An operation of unknown outcome is given no end, so that
+// the checker may place it after everything else, which is as good as never.
 var model = porcupine.Model{
 	Init: func() any { return session{} },
 	Step: func(state, in, out any) (bool, any) { return step(state.(session), in.(input), out.(output)) },
@@ -122,7 +128,8 @@ var model = porcupine.Model{
 	DescribeState: func(state any) string { return fmt.Sprintf("%+v", state) },
 }
 
-// wiping is the model where a sign-out by a former ticket may also have read the seal before it was lost, and what is torn, which
+// wiping is the model where a sign-out by a former ticket may also have read the seal
+// before it was lost, and what is torn, which
 // [tear] says, may have looked for a seal that went before the session that it leads to.
 var wiping = func() porcupine.Model {
 	m := porcupine.NondeterministicModel{
@@ -201,8 +208,8 @@ func step(s session, in input, out output) (bool, session) {
 	return s.act(in, out)
 }
 
-// joinedBy reports whether a sign-in with a former ticket has joined the session. One that came too late, or found
-// no seal, was told that there is none.
+// joinedBy reports whether a sign-in with a former ticket has joined the session. One
+// that came too late, or found no seal, was told that there is none.
 func (s session) joinedBy(in input, out output) bool {
 	return (in.kind == login || in.kind == leave) && s.owned && s.ticket >= 0 && !out.gone
 }
@@ -231,7 +238,9 @@ func (s session) act(in input, out output) (bool, session) {
 		agrees = out.values.N == s.N && out.values.M == s.M
 	case leave:
 		s.ticket = -in.makes // which nobody has
-	case login: // one that failed half-way may have killed the old ticket without handing out the new one
+	case login:
+		// one that failed half-way may have killed the old ticket without handing out
+		// the new one
 		s.ticket, s.owned = in.makes, true
 		agrees = out.values == s.values
 	default:

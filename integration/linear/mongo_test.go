@@ -9,8 +9,9 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/mongostore"
 )
 
-// TestLinearizableMongoDB is TestLinearizable on FerretDB behind a proxy that lets one request through at a time, which
-// stands in for what mongod is by itself, atomic per document; or on the server of CLOAKROOM_TEST_MONGODB_URL.
+// TestLinearizableMongoDB is TestLinearizable on FerretDB behind a proxy that lets one
+// request through at a time, which stands in for what mongod is by itself, atomic per
+// document; or on the server of CLOAKROOM_TEST_MONGODB_URL.
 func TestLinearizableMongoDB(t *testing.T) {
 	given := os.Getenv("CLOAKROOM_TEST_MONGODB_URL")
 	for _, oneIn := range []int{0, 20} {
@@ -18,7 +19,8 @@ func TestLinearizableMongoDB(t *testing.T) {
 			for range *runsFlag {
 				rawURL := given
 				if rawURL == "" {
-					rawURL = servers.StartFerretDB(t).URL() // a new one, for it reads all that it has for each call
+					// a new one, for it reads all that it has for each call
+					rawURL = servers.StartFerretDB(t).URL()
 				}
 				open := func() *mongostore.Store {
 					s, closer, err := mongostore.Open(t.Context(), rawURL)

@@ -104,7 +104,8 @@ var places = []place{
 	}},
 	{name: "files", ops: 60_000, listing: true, start: func(t testing.TB) *backend {
 		dir, full := smallDisk(t)
-		if _, err := filestore.New(dir, filestore.Options{}); err != nil { // makes the folders while there is room
+		// makes the folders while there is room
+		if _, err := filestore.New(dir, filestore.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		b := &backend{url: "file://" + dir + "?sync=off", faults: []fault{losingFiles(t, dir)}}
@@ -178,7 +179,8 @@ var places = []place{
 		d := servers.StartDynamoDB(t, servers.DynamoDBOptions{Durable: true})
 		p := servers.StartProxy(t, d.Addr)
 		through := servers.DynamoDB{Addr: p.Addr}
-		faults := slices.Repeat(network(p), 3) // the others are rarer, as Java takes long to start, and longer to be quick
+		// the others are rarer, as Java takes long to start, and longer to be quick
+		faults := slices.Repeat(network(p), 3)
 		faults = append(faults, machine(t, d.Process, d.Restart)...)
 		return &backend{url: through.URL("Sessions"), faults: append(faults, losingTable(t, d, d.URL("Sessions")))}
 	}},
@@ -215,8 +217,8 @@ func failover(t testing.TB, c *servers.Cluster) fault {
 	}}
 }
 
-// smallDisk returns a folder on a file system of its own, and the fault of filling it up; or an ordinary folder
-// where no file system can be mounted.
+// smallDisk returns a folder on a file system of its own, and the fault of filling it
+// up; or an ordinary folder where no file system can be mounted.
 func smallDisk(t testing.TB) (string, *fault) {
 	t.Helper()
 	dir := t.TempDir()

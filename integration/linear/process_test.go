@@ -198,8 +198,9 @@ func handled(site http.Handler) node {
 	}
 }
 
-// cutAndPause cuts the connections of a proxy again and again, and pauses the server behind it for a moment every
-// fourth time, until the function that it returns is called.
+// cutAndPause cuts the connections of a proxy again and again, and pauses the server
+// behind it for a moment every fourth time, until the function that it returns is
+// called.
 func cutAndPause(t testing.TB, proxy *servers.Proxy, server *servers.Process) (stop func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {

@@ -23,7 +23,8 @@ var (
 	placeFlag = flag.String("prove.place", "", "only this place, by `name`")
 )
 
-// idle is the idle timeout while promises are proven: short, so that sessions are touched and expire.
+// idle is the idle timeout while promises are proven: short, so that sessions are
+// touched and expire.
 const idle = 6 * time.Second
 
 // minFaults is how many faults the long mode injects in each place at least.
@@ -38,8 +39,9 @@ type proof struct {
 	verdict
 }
 
-// TestProve checks the histories of every place while it is disturbed, and then that the checks find every
-// deliberate bug. The long mode (make prove) does a million operations; the short one looks whether it would work.
+// TestProve checks the histories of every place while it is disturbed, and then that
+// the checks find every deliberate bug. The long mode (make prove) does a million
+// operations; the short one looks whether it would work.
 func TestProve(t *testing.T) {
 	var proofs []proof
 	for _, p := range places {
@@ -136,7 +138,8 @@ func (v *verdict) add(w verdict) {
 	v.violations += w.violations
 }
 
-// nodes returns sites on the place, and what can happen to it and to them. One site has store calls whose answers are lost.
+// nodes returns sites on the place, and what can happen to it and to them. One site has
+// store calls whose answers are lost.
 func (pl *place) nodes(t *testing.T, b *backend, p plan) ([]node, []fault) {
 	options := cloakroom.Options{Idle: idle, Now: b.clock}
 	if b.local != nil {
@@ -152,7 +155,8 @@ func (pl *place) nodes(t *testing.T, b *backend, p plan) ([]node, []fault) {
 		{"process killed and restarted", func(_ *run, lots *rand.Rand) error {
 			victim := []*process{one, two}[lots.IntN(2)]
 			victim.kill()
-			servers.Until(t, "the process begins again", victim.start) // its store may be slow to open
+			// its store may be slow to open
+			servers.Until(t, "the process begins again", victim.start)
 			return nil
 		}},
 		{"process paused", func(_ *run, lots *rand.Rand) error { return two.pause(short(lots)) }},
@@ -160,8 +164,9 @@ func (pl *place) nodes(t *testing.T, b *backend, p plan) ([]node, []fault) {
 	return []node{one.do, two.do, managerOf(t, faulty(store, p.seed, 50), options)}, faults
 }
 
-// sweepEvery is how often expired records are removed while promises are proven: often, so that it meets sessions of every
-// kind, and that the servers that read all that they have for each call do not slow down.
+// sweepEvery is how often expired records are removed while promises are proven: often,
+// so that it meets sessions of every kind, and that the servers that read all that they
+// have for each call do not slow down.
 const sweepEvery = time.Second
 
 // sweeping removes expired records of a store until the test ends, as a site would.
@@ -190,8 +195,9 @@ func sweeping(t *testing.T, store store.Store) {
 	})
 }
 
-// disturb injects one fault after the other, by lot, until the function that it returns is called, which returns how many
-// there were. They are further apart where it takes long to recover from them.
+// disturb injects one fault after the other, by lot, until the function that it returns
+// is called, which returns how many there were. They are further apart where it takes
+// long to recover from them.
 func (r *run) disturb(t *testing.T, faults []fault, apart bool) (stop func() int) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	n := 0

@@ -8,8 +8,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/redisstore"
 )
 
-// TestLinearizableRedis is TestLinearizable on one Redis server and on a Cluster, where a sign-in takes two
-// steps.
+// TestLinearizableRedis is TestLinearizable on one Redis server and on a Cluster, where
+// a sign-in takes two steps.
 func TestLinearizableRedis(t *testing.T) {
 	open := func(t *testing.T, rawURL string) *redisstore.Store {
 		t.Helper()

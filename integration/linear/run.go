@@ -20,7 +20,8 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// plan is one run: so many clients share so few browsers, each of which reaches its session through any of the nodes.
+// plan is one run: so many clients share so few browsers, each of which reaches its
+// session through any of the nodes.
 type plan struct {
 	seed     int64
 	clients  int
@@ -35,7 +36,8 @@ type plan struct {
 	without     []kind        // what is not done
 }
 
-// node answers a request, as one process of a site. An error means that the outcome is unknown.
+// node answers a request, as one process of a site. An error means that the outcome is
+// unknown.
 type node func(*http.Request) (*http.Response, error)
 
 // history is what happened to one session, as its clients saw it.
@@ -69,8 +71,9 @@ type ticket struct {
 	secret string
 }
 
-// patience is how often clients try a session that is gone before they begin another; maxDoubts bounds how
-// many operations of one session may have happened or not, since the checker must try each either way.
+// patience is how often clients try a session that is gone before they begin another;
+// maxDoubts bounds how many operations of one session may have happened or not, since
+// the checker must try each either way.
 const (
 	patience  = 12
 	maxDoubts = 4
@@ -94,8 +97,8 @@ type run struct {
 // interval is when something happened, at some moment.
 type interval struct{ begin, end int64 }
 
-// histories has clients do at random what they do, and returns what they saw. What each client does is
-// drawn from the seed; how their requests interleave is not.
+// histories has clients do at random what they do, and returns what they saw. What each
+// client does is drawn from the seed; how their requests interleave is not.
 func (p plan) histories(nodes []node) ([]*history, error) { return p.begin(nodes).work() }
 
 func (p plan) begin(nodes []node) *run {
@@ -209,7 +212,8 @@ func surely(k kind, when interval) porcupine.Operation {
 // noClient is the number of whoever did what no client asked for.
 const noClient = 1000
 
-// nap leaves the session of a browser alone until it has expired, unless somebody may use it late.
+// nap leaves the session of a browser alone until it has expired, unless somebody may
+// use it late.
 func (r *run) nap(b *browser) {
 	r.mu.Lock()
 	ok := r.napsLeft > 0
@@ -233,8 +237,8 @@ func (r *run) nap(b *browser) {
 	h.add(surely(expire, interval{begin, r.now()}))
 }
 
-// mayHaveExpired notes that a session was not seen for so long that it may have expired: a machine or a
-// server stood still.
+// mayHaveExpired notes that a session was not seen for so long that it may have
+// expired: a machine or a server stood still.
 func (r *run) mayHaveExpired(b *browser, h *history, out output, call int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -249,7 +253,8 @@ func (r *run) mayHaveExpired(b *browser, h *history, out output, call int64) {
 	}
 }
 
-// forge sends a ticket that nobody was handed out. It must read as no session, and must not become one.
+// forge sends a ticket that nobody was handed out. It must read as no session, and must
+// not become one.
 func (r *run) forge(to node) error {
 	var secret [32]byte
 	_, _ = crand.Read(secret[:])
@@ -262,8 +267,9 @@ func (r *run) forge(to node) error {
 
 func (r *run) now() int64 { return int64(time.Since(r.start)) }
 
-// session returns the session of a browser, begun if need be, and the ticket to try it with: sometimes
-// one that was replaced. It returns no history when none could be begun.
+// session returns the session of a browser, begun if need be, and the ticket to try it
+// with: sometimes one that was replaced. It returns no history when none could be
+// begun.
 func (r *run) session(b *browser, to node, stale bool, lots *rand.Rand) (*history, ticket, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

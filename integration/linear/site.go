@@ -131,8 +131,8 @@ func read(s *cloakroom.Session) values {
 // injected counts the store calls that were disturbed in this process.
 var injected atomic.Int64
 
-// faulty disturbs one call of a store in so many, by lot: its answer is lost, the call itself is lost, or
-// it is held up until others have come first.
+// faulty disturbs one call of a store in so many, by lot: its answer is lost, the call
+// itself is lost, or it is held up until others have come first.
 func faulty(store store.Store, seed int64, oneIn int) store.Store {
 	if oneIn == 0 {
 		return store
@@ -151,7 +151,8 @@ func faulty(store store.Store, seed int64, oneIn int) store.Store {
 		case 0:
 			return storetest.Failed()
 		case 1:
-			if op == storetest.OpLoad || op == storetest.OpOwned { // a read that comes late is of no interest
+			// a read that comes late is of no interest
+			if op == storetest.OpLoad || op == storetest.OpOwned {
 				return storetest.Failed()
 			}
 			return storetest.LaterAfter(1 + lots.IntN(6))

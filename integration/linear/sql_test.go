@@ -10,8 +10,9 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/sqlstore"
 )
 
-// TestLinearizableSQL is TestLinearizable on SQLite, in a file and in memory, on PostgreSQL and on MariaDB, with two
-// stores as of two processes; in memory there can be one.
+// TestLinearizableSQL is TestLinearizable on SQLite, in a file and in memory, on
+// PostgreSQL and on MariaDB, with two stores as of two processes; in memory there can
+// be one.
 func TestLinearizableSQL(t *testing.T) {
 	for _, place := range []struct {
 		name    string

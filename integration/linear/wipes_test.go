@@ -19,8 +19,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/dynamodbstore"
 )
 
-// How places lose everything: at one moment, since a sign-in that is one step must not come in between, or record by record where
-// it is two.
+// How places lose everything: at one moment, since a sign-in that is one step must not
+// come in between, or record by record where it is two.
 
 // wipeTime bounds emptying a place.
 const wipeTime = 30 * time.Second
@@ -49,8 +49,9 @@ func losingRows(t testing.TB, driver, dsn, statement string) fault {
 	})
 }
 
-// losingFiles is [losingAll] of a folder that a filestore has, file by file. The owner index stays: a sign-in that had
-// written its entry only would otherwise be missed by a revocation later.
+// losingFiles is [losingAll] of a folder that a filestore has, file by file. The owner
+// index stays: a sign-in that had written its entry only would otherwise be missed by a
+// revocation later.
 func losingFiles(t testing.TB, dir string) fault {
 	return losingAll("all data lost", func() {
 		err := filepath.WalkDir(filepath.Join(dir, "sessions"), func(path string, d fs.DirEntry, err error) error {
@@ -71,7 +72,8 @@ func losingFiles(t testing.TB, dir string) fault {
 	})
 }
 
-// losingDocuments is [losingAll] of the collection that mongostore has by itself, in one request.
+// losingDocuments is [losingAll] of the collection that mongostore has by itself, in
+// one request.
 func losingDocuments(t testing.TB, rawURL string) fault {
 	return losingAll("all data lost", func() {
 		ctx, cancel := context.WithTimeout(context.Background(), wipeTime)
@@ -87,7 +89,8 @@ func losingDocuments(t testing.TB, rawURL string) fault {
 	})
 }
 
-// losingTable is [losingAll] of a server that is killed, and starts without the files that it had; rawURL is the table to make anew.
+// losingTable is [losingAll] of a server that is killed, and starts without the files
+// that it had; rawURL is the table to make anew.
 func losingTable(t testing.TB, d *servers.DynamoDB, rawURL string) fault {
 	return losingAll("server restarted without its data", func() {
 		d.Kill()
@@ -101,7 +104,8 @@ func losingTable(t testing.TB, d *servers.DynamoDB, rawURL string) fault {
 			}
 		}
 		d.Restart(t)
-		servers.Until(t, "the table is there", func() error { // a server that has just begun is slow
+		// a server that has just begun is slow
+		servers.Until(t, "the table is there", func() error {
 			ctx, cancel := context.WithTimeout(context.Background(), wipeTime)
 			defer cancel()
 			_, closer, err := dynamodbstore.Open(ctx, rawURL)

@@ -17,8 +17,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// answerLimit is how soon every request is answered while a server is away, on a machine that has time for it:
-// what plain timers are late by meanwhile comes on top.
+// answerLimit is how soon every request is answered while a server is away, on a
+// machine that has time for it: what plain timers are late by meanwhile comes on top.
 const answerLimit = 2 * time.Second
 
 const name = cloakroom.Key[string]("name")
@@ -166,8 +166,9 @@ func crowdOf(t *testing.T, site string, n int) []*person {
 	return people
 }
 
-// A server that is killed under load and started again has lost its sessions. Meanwhile there are clean 503s, in
-// time; afterwards people without a session, who can sign in again.
+// A server that is killed under load and started again has lost its sessions. Meanwhile
+// there are clean 503s, in time; afterwards people without a session, who can sign in
+// again.
 func TestServerKilled(t *testing.T) {
 	m := servers.StartMemcached(t)
 	site := site(t, open(t, m.URL())).URL
@@ -197,7 +198,8 @@ func TestServerKilled(t *testing.T) {
 	}
 }
 
-// A server that stands still for five seconds loses nothing. Of three servers, the others go on.
+// A server that stands still for five seconds loses nothing. Of three servers, the
+// others go on.
 func TestServerPaused(t *testing.T) {
 	for _, count := range []int{1, 3} {
 		t.Run(fmt.Sprintf("OneOf%d", count), func(t *testing.T) {

@@ -26,8 +26,8 @@ func TestMain(m *testing.M) {
 	os.Exit(demotest.Main(m))
 }
 
-// variable names the server to test with, instead of those that the tests start. Tests that stop their server or
-// need one with settings of their own start it all the same.
+// variable names the server to test with, instead of those that the tests start. Tests
+// that stop their server or need one with settings of their own start it all the same.
 const variable = "CLOAKROOM_TEST_MEMCACHED_URL"
 
 // open opens a store by URL, until the test ends.
@@ -132,8 +132,8 @@ func TestItems(t *testing.T) {
 	})
 }
 
-// near fails unless the record expires then, give or take what the package documentation says, and a second for the
-// server's clock, which begins with its start.
+// near fails unless the record expires then, give or take what the package
+// documentation says, and a second for the server's clock, which begins with its start.
 func near(t *testing.T, s store.Store, id string, expires time.Time) {
 	t.Helper()
 	begun := time.Now()
@@ -147,8 +147,9 @@ func near(t *testing.T, s store.Store, id string, expires time.Time) {
 	}
 }
 
-// What the server would refuse for its size is ErrTooLarge, and leaves the record that was there, whatever the
-// limit is. Sent to the server, it would be the end of that record.
+// What the server would refuse for its size is ErrTooLarge, and leaves the record that
+// was there, whatever the limit is. Sent to the server, it would be the end of that
+// record.
 func TestTooLarge(t *testing.T) {
 	for _, test := range []struct {
 		flags []string
@@ -213,7 +214,8 @@ func TestFull(t *testing.T) {
 	t.Error("90 MB fit into 8")
 }
 
-// A version from before a restart fits no record of after it, though the server gives the same tokens again.
+// A version from before a restart fits no record of after it, though the server gives
+// the same tokens again.
 func TestVersionsOfAnotherStart(t *testing.T) {
 	m := servers.StartMemcached(t)
 	s, ctx := open(t, m.URL()), t.Context()

@@ -34,7 +34,8 @@ func files(t *testing.T, dir string) *cloakroom.Manager {
 	return manager(t, s)
 }
 
-// TestCopy moves an application from files to MongoDB and back to other files: nobody is signed out.
+// TestCopy moves an application from files to MongoDB and back to other files: nobody
+// is signed out.
 func TestCopy(t *testing.T) {
 	const many = 150
 	from, to, target := t.TempDir(), t.TempDir(), place(t, patient(t, given(t)))

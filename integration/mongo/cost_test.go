@@ -35,7 +35,8 @@ func (r *recorder) take() []bson.Raw {
 	return sent
 }
 
-// recorded returns a store whose client is as the driver makes it by default, and what that sends.
+// recorded returns a store whose client is as the driver makes it by default, and what
+// that sends.
 func recorded(t *testing.T, rawURL string) (*mongostore.Store, *mongo.Collection, *recorder) {
 	t.Helper()
 	server, database, collection := parts(t, rawURL)
@@ -65,8 +66,9 @@ func commandName(command bson.Raw) string {
 	return elements[0].Key()
 }
 
-// TestOneCommand: each call sends one command, with majority concern, which the driver would not repeat; one that fails
-// sends one more to tell why. On a mongod, each finds its record by the index on id.
+// TestOneCommand: each call sends one command, with majority concern, which the driver
+// would not repeat; one that fails sends one more to tell why. On a mongod, each finds
+// its record by the index on id.
 func TestOneCommand(t *testing.T) {
 	s, c, rec := recorded(t, place(t, given(t)))
 	ctx := t.Context()
@@ -142,8 +144,9 @@ func usesIndex(t *testing.T, c *mongo.Collection, name string, command bson.Raw)
 	}
 }
 
-// TestSweepLarge sweeps a million records, half of them expired, on a given server: a load meanwhile takes at most three
-// times what it takes at rest. On FerretDB, which has no use of an index, it sweeps a thousand and times nothing.
+// TestSweepLarge sweeps a million records, half of them expired, on a given server: a
+// load meanwhile takes at most three times what it takes at rest. On FerretDB, which
+// has no use of an index, it sweeps a thousand and times nothing.
 func TestSweepLarge(t *testing.T) {
 	rawURL, n := place(t, given(t)), 1000
 	if os.Getenv(variable) != "" {

@@ -24,8 +24,8 @@ func signIn(t testing.TB, m *cloakroom.Manager) string {
 	return s.Cookie().Value
 }
 
-// TestIndexesOfOtherNames: an equivalent index is good enough, also by URL; one that is not is told
-// of, or made besides.
+// TestIndexesOfOtherNames: an equivalent index is good enough, also by URL; one that is
+// not is told of, or made besides.
 func TestIndexesOfOtherNames(t *testing.T) {
 	server := given(t)
 	named := func(name string, keys bson.D, opts *options.IndexOptionsBuilder) mongo.IndexModel {
@@ -70,8 +70,8 @@ func TestIndexesOfOtherNames(t *testing.T) {
 	})
 }
 
-// TestDamagedDocuments: a document whose data are of another type, or missing, costs no session but
-// that one, which can be ended.
+// TestDamagedDocuments: a document whose data are of another type, or missing, costs no
+// session but that one, which can be ended.
 func TestDamagedDocuments(t *testing.T) {
 	server := given(t)
 	for name, damage := range map[string]bson.D{

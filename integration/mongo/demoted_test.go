@@ -68,7 +68,8 @@ func (p *primary) serve(c net.Conn) {
 		if err != nil {
 			return
 		}
-		// Flags and a section; or flags, a cursor, where it begins, and how many documents follow.
+		// Flags and a section; or flags, a cursor, where it begins, and how many
+		// documents follow.
 		front := make([]byte, 5)
 		if kind == opQuery {
 			kind, front = opReply, make([]byte, 20)
@@ -124,8 +125,8 @@ func (p *primary) answer(kind uint32, body []byte) bson.D {
 	return bson.D{{Key: "ok", Value: 1}}
 }
 
-// TestDemoted: a primary that was demoted behind one address is left for the one that the address
-// leads to by now. Until it leads there, every write is refused at once.
+// TestDemoted: a primary that was demoted behind one address is left for the one that
+// the address leads to by now. Until it leads there, every write is refused at once.
 func TestDemoted(t *testing.T) {
 	old, promoted := startPrimary(t), startPrimary(t)
 	p := servers.StartProxy(t, old.addr)

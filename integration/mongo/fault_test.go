@@ -30,7 +30,8 @@ func TestKill(t *testing.T) {
 	kept(t, l)
 }
 
-// TestPause stops the server under load for five seconds. It keeps its connections and answers nothing.
+// TestPause stops the server under load for five seconds. It keeps its connections and
+// answers nothing.
 func TestPause(t *testing.T) {
 	f := servers.StartFerretDB(t)
 	l := site.StartLoad(t, site.New(t, open(t, f.URL())), 6)

@@ -32,7 +32,8 @@ type answer struct {
 	Session map[string]any
 }
 
-// startFlask starts one. Where Flask-Session is not installed the test is skipped, or fails with CI=true.
+// startFlask starts one. Where Flask-Session is not installed the test is skipped, or
+// fails with CI=true.
 func startFlask(t *testing.T, rawURL string) *flask {
 	t.Helper()
 	python, err := filepath.Abs("../../.venv/flask/bin/python")
@@ -86,8 +87,8 @@ func (f *flask) ask(do, cookie string, values map[string]any) answer {
 	return a
 }
 
-// TestFlask: a collection that Flask-Session made is read and written, and Flask-Session reads and writes what the store
-// makes.
+// TestFlask: a collection that Flask-Session made is read and written, and
+// Flask-Session reads and writes what the store makes.
 func TestFlask(t *testing.T) {
 	rawURL := place(t, given(t))
 	f := startFlask(t, rawURL)

@@ -167,8 +167,8 @@ func TestIndexes(t *testing.T) {
 	}
 }
 
-// TestDuplicates: documents with the same id, as a collection without a unique index may have, are noticed, and removed only
-// when that is asked for.
+// TestDuplicates: documents with the same id, as a collection without a unique index
+// may have, are noticed, and removed only when that is asked for.
 func TestDuplicates(t *testing.T) {
 	rawURL := place(t, given(t))
 	s, c := open(t, rawURL), raw(t, rawURL)
@@ -211,7 +211,8 @@ func TestDuplicates(t *testing.T) {
 	}
 }
 
-// TestForeignWriters: what others store that is no session is neither taken for one nor in the way.
+// TestForeignWriters: what others store that is no session is neither taken for one nor
+// in the way.
 func TestForeignWriters(t *testing.T) {
 	rawURL := place(t, given(t))
 	s, c := open(t, rawURL), raw(t, rawURL)

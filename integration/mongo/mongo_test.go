@@ -1,5 +1,6 @@
-// Package mongo tests mongostore on FerretDB behind a proxy that lets one request through at a time, or on the server
-// that CLOAKROOM_TEST_MONGODB_URL names, a mongod preferably.
+// Package mongo tests mongostore on FerretDB behind a proxy that lets one request
+// through at a time, or on the server that CLOAKROOM_TEST_MONGODB_URL names, a mongod
+// preferably.
 package mongo
 
 import (
@@ -31,8 +32,8 @@ func TestMain(m *testing.M) {
 	os.Exit(demotest.Main(m))
 }
 
-// variable names the server to test with, instead of those that the tests start. Tests that stop their server start
-// it all the same.
+// variable names the server to test with, instead of those that the tests start. Tests
+// that stop their server start it all the same.
 const variable = "CLOAKROOM_TEST_MONGODB_URL"
 
 var abilities = []storetest.Ability{storetest.Owners, storetest.Lists, storetest.Sweeps}
@@ -57,7 +58,8 @@ func with(t testing.TB, rawURL, name, value string) string {
 	return u.String()
 }
 
-// place is a collection of a test's own on the server. FerretDB reads all of a collection to find a record.
+// place is a collection of a test's own on the server. FerretDB reads all of a
+// collection to find a record.
 func place(t testing.TB, rawURL string) string {
 	sum := sha256.Sum256([]byte(t.Name()))
 	return with(t, rawURL, "collection", fmt.Sprintf("cloakroom_test_%s_%x", run, sum[:8]))
@@ -80,8 +82,9 @@ func parts(t testing.TB, rawURL string) (server, database, collection string) {
 // run tells the runs of these tests on a given server apart.
 var run = strconv.FormatInt(time.Now().UnixNano(), 36)
 
-// patient has a client that waits for a server as slow as FerretDB with a proxy before it. When it does not get through to
-// look at the server in time, it also breaks off what is under way.
+// patient has a client that waits for a server as slow as FerretDB with a proxy before
+// it. When it does not get through to look at the server in time, it also breaks off
+// what is under way.
 func patient(t testing.TB, rawURL string) string {
 	ms := strconv.FormatInt(servers.Patience.Milliseconds(), 10)
 	return with(t, with(t, rawURL, "serverSelectionTimeoutMS", ms), "connectTimeoutMS", ms)
@@ -106,8 +109,9 @@ type clock struct{ ahead atomic.Int64 }
 func (c *clock) now() time.Time          { return time.Now().Add(time.Duration(c.ahead.Load())) }
 func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
 
-// conforms runs storetest with two clients, as of two processes. A given server is timed by the real clock. On FerretDB
-// behind the proxy a call may take longer than a short-lived record of the suite lives, so there the clock is moved.
+// conforms runs storetest with two clients, as of two processes. A given server is
+// timed by the real clock. On FerretDB behind the proxy a call may take longer than a
+// short-lived record of the suite lives, so there the clock is moved.
 func conforms(t *testing.T, rawURL, prefix string) {
 	config := storetest.Config{Abilities: abilities, Fresh: true}
 	if os.Getenv(variable) != "" {
@@ -130,7 +134,8 @@ func conforms(t *testing.T, rawURL, prefix string) {
 		}
 	}
 	config.Peer = config.Open
-	t.Run("contract", func(t *testing.T) { storetest.Run(t, config) }) // returns when the parallel cases have ended
+	// returns when the parallel cases have ended
+	t.Run("contract", func(t *testing.T) { storetest.Run(t, config) })
 }
 
 func TestConformance(t *testing.T) {

@@ -1,4 +1,5 @@
-// Package redis tests redisstore on real servers: redis-server, and valkey-server where there is one.
+// Package redis tests redisstore on real servers: redis-server, and valkey-server where
+// there is one.
 package redis
 
 import (
@@ -45,7 +46,8 @@ func conforms(t *testing.T, abilities []storetest.Ability, rawURL string, parame
 	})
 }
 
-// nearConforms runs storetest through a near cache, which promises what a process reads of its own writes.
+// nearConforms runs storetest through a near cache, which promises what a process reads
+// of its own writes.
 func nearConforms(t *testing.T, abilities []storetest.Ability, rawURL string) {
 	t.Helper()
 	storetest.Run(t, storetest.Config{Abilities: abilities, Open: func(t testing.TB) store.Store {
@@ -93,8 +95,9 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// Rights are all that the store needs, beside those to sign in. A Cluster's client needs cluster|slots
-// too, cluster|shards from Redis 8 on, and waiting for replicas needs wait.
+// Rights are all that the store needs, beside those to sign in. A Cluster's client
+// needs cluster|slots too, cluster|shards from Redis 8 on, and waiting for replicas
+// needs wait.
 const rights = "resetkeys ~session:* resetchannels -@all +ping +info +time +scan +get +set +del +exists +pexpireat +pexpiretime" +
 	" +persist +hset +hget +hdel +hscan +hrandfield +eval +evalsha +eval_ro +evalsha_ro"
 

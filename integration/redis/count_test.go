@@ -56,7 +56,8 @@ func counted(t *testing.T, s *site.Site, cookie, want string) {
 	}
 }
 
-// TestCountOneProcess: 1,000 increments of one value by 100 goroutines cost at most 2.2 store calls each.
+// TestCountOneProcess: 1,000 increments of one value by 100 goroutines cost at most 2.2
+// store calls each.
 func TestCountOneProcess(t *testing.T) {
 	onAll(t, func(t *testing.T, rawURL string) {
 		s := site.New(t, open(t, rawURL))

@@ -31,8 +31,8 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// TestPause stops a server under load for five seconds. It keeps its connections, takes new ones, and answers
-// nothing.
+// TestPause stops a server under load for five seconds. It keeps its connections, takes
+// new ones, and answers nothing.
 func TestPause(t *testing.T) {
 	r := durable(t)
 	l := site.StartLoad(t, site.New(t, open(t, r.URL())), 8)
@@ -69,9 +69,10 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
-// TestClusterFailover kills a master under load. How many acknowledged changes that loses depends on chance;
-// with a replica that has each, none. The master that was promoted then has no replica itself, so changes
-// are refused until the old one is back.
+// TestClusterFailover kills a master under load. How many acknowledged changes that
+// loses depends on chance; with a replica that has each, none. The master that was
+// promoted then has no replica itself, so changes are refused until the old one is
+// back.
 func TestClusterFailover(t *testing.T) {
 	for _, wait := range []string{"wait_replicas=0", "wait_replicas=1"} {
 		t.Run(wait, func(t *testing.T) {

@@ -48,7 +48,8 @@ func fill(t *testing.T, s *redisstore.Store, n int) {
 	}
 }
 
-// countAll counts what is listed, with duplicates, and returns the most memory that was in use.
+// countAll counts what is listed, with duplicates, and returns the most memory that was
+// in use.
 func countAll(t *testing.T, s *redisstore.Store) (n int, most uint64) {
 	t.Helper()
 	cursor := ""
@@ -243,7 +244,8 @@ func TestLimits(t *testing.T) {
 		t.Errorf("%d listed, %d revoked, %v; want 1 of each", found, n, err)
 	}
 
-	// The server closes the connection, so its refusal may or may not arrive; nothing is written in any case.
+	// The server closes the connection, so its refusal may or may not arrive; nothing
+	// is written in any case.
 	if _, err := open(t, r.URL()).Create(ctx, hexID(0), lasting(strings.Repeat("x", 2<<20))); err == nil || sentinelError(err) && !errors.Is(err, cloakroom.ErrTooLarge) {
 		t.Errorf("more than proto-max-bulk-len: %v, want ErrTooLarge or a broken connection", err)
 	}

@@ -31,7 +31,8 @@ func loads(t *testing.T, r *servers.Redis) int {
 	return n
 }
 
-// TestNearCache: reads cost no call, changes of others arrive, and of one's own are there at once.
+// TestNearCache: reads cost no call, changes of others arrive, and of one's own are
+// there at once.
 func TestNearCache(t *testing.T) {
 	r := servers.StartRedis(t, servers.RedisOptions{})
 	near, other := open(t, r.URL(), "near_cache=1h"), open(t, r.URL())
@@ -149,8 +150,8 @@ func TestNearOwnWrites(t *testing.T) {
 	wg.Wait()
 }
 
-// TestNearDeadConnection: what was revoked elsewhere is not served for longer than two seconds when the
-// connection is dead and nothing says so.
+// TestNearDeadConnection: what was revoked elsewhere is not served for longer than two
+// seconds when the connection is dead and nothing says so.
 func TestNearDeadConnection(t *testing.T) {
 	r := servers.StartRedis(t, servers.RedisOptions{})
 	p := servers.StartProxy(t, r.Addr)

@@ -19,8 +19,8 @@ import (
 
 const visits = cloakroom.Key[int]("visits")
 
-// manager returns one whose time limit a busy machine does not reach: what takes that long was not
-// told at once.
+// manager returns one whose time limit a busy machine does not reach: what takes that
+// long was not told at once.
 func manager(t testing.TB, store store.Store) *cloakroom.Manager {
 	t.Helper()
 	m, err := cloakroom.New(store, cloakroom.Options{Timeout: 20 * time.Second})
@@ -68,9 +68,9 @@ func follow(t testing.TB, replica, primary *servers.Redis) {
 	})
 }
 
-// TestDemoted: a server that was demoted, and keeps its connections, is left for the one that the
-// address leads to by now, by clients that were opened by URL and by those of the application's
-// own. Until it leads there, every write is refused at once.
+// TestDemoted: a server that was demoted, and keeps its connections, is left for the
+// one that the address leads to by now, by clients that were opened by URL and by those
+// of the application's own. Until it leads there, every write is refused at once.
 func TestDemoted(t *testing.T) {
 	open := map[string]func(t *testing.T, address string) store.Store{
 		"by URL":                    func(t *testing.T, a string) store.Store { return open(t, "redis://"+a) },
@@ -189,8 +189,8 @@ func TestRefused(t *testing.T) {
 	})
 }
 
-// TestOtherType: a key of another type where a session was is a damaged record: it costs nothing
-// but that session, and can be ended.
+// TestOtherType: a key of another type where a session was is a damaged record: it
+// costs nothing but that session, and can be ended.
 func TestOtherType(t *testing.T) {
 	programs(t, func(t *testing.T, program string) {
 		for _, parameters := range []string{"cluster=false", "near_cache=1m", "wait_replicas=0"} {
@@ -225,7 +225,8 @@ func TestOtherType(t *testing.T) {
 					t.Errorf("listed: %v, %v", page, err)
 				}
 				page, _, err := s.Owned(t.Context(), owner, "", 10)
-				if err != nil || len(page) != 1+1 || page[0].Record.Version != "" { // and that of the move that failed
+				// and that of the move that failed
+				if err != nil || len(page) != 1+1 || page[0].Record.Version != "" {
 					t.Errorf("listed by owner: %v, %v", page, err)
 				}
 				if err := s.Delete(t.Context(), "bad", store.Record{}); err != nil {
@@ -237,8 +238,8 @@ func TestOtherType(t *testing.T) {
 	})
 }
 
-// otherTypeSession fails unless a session whose key holds something else can be signed out, and
-// revoked among others.
+// otherTypeSession fails unless a session whose key holds something else can be signed
+// out, and revoked among others.
 func otherTypeSession(t *testing.T, r *servers.Redis, s *redisstore.Store) {
 	t.Helper()
 	m := manager(t, s)

@@ -13,8 +13,9 @@ import (
 	"github.com/cloakroom-go/cloakroom/integration/servers"
 )
 
-// TestReplace: the script writes before it knows whether it may, so a conflict must leave everything as it was, and so must a
-// server that is full; an expiry that does not change is left to the touches that come in between. Valkey needs no script.
+// TestReplace: the script writes before it knows whether it may, so a conflict must
+// leave everything as it was, and so must a server that is full; an expiry that does
+// not change is left to the touches that come in between. Valkey needs no script.
 func TestReplace(t *testing.T) {
 	programs(t, func(t *testing.T, program string) {
 		r := servers.StartRedis(t, servers.RedisOptions{Program: program})

@@ -19,8 +19,8 @@ func sentinelError(err error) bool {
 	return false
 }
 
-// TestWait: a write that too few replicas have is of unknown outcome, also to who looks again, until they
-// have it.
+// TestWait: a write that too few replicas have is of unknown outcome, also to who looks
+// again, until they have it.
 func TestWait(t *testing.T) {
 	s := servers.StartSentinel(t, servers.RedisOptions{Args: []string{"--repl-timeout", "600"}})
 	url := "redis://" + s.Servers[0].Addr

@@ -104,8 +104,8 @@ func (c *crowd) each(t *testing.T, f func(*visitor) error) {
 	c.check(t)
 }
 
-// goesOnFor waits until the visitors have done so many steps more, and something is so, or one has
-// failed. is is called with the crowd locked.
+// goesOnFor waits until the visitors have done so many steps more, and something is so,
+// or one has failed. is is called with the crowd locked.
 func (c *crowd) goesOnFor(t *testing.T, steps int, what string, is func() bool) {
 	t.Helper()
 	c.mu.Lock()

@@ -1,6 +1,6 @@
-// Package rehearsal moves a shop from Flask to Go, as docs/from-flask.md says, while its visitors go
-// on: none is signed out, nothing that was acknowledged is lost, and a session that was signed out
-// stays so.
+// Package rehearsal moves a shop from Flask to Go, as docs/from-flask.md says, while
+// its visitors go on: none is signed out, nothing that was acknowledged is lost, and a
+// session that was signed out stays so.
 package rehearsal
 
 import (
@@ -23,8 +23,8 @@ import (
 
 var fullFlag = flag.Bool("rehearsal.full", false, "the long mode: every store, more visitors")
 
-// prefix and table are the application's own: Flask-Session's defaults would hide that a setting is
-// ignored.
+// prefix and table are the application's own: Flask-Session's defaults would hide that
+// a setting is ignored.
 const (
 	prefix = "shop:"
 	table  = "visitors"
@@ -101,8 +101,8 @@ func onSQL(t *testing.T, s *servers.SQLServer) setup {
 	}, from: from, to: s.URL(t)}
 }
 
-// paths are the shop's, in the order in which they move. There are two to sign in and two to sign
-// out, so that either is done on both sides most of the time.
+// paths are the shop's, in the order in which they move. There are two to sign in and
+// two to sign out, so that either is done on both sides most of the time.
 var paths = []string{
 	"/cart", "/leave", "/put", "/flash", "/join", "/visit", "/messages", "/note", "/account",
 	"/logout", "/login",
@@ -202,8 +202,9 @@ func (r *rehearsal) servedAll(side string) bool {
 	return true
 }
 
-// turnSignerOff goes on until every visitor has a plain cookie. Go stops before it starts without the
-// signer: with both at once, the former one would refuse the plain cookies of the other.
+// turnSignerOff goes on until every visitor has a plain cookie. Go stops before it
+// starts without the signer: with both at once, the former one would refuse the plain
+// cookies of the other.
 func (r *rehearsal) turnSignerOff() {
 	r.crowd.pause(r.t)
 	r.golang.Terminate()
@@ -248,8 +249,8 @@ func (r *rehearsal) leave() {
 	r.crowd.each(r.t, r.listed)
 }
 
-// listed checks that a visitor's sessions are listed under its names: one if it is signed in, and none
-// of those that were signed out.
+// listed checks that a visitor's sessions are listed under its names: one if it is
+// signed in, and none of those that were signed out.
 func (r *rehearsal) listed(v *visitor) error {
 	if r.to == "" {
 		return nil

@@ -16,8 +16,9 @@ import (
 	"sync"
 )
 
-// visitor has a browser, knows what the shop has acknowledged, and expects to find it again. Its
-// requests follow one another, but for those that Go alone answers: a slow one of Flask may overwrite.
+// visitor has a browser, knows what the shop has acknowledged, and expects to find it
+// again. Its requests follow one another, but for those that Go alone answers: a slow
+// one of Flask may overwrite.
 type visitor struct {
 	crowd  *crowd
 	name   string
@@ -107,7 +108,8 @@ func (v *visitor) signIn(path string) error {
 	former, owner := v.cookie(), fmt.Sprintf("%s.%d", v.name, v.next())
 	form := url.Values{"user": {owner}}
 	if v.lots.IntN(2) == 0 {
-		form.Set("remember", "on") // Flask-Login then signs in by a cookie of its own, until the sign-out
+		// Flask-Login then signs in by a cookie of its own, until the sign-out
+		form.Set("remember", "on")
 	}
 	if _, err := v.post(path, form); err != nil {
 		return err
@@ -228,8 +230,8 @@ func (v *visitor) visitAtOnce() error {
 	return v.same("visits at once", strings.Join(got, " "), strings.Join(want, " "))
 }
 
-// leaveMeanwhile signs out while something is put in the cart, both in Go. The answer to the latter is
-// lost.
+// leaveMeanwhile signs out while something is put in the cart, both in Go. The answer
+// to the latter is lost.
 func (v *visitor) leaveMeanwhile() error {
 	cookie := v.cookie()
 	answers := v.atOnce(
@@ -303,8 +305,8 @@ func (v *visitor) cookie() string {
 	return ""
 }
 
-// send sends a request, with what the jar has, or with another session's cookie and without keeping
-// the answer's. Any answer but 200 is an error.
+// send sends a request, with what the jar has, or with another session's cookie and
+// without keeping the answer's. Any answer but 200 is an error.
 func (v *visitor) send(method, path string, form url.Values, cookie string) (string, error) {
 	r, err := http.NewRequest(method, v.base.String()+path, strings.NewReader(form.Encode()))
 	if err != nil {

@@ -51,8 +51,8 @@ func StartCluster(t testing.TB, o RedisOptions) *Cluster {
 	return c
 }
 
-// Settle waits until every running node has the Cluster complete, with a replica at each master that has
-// one running.
+// Settle waits until every running node has the Cluster complete, with a replica at
+// each master that has one running.
 func (c *Cluster) Settle(t testing.TB) {
 	t.Helper()
 	c.everywhere(t, "the Cluster is complete", func(n *Redis) error {

@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// DynamoDB is DynamoDB Local, Amazon's own emulator. It has no option to listen on loopback alone.
+// DynamoDB is DynamoDB Local, Amazon's own emulator. It has no option to listen on
+// loopback alone.
 type DynamoDB struct {
 	*Process
 	Addr string // 127.0.0.1:PORT
@@ -28,11 +29,13 @@ var credentials sync.Once
 
 // DynamoDBOptions configure a server. The zero value keeps its data in memory.
 type DynamoDBOptions struct {
-	Durable bool // its data is in files, and is there again after a restart of the server, if not of the machine
+	// its data is in files, and is there again after a restart of the server, if not of
+	// the machine
+	Durable bool
 }
 
-// StartDynamoDB starts a server, and waits until it answers. The environment then has credentials for it and no others, also
-// for the processes that the test starts.
+// StartDynamoDB starts a server, and waits until it answers. The environment then has
+// credentials for it and no others, also for the processes that the test starts.
 func StartDynamoDB(t testing.TB, opts DynamoDBOptions) *DynamoDB {
 	t.Helper()
 	java := Need(t, "java")
@@ -49,7 +52,8 @@ func StartDynamoDB(t testing.TB, opts DynamoDBOptions) *DynamoDB {
 				t.Fatal(err)
 			}
 		}
-		for _, name := range []string{"AWS_PROFILE", "AWS_SESSION_TOKEN"} { // empty, Python takes the first for a name
+		// empty, Python takes the first for a name
+		for _, name := range []string{"AWS_PROFILE", "AWS_SESSION_TOKEN"} {
 			if err := os.Unsetenv(name); err != nil {
 				t.Fatal(err)
 			}
@@ -88,7 +92,8 @@ func (d *DynamoDB) URL(table string) string {
 	return fmt.Sprintf("dynamodb://%s?endpoint=http://%s&region=eu-central-1&create=true", table, d.Addr)
 }
 
-// Restart starts a server that was killed, with the data that it had, and waits until it answers.
+// Restart starts a server that was killed, with the data that it had, and waits until
+// it answers.
 func (d *DynamoDB) Restart(t testing.TB) {
 	t.Helper()
 	if err := d.Start(); err != nil {

@@ -14,15 +14,17 @@ import (
 	"testing"
 )
 
-// FerretDB is a server of MongoDB's protocol, behind a proxy that lets one request through at a time. FerretDB 1.24 is not
-// atomic per document, as mongod is: the proxy stands in for that.
+// FerretDB is a server of MongoDB's protocol, behind a proxy that lets one request
+// through at a time. FerretDB 1.24 is not atomic per document, as mongod is: the proxy
+// stands in for that.
 type FerretDB struct {
 	*Process
 	Addr  string // the server's own, 127.0.0.1:PORT: for what happens before and after a test only
 	Proxy *Proxy // what every client goes through
 }
 
-// ferretdb builds the server once for all tests of a package. The go command keeps what it built.
+// ferretdb builds the server once for all tests of a package. The go command keeps what
+// it built.
 var ferretdb = sync.OnceValues(func() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -47,8 +49,9 @@ var ferretdb = sync.OnceValues(func() (string, error) {
 	return strings.TrimSpace(string(out)), err
 })
 
-// StartFerretDB starts a server, whose first build takes minutes, and waits until it listens. Where it cannot be
-// built, as without a network, the test is skipped, or fails when the environment has CI=true.
+// StartFerretDB starts a server, whose first build takes minutes, and waits until it
+// listens. Where it cannot be built, as without a network, the test is skipped, or
+// fails when the environment has CI=true.
 func StartFerretDB(t testing.TB) *FerretDB {
 	t.Helper()
 	path, err := ferretdb()

@@ -12,13 +12,15 @@ func Flask(t testing.TB) string {
 	return interpreter(t, "flask")
 }
 
-// FormerFlask returns the path of one that has a former release of Flask-Session: 0.5, 0.6 or 0.7.
+// FormerFlask returns the path of one that has a former release of Flask-Session: 0.5,
+// 0.6 or 0.7.
 func FormerFlask(t testing.TB, release string) string {
 	t.Helper()
 	return interpreter(t, "flask-"+release)
 }
 
-// interpreter returns the path of one of the environments that scripts/install-flask-session makes.
+// interpreter returns the path of one of the environments that
+// scripts/install-flask-session makes.
 func interpreter(t testing.TB, environment string) string {
 	t.Helper()
 	venv := filepath.Join(root(t), ".venv", environment)

@@ -13,7 +13,8 @@ import (
 // places numbers databases.
 var places atomic.Int64
 
-// StartMariaDB starts a server, with everything else as it is shipped, and waits until it answers.
+// StartMariaDB starts a server, with everything else as it is shipped, and waits until
+// it answers.
 func StartMariaDB(t testing.TB, o SQLOptions) *SQLServer {
 	t.Helper()
 	program, install := Need(t, "mariadbd"), Need(t, "mariadb-install-db")

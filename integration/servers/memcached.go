@@ -19,8 +19,9 @@ type Memcached struct {
 	Socket string // the path of its Unix socket, or empty
 }
 
-// StartMemcached starts a server with the flags given beside those that say where it listens, and waits until it
-// answers. The flag "-s" alone makes it listen on a Unix socket in a folder of its own.
+// StartMemcached starts a server with the flags given beside those that say where it
+// listens, and waits until it answers. The flag "-s" alone makes it listen on a Unix
+// socket in a folder of its own.
 func StartMemcached(t testing.TB, flags ...string) *Memcached {
 	t.Helper()
 	path := Need(t, "memcached")
@@ -82,7 +83,8 @@ func (m *Memcached) Restart(t testing.TB) {
 	})
 }
 
-// Do sends a command of one line, or a line and a value, and returns the first line of the answer.
+// Do sends a command of one line, or a line and a value, and returns the first line of
+// the answer.
 func (m *Memcached) Do(t testing.TB, command string) string {
 	t.Helper()
 	line, err := m.command(command)

@@ -19,8 +19,9 @@ type Nginx struct {
 	path string
 }
 
-// nginxConfig wants a user, a folder four times, an address, and what is in the server's block.
-// Workers end as soon as they have answered, since no connection is kept.
+// nginxConfig wants a user, a folder four times, an address, and what is in the
+// server's block. Workers end as soon as they have answered, since no connection is
+// kept.
 const nginxConfig = `daemon off;
 %s
 worker_processes 2;
@@ -51,7 +52,8 @@ func NeedNginx(t testing.TB) string {
 	return Need(t, "nginx")
 }
 
-// StartNginx starts a server with these directives in its server block, and waits until it listens.
+// StartNginx starts a server with these directives in its server block, and waits until
+// it listens.
 func StartNginx(t testing.TB, directives string) *Nginx {
 	t.Helper()
 	path := NeedNginx(t)
@@ -94,8 +96,9 @@ func (n *Nginx) configure(t testing.TB, dir, directives string) {
 	}
 }
 
-// Reload makes the server go on with other directives, as an administrator would. When it returns, the
-// workers with the former ones have answered what they had, and are gone.
+// Reload makes the server go on with other directives, as an administrator would. When
+// it returns, the workers with the former ones have answered what they had, and are
+// gone.
 func (n *Nginx) Reload(t testing.TB, directives string) {
 	t.Helper()
 	n.configure(t, n.Dir, directives)

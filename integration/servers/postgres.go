@@ -94,7 +94,8 @@ func (s *SQLServer) listens(t testing.TB) bool {
 	return s.Running()
 }
 
-// Open opens a database of the server with the driver's own parameters, and closes it when the test ends.
+// Open opens a database of the server with the driver's own parameters, and closes it
+// when the test ends.
 func (s *SQLServer) Open(t testing.TB, parameters string) *sql.DB {
 	t.Helper()
 	dsn := s.dsn
@@ -146,7 +147,8 @@ func (s *SQLServer) URL(t testing.TB) string {
 	return s.scheme + "://" + user + "@" + s.Addr + "/" + name
 }
 
-// account is whom a server runs as, where the test runs as root and the server would refuse to.
+// account is whom a server runs as, where the test runs as root and the server would
+// refuse to.
 type account struct{ uid, gid int }
 
 // unprivileged returns an account other than root, or nothing where the test is not root.

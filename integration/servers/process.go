@@ -1,6 +1,6 @@
-// Package servers starts the servers that tests need: each on free ports of loopback, in a temporary
-// folder, with its log printed when the test fails. What a test started is stopped when it ends, by
-// process id; no other process is touched.
+// Package servers starts the servers that tests need: each on free ports of loopback,
+// in a temporary folder, with its log printed when the test fails. What a test started
+// is stopped when it ends, by process id; no other process is touched.
 package servers
 
 import (
@@ -23,8 +23,8 @@ import (
 // Patience bounds waiting for what must happen. Nothing is asserted about how long it takes.
 const Patience = time.Minute
 
-// Need returns the path of a server's program. Where it is missing the test is skipped, or fails
-// when the environment has CI=true.
+// Need returns the path of a server's program. Where it is missing the test is skipped,
+// or fails when the environment has CI=true.
 func Need(t testing.TB, program string) string {
 	t.Helper()
 	path, err := Find(program)
@@ -35,7 +35,8 @@ func Need(t testing.TB, program string) string {
 	return ""
 }
 
-// Find returns the path of a program: of one that is installed, or of Valkey where scripts/install-valkey has put it.
+// Find returns the path of a program: of one that is installed, or of Valkey where
+// scripts/install-valkey has put it.
 func Find(program string) (string, error) {
 	path, err := exec.LookPath(program)
 	if err == nil || program != "valkey-server" {
@@ -107,8 +108,8 @@ type Process struct {
 	done chan struct{} // closed when it ended
 }
 
-// Start starts a program in a folder of its own, or in dir if that is not empty, and stops it when the test
-// ends. The caller waits until it is ready, see [Until].
+// Start starts a program in a folder of its own, or in dir if that is not empty, and
+// stops it when the test ends. The caller waits until it is ready, see [Until].
 func Start(t testing.TB, dir, path string, args ...string) *Process {
 	t.Helper()
 	return startAs(t, nil, dir, path, args...)
@@ -132,8 +133,8 @@ func startAs(t testing.TB, as *account, dir, path string, args ...string) *Proce
 	return p
 }
 
-// TempDir returns a folder whose path is short enough for a Unix socket, which t.TempDir's may not be. It is
-// removed when the test ends.
+// TempDir returns a folder whose path is short enough for a Unix socket, which
+// t.TempDir's may not be. It is removed when the test ends.
 func TempDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "cloakroom-")
@@ -144,8 +145,8 @@ func TempDir(t testing.TB) string {
 	return dir
 }
 
-// memoryDir is TempDir in the machine's memory, where there is such a folder: for a server that syncs each write, where what
-// counts is what outlives the server.
+// memoryDir is TempDir in the machine's memory, where there is such a folder: for a
+// server that syncs each write, where what counts is what outlives the server.
 func memoryDir(t testing.TB) string {
 	t.Helper()
 	const memory = "/dev/shm"
@@ -173,7 +174,8 @@ func (p *Process) Start() error {
 	cmd.SysProcAttr = attributes(p.as)
 	started, done := make(chan error), make(chan struct{})
 	go func() {
-		// Where the process is told to die with its parent, that means the parent's thread, so this one must stay.
+		// Where the process is told to die with its parent, that means the parent's
+		// thread, so this one must stay.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		defer close(done)

@@ -10,8 +10,8 @@ const (
 	continueSignal = syscall.SIGCONT
 )
 
-// attributes put the process into a group of its own, and end it with the test that started it, however
-// that ends.
+// attributes put the process into a group of its own, and end it with the test that
+// started it, however that ends.
 func attributes(as *account) *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if as != nil {

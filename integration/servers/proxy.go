@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Proxy passes TCP connections on to a server, and disturbs them as it is told. Between disturbances it
-// is transparent. It is safe for concurrent use.
+// Proxy passes TCP connections on to a server, and disturbs them as it is told. Between
+// disturbances it is transparent. It is safe for concurrent use.
 type Proxy struct {
 	Addr string // 127.0.0.1:PORT
 
@@ -30,14 +30,16 @@ type Proxy struct {
 	wg      sync.WaitGroup
 }
 
-// StartProxy passes on to target, a TCP address or the path of a Unix socket, until the test ends.
+// StartProxy passes on to target, a TCP address or the path of a Unix socket, until the
+// test ends.
 func StartProxy(t testing.TB, target string) *Proxy {
 	t.Helper()
 	return startProxy(t, target, nil)
 }
 
-// StartSerializer is StartProxy that lets one request through at a time, over all connections: the next one
-// goes when the answer to the one before has passed. One that reads and writes nothing need not wait for its turn, see
+// StartSerializer is StartProxy that lets one request through at a time, over all
+// connections: the next one goes when the answer to the one before has passed. One that
+// reads and writes nothing need not wait for its turn, see
 // [Splitter], and one whose client has gone before its turn came is dropped.
 func StartSerializer(t testing.TB, target string, s Splitter) *Proxy {
 	t.Helper()
@@ -76,11 +78,12 @@ func (p *Proxy) Cut() {
 // a cable is pulled. New connections are taken and stall too.
 func (p *Proxy) Stall() { p.change(func() { p.stalled = true }) }
 
-// StallAfter stalls when n more bytes of answers have passed, so that the client has half a message.
+// StallAfter stalls when n more bytes of answers have passed, so that the client has
+// half a message.
 func (p *Proxy) StallAfter(n int) { p.change(func() { p.budget = n }) }
 
-// Lead makes new connections lead to another TCP address, and leaves those that are there, as a
-// name does that means another server from now on.
+// Lead makes new connections lead to another TCP address, and leaves those that are
+// there, as a name does that means another server from now on.
 func (p *Proxy) Lead(target string) { p.change(func() { p.target = target }) }
 
 // Delay holds up everything by d in either direction. Zero ends it.
@@ -126,7 +129,8 @@ func (p *Proxy) accept() {
 	}
 }
 
-// track notes a connection, which a cut closes or does not, or closes it if there must be none.
+// track notes a connection, which a cut closes or does not, or closes it if there must
+// be none.
 func (p *Proxy) track(c net.Conn, cuts bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -18,7 +18,8 @@ type Redis struct {
 	tls    *TLS
 }
 
-// RedisOptions say how to start a server. The zero value is a redis-server without persistence.
+// RedisOptions say how to start a server. The zero value is a redis-server without
+// persistence.
 type RedisOptions struct {
 	Args    []string // further settings, as in "--maxmemory", "1mb"
 	Config  string   // the content of a configuration file, which Sentinel needs
@@ -41,7 +42,8 @@ func StartRedis(t testing.TB, o RedisOptions) *Redis {
 	return r
 }
 
-// startRedis starts a server. Somebody else may have taken the port meanwhile: then it tries another.
+// startRedis starts a server. Somebody else may have taken the port meanwhile: then it
+// tries another.
 func startRedis(t testing.TB, o RedisOptions) *Redis {
 	t.Helper()
 	path := Need(t, o.program())
@@ -170,8 +172,9 @@ func StartSentinel(t testing.TB, o RedisOptions) *Sentinel {
 	return s
 }
 
-// follows waits until what the master writes reaches the replica. That its link is up is not enough: the
-// master sends nothing before the replica's first acknowledgement, up to a second later.
+// follows waits until what the master writes reaches the replica. That its link is up
+// is not enough: the master sends nothing before the replica's first acknowledgement,
+// up to a second later.
 func follows(t testing.TB, master, replica *Redis) {
 	t.Helper()
 	linked := func() error {

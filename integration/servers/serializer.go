@@ -16,7 +16,8 @@ type Splitter interface {
 	// Answer reads one message of the answer, and reports whether more of them follow.
 	Answer(r *bufio.Reader) (frame []byte, more bool, err error)
 
-	// Idle reports whether a request neither reads nor writes data, such as a greeting or a heartbeat.
+	// Idle reports whether a request neither reads nor writes data, such as a greeting
+	// or a heartbeat.
 	Idle(frame []byte) bool
 }
 
@@ -26,8 +27,9 @@ type request struct {
 	answered bool
 }
 
-// serveOneByOne passes requests on, each when its turn has come. It goes on reading while one waits, so as to learn that the
-// client has gone: what nobody waits for any more must not hold up the others, or a busy server never catches up.
+// serveOneByOne passes requests on, each when its turn has come. It goes on reading
+// while one waits, so as to learn that the client has gone: what nobody waits for any
+// more must not hold up the others, or a busy server never catches up.
 func (p *Proxy) serveOneByOne(client, server net.Conn) {
 	requests, gone, done := make(chan request), make(chan struct{}), make(chan struct{})
 	defer close(done)
@@ -73,8 +75,9 @@ func (p *Proxy) inTurn(client, server net.Conn, answers *bufio.Reader, next requ
 	}
 }
 
-// exchange passes a request and its answer on. It waits for the end of the answer even when the client has been cut off
-// meanwhile, since the server has not done with the request before, and another must not come to it.
+// exchange passes a request and its answer on. It waits for the end of the answer even
+// when the client has been cut off meanwhile, since the server has not done with the
+// request before, and another must not come to it.
 func (p *Proxy) exchange(client, server net.Conn, answers *bufio.Reader, next request) error {
 	lost := p.pass(server, next.frame, false)
 	if lost != nil {
@@ -96,7 +99,8 @@ func (p *Proxy) exchange(client, server net.Conn, answers *bufio.Reader, next re
 // MongoDB splits MongoDB's wire protocol.
 type MongoDB struct{}
 
-// What a message begins with: its length, and for OP_MSG the flags behind the header of 16 bytes.
+// What a message begins with: its length, and for OP_MSG the flags behind the header of
+// 16 bytes.
 const (
 	mongoHeader     = 16
 	mongoQuery      = 2004
@@ -130,7 +134,8 @@ func (MongoDB) Answer(r *bufio.Reader) (frame []byte, more bool, err error) {
 	return frame, more, nil
 }
 
-// Idle implements [Splitter]: the commands by which a driver finds out whether a server is there.
+// Idle implements [Splitter]: the commands by which a driver finds out whether a server
+// is there.
 func (MongoDB) Idle(frame []byte) bool {
 	switch string(mongoCommand(frame)) {
 	case "hello", "isMaster", "ismaster", "ping":
@@ -139,7 +144,8 @@ func (MongoDB) Idle(frame []byte) bool {
 	return false
 }
 
-// mongoCommand returns the name of a command, which is that of the first element of its document, or nothing.
+// mongoCommand returns the name of a command, which is that of the first element of its
+// document, or nothing.
 func mongoCommand(frame []byte) []byte {
 	if len(frame) < mongoHeader+5 {
 		return nil

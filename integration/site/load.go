@@ -28,7 +28,8 @@ func (v *visitor) ask(t testing.TB, s *Site) {
 	begin := time.Now()
 	resp := s.Ask("/add", v.cookie)
 	body := bodyOf(resp)
-	v.slowest.Store(max(v.slowest.Load(), int64(time.Since(begin)))) // one of two at once may be missed
+	// one of two at once may be missed
+	v.slowest.Store(max(v.slowest.Load(), int64(time.Since(begin))))
 	if c := resp.Header["Set-Cookie"]; c != nil {
 		t.Errorf("%s: with a cookie", resp.Status)
 	}
@@ -69,8 +70,8 @@ type Load struct {
 	wg       sync.WaitGroup
 }
 
-// AnswerLimit is how soon every request is answered, with 503 at worst, on a machine that has time for it: twice what plain
-// timers are late by meanwhile comes on top.
+// AnswerLimit is how soon every request is answered, with 503 at worst, on a machine
+// that has time for it: twice what plain timers are late by meanwhile comes on top.
 const AnswerLimit = 2 * time.Second
 
 // StartLoad starts n visitors, each asking from two goroutines.
@@ -152,8 +153,8 @@ func (l *Load) Refusals() int64 {
 	return n
 }
 
-// Check stops the visitors, checks that all were answered in time, and returns how many acknowledged changes are
-// not there. A change that was refused may be there.
+// Check stops the visitors, checks that all were answered in time, and returns how many
+// acknowledged changes are not there. A change that was refused may be there.
 func (l *Load) Check() int64 {
 	l.t.Helper()
 	l.stop()

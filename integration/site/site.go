@@ -1,5 +1,5 @@
-// Package site is an application whose sessions count, in the process of a test, and the load of people who visit it
-// while the test disturbs what is behind.
+// Package site is an application whose sessions count, in the process of a test, and
+// the load of people who visit it while the test disturbs what is behind.
 package site
 
 import (
@@ -89,7 +89,8 @@ func (s *Site) Start(t testing.TB, who string) string {
 	return c.Name + "=" + c.Value
 }
 
-// Add asks for /add from so many goroutines, so many times each, and fails unless each is served.
+// Add asks for /add from so many goroutines, so many times each, and fails unless each
+// is served.
 func (s *Site) Add(cookie string, goroutines, each int) error {
 	errs := make(chan error, goroutines)
 	var wg sync.WaitGroup

@@ -36,7 +36,8 @@ var (
 	plotFlag = flag.String("soak.plot", "", "write the figure to this `file`")
 )
 
-// idle is the idle timeout: short, so that sessions that are left alone expire while others come.
+// idle is the idle timeout: short, so that sessions that are left alone expire while
+// others come.
 const idle = 3 * time.Second
 
 const (
@@ -181,12 +182,13 @@ func measure(t *testing.T, all []*place, at time.Duration) sample {
 	return s
 }
 
-// TestSoak: after all sessions have expired, memory, goroutines, descriptors and disk are where they were after the
-// first of them had.
+// TestSoak: after all sessions have expired, memory, goroutines, descriptors and disk
+// are where they were after the first of them had.
 func TestSoak(t *testing.T) {
 	all := places(t)
 	begin := time.Now()
-	load(t, all, max(2*time.Second, *forFlag/30), nil) // so that pools are filled and files have been made
+	// so that pools are filled and files have been made
+	load(t, all, max(2*time.Second, *forFlag/30), nil)
 	drain(t, all)
 	base := measure(t, all, time.Since(begin))
 	samples := []sample{base}

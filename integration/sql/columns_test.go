@@ -20,7 +20,8 @@ import (
 const flaskColumns = "CREATE TABLE sessions (id INTEGER NOT NULL AUTO_INCREMENT, session_id VARCHAR(255), data BLOB, expiry DATETIME," +
 	" PRIMARY KEY (id), UNIQUE (session_id)) CHARACTER SET utf8mb4"
 
-// onFlaskColumns runs a test on such a table, by connections in strict mode, as shipped, and not.
+// onFlaskColumns runs a test on such a table, by connections in strict mode, as
+// shipped, and not.
 func onFlaskColumns(t *testing.T, test func(t *testing.T, db *sql.DB)) {
 	m := servers.StartMariaDB(t, servers.SQLOptions{})
 	for name, mode := range map[string]string{"as shipped": "", "not strict": "&sql_mode=''", "found rows": "&clientFoundRows=true&parseTime=true&loc=Pacific%2FAuckland"} {
@@ -62,7 +63,8 @@ func wants(t testing.TB, what string, err, want error) {
 	}
 }
 
-// TestIDsThatCollate: to the column, ids that differ in case or by a trailing space are the same. To the store they are not.
+// TestIDsThatCollate: to the column, ids that differ in case or by a trailing space are
+// the same. To the store they are not.
 func TestIDsThatCollate(t *testing.T) {
 	onFlaskColumns(t, func(t *testing.T, db *sql.DB) {
 		s := newStore(t, db, sqlstore.Options{Dialect: sqlstore.MySQL})
@@ -95,8 +97,8 @@ func TestIDsThatCollate(t *testing.T) {
 	})
 }
 
-// TestWholeSeconds: a DATETIME column has no fractions, so a touch in the same second changes no row, and a record ends up
-// to a second early, never late.
+// TestWholeSeconds: a DATETIME column has no fractions, so a touch in the same second
+// changes no row, and a record ends up to a second early, never late.
 func TestWholeSeconds(t *testing.T) {
 	onFlaskColumns(t, func(t *testing.T, db *sql.DB) {
 		now := time.Date(2030, 1, 2, 3, 4, 5, 600_000_000, time.UTC)
@@ -133,7 +135,8 @@ func TestWholeSeconds(t *testing.T) {
 	})
 }
 
-// TestBlob: a BLOB column takes 65,535 bytes, and outside of strict mode MariaDB cuts off what is longer.
+// TestBlob: a BLOB column takes 65,535 bytes, and outside of strict mode MariaDB cuts
+// off what is longer.
 func TestBlob(t *testing.T) {
 	onFlaskColumns(t, func(t *testing.T, db *sql.DB) {
 		s := newStore(t, db, sqlstore.Options{Dialect: sqlstore.MySQL})
@@ -158,7 +161,8 @@ func TestBlob(t *testing.T) {
 	})
 }
 
-// TestOwnerColumn: owners are listed as soon as the column is there, also by a store that was there before.
+// TestOwnerColumn: owners are listed as soon as the column is there, also by a store
+// that was there before.
 func TestOwnerColumn(t *testing.T) {
 	onFlaskColumns(t, func(t *testing.T, db *sql.DB) {
 		before := newStore(t, db, sqlstore.Options{Dialect: sqlstore.MySQL})
@@ -206,7 +210,8 @@ func TestOwnerColumn(t *testing.T) {
 	})
 }
 
-// TestNarrowColumns runs the contract on Flask's types, with only the ids' column widened, as the guide advises.
+// TestNarrowColumns runs the contract on Flask's types, with only the ids' column
+// widened, as the guide advises.
 func TestNarrowColumns(t *testing.T) {
 	db := mariaDB(t, servers.StartMariaDB(t, servers.SQLOptions{}), "", flaskColumns)
 	if _, err := db.ExecContext(t.Context(), "ALTER TABLE sessions MODIFY session_id VARBINARY(512)"); err != nil {

@@ -99,7 +99,8 @@ func TestSQLiteMemory(t *testing.T) {
 	storetest.Run(t, storetest.Config{Abilities: all, Open: func(testing.TB) store.Store { return s }})
 }
 
-// TestSQLiteMemoryAndContexts: a request whose time is up must not take the connection, and the database, with it.
+// TestSQLiteMemoryAndContexts: a request whose time is up must not take the connection,
+// and the database, with it.
 func TestSQLiteMemoryAndContexts(t *testing.T) {
 	s := open(t, "sqlite::memory:")
 	r := create(t, s, "a", strings.Repeat("x", 100_000), time.Now().Add(time.Hour))

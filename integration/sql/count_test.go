@@ -47,8 +47,8 @@ func child(rawURL, cookie string) error {
 	return s.Add(cookie, 2, 125)
 }
 
-// TestFourProcesses: 1,000 increments of one value by four processes that start together on a database without a table,
-// without a failure.
+// TestFourProcesses: 1,000 increments of one value by four processes that start
+// together on a database without a table, without a failure.
 func TestFourProcesses(t *testing.T) {
 	onAll(t, func(t *testing.T, rawURL string) {
 		exe, err := os.Executable()

@@ -20,7 +20,8 @@ import (
 
 const crowd = 100
 
-// TestCrowd: of many calls at once, which PostgreSQL gets as few statements, each has the outcome that it would have alone.
+// TestCrowd: of many calls at once, which PostgreSQL gets as few statements, each has
+// the outcome that it would have alone.
 func TestCrowd(t *testing.T) {
 	p := servers.StartPostgres(t, servers.SQLOptions{})
 	for _, parameters := range []string{"", "prepare=off", "prepare=off&default_query_exec_mode=exec", "prepare=off&default_query_exec_mode=simple_protocol",
@@ -48,7 +49,8 @@ func together(n int, do func(i int)) {
 	wg.Wait()
 }
 
-// everyone has a record of its own: of another size, some with quotes in their ids, some expired, some changed meanwhile, some not there.
+// everyone has a record of its own: of another size, some with quotes in their ids,
+// some expired, some changed meanwhile, some not there.
 func everyone(t *testing.T, s *sqlstore.Store) {
 	ctx := t.Context()
 	expires := time.Now().Add(time.Hour).Truncate(time.Microsecond)
@@ -114,7 +116,8 @@ func everyone(t *testing.T, s *sqlstore.Store) {
 	}
 }
 
-// oneWins: of those who replace a record as they know it, one does: of two for each of many, and of all for one.
+// oneWins: of those who replace a record as they know it, one does: of two for each of
+// many, and of all for one.
 func oneWins(t *testing.T, s *sqlstore.Store) {
 	ctx := t.Context()
 	for _, n := range []int{crowd / 2, 1} {
@@ -170,7 +173,8 @@ func locked(t *testing.T, p *servers.SQLServer) {
 		t.Fatal(err)
 	}
 	free := make(chan struct{})
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // all that there is of it if the others wait too
+	// all that there is of it if the others wait too
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	var left atomic.Int64
 	left.Store(crowd - 2)
 	go func() {

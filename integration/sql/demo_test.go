@@ -8,7 +8,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/integration/servers"
 )
 
-// TestDemo runs the checks of the demo's promises on each database. A SQLite database in memory is one process's.
+// TestDemo runs the checks of the demo's promises on each database. A SQLite database
+// in memory is one process's.
 func TestDemo(t *testing.T) {
 	check := func(name string, s demotest.Store) {
 		t.Run(name, func(t *testing.T) {
@@ -20,7 +21,8 @@ func TestDemo(t *testing.T) {
 		return demotest.Store{URL: url, Shared: true, Durable: true}
 	}
 	check("SQLiteFile", shared(sqliteFile))
-	// Without the write-ahead log a commit waits for the disk three times, and fifty requests at once for each other.
+	// Without the write-ahead log a commit waits for the disk three times, and fifty
+	// requests at once for each other.
 	check("SQLiteFileWithoutWAL", shared(func(t testing.TB) string { return sqliteFile(t) + "?journal=delete&synchronous=off" }))
 	check("SQLiteMemory", demotest.Store{URL: func(testing.TB) string { return "sqlite::memory:" }})
 	for name, start := range databases {

@@ -100,13 +100,15 @@ func (f *flask) holds(cookie, color string) {
 	}
 }
 
-// document is a session as Flask stores it: {"_permanent": true, "color": color} in MessagePack.
+// document is a session as Flask stores it: {"_permanent": true, "color": color} in
+// MessagePack.
 func document(color string) []byte {
 	d := append([]byte("\x82\xaa_permanent\xc3\xa5color"), byte(0xa0+len(color)))
 	return append(d, color...)
 }
 
-// TestFlask shares sessions with the real Flask-Session, on the table that it makes and on ours.
+// TestFlask shares sessions with the real Flask-Session, on the table that it makes and
+// on ours.
 func TestFlask(t *testing.T) {
 	test := func(t *testing.T, place func(testing.TB) string) {
 		t.Run("the table of Flask", func(t *testing.T) {

@@ -20,8 +20,8 @@ import (
 
 const visits = cloakroom.Key[int]("visits")
 
-// manager returns one whose time limit a busy machine does not reach: what takes that long was not
-// told at once.
+// manager returns one whose time limit a busy machine does not reach: what takes that
+// long was not told at once.
 func manager(t testing.TB, store store.Store) *cloakroom.Manager {
 	t.Helper()
 	m, err := cloakroom.New(store, cloakroom.Options{Timeout: 20 * time.Second})
@@ -90,8 +90,8 @@ func readOnly(t testing.TB, name string, s *servers.SQLServer) {
 	}
 }
 
-// user makes a user who may do less than a superuser, whom a MariaDB that is read-only lets write
-// all the same.
+// user makes a user who may do less than a superuser, whom a MariaDB that is read-only
+// lets write all the same.
 func user(t testing.TB, name string, s *servers.SQLServer) {
 	t.Helper()
 	if name == "MariaDB" {
@@ -109,8 +109,9 @@ func through(name, rawURL, server, address string) string {
 	return rawURL
 }
 
-// TestDemoted: a server that takes no writes any more is left, with all its connections, for the
-// one that the address leads to by now; until it leads there, every write is refused at once.
+// TestDemoted: a server that takes no writes any more is left, with all its
+// connections, for the one that the address leads to by now; until it leads there,
+// every write is refused at once.
 func TestDemoted(t *testing.T) {
 	for name, start := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -144,8 +145,8 @@ func TestDemoted(t *testing.T) {
 	}
 }
 
-// TestNoTable: a table that was dropped, and one that was never made, are told of at once, and used
-// as soon as they are there.
+// TestNoTable: a table that was dropped, and one that was never made, are told of at
+// once, and used as soon as they are there.
 func TestNoTable(t *testing.T) {
 	for name, rawURL := range urls(t) {
 		t.Run(name, func(t *testing.T) {
@@ -222,8 +223,8 @@ func TestReadOnlyFile(t *testing.T) {
 	}
 }
 
-// TestTooManyConnections: what comes while the server has no more waits a little, and is told that
-// nothing was done.
+// TestTooManyConnections: what comes while the server has no more waits a little, and
+// is told that nothing was done.
 func TestTooManyConnections(t *testing.T) {
 	for name, setting := range map[string]string{"PostgreSQL": "max_connections=8", "MariaDB": "--max-connections=8"} {
 		t.Run(name, func(t *testing.T) {

@@ -16,8 +16,9 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/sqlstore"
 )
 
-// TestFewRights: who owns a schema makes the table there without a right to make schemas; who owns
-// nothing uses a table that others made, also by functions that would make it or lack nothing.
+// TestFewRights: who owns a schema makes the table there without a right to make
+// schemas; who owns nothing uses a table that others made, also by functions that would
+// make it or lack nothing.
 func TestFewRights(t *testing.T) {
 	server := servers.StartPostgres(t, servers.SQLOptions{})
 	rawURL := server.URL(t)
@@ -46,8 +47,8 @@ func TestFewRights(t *testing.T) {
 	}
 }
 
-// TestColumnTypes: a column of another type than ours is right in every time zone, or refused by
-// its name.
+// TestColumnTypes: a column of another type than ours is right in every time zone, or
+// refused by its name.
 func TestColumnTypes(t *testing.T) {
 	postgres := servers.StartPostgres(t, servers.SQLOptions{})
 	mariadb := servers.StartMariaDB(t, servers.SQLOptions{})
@@ -114,8 +115,8 @@ func rightIn(t *testing.T, rawURL, zone string) {
 	}
 }
 
-// TestMigrationsWhileServing: while requests are served, the table changes as by a migration, and
-// none of them fails.
+// TestMigrationsWhileServing: while requests are served, the table changes as by a
+// migration, and none of them fails.
 func TestMigrationsWhileServing(t *testing.T) {
 	changes := map[string][]string{
 		"PostgreSQL": {"ALTER TABLE sessions ALTER COLUMN expiry TYPE timestamp(3)", "ALTER TABLE sessions ADD COLUMN extra int",
@@ -195,7 +196,8 @@ func retried(t testing.TB, db *sql.DB, statement string) (err error) {
 	return err
 }
 
-// TestOwnerColumnGone: a column that is dropped is done without, as in a table that never had it.
+// TestOwnerColumnGone: a column that is dropped is done without, as in a table that
+// never had it.
 func TestOwnerColumnGone(t *testing.T) {
 	for name, rawURL := range urls(t) {
 		t.Run(name, func(t *testing.T) {
@@ -219,8 +221,8 @@ func TestOwnerColumnGone(t *testing.T) {
 	}
 }
 
-// TestDamagedRows: what another program left in a row that is no data, or no time, costs no session
-// but that one, which can be ended.
+// TestDamagedRows: what another program left in a row that is no data, or no time,
+// costs no session but that one, which can be ended.
 func TestDamagedRows(t *testing.T) {
 	damages := map[string][]string{
 		"PostgreSQL": {"data = NULL"},

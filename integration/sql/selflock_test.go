@@ -32,10 +32,10 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-// TestHandlersOwnTransaction: a handler that holds the write lock of the sessions' SQLite file, or
-// the only connection, while it answers waits for itself. The request fails cleanly when its time
-// is up, and the log says what to look for. One that ends its transaction first, or saves the
-// session first, is served.
+// TestHandlersOwnTransaction: a handler that holds the write lock of the sessions'
+// SQLite file, or the only connection, while it answers waits for itself. The request
+// fails cleanly when its time is up, and the log says what to look for. One that ends
+// its transaction first, or saves the session first, is served.
 func TestHandlersOwnTransaction(t *testing.T) {
 	for conns, more := range map[int]string{1: "", 4: "", 5: "&_pragma=busy_timeout(3000)"} {
 		db, err := sql.Open("sqlite", "file:"+t.TempDir()+"/app.db?"+sqlstore.SQLitePragmas("sqlite")+more)

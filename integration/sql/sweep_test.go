@@ -12,7 +12,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/integration/servers"
 )
 
-// TestSweepTogether: several sweep one table at once, while sessions come and go. Every expired row is removed once.
+// TestSweepTogether: several sweep one table at once, while sessions come and go. Every
+// expired row is removed once.
 func TestSweepTogether(t *testing.T) {
 	onAll(t, func(t *testing.T, rawURL string) {
 		s := open(t, rawURL)
@@ -70,7 +71,8 @@ func TestSweepTogether(t *testing.T) {
 	})
 }
 
-// TestSweepInTheBackground: by the clock and by requests, and not after Close. Rows without an expiry have expired.
+// TestSweepInTheBackground: by the clock and by requests, and not after Close. Rows
+// without an expiry have expired.
 func TestSweepInTheBackground(t *testing.T) {
 	for _, parameter := range []string{"sweep_interval=1s", "sweep_every=3"} {
 		t.Run(parameter, func(t *testing.T) {

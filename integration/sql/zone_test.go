@@ -65,7 +65,8 @@ func TestZonesMariaDB(t *testing.T) {
 	}
 }
 
-// TestZoneOfFlask: rows as Flask-Session's store for PostgreSQL writes and reads them, which is in its connections' zone.
+// TestZoneOfFlask: rows as Flask-Session's store for PostgreSQL writes and reads them,
+// which is in its connections' zone.
 func TestZoneOfFlask(t *testing.T) {
 	p := servers.StartPostgres(t, servers.SQLOptions{})
 	rawURL := p.URL(t)

@@ -1,4 +1,5 @@
-// Package filelock has locks that hold between goroutines and between processes on one machine.
+// Package filelock has locks that hold between goroutines and between processes on one
+// machine.
 package filelock
 
 import (
@@ -14,9 +15,10 @@ import (
 // Count is how many locks a [Set] has.
 const Count = 256
 
-// Set is a fixed set of locks, each a file of a folder. The files are never renamed or removed here, since a
-// lock belongs to the open file. Where others remove them, or the folder, they are made anew: who holds a lock just then, and
-// who takes the new one, may work at the same time. The folder must be on a file system whose locks (flock,
+// Set is a fixed set of locks, each a file of a folder. The files are never renamed or
+// removed here, since a lock belongs to the open file. Where others remove them, or the
+// folder, they are made anew: who holds a lock just then, and who takes the new one,
+// may work at the same time. The folder must be on a file system whose locks (flock,
 // LockFileEx) hold between all who use it.
 type Set struct {
 	dir   string
@@ -32,9 +34,9 @@ func NewSet(dir string) *Set {
 	return s
 }
 
-// Lock takes the lock i, against the goroutines of this process and against other processes, and returns
-// how to give it back. Goroutines queue at a gate, so that at most one a lock waits for the file, which is
-// opened for each turn.
+// Lock takes the lock i, against the goroutines of this process and against other
+// processes, and returns how to give it back. Goroutines queue at a gate, so that at
+// most one a lock waits for the file, which is opened for each turn.
 func (s *Set) Lock(ctx context.Context, i byte) (unlock func(), err error) {
 	gate := s.gates[i]
 	select {
@@ -54,8 +56,9 @@ func (s *Set) Lock(ctx context.Context, i byte) (unlock func(), err error) {
 	}
 }
 
-// lockFile takes the lock of a file for who is through the gate. It fails to, and leaves the gate, with an error; without
-// one, the file was removed meanwhile, so that others have a new one.
+// lockFile takes the lock of a file for who is through the gate. It fails to, and
+// leaves the gate, with an error; without one, the file was removed meanwhile, so that
+// others have a new one.
 func (s *Set) lockFile(ctx context.Context, path string, gate chan struct{}) (unlock func(), ok bool, err error) {
 	f, err := s.open(path)
 	if err != nil {
@@ -72,8 +75,9 @@ func (s *Set) lockFile(ctx context.Context, path string, gate chan struct{}) (un
 		return nil, false, &os.PathError{Op: "lock", Path: path, Err: err}
 	}
 	if !got {
-		// The kernel wakes who waits for a lock, where polling could find it taken each time. If the
-		// context ends first, the wait goes on in the background and ends with giving the turn back.
+		// The kernel wakes who waits for a lock, where polling could find it taken each
+		// time. If the context ends first, the wait goes on in the background and ends
+		// with giving the turn back.
 		done := make(chan error, 1)
 		go func() { done <- waitLock(f) }()
 		select {

@@ -68,7 +68,8 @@ func TestContext(t *testing.T) {
 	unlock()
 }
 
-// Files and folders that were removed are made anew, and who waited at a removed file moves on to the new one.
+// Files and folders that were removed are made anew, and who waited at a removed file
+// moves on to the new one.
 func TestRemoved(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "locks")
 	a, b, c := filelock.NewSet(dir), filelock.NewSet(dir), filelock.NewSet(dir)

@@ -1,4 +1,5 @@
-// Package folder makes folders for their user alone, and says whether others may change what is in one.
+// Package folder makes folders for their user alone, and says whether others may change
+// what is in one.
 package folder
 
 import (
@@ -12,8 +13,8 @@ import (
 // Private is the mode of a folder for its user alone.
 const Private fs.FileMode = 0o700
 
-// Make makes a folder for its user alone, whatever the umask, and those above it that are missing. It reports
-// whether there was none.
+// Make makes a folder for its user alone, whatever the umask, and those above it that
+// are missing. It reports whether there was none.
 func Make(path string) (made bool, err error) { return MakeAs(path, Private) }
 
 // MakeAs is [Make] with another mode for the folder itself.
@@ -40,13 +41,15 @@ var ErrOthers = errors.New("others may change what is there")
 
 const othersMayWrite = 0o022
 
-// Check returns [ErrOthers], with the path and the reason, unless a folder is no symbolic link, belongs to this
-// process's user or to root, and may be written by no one else. The group of root counts as root. Windows has no
-// such check. A folder that is missing is no error.
+// Check returns [ErrOthers], with the path and the reason, unless a folder is no
+// symbolic link, belongs to this process's user or to root, and may be written by no
+// one else. The group of root counts as root. Windows has no such check. A folder that
+// is missing is no error.
 func Check(path string) error { return check(path, fs.FileMode.IsDir, "folder", false) }
 
-// CheckOuter is [Check] for a folder of which all that is used is checked too: others may write it where it has the
-// sticky bit, since they cannot exchange what is not theirs.
+// CheckOuter is [Check] for a folder of which all that is used is checked too: others
+// may write it where it has the sticky bit, since they cannot exchange what is not
+// theirs.
 func CheckOuter(path string) error { return check(path, fs.FileMode.IsDir, "folder", true) }
 
 // CheckFile is [Check] for a file.
@@ -74,9 +77,10 @@ func check(path string, is func(fs.FileMode) bool, kind string, sticky bool) err
 	return nil
 }
 
-// CheckAbove returns [ErrOthers] if everyone may exchange something above a path: a folder that everyone may write, has no
-// sticky bit, and can be reached. That goes for the symbolic links in the path too, and for what they lead to. Whoever
-// owns a folder above, or is of its group, is trusted.
+// CheckAbove returns [ErrOthers] if everyone may exchange something above a path: a
+// folder that everyone may write, has no sticky bit, and can be reached. That goes for
+// the symbolic links in the path too, and for what they lead to. Whoever owns a folder
+// above, or is of its group, is trusted.
 func CheckAbove(path string) error {
 	if !checks {
 		return nil
@@ -117,8 +121,8 @@ func CheckAbove(path string) error {
 	return nil
 }
 
-// checkLink is [CheckAbove] for the symbolic link above a path that is nearest to it, and for where that leads. The links above
-// that one are above it too.
+// checkLink is [CheckAbove] for the symbolic link above a path that is nearest to it,
+// and for where that leads. The links above that one are above it too.
 func checkLink(path string) error {
 	for dir := filepath.Dir(path); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
 		target, err := os.Readlink(dir)

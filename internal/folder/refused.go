@@ -9,7 +9,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// Refused marks an error of the file system that came before anything was changed: with a full disk it is
+// Refused marks an error of the file system that came before anything was changed: with
+// a full disk it is
 // [store.ErrFull], and where the folder is gone, read-only or another user's, [store.ErrRefused].
 func Refused(err error) error {
 	is := func(target error) bool { return errors.Is(err, target) }

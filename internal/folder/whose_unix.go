@@ -11,7 +11,8 @@ import (
 
 const checks = true
 
-// whose says why others may change what info is of, or nothing. sticky says whether the sticky bit is enough.
+// whose says why others may change what info is of, or nothing. sticky says whether the
+// sticky bit is enough.
 func whose(info fs.FileInfo, sticky bool) string {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

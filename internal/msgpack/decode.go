@@ -140,7 +140,8 @@ func (d *decoder) value(b []byte, v reflect.Value) (rest []byte, err error) {
 			return nil, d.at(b, err)
 		}
 		if typ == extTime {
-			if _, err := parseTime(data); err != nil { // as where the target is any, and as when encoding
+			// as where the target is any, and as when encoding
+			if _, err := parseTime(data); err != nil {
 				return nil, d.at(b, err)
 			}
 		}

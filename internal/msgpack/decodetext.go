@@ -60,8 +60,8 @@ func (d *decoder) bigInt(b []byte, into *big.Int) (rest []byte, err error) {
 	return rest, nil
 }
 
-// layouts are the texts of times: RFC 3339, and what Python has for a datetime without a zone and for a date, which
-// are taken for UTC.
+// layouts are the texts of times: RFC 3339, and what Python has for a datetime without
+// a zone and for a date, which are taken for UTC.
 var layouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", time.DateOnly}
 
 // time decodes a timestamp, or the text of one.
@@ -104,7 +104,8 @@ func (d *decoder) duration(b []byte, v reflect.Value) (rest []byte, err error) {
 	return rest, nil
 }
 
-// parseDuration reads a duration of ISO 8601, such as Python's P3DT4.000005S. Years and months have no length.
+// parseDuration reads a duration of ISO 8601, such as Python's P3DT4.000005S. Years and
+// months have no length.
 func parseDuration(s string) (time.Duration, bool) {
 	rest, negative := strings.CutPrefix(s, "-")
 	rest, ok := strings.CutPrefix(rest, "P")

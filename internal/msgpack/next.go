@@ -66,8 +66,8 @@ func walkDeep(b []byte, maxDepth int) (int, error) {
 	return n, err
 }
 
-// NextString returns where the one str that starts at b[start] begins and ends. Positions, because a
-// caller in a loop wants these.
+// NextString returns where the one str that starts at b[start] begins and ends.
+// Positions, because a caller in a loop wants these.
 func NextString(b []byte, start int) (begin, end int, err error) {
 	if start < len(b) && b[start]&0xe0 == fixStr {
 		if end := start + 1 + int(b[start]&0x1f); end <= len(b) {
@@ -83,8 +83,9 @@ func nextString(b []byte, start int) (begin, end int, err error) {
 	return end - len(s), end, err
 }
 
-// walk is Next for any value. open is empty and has room for what is owed to the containers around the
-// innermost; when that was too little, though DefaultDepth would do, the value is deep.
+// walk is Next for any value. open is empty and has room for what is owed to the
+// containers around the innermost; when that was too little, though DefaultDepth would
+// do, the value is deep.
 func walk(b []byte, open []int, maxDepth int) (n int, deep bool, err error) {
 	owed := 1 // values still owed to the innermost
 	all := 1  // values owed in total, each at least one byte

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// The errors that callers can act on, besides [pickle.ErrTooLarge]. What is returned wraps one of them, and
-// never quotes a value.
+// The errors that callers can act on, besides [pickle.ErrTooLarge]. What is returned
+// wraps one of them, and never quotes a value.
 var (
 	// ErrHold: the format, or Python, cannot hold the value.
 	ErrHold = errors.New("cannot be held")

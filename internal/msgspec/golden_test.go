@@ -56,7 +56,8 @@ func unpickle(t testing.TB, s string) pickle.Value {
 	return v
 }
 
-// refused are the values that the library encodes, and this package does not: by format and name.
+// refused are the values that the library encodes, and this package does not: by format
+// and name.
 var refused = map[string]bool{
 	"MessagePack/keys made equal by text": true, // a duplicate key, of which one is lost when read
 	"JSON/keys made equal":                true,
@@ -75,7 +76,8 @@ var formats = []format{
 	{"JSON", 4, msgspec.AppendJSON, msgspec.ReadJSON},
 }
 
-// Values are encoded to the same bytes as by the library, and read back as the library reads them.
+// Values are encoded to the same bytes as by the library, and read back as the library
+// reads them.
 func TestEncodesLikePython(t *testing.T) {
 	for _, line := range lines(t, "msgspec.txt") {
 		v := unpickle(t, line[1])
@@ -177,7 +179,8 @@ func fuzz(t *testing.T, f format, b []byte) {
 		return
 	}
 	out, err := f.write(nil, v)
-	if errors.Is(err, msgspec.ErrHold) || errors.Is(err, pickle.ErrTooLarge) { // keys such as 1 and "1"
+	// keys such as 1 and "1"
+	if errors.Is(err, msgspec.ErrHold) || errors.Is(err, pickle.ErrTooLarge) {
 		return
 	}
 	if err != nil {

@@ -143,7 +143,8 @@ func (w *packer) dict(d *pickle.Dict, depth int) error {
 	return nil
 }
 
-// keySet notices keys that are encoded alike. It is nil where all keys are strs, which cannot be.
+// keySet notices keys that are encoded alike. It is nil where all keys are strs, which
+// cannot be.
 type keySet map[string]struct{}
 
 func uniqueKeys(d *pickle.Dict) keySet {

@@ -7,11 +7,11 @@ import (
 	"github.com/cloakroom-go/cloakroom/internal/pickle"
 )
 
-// Plain returns the plain value that the library would encode an object as, if the way in which it
-// was pickled tells. Where a pickle does not tell two kinds apart, this takes the one that the
-// library knows: an object with attributes for a dataclass, and the call of a class with one number
-// or text for an enum. The base of subclasses of str, bytes, int and float is read too, which the
-// library refuses.
+// Plain returns the plain value that the library would encode an object as, if the way
+// in which it was pickled tells. Where a pickle does not tell two kinds apart, this
+// takes the one that the library knows: an object with attributes for a dataclass, and
+// the call of a class with one number or text for an enum. The base of subclasses of
+// str, bytes, int and float is read too, which the library refuses.
 func Plain(o *pickle.Object) (pickle.Value, bool) {
 	class := o.Class()
 	switch {
@@ -33,8 +33,9 @@ func Plain(o *pickle.Object) (pickle.Value, bool) {
 	return nil, false
 }
 
-// maxSteps is how many steps of an object are looked at: Python writes items, keys and a state, once
-// each. An object may be named very often, and each time the steps are looked at again.
+// maxSteps is how many steps of an object are looked at: Python writes items, keys and
+// a state, once each. An object may be named very often, and each time the steps are
+// looked at again.
 const maxSteps = 8
 
 var reconstructor = pickle.Global{Module: "copyreg", Name: "_reconstructor"}
@@ -44,8 +45,8 @@ func isWerkzeug(class pickle.Global) bool {
 	return class.Module == "werkzeug.datastructures" || strings.HasPrefix(class.Module, "werkzeug.datastructures.")
 }
 
-// isScalar reports whether a value can be that of an enum, or the one thing that a subclass is made
-// of.
+// isScalar reports whether a value can be that of an enum, or the one thing that a
+// subclass is made of.
 func isScalar(v pickle.Value) bool {
 	switch v.(type) {
 	case string, int64, *big.Int, float64:
@@ -69,8 +70,8 @@ func mayBeEnum(class pickle.Global) bool {
 	return name != "" && name[0] >= 'A' && name[0] <= 'Z' && !noEnums[module]
 }
 
-// reconstructed reads what protocols 0 and 1 say of an instance: class, base, and the value of the
-// base.
+// reconstructed reads what protocols 0 and 1 say of an instance: class, base, and the
+// value of the base.
 func reconstructed(o *pickle.Object) (pickle.Value, bool) {
 	if len(o.Args) != 3 {
 		return nil, false
@@ -139,7 +140,8 @@ func filled(o *pickle.Object) (pickle.Value, bool) {
 	return attributes(o)
 }
 
-// state returns what an instance was told, if it was told once and nothing else was done to it.
+// state returns what an instance was told, if it was told once and nothing else was
+// done to it.
 func state(o *pickle.Object) pickle.Value {
 	if len(o.Steps) != 1 || o.Steps[0].Kind != pickle.SetState {
 		return nil
@@ -215,8 +217,8 @@ func datastructure(name string, o *pickle.Object) (pickle.Value, bool) {
 	return nil, false
 }
 
-// maxAgain is how long a key may be that is there more than once, in bytes. Each time it is looked at
-// as a whole, although a pickle names it in two bytes.
+// maxAgain is how long a key may be that is there more than once, in bytes. Each time
+// it is looked at as a whole, although a pickle names it in two bytes.
 const maxAgain = 256
 
 // grouped returns a dict of lists for a list of keys and values.
@@ -248,8 +250,9 @@ func grouped(v pickle.Value) (pickle.Value, bool) {
 	return d, true
 }
 
-// dictOf returns the dict of keys and values in turn. It takes no keys that cost much to look at, and
-// none twice, which Python never writes: a long one could be there very often.
+// dictOf returns the dict of keys and values in turn. It takes no keys that cost much
+// to look at, and none twice, which Python never writes: a long one could be there very
+// often.
 func dictOf(items []pickle.Value) (pickle.Value, bool) {
 	d := &pickle.Dict{}
 	for i := 0; i+1 < len(items); i += 2 {
@@ -268,8 +271,8 @@ func dictOf(items []pickle.Value) (pickle.Value, bool) {
 	return d, true
 }
 
-// isScalarObject reports whether an object stands for a number or a text. What it costs does not depend
-// on how much is in the object, nor does it follow objects in objects.
+// isScalarObject reports whether an object stands for a number or a text. What it costs
+// does not depend on how much is in the object, nor does it follow objects in objects.
 func isScalarObject(o *pickle.Object) bool {
 	if len(o.Args) == 0 || len(o.Steps) > maxSteps || !isScalar(o.Args[len(o.Args)-1]) {
 		return false // an enum or a subclass names its value last

@@ -60,7 +60,8 @@ func TestOddObjects(t *testing.T) {
 	}
 }
 
-// Keys that are objects with much in them cost no more than others, however often they are named.
+// Keys that are objects with much in them cost no more than others, however often they
+// are named.
 func TestObjectKeys(t *testing.T) {
 	const n = 1 << 14
 	var state strings.Builder
@@ -85,8 +86,9 @@ func TestObjectKeys(t *testing.T) {
 	}
 }
 
-// What Python never writes is not read: a key twice, which may be long, and steps without end. A pickle names them in
-// a few bytes, and each time they would be looked at again.
+// What Python never writes is not read: a key twice, which may be long, and steps
+// without end. A pickle names them in a few bytes, and each time they would be looked
+// at again.
 func TestCostlyObjects(t *testing.T) {
 	long := "V" + strings.Repeat("k", 300) + "\np1\n"
 	for name, p := range map[string]string{

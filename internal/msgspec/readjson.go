@@ -109,8 +109,8 @@ func numberOf(text string) (pickle.Value, error) {
 	return pickle.Int(n), nil
 }
 
-// loneSurrogate reports whether JSON has an escaped surrogate that is not one of a pair, for which
-// package encoding/json would read another character.
+// loneSurrogate reports whether JSON has an escaped surrogate that is not one of a
+// pair, for which package encoding/json would read another character.
 func loneSurrogate(b []byte) bool {
 	for {
 		i := bytes.IndexByte(b, '\\')

@@ -36,8 +36,8 @@ func ReadMessagePackKey(b []byte) (pickle.Value, error) {
 
 type unpacker struct{ budget pickle.Budget }
 
-// value reads the value that b, which was found well-formed, begins with. As a key, or within one, an
-// array is a tuple.
+// value reads the value that b, which was found well-formed, begins with. As a key, or
+// within one, an array is a tuple.
 func (r *unpacker) value(b []byte, key bool) (v pickle.Value, rest []byte, err error) {
 	if err := r.budget.Spend(); err != nil {
 		return nil, nil, err

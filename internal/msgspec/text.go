@@ -45,8 +45,8 @@ func appendFraction(out []byte, micros int) []byte {
 	return append(append(out, '.'), digits[1:]...)
 }
 
-// appendZone appends an offset, in minutes: rounded half down, as the library does, which also writes
-// what comes to 24 hours as Z.
+// appendZone appends an offset, in minutes: rounded half down, as the library does,
+// which also writes what comes to 24 hours as Z.
 func appendZone(out []byte, zone *pickle.Zone, ahead time.Duration) []byte {
 	if zone == nil {
 		return out

@@ -9,8 +9,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/internal/pickle"
 )
 
-// calendar returns a datetime or a time whose time zone is an object as one with the offset that it
-// has then. That of a time must not depend on the day.
+// calendar returns a datetime or a time whose time zone is an object as one with the
+// offset that it has then. That of a time must not depend on the day.
 func calendar(name string, args pickle.Tuple) (pickle.Value, bool) {
 	if len(args) != 2 {
 		return nil, false
@@ -95,8 +95,8 @@ func fixedOffset(zone *pickle.Object) (pickle.Delta, bool) {
 	return pickle.Delta{}, false
 }
 
-// dateutilOffset returns the offset of a tzoffset, as an attribute or, since version 4, what it is
-// made of.
+// dateutilOffset returns the offset of a tzoffset, as an attribute or, since version 4,
+// what it is made of.
 func dateutilOffset(zone *pickle.Object) pickle.Value {
 	if d, ok := state(zone).(*pickle.Dict); ok {
 		offset, _ := d.Get("_offset")
@@ -125,7 +125,8 @@ func deltaOf(seconds int64) pickle.Delta {
 	return pickle.Delta{Seconds: seconds}
 }
 
-// zoneName returns the name of a zone of the module zoneinfo, or of one of pytz that never changes.
+// zoneName returns the name of a zone of the module zoneinfo, or of one of pytz that
+// never changes.
 func zoneName(zone *pickle.Object) (string, bool) {
 	name, ok := firstArg(zone).(string)
 	if !ok || zone.Made != pickle.ByReduce {
@@ -146,9 +147,9 @@ func zoneName(zone *pickle.Object) (string, bool) {
 	return name, class.Name == "ZoneInfo._unpickle" && strings.HasSuffix(class.Module, "zoneinfo")
 }
 
-// offsetIn returns the offset, in seconds, of a place at a time that its clocks show, given in
-// seconds as if it were in UTC. As in PEP 495, fold tells the second of two such times from the
-// first, and in a gap, the offset after it from that before.
+// offsetIn returns the offset, in seconds, of a place at a time that its clocks show,
+// given in seconds as if it were in UTC. As in PEP 495, fold tells the second of two
+// such times from the first, and in a gap, the offset after it from that before.
 func offsetIn(place *time.Location, clock int64, fold bool) int64 {
 	t := time.Unix(clock-2*day, 0).In(place)
 	_, offset := t.Zone()

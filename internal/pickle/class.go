@@ -39,8 +39,8 @@ func isDecimal(s string) bool {
 	return s != "" && len(s) <= MaxDigits+20 && strings.Trim(s, "0123456789+-.EeINafinsty") == ""
 }
 
-// latin1 returns bytes from a str of the same code points, which is how protocols before 3 hold
-// them.
+// latin1 returns bytes from a str of the same code points, which is how protocols
+// before 3 hold them.
 func (m *machine) latin1(args Tuple) (Value, bool, error) {
 	if len(args) != 2 {
 		return nil, false, nil
@@ -72,7 +72,8 @@ func (m *machine) byteArray(args Tuple) (Value, bool, error) {
 	case 1:
 		b, ok := args[0].(Bytes)
 		if len(b) <= smallBytes {
-			b = append(make(Bytes, 0, smallBytes), b...) // what two arrays are made of stays one value
+			// what two arrays are made of stays one value
+			b = append(make(Bytes, 0, smallBytes), b...)
 		}
 		return ByteArray(b), ok, nil
 	}
@@ -95,8 +96,8 @@ func (m *machine) setOf(frozen bool, args Tuple) (Value, bool, error) {
 	return s, true, m.addItems(s, l.Items)
 }
 
-// Calendar returns the date, time or datetime that a class of that name makes of the state that it
-// pickles as, and its zone: a [Zone] or none.
+// Calendar returns the date, time or datetime that a class of that name makes of the
+// state that it pickles as, and its zone: a [Zone] or none.
 func Calendar(name string, args Tuple) (Value, bool) {
 	if len(args) == 0 || len(args) > 2 || name == "date" && len(args) > 1 {
 		return nil, false

@@ -7,8 +7,8 @@ import (
 	"unsafe"
 )
 
-// What is shared is told by identity, as Python does. These are the identities of types that are no
-// pointers.
+// What is shared is told by identity, as Python does. These are the identities of types
+// that are no pointers.
 type (
 	tupleID *Value
 	textID  struct {
@@ -108,8 +108,8 @@ func (w *writer) batches(items []Value, unit int, end byte, depth int) error {
 	return nil
 }
 
-// within writes what a value needs that is memorised only afterwards. It reports whether the value
-// is memorised by then, since it is within itself.
+// within writes what a value needs that is memorised only afterwards. It reports
+// whether the value is memorised by then, since it is within itself.
 func (w *writer) within(id any, size int, write func() error) (done bool, err error) {
 	if _, ok := w.open[id]; ok {
 		if w.again += size; w.again > maxAgain {

@@ -147,7 +147,8 @@ func TestSharing(t *testing.T) {
 	}
 }
 
-// Names of Python 2 are those of Python 3 in what is written, which says that it is of protocol 4.
+// Names of Python 2 are those of Python 3 in what is written, which says that it is of
+// protocol 4.
 func TestNames(t *testing.T) {
 	for p, want := range map[string]pickle.Value{
 		"c__builtin__\nunicode\n.":          pickle.Global{Module: "builtins", Name: "str"},

@@ -13,10 +13,10 @@ var errKey = fmt.Errorf("%w: an unhashable key or item", ErrMalformed)
 // keyCost is what a key costs besides its length.
 const keyCost = 16
 
-// keyOf returns what stands for v in a Go map: equal for values that are equal in Python, such as
-// 1, 1.0 and True. A Decimal is equal to Decimals of the same text alone, an object to itself
-// alone, and NaN to nothing. What that costs is taken off the work, since a few bytes can name a
-// long key many times.
+// keyOf returns what stands for v in a Go map: equal for values that are equal in
+// Python, such as 1, 1.0 and True. A Decimal is equal to Decimals of the same text
+// alone, an object to itself alone, and NaN to nothing. What that costs is taken off
+// the work, since a few bytes can name a long key many times.
 func keyOf(v Value, work *fuel) (any, error) {
 	switch v := v.(type) {
 	case string:

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// Global is what a pickle names: a class, a function or a constant of a module, such as len. It is
-// never looked up. Name may have dots.
+// Global is what a pickle names: a class, a function or a constant of a module, such as
+// len. It is never looked up. Name may have dots.
 type Global struct{ Module, Name string }
 
-// Object is a value of a class that this package does not know, kept as the way to make it again.
-// Two places that hold one object hold the same pointer.
+// Object is a value of a class that this package does not know, kept as the way to make
+// it again. Two places that hold one object hold the same pointer.
 type Object struct {
 	Made   Making
 	Func   Value // what is called: a Global or an *Object
@@ -30,8 +30,8 @@ const (
 	ByInst                 // Func(*Args), or without a call for classes of Python 2
 )
 
-// Step is one thing that is done to an object. An object never has two steps of a kind in a row,
-// but for SetState.
+// Step is one thing that is done to an object. An object never has two steps of a kind
+// in a row, but for SetState.
 type Step struct {
 	Kind  StepKind
 	Items []Value // keys and values in turn for SetItems, one value for SetState
@@ -224,7 +224,8 @@ func (m *machine) call(made Making, class, arguments Value, kwargs *Dict) error 
 	return m.push(&Object{Made: made, Func: class, Args: args, Kwargs: kwargs})
 }
 
-// build tells an object its state. A UUID that is told its number is a plain value from then on.
+// build tells an object its state. A UUID that is told its number is a plain value from
+// then on.
 func (m *machine) build() error {
 	state, err := m.pop()
 	if err != nil {

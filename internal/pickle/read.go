@@ -24,9 +24,9 @@ func Decode(data []byte) (Value, error) {
 	return v, nil
 }
 
-// machine executes a pickle up to its end. Each instruction takes at least one byte and makes at
-// most one value, so the work is bounded by the length of the pickle. What a memorised value costs
-// beyond that, each time that it is named, is taken off work.
+// machine executes a pickle up to its end. Each instruction takes at least one byte and
+// makes at most one value, so the work is bounded by the length of the pickle. What a
+// memorised value costs beyond that, each time that it is named, is taken off work.
 type machine struct {
 	data     []byte
 	at       int

@@ -151,7 +151,8 @@ func (m *machine) text(op byte) error {
 	return m.push(s)
 }
 
-// ascii pushes a str of Python 2. Python 3 reads it only when it is ASCII, unless it is told more.
+// ascii pushes a str of Python 2. Python 3 reads it only when it is ASCII, unless it is
+// told more.
 func (m *machine) ascii(b []byte) error {
 	for _, c := range b {
 		if c >= utf8.RuneSelf {
@@ -200,7 +201,8 @@ func (m *machine) unquote(line []byte) ([]byte, error) {
 	return out, nil
 }
 
-// unescape pushes a str in the encoding "raw-unicode-escape": Latin-1, and \uXXXX or \UXXXXXXXX.
+// unescape pushes a str in the encoding "raw-unicode-escape": Latin-1, and \uXXXX or
+// \UXXXXXXXX.
 func (m *machine) unescape(line []byte) error {
 	out := make([]byte, 0, len(line))
 	for i := 0; i < len(line); i++ {

@@ -9,13 +9,16 @@ import (
 
 // Bounds on what is read and written.
 const (
-	MaxBytes  = 64 << 20 // the longest pickle
-	MaxDepth  = 4096     // how deep values may be nested when they are written: Python's own end is near 1,000
-	MaxDigits = 4300     // of an int: Python's own limit for turning one into text
-	MaxValues = 1 << 20  // in one pickle, and in what is made of one
+	MaxBytes = 64 << 20 // the longest pickle
+	// how deep values may be nested when they are written: Python's own end is near
+	// 1,000
+	MaxDepth  = 4096
+	MaxDigits = 4300    // of an int: Python's own limit for turning one into text
+	MaxValues = 1 << 20 // in one pickle, and in what is made of one
 )
 
-// The errors that callers can act on. What is returned wraps one of them, and never quotes a value.
+// The errors that callers can act on. What is returned wraps one of them, and never
+// quotes a value.
 var (
 	// ErrMalformed: the bytes are no pickle, end too early, or do what no pickle of plain data
 	// does.
@@ -51,12 +54,14 @@ type Set struct {
 // Dict is a dict.
 type Dict struct {
 	Keys, Values []Value
-	Length       int // of the pickle that this dict is all of, in bytes, for what bounds its work by that
-	index        map[any]int
+	// of the pickle that this dict is all of, in bytes, for what bounds its work by
+	// that
+	Length int
+	index  map[any]int
 }
 
-// DateTime is a datetime, in the state that Python pickles: ten bytes, with the fold in the high
-// bit of the month.
+// DateTime is a datetime, in the state that Python pickles: ten bytes, with the fold in
+// the high bit of the month.
 type DateTime struct {
 	State [10]byte
 	Zone  *Zone // nil when naive
@@ -65,8 +70,8 @@ type DateTime struct {
 // Date is a date as Python pickles it: the year in two bytes, month, day.
 type Date [4]byte
 
-// Time is a time as Python pickles it: hour, with the fold in its high bit, minute, second, and
-// three bytes of microseconds.
+// Time is a time as Python pickles it: hour, with the fold in its high bit, minute,
+// second, and three bytes of microseconds.
 type Time struct {
 	State [6]byte
 	Zone  *Zone
@@ -96,8 +101,8 @@ func (d *Dict) Get(key string) (Value, bool) {
 	return nil, false
 }
 
-// Set sets the value of a key, which keeps its place if it is there already, as in Python. It fails
-// on a key that cannot be one.
+// Set sets the value of a key, which keeps its place if it is there already, as in
+// Python. It fails on a key that cannot be one.
 func (d *Dict) Set(key, value Value) error { return d.set(key, value, newFuel(MaxBytes)) }
 
 func (d *Dict) set(key, value Value, b *fuel) error {
@@ -153,8 +158,8 @@ func (t DateTime) Clock() (clock time.Time, ahead time.Duration) {
 	return clock, ahead
 }
 
-// UTC returns the datetime of a time, aware and in UTC. It fails outside of the years 1 to 9999,
-// and on a time that is not whole microseconds: Python has no such datetimes.
+// UTC returns the datetime of a time, aware and in UTC. It fails outside of the years 1
+// to 9999, and on a time that is not whole microseconds: Python has no such datetimes.
 func UTC(t time.Time) (DateTime, error) {
 	t = t.UTC()
 	switch {
@@ -183,8 +188,8 @@ func (t Time) Micro() int { return micro(t.State[3:]) }
 
 func micro(b []byte) int { return int(b[0])<<16 | int(b[1])<<8 | int(b[2]) }
 
-// Budget counts values while they are walked over, since few bytes of a pickle can stand for very
-// many.
+// Budget counts values while they are walked over, since few bytes of a pickle can
+// stand for very many.
 type Budget int
 
 // Spend takes one value off.

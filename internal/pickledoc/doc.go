@@ -1,4 +1,5 @@
-// Package pickledoc turns a pickled dict of Python into a document, a MessagePack map, and back.
+// Package pickledoc turns a pickled dict of Python into a document, a MessagePack map,
+// and back.
 //
 // The document holds what Python's msgspec would make of each value. The smallest part of a value
 // that MessagePack cannot hold is an extension of type [ExtType], whose data is the pickle of that
@@ -6,11 +7,11 @@
 // within itself, and what is nested deeper than [MaxDepth]. So the rest of the value stays
 // readable. Keys that are no strs are kept likewise.
 //
-// On the way back, what did not change is taken from the dict as it was before, with the types that
-// Python gave it, also where it is a part of a list or dict that did.
+// On the way back, what did not change is taken from the dict as it was before, with
+// the types that Python gave it, also where it is a part of a list or dict that did.
 //
-// The work and what comes of it are bounded by the length of the pickle, since a pickle can name
-// one value many times: see [Limit].
+// The work and what comes of it are bounded by the length of the pickle, since a pickle
+// can name one value many times: see [Limit].
 package pickledoc
 
 import (
@@ -36,8 +37,9 @@ var (
 	ErrDocument = errors.New("pickledoc: neither a MessagePack map nor a JSON object, or a key twice")
 )
 
-// Limit returns how long the document of a pickle of that length may be, in bytes: 64 times as long
-// and 64 KiB, but not above [pickle.MaxBytes]. A longer one is refused with [pickle.ErrTooLarge].
+// Limit returns how long the document of a pickle of that length may be, in bytes: 64
+// times as long and 64 KiB, but not above [pickle.MaxBytes]. A longer one is refused
+// with [pickle.ErrTooLarge].
 func Limit(length int) int { return min(64*length+64<<10, pickle.MaxBytes) }
 
 // FromPickle returns the document of a pickled dict.
@@ -49,8 +51,8 @@ func FromPickle(pickled []byte) ([]byte, error) {
 	return Document(d)
 }
 
-// ToPickle returns the pickle, of protocol 4, that a document stands for; before is the pickle that
-// the document was made of at first, or empty.
+// ToPickle returns the pickle, of protocol 4, that a document stands for; before is the
+// pickle that the document was made of at first, or empty.
 func ToPickle(document, before []byte) ([]byte, error) {
 	was := &pickle.Dict{}
 	if len(before) > 0 {
@@ -99,8 +101,8 @@ func limitOf(d *pickle.Dict) (int, error) {
 	return Limit(len(pickled)), err
 }
 
-// Dict returns the dict that a document stands for, MessagePack or JSON. What did not change is
-// taken from the dict before, which may be empty.
+// Dict returns the dict that a document stands for, MessagePack or JSON. What did not
+// change is taken from the dict before, which may be empty.
 func Dict(document []byte, before *pickle.Dict) (*pickle.Dict, error) {
 	if len(document) == 0 || document[0]&0xf0 != 0x80 && document[0] != 0xde && document[0] != 0xdf {
 		return dictOfJSON(document, before)

@@ -182,8 +182,8 @@ func (e *encoder) dict(d *pickle.Dict, depth int) (kids []part, err error) {
 	return kids, nil
 }
 
-// key writes a key: as an extension where MessagePack cannot hold it, or would make it equal to
-// another.
+// key writes a key: as an extension where MessagePack cannot hold it, or would make it
+// equal to another.
 func (e *encoder) key(key pickle.Value, depth int, unique map[string]bool) error {
 	begin := len(e.out)
 	if name, ok := key.(string); ok && unique == nil {

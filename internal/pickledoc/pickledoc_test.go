@@ -314,7 +314,8 @@ func FuzzToPickle(f *testing.F) {
 	})
 }
 
-// What is nested no deeper than the core decodes stays readable, and the rest is one extension.
+// What is nested no deeper than the core decodes stays readable, and the rest is one
+// extension.
 func TestDepth(t *testing.T) {
 	for levels, exts := range map[int]int{pickledoc.MaxDepth - 1: 0, pickledoc.MaxDepth: 1, 1000: 1} {
 		v := pickle.Value(int64(1))

@@ -24,9 +24,9 @@ func (r *restorer) encoded(p *part) []byte { return r.before[p.keyEnd:p.end] }
 
 func (r *restorer) key(p *part) []byte { return r.before[p.begin:p.keyEnd] }
 
-// value returns the value that b is the encoding of. Old is what was in its place, or nil. Where it
-// is the same, but perhaps for the order of keys, which Go's maps do not know, the value is that of
-// before.
+// value returns the value that b is the encoding of. Old is what was in its place, or
+// nil. Where it is the same, but perhaps for the order of keys, which Go's maps do not
+// know, the value is that of before.
 func (r *restorer) value(b []byte, old *part) (v pickle.Value, same bool, err error) {
 	if old != nil && bytes.Equal(b, r.encoded(old)) {
 		return old.value, true, nil
@@ -59,8 +59,8 @@ func (r *restorer) scalar(b []byte, read func([]byte) (pickle.Value, error)) (pi
 	return read(b)
 }
 
-// ofClass makes a dict one of the class that it was of before, if that class says nothing but how a
-// dict behaves.
+// ofClass makes a dict one of the class that it was of before, if that class says
+// nothing but how a dict behaves.
 func ofClass(d *pickle.Dict, old *part) pickle.Value {
 	if old == nil {
 		return d
@@ -188,8 +188,8 @@ func (r *restorer) keyOf(name []byte, was *part) (pickle.Value, error) {
 	return r.scalar(name, msgspec.ReadMessagePackKey)
 }
 
-// list returns a list whose items are, where they are equal, those of before, wherever they stood;
-// else, what was in the same place may have parts that did not change.
+// list returns a list whose items are, where they are equal, those of before, wherever
+// they stood; else, what was in the same place may have parts that did not change.
 func (r *restorer) list(b []byte, old *part) (v pickle.Value, same bool, err error) {
 	n, rest, err := msgpack.ReadArrayHeader(b)
 	if err != nil {
@@ -256,8 +256,8 @@ func Value(b []byte) (pickle.Value, error) {
 	return v, err
 }
 
-// dictOfJSON is [Dict] for JSON, which has no extensions: a value that is as before is taken from
-// there.
+// dictOfJSON is [Dict] for JSON, which has no extensions: a value that is as before is
+// taken from there.
 func dictOfJSON(document []byte, before *pickle.Dict) (*pickle.Dict, error) {
 	v, err := msgspec.ReadJSON(document)
 	if err != nil {

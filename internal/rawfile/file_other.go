@@ -60,7 +60,8 @@ func (f File) SyncClose() error {
 // Close closes the file.
 func (f File) Close() error { return f.f.Close() }
 
-// Replace makes the file from the file of the name to, in place of what may have that name, in one step.
+// Replace makes the file from the file of the name to, in place of what may have that
+// name, in one step.
 func Replace(from, to string) error { return os.Rename(from, to) }
 
 // IsBusy reports whether a file could not be opened since it is being reused.

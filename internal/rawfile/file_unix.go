@@ -101,13 +101,15 @@ func (f File) SyncClose() error {
 
 // Close closes the file.
 func (f File) Close() error {
-	if err := syscall.Close(f.fd); err != nil { // never twice: the number may be another file's by then
+	// never twice: the number may be another file's by then
+	if err := syscall.Close(f.fd); err != nil {
 		return failed("close", f.path, err)
 	}
 	return nil
 }
 
-// Replace makes the file from the file of the name to, in place of what may have that name, in one step.
+// Replace makes the file from the file of the name to, in place of what may have that
+// name, in one step.
 func Replace(from, to string) error {
 	if _, err := again(func() (int, error) { return 0, syscall.Rename(from, to) }); err != nil {
 		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
@@ -128,7 +130,8 @@ func again(f func() (int, error)) (int, error) {
 // IsBusy reports whether a file could not be opened since it is being reused.
 func IsBusy(err error) bool { return errors.Is(err, syscall.EWOULDBLOCK) }
 
-// IsHeld reports whether what is done to a file failed since another has it open, which passes.
+// IsHeld reports whether what is done to a file failed since another has it open, which
+// passes.
 func IsHeld(error) bool { return false }
 
 func failed(op, path string, err error) error { return &fs.PathError{Op: op, Path: path, Err: err} }

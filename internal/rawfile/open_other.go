@@ -6,5 +6,6 @@ import "os"
 
 func openFile(path string, how int) (*os.File, error) { return os.OpenFile(path, how, 0o600) }
 
-// IsHeld reports whether what is done to a file failed since another has it open, which passes.
+// IsHeld reports whether what is done to a file failed since another has it open, which
+// passes.
 func IsHeld(error) bool { return false }

@@ -35,8 +35,8 @@ const (
 	userMapped       = syscall.Errno(1224)
 )
 
-// IsHeld reports whether what is done to a file failed since another has it open, which passes. A right that is missing looks
-// the same.
+// IsHeld reports whether what is done to a file failed since another has it open, which
+// passes. A right that is missing looks the same.
 func IsHeld(err error) bool {
 	var errno syscall.Errno
 	if !errors.As(err, &errno) {

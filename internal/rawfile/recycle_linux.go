@@ -31,9 +31,11 @@ func reuse(path string, size, most int64) (File, bool) {
 	return f, true
 }
 
-// lease has the file as the only one who has it open. Until it is closed, others who open it wait. See F_SETLEASE in fcntl(2).
+// lease has the file as the only one who has it open. Until it is closed, others who
+// open it wait. See F_SETLEASE in fcntl(2).
 func (f File) lease() bool {
-	// Who waits makes the system send a signal, which is SIGIO and deadly unless another is named. This one is ignored.
+	// Who waits makes the system send a signal, which is SIGIO and deadly unless
+	// another is named. This one is ignored.
 	_, _, errno := syscall.Syscall(syscall.SYS_FCNTL, f.Fd(), syscall.F_SETSIG, uintptr(syscall.SIGURG))
 	if errno == 0 {
 		_, _, errno = syscall.Syscall(syscall.SYS_FCNTL, f.Fd(), syscall.F_SETLEASE, syscall.F_WRLCK)

@@ -1,4 +1,5 @@
-// Package sweeper calls a store's Sweep in the background: by the clock, or once in so many requests, one pass at a time.
+// Package sweeper calls a store's Sweep in the background: by the clock, or once in so
+// many requests, one pass at a time.
 package sweeper
 
 import (
@@ -79,7 +80,8 @@ func (w *Sweeper) Request() {
 	}
 }
 
-// pass removes all that has expired, in batches. In between it leaves the store to others for as long as it used it.
+// pass removes all that has expired, in batches. In between it leaves the store to
+// others for as long as it used it.
 func (w *Sweeper) pass() {
 	if !w.running.CompareAndSwap(false, true) {
 		return

@@ -1,42 +1,53 @@
-// Package cachelibstore keeps sessions in the files of Python's cachelib.FileSystemCache, which is where
-// Flask-Session's types "filesystem" and "cachelib" keep theirs, so that both can use one folder.
+// Package cachelibstore keeps sessions in the files of Python's
+// cachelib.FileSystemCache, which is where Flask-Session's types "filesystem" and
+// "cachelib" keep theirs, so that both can use one folder.
 //
-// A file is named by the hash of the prefix and the id: MD5 before cachelib 0.16, SHA-256 from then on. It holds
-// the expiry, four bytes in the byte order of the machine, and a pickled dict, whatever Flask-Session's
-// serialization format is. The store turns documents into such dicts and back. What Python put there keeps its
-// type for as long as nothing sets that value anew: a set stays a set, although Go sees an array. A value that
-// MessagePack cannot hold, such as an int beyond 64 bits, is an extension in what Load returns, and is likewise
-// kept. Nothing that a pickle names is executed.
+// A file is named by the hash of the prefix and the id: MD5 before cachelib 0.16,
+// SHA-256 from then on. It holds the expiry, four bytes in the byte order of the
+// machine, and a pickled dict, whatever Flask-Session's serialization format is. The
+// store turns documents into such dicts and back. What Python put there keeps its type
+// for as long as nothing sets that value anew: a set stays a set, although Go sees an
+// array. A value that MessagePack cannot hold, such as an int beyond 64 bits, is an
+// extension in what Load returns, and is likewise kept. Nothing that a pickle names is
+// executed.
 //
-// The files of cachelib 0.1 to 0.6, whose expiry is a pickle too, and those of its JSONSerializer are read and
-// written as well: a session's values stay in the form that they have, and a new session is written as Python
-// wrote its latest. Files of any other serializer cannot be read.
+// The files of cachelib 0.1 to 0.6, whose expiry is a pickle too, and those of its
+// JSONSerializer are read and written as well: a session's values stay in the form that
+// they have, and a new session is written as Python wrote its latest. Files of any
+// other serializer cannot be read.
 //
-// By default the store follows Python from one version to the next, while it runs too. It finds a session under
-// either name, and writes it under the name that Python uses now, so that Python finds it. See [Store.Hash].
-// While Python's processes of both kinds write to one folder, they do not find each other's sessions, and this store
+// By default the store follows Python from one version to the next, while it runs too.
+// It finds a session under either name, and writes it under the name that Python uses
+// now, so that Python finds it. See [Store.Hash]. While Python's processes of both
+// kinds write to one folder, they do not find each other's sessions, and this store
 // takes for live what the one that wrote last would find.
 //
-// A session in a file that cannot be read is [store.ErrUnreadable], is reported to the logger by the file's
-// path and the reason only, and stays until it is deleted or expires. What is no regular file, such as a pipe
-// or a folder, is no session, and is reported likewise.
+// A session in a file that cannot be read is [store.ErrUnreadable], is reported to the
+// logger by the file's path and the reason only, and stays until it is deleted or
+// expires. What is no regular file, such as a pipe or a folder, is no session, and is
+// reported likewise.
 //
-// A folder that others may change is refused, see [Options.TrustFolder]. Where the folder or what is in it is removed while
-// the store is in use, the sessions have ended, and what is missing is made anew with the next write, with the folder's mode.
+// A folder that others may change is refused, see [Options.TrustFolder]. Where the
+// folder or what is in it is removed while the store is in use, the sessions have
+// ended, and what is missing is made anew with the next write, with the folder's mode.
 // Python does not do so before it is started again.
 //
-// Between processes that use this package, every change is exact: writers take the locks of the session's names,
-// of 256, in the folder ".cloakroom.__wz_cache", which cachelib takes for one of its temporary files. Python
-// takes no lock, and writes without looking at what is there: it may overwrite a change that was made since it
-// read the session, and bring a session back that was deleted meanwhile. Neither side can prevent that with this layout.
+// Between processes that use this package, every change is exact: writers take the
+// locks of the session's names, of 256, in the folder ".cloakroom.__wz_cache", which
+// cachelib takes for one of its temporary files. Python takes no lock, and writes
+// without looking at what is there: it may overwrite a change that was made since it
+// read the session, and bring a session back that was deleted meanwhile. Neither side
+// can prevent that with this layout.
 //
-// Python removes sessions of its own accord: over its threshold of 500 files, by default, it deletes live ones,
-// those that expire first. This store never does. It keeps the counter by which Python decides that, where
-// there is one. Give Python a threshold of 0 to end both.
+// Python removes sessions of its own accord: over its threshold of 500 files, by
+// default, it deletes live ones, those that expire first. This store never does. It
+// keeps the counter by which Python decides that, where there is one. Give Python a
+// threshold of 0 to end both.
 //
-// The store sweeps; call Sweep now and then, since nothing else removes expired files for good. It can neither list
-// nor find sessions by owner, since a file does not tell whose or which it is. Expiries are in whole seconds, rounded
-// up, and end in 2106. A touch is not synced. The files that this store writes have times of whole seconds.
+// The store sweeps; call Sweep now and then, since nothing else removes expired files
+// for good. It can neither list nor find sessions by owner, since a file does not tell
+// whose or which it is. Expiries are in whole seconds, rounded up, and end in 2106. A
+// touch is not synced. The files that this store writes have times of whole seconds.
 package cachelibstore
 
 import (
@@ -58,39 +69,44 @@ const DefaultPrefix = "session:"
 
 // Options configure a [Store]. The zero value is ready to use.
 type Options struct {
-	// Hash is how files are named. The default is Detect. With another, files of other names are none.
+	// Hash is how files are named. The default is Detect. With another, files of other
+	// names are none.
 	Hash Hash
 
 	// Logger gets the warnings about files that cannot be read. The default is slog.Default().
 	Logger *slog.Logger
 
-	// Mode is the files' mode. The default is 0600, and what others may not do follows the umask
-	// never.
+	// Mode is the files' mode. The default is 0600, and what others may not do follows
+	// the umask never.
 	Mode fs.FileMode
 
 	// NoPrefix makes Prefix empty.
 	NoPrefix bool
 
-	// NoSync leaves it to the operating system when records reach the disk, as Python does. Writes are then
-	// many times faster, and a power failure may lose the latest ones, deletions among them.
+	// NoSync leaves it to the operating system when records reach the disk, as Python
+	// does. Writes are then many times faster, and a power failure may lose the latest
+	// ones, deletions among them.
 	NoSync bool
 
 	// Now is the clock that expiries are compared with. The default is time.Now.
 	Now func() time.Time
 
-	// Pickles makes Load return a session as it was pickled, for a manager of package flask, which reads
-	// pickles itself. So Python's types stay also where a session gets another id, at a sign-in. The
-	// default is a document.
+	// Pickles makes Load return a session as it was pickled, for a manager of package
+	// flask, which reads pickles itself. So Python's types stay also where a session
+	// gets another id, at a sign-in. The default is a document.
 	Pickles bool
 
 	// Prefix is put before every id. The default is [DefaultPrefix].
 	Prefix string
 
-	// TrustFolder says that others may change what is in the folder, such as Python's processes under another user.
-	// Without it, opening fails with an error that names the path where the folder is a symbolic link, belongs to another
-	// user than this process's and root, or may be written by its group or by everyone; the group of root counts as root.
-	// It fails too where everyone may write a folder above, unless that has the sticky bit, as /tmp has. Who can
-	// write the folder can sign in as anyone, and make Python run what a pickle says. There is no such check on Windows.
+	// TrustFolder says that others may change what is in the folder, such as Python's
+	// processes under another user. Without it, opening fails with an error that names
+	// the path where the folder is a symbolic link, belongs to another user than this
+	// process's and root, or may be written by its group or by everyone; the group of
+	// root counts as root. It fails too where everyone may write a folder above, unless
+	// that has the sticky bit, as /tmp has. Who can write the folder can sign in as
+	// anyone, and make Python run what a pickle says. There is no such check on
+	// Windows.
 	TrustFolder bool
 
 	onlyOpen bool // make no folder: there must be files of cachelib

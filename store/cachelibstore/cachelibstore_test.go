@@ -29,8 +29,8 @@ func open(t testing.TB, dir string, opts cachelibstore.Options) *cachelibstore.S
 	return s
 }
 
-// enveloped stores any bytes as a document with one value, since the store takes documents alone and
-// the suite stores anything.
+// enveloped stores any bytes as a document with one value, since the store takes
+// documents alone and the suite stores anything.
 type enveloped struct{ store.FullStore }
 
 const envelope = "data"

@@ -53,7 +53,8 @@ func openFile(path string) (*os.File, fs.FileInfo, error) {
 		return nil, nil, store.ErrNotFound
 	}
 	if err != nil {
-		if info, statErr := os.Stat(path); statErr == nil && !info.Mode().IsRegular() { // such as a socket
+		// such as a socket
+		if info, statErr := os.Stat(path); statErr == nil && !info.Mode().IsRegular() {
 			err = errKind
 		}
 		return nil, nil, err
@@ -69,8 +70,9 @@ func openFile(path string) (*os.File, fs.FileInfo, error) {
 	return f, info, nil
 }
 
-// read returns what a file holds, expired or not; ErrNotFound; or what is known of it and unreadable. It is
-// read from one open descriptor, so it is one state, even while another is renamed into its place.
+// read returns what a file holds, expired or not; ErrNotFound; or what is known of it
+// and unreadable. It is read from one open descriptor, so it is one state, even while
+// another is renamed into its place.
 func (s *Store) read(at place) (*file, error) {
 	f, info, err := openFile(at.path)
 	if err != nil {
@@ -108,7 +110,8 @@ func (f *file) version() store.Version {
 	return store.Version(sum[:])
 }
 
-// expired reports whether the expiry has come. Python lets the second of the expiry pass first.
+// expired reports whether the expiry has come. Python lets the second of the expiry
+// pass first.
 func (f *file) expired(now time.Time) bool {
 	return f.expires != never && !now.Before(time.Unix(f.expires, 0))
 }
@@ -121,7 +124,8 @@ func (f *file) expiry() time.Time {
 	return time.Unix(f.expires, 0)
 }
 
-// seconds returns what a file holds for an expiry: rounded up, and within what four bytes can say.
+// seconds returns what a file holds for an expiry: rounded up, and within what four
+// bytes can say.
 func seconds(t time.Time) uint32 {
 	unix := t.Unix()
 	if t.Nanosecond() > 0 {
@@ -130,8 +134,8 @@ func seconds(t time.Time) uint32 {
 	return uint32(min(max(unix, 1), math.MaxUint32))
 }
 
-// writeTemp writes a file that is complete and on the disk, and returns its path. The name is one that cachelib
-// takes for a temporary file of its own.
+// writeTemp writes a file that is complete and on the disk, and returns its path. The
+// name is one that cachelib takes for a temporary file of its own.
 func (s *Store) writeTemp(form form, expires uint32, value []byte, changed time.Time) (path string, err error) {
 	var random [8]byte
 	rand.Read(random[:])

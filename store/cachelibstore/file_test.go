@@ -128,7 +128,8 @@ func odd(t testing.TB) *pickle.Dict {
 	)
 }
 
-// What Python put there keeps its type while Go changes something else, and takes another when Go sets it.
+// What Python put there keeps its type while Go changes something else, and takes
+// another when Go sets it.
 func TestValuesKeepTheirTypes(t *testing.T) {
 	s := newSite(t, cachelibstore.Options{})
 	s.python("session:a", inAnHour(), odd(t))
@@ -193,7 +194,8 @@ func TestRefusesOtherData(t *testing.T) {
 	}
 }
 
-// What cannot be read is unreadable, is reported once, without its content, and stays where it is.
+// What cannot be read is unreadable, is reported once, without its content, and stays
+// where it is.
 func TestUnreadable(t *testing.T) {
 	for name, content := range map[string]string{
 		"a persistent id": "\xff\xff\xff\xff\x80\x04}\x8c\x06secretPx\ns.",

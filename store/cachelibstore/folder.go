@@ -11,7 +11,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
-// open makes the folder, or only looks whether cachelib or this package has used it, and refuses what others may change.
+// open makes the folder, or only looks whether cachelib or this package has used it,
+// and refuses what others may change.
 func (s *Store) open() error {
 	s.mode = folder.Private
 	if s.opts.onlyOpen && !s.isUsed() {
@@ -78,14 +79,16 @@ func (s *Store) isUsed() bool {
 // maxRemade is how often one call makes a folder anew that goes away.
 const maxRemade = 10
 
-// remade runs f, and again after making the folder, for as long as f fails since it is missing.
+// remade runs f, and again after making the folder, for as long as f fails since it is
+// missing.
 func (s *Store) remade(f func() error) error {
 	for n := 0; ; n++ {
 		err := f()
 		if n == maxRemade || !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if err := s.makeFolder(); err != nil && !errors.Is(err, fs.ErrNotExist) { // one may go while others are made
+		// one may go while others are made
+		if err := s.makeFolder(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}

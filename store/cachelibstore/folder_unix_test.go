@@ -75,7 +75,8 @@ func TestRemovedByHand(t *testing.T) {
 	}
 }
 
-// Where something else stands in the folder's place, a write is refused at once, and names it: nothing was stored.
+// Where something else stands in the folder's place, a write is refused at once, and
+// names it: nothing was stored.
 func TestFolderReplaced(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	s := open(t, dir, cachelibstore.Options{})

@@ -69,7 +69,8 @@ func (s *shared) python(id string, hash int) {
 // starts does what Python does when it starts with a threshold.
 func (s *shared) starts(hash int) { s.t.Helper(); s.put(counter, hash, forever+"\x80\x05K\x07.") }
 
-// finds reports whether a Python that uses hash finds a session, and fails if there are files under both names.
+// finds reports whether a Python that uses hash finds a session, and fails if there are
+// files under both names.
 func (s *shared) finds(id string, hash int) bool {
 	s.t.Helper()
 	_, err := os.Stat(s.path("session:"+id, hash))
@@ -100,7 +101,8 @@ func (s *shared) load(store *cachelibstore.Store, id string) store.Record {
 	return r
 }
 
-// Python finds what Go stored, and Go what Python stored, whenever Python starts and changes its version.
+// Python finds what Go stored, and Go what Python stored, whenever Python starts and
+// changes its version.
 func TestFollowsPython(t *testing.T) {
 	for _, old := range []int{bySHA256, byMD5} {
 		for _, counted := range []bool{false, true} {
@@ -167,7 +169,8 @@ func TestOwnFilesTellNothing(t *testing.T) {
 	}
 }
 
-// A session that this package writes again keeps telling how Python names its files, to another process too.
+// A session that this package writes again keeps telling how Python names its files, to
+// another process too.
 func TestRewrittenFilesTell(t *testing.T) {
 	s := newShared(t)
 	s.python("old", byMD5)
@@ -292,8 +295,8 @@ func TestTwoNames(t *testing.T) {
 	})
 }
 
-// While Python goes from one version to another and back, changes by several stores stay exact, and no session
-// seems to be gone.
+// While Python goes from one version to another and back, changes by several stores
+// stay exact, and no session seems to be gone.
 func TestRaceOfNames(t *testing.T) {
 	s := newShared(t)
 	s.starts(byMD5)

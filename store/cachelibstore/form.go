@@ -43,7 +43,8 @@ const (
 	whiteSpace = " \t\r\n"
 )
 
-// split returns the form and the expiry of a file that begins with b, and where its value begins.
+// split returns the form and the expiry of a file that begins with b, and where its
+// value begins.
 func split(b []byte) (f form, expires int64, at int, err error) {
 	if len(b) < expirySize {
 		return 0, never, 0, errShort
@@ -120,8 +121,8 @@ func (f form) appendHead(b []byte, expires uint32) []byte {
 	return append(binary.LittleEndian.AppendUint32(append(b, 'J'), expires), '.')
 }
 
-// over returns the form of what replaces a file, where Python now writes files of form f. The value stays
-// what it is.
+// over returns the form of what replaces a file, where Python now writes files of form
+// f. The value stays what it is.
 func (f form) over(before form) form {
 	switch {
 	case before == formJSON:
@@ -168,7 +169,8 @@ var (
 // isMap reports whether MessagePack's maps begin with b.
 func isMap(b byte) bool { return b&0xf0 == 0x80 || b == 0xde || b == 0xdf }
 
-// decode reads the value; the error is unreadable. No document is made of a pickle that is wanted as it is.
+// decode reads the value; the error is unreadable. No document is made of a pickle that
+// is wanted as it is.
 func (f *file) decode(asPickled bool) (err error) {
 	if f.form == formJSON {
 		if f.value[0] != startJSON || !json.Valid(f.value) {
@@ -206,7 +208,8 @@ func isPickle(data []byte) bool {
 	return len(data) > 1 && data[0] == opProto && data[1] <= lastProto
 }
 
-// value returns a document, or a pickled dict, as the value of a file. before is the session from before, or nil.
+// value returns a document, or a pickled dict, as the value of a file. before is the
+// session from before, or nil.
 func (f form) value(data []byte, before *pickle.Dict) ([]byte, error) {
 	if isPickle(data) {
 		return f.valueOfPickle(data)

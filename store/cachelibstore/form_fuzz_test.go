@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// A file's beginning is split without a panic, whatever it is, and what is written is split as it was meant.
+// A file's beginning is split without a panic, whatever it is, and what is written is
+// split as it was meant.
 func FuzzSplit(f *testing.F) {
 	for _, seed := range []string{
 		"", "\x00\x00\x00\x00", "\x00\x00\x00\x00\x80\x04}.", "\x00\x00\x00\x00{\"a\":1}", "\x00\x00\x00\x0017", "K\x00.\x80\x05K\x07.",

@@ -12,8 +12,8 @@ import (
 type Hash uint8
 
 const (
-	// Detect looks for a session under either name, and writes it under the one that Python uses
-	// now: see [Store.Hash].
+	// Detect looks for a session under either name, and writes it under the one that
+	// Python uses now: see [Store.Hash].
 	Detect Hash = iota
 	// SHA256 is what cachelib uses from 0.16 on, unless it is told otherwise.
 	SHA256
@@ -58,8 +58,9 @@ func (s *Store) place(id string, h Hash) place {
 	return place{h, filepath.Join(s.dir, h.name(s.opts.Prefix+id))}
 }
 
-// places returns where a session may be. What Python uses now comes first, since Python looks nowhere
-// else: if a session has files under both names, that one is the live one.
+// places returns where a session may be. What Python uses now comes first, since Python
+// looks nowhere else: if a session has files under both names, that one is the live
+// one.
 func (s *Store) places(id string) []place {
 	first := s.Hash()
 	if s.opts.Hash != Detect {
@@ -68,8 +69,9 @@ func (s *Store) places(id string) []place {
 	return []place{s.place(id, first), s.place(id, SHA256+MD5-first)}
 }
 
-// lock takes the locks of all places of a session. A file's lock is that of its own name, so that who
-// knows one name alone, as a sweep does, keeps apart from who knows both.
+// lock takes the locks of all places of a session. A file's lock is that of its own
+// name, so that who knows one name alone, as a sweep does, keeps apart from who knows
+// both.
 func (s *Store) lock(ctx context.Context, places []place) (unlock func(), err error) {
 	a := shard(places[0].path)
 	b := shard(places[len(places)-1].path)

@@ -12,8 +12,9 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
-// Opener opens `cachelib:` URLs for [storeurl.Open]: `cachelib:///var/lib/app/flask_session`, or relative to the
-// working folder, `cachelib:flask_session`. Parameters:
+// Opener opens `cachelib:` URLs for [storeurl.Open]:
+// `cachelib:///var/lib/app/flask_session`, or relative to the working folder,
+// `cachelib:flask_session`. Parameters:
 //
 //   - create=never: open a folder that cachelib or this package has used, and make nothing; otherwise the
 //     error is [storeurl.ErrNoStore].

@@ -16,8 +16,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// live returns what the file of a live session holds; ErrNotFound; or ErrUnreadable, with the file, which is
-// reported.
+// live returns what the file of a live session holds; ErrNotFound; or ErrUnreadable,
+// with the file, which is reported.
 func (s *Store) live(ctx context.Context, places []place) (*file, error) {
 	f, err := s.liveAt(ctx, places[0])
 	for i := 1; len(places) > 1 && isAbsent(err) && i < looks; i++ {
@@ -26,8 +26,8 @@ func (s *Store) live(ctx context.Context, places []place) (*file, error) {
 	return f, err
 }
 
-// looks is how often a session is looked for under both of its names, in turn: odd, and more often than it can be
-// moved meanwhile.
+// looks is how often a session is looked for under both of its names, in turn: odd, and
+// more often than it can be moved meanwhile.
 const looks = 7
 
 func isAbsent(err error) bool {
@@ -57,7 +57,8 @@ func (s *Store) liveAt(ctx context.Context, at place) (*file, error) {
 	return f, err
 }
 
-// Load implements [store.Store]. The data is a MessagePack map, or the JSON of a file of cachelib's JSONSerializer; with
+// Load implements [store.Store]. The data is a MessagePack map, or the JSON of a file
+// of cachelib's JSONSerializer; with
 // [Options.Pickles], what is in the file. It takes no lock.
 func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	if err := ctx.Err(); err != nil {
@@ -74,8 +75,9 @@ func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	return store.Record{Data: data, Expires: f.expiry(), Version: f.version()}, nil
 }
 
-// Create implements [store.Store]. The data is a document, MessagePack or JSON, or a pickled dict; other data is an
-// error, and nothing is written. On a full disk it returns [store.ErrFull]. A file that cannot be read is replaced.
+// Create implements [store.Store]. The data is a document, MessagePack or JSON, or a
+// pickled dict; other data is an error, and nothing is written. On a full disk it
+// returns [store.ErrFull]. A file that cannot be read is replaced.
 func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Version, error) {
 	_ = s.lookAround() // if it fails, what is known so far goes on to hold
 	v, err := s.write(ctx, id, r, func(_ *file, err error) error {
@@ -90,9 +92,9 @@ func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Ve
 	return v, failed("create", err)
 }
 
-// Replace implements [store.Store]. It recognises old by its version, a digest of the file's content, so it
-// notices what Python wrote too, unless that happens between its last look and its renaming. For the data and a full disk
-// see [Store.Create].
+// Replace implements [store.Store]. It recognises old by its version, a digest of the
+// file's content, so it notices what Python wrote too, unless that happens between its
+// last look and its renaming. For the data and a full disk see [Store.Create].
 func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
 	v, err := s.write(ctx, id, next, func(current *file, err error) error {
 		if err == nil && current.version() != old.Version {
@@ -103,7 +105,8 @@ func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) 
 	return v, failed("replace", err)
 }
 
-// write stores r if allowed says so of what is there. It makes the folder anew if that was removed.
+// write stores r if allowed says so of what is there. It makes the folder anew if that
+// was removed.
 func (s *Store) write(ctx context.Context, id string, r store.Record, allowed func(*file, error) error) (v store.Version, err error) {
 	err = s.remade(func() error {
 		v, err = s.writeOnce(ctx, id, r, allowed)
@@ -112,8 +115,9 @@ func (s *Store) write(ctx context.Context, id string, r store.Record, allowed fu
 	return v, err
 }
 
-// writeOnce does what is slow before the lock is taken, or after it, so that writers of one shard, in this process and
-// others, do not keep each other waiting. Where its error is [fs.ErrNotExist], nothing was stored.
+// writeOnce does what is slow before the lock is taken, or after it, so that writers of
+// one shard, in this process and others, do not keep each other waiting. Where its
+// error is [fs.ErrNotExist], nothing was stored.
 func (s *Store) writeOnce(ctx context.Context, id string, r store.Record, allowed func(*file, error) error) (store.Version, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
@@ -155,8 +159,8 @@ func (s *Store) writeOnce(ctx context.Context, id string, r store.Record, allowe
 	return (&file{value: value}).version(), nil
 }
 
-// rename puts a temporary file into its place, if allowed says so of what is there, and reports how many
-// files more there are.
+// rename puts a temporary file into its place, if allowed says so of what is there, and
+// reports how many files more there are.
 func (s *Store) rename(ctx context.Context, temp string, places []place, to place, allowed func(*file, error) error) (made int, err error) {
 	unlock, err := s.lock(ctx, places)
 	if err != nil {
@@ -187,7 +191,8 @@ func (s *Store) rename(ctx context.Context, temp string, places []place, to plac
 	return made, ignoreAbsent(err)
 }
 
-// regular returns the places where there is a regular file, or a link to one, as they are read.
+// regular returns the places where there is a regular file, or a link to one, as they
+// are read.
 func (s *Store) regular(places []place) (found []place) {
 	for _, p := range places {
 		if info, err := os.Stat(p.path); err == nil && info.Mode().IsRegular() {
@@ -245,7 +250,8 @@ func setExpiry(path string, expires uint32, changed time.Time) error {
 	return os.Chtimes(path, changed, changed)
 }
 
-// Delete implements [store.Store]. Without a version it removes a file that cannot be read too.
+// Delete implements [store.Store]. Without a version it removes a file that cannot be
+// read too.
 func (s *Store) Delete(ctx context.Context, id string, r store.Record) error {
 	places, removed := s.places(id), 0
 	err := s.locked(ctx, places, func(current *file, err error) error {
@@ -273,8 +279,9 @@ func (s *Store) Delete(ctx context.Context, id string, r store.Record) error {
 	return failed("delete", err)
 }
 
-// removeAll removes files, in this order, and returns how many there were. One that Python removes just then keeps none of
-// the others alive; if it removes all, the error is [store.ErrNotFound].
+// removeAll removes files, in this order, and returns how many there were. One that
+// Python removes just then keeps none of the others alive; if it removes all, the error
+// is [store.ErrNotFound].
 func (s *Store) removeAll(ctx context.Context, found []place) (removed int, err error) {
 	for _, p := range found {
 		switch err := remove(ctx, p.path); {

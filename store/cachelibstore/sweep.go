@@ -24,11 +24,12 @@ const (
 	tempAge      = 15 * time.Minute // a temporary file that is older was left behind by a crash
 )
 
-// Sweep implements [store.Sweeper]. A call removes at most limit files, or 10,000; zero means 100. It reads the
-// names of the whole folder, keeps 10,000 of them at most, and looks at the expiries of these. Besides expired
-// sessions it removes temporary files older than 15 minutes, Python's too, which do not count. Files that cannot be
-// read are removed when they have expired. What cannot be removed is passed over: the error joins what went
-// wrong, and next is where to go on.
+// Sweep implements [store.Sweeper]. A call removes at most limit files, or 10,000; zero
+// means 100. It reads the names of the whole folder, keeps 10,000 of them at most, and
+// looks at the expiries of these. Besides expired sessions it removes temporary files
+// older than 15 minutes, Python's too, which do not count. Files that cannot be read
+// are removed when they have expired. What cannot be removed is passed over: the error
+// joins what went wrong, and next is where to go on.
 func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, string, error) {
 	if limit <= 0 {
 		limit = defaultBatch
@@ -64,8 +65,9 @@ func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, strin
 	return removed, last, failed("sweep", errors.Join(failures...))
 }
 
-// namesAfter returns the first perCall names of sessions that sort after the one given, sorted, and
-// whether there are more. It removes old temporary files on the way when the listing begins.
+// namesAfter returns the first perCall names of sessions that sort after the one given,
+// sorted, and whether there are more. It removes old temporary files on the way when
+// the listing begins.
 func (s *Store) namesAfter(ctx context.Context, after string) (names []string, more bool, err error) {
 	f, err := os.Open(s.dir)
 	if err != nil {
@@ -139,8 +141,9 @@ func (s *Store) expiredAt(path string) bool {
 	return err == nil && (&file{expires: expires}).expired(s.opts.Now())
 }
 
-// count adds to the counters by which versions of cachelib know when there are more files than their threshold. There
-// is none where the threshold is 0. Nothing here depends on it, so a failure is only reported.
+// count adds to the counters by which versions of cachelib know when there are more
+// files than their threshold. There is none where the threshold is 0. Nothing here
+// depends on it, so a failure is only reported.
 func (s *Store) count(ctx context.Context, delta int) {
 	for _, h := range []Hash{SHA256, MD5} {
 		if !s.uses(h) || delta == 0 {

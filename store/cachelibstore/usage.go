@@ -29,15 +29,17 @@ const (
 	rest = 20
 )
 
-// byPython reports whether Python wrote a file that changed at this time. This package gives its sessions'
-// files times of whole seconds. Where a file system has no others, only cachelib's counter tells.
+// byPython reports whether Python wrote a file that changed at this time. This package
+// gives its sessions' files times of whole seconds. Where a file system has no others,
+// only cachelib's counter tells.
 func byPython(changed time.Time) bool { return changed.Nanosecond() != 0 }
 
 // ours returns the time that this package gives a file that it writes now.
 func ours() time.Time { return time.Now().Truncate(time.Second) }
 
-// changedNow returns the time of a file that this package writes now in the place of another. That of Python's
-// stays where the name does: it may be all that tells how Python names its files.
+// changedNow returns the time of a file that this package writes now in the place of
+// another. That of Python's stays where the name does: it may be all that tells how
+// Python names its files.
 func changedNow(before *file, to place) time.Time {
 	if before != nil && before.place == to && byPython(before.changed) {
 		return before.changed
@@ -45,8 +47,8 @@ func changedNow(before *file, to place) time.Time {
 	return ours()
 }
 
-// usage returns what to do as Python does. If Python was never seen, it is what the files are like, or what
-// the newest version of cachelib does.
+// usage returns what to do as Python does. If Python was never seen, it is what the
+// files are like, or what the newest version of cachelib does.
 func (s *Store) usage() usage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,9 +65,10 @@ func (s *Store) usage() usage {
 	return u
 }
 
-// Hash returns how files are named that are written now: SHA256 or MD5. With [Detect], it is how Python
-// named the file that it wrote last, as far as this store knows: it looks at cachelib's counters before each
-// write, at each file that it reads, and now and then, when a session is created, at up to 10,000 files.
+// Hash returns how files are named that are written now: SHA256 or MD5. With [Detect],
+// it is how Python named the file that it wrote last, as far as this store knows: it
+// looks at cachelib's counters before each write, at each file that it reads, and now
+// and then, when a session is created, at up to 10,000 files.
 func (s *Store) Hash() Hash { return s.usage().hash }
 
 // notice takes note of a file.
@@ -90,8 +93,8 @@ func (s *Store) isNews(changed time.Time) bool {
 	return changed.After(s.noticed.others.at)
 }
 
-// lookAtCounters notices what Python has started since. The counters keep their time when this package
-// writes them.
+// lookAtCounters notices what Python has started since. The counters keep their time
+// when this package writes them.
 func (s *Store) lookAtCounters() {
 	for _, h := range []Hash{SHA256, MD5} {
 		if !s.uses(h) {
@@ -113,8 +116,8 @@ func (s *Store) lookAtCounters() {
 
 func (s *Store) counter(h Hash) string { return filepath.Join(s.dir, h.name(counterName)) }
 
-// lookAround lists the folder if it changed since the last time, and if that took less than a twentieth of
-// the time that has passed.
+// lookAround lists the folder if it changed since the last time, and if that took less
+// than a twentieth of the time that has passed.
 func (s *Store) lookAround() error {
 	start := time.Now()
 	info, err := os.Stat(s.dir)

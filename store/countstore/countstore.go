@@ -1,5 +1,5 @@
-// Package countstore counts the calls that a store gets, for metrics and tests. It costs an atomic
-// addition a call and no allocation.
+// Package countstore counts the calls that a store gets, for metrics and tests. It
+// costs an atomic addition a call and no allocation.
 package countstore
 
 import (
@@ -22,11 +22,13 @@ type Stats struct {
 	Lists     int64 `json:"lists"`     // pages of Owned and All, likewise
 	Sweeps    int64 `json:"sweeps"`    // likewise
 	Conflicts int64 `json:"conflicts"` // calls that returned ErrConflict or ErrExists
-	Errors    int64 `json:"errors"`    // calls that returned an error that is neither one of the sentinels nor errors.ErrUnsupported
+	// calls that returned an error that is neither one of the sentinels nor
+	// errors.ErrUnsupported
+	Errors int64 `json:"errors"`
 }
 
-// Store wraps a store and counts its calls. It has the abilities of what it wraps, and is safe for
-// concurrent use. It closes nothing.
+// Store wraps a store and counts its calls. It has the abilities of what it wraps, and
+// is safe for concurrent use. It closes nothing.
 type Store struct {
 	store.FullStore
 
@@ -38,7 +40,8 @@ var _ store.FullStore = (*Store)(nil)
 // New returns a wrapper around s with all counts at zero.
 func New(s store.Store) *Store { return &Store{FullStore: store.Complete(s)} }
 
-// Stats returns the counts. Calls that end meanwhile may be in some of them and not yet in others.
+// Stats returns the counts. Calls that end meanwhile may be in some of them and not yet
+// in others.
 func (s *Store) Stats() Stats {
 	return Stats{
 		Loads:     s.loads.Load(),

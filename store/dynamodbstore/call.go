@@ -29,8 +29,8 @@ func readRetryer() aws.Retryer {
 	return retryer(readAttempts, append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(wroteNothing)}, retry.DefaultRetryables...))
 }
 
-// writeRetryer repeats only what DynamoDB refused. The client's own would repeat after a lost connection too, when
-// the write may have happened.
+// writeRetryer repeats only what DynamoDB refused. The client's own would repeat after
+// a lost connection too, when the write may have happened.
 func writeRetryer() aws.Retryer {
 	return retryer(writeAttempts, []retry.IsErrorRetryable{retry.IsErrorRetryableFunc(wroteNothing)})
 }
@@ -44,13 +44,15 @@ func retryer(attempts int, retryables []retry.IsErrorRetryable) aws.Retryer {
 	})
 }
 
-// backoff is how long to wait before the attempt after this one: up to 25 ms, doubled each time, up to 400 ms.
+// backoff is how long to wait before the attempt after this one: up to 25 ms, doubled
+// each time, up to 400 ms.
 func backoff(attempt int) time.Duration {
 	most := 25 * time.Millisecond << min(max(attempt-1, 0), 4)
 	return most/2 + rand.N(most/2)
 }
 
-// refusals are the codes of errors that say that nothing was written and that another attempt may succeed.
+// refusals are the codes of errors that say that nothing was written and that another
+// attempt may succeed.
 var refusals = map[string]bool{
 	"ProvisionedThroughputExceededException": true,
 	"RequestLimitExceeded":                   true,
@@ -60,8 +62,9 @@ var refusals = map[string]bool{
 	"ReplicatedWriteConflictException":       true,
 }
 
-// wroteNothing reports whether an error is such a refusal. A signature that is refused because the clock is wrong is
-// one too: the client has set its clock by then, and says so.
+// wroteNothing reports whether an error is such a refusal. A signature that is refused
+// because the clock is wrong is one too: the client has set its clock by then, and says
+// so.
 func wroteNothing(err error) aws.Ternary {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
@@ -104,9 +107,10 @@ type refusal struct {
 func (r *refusal) Error() string   { return "dynamodbstore: " + r.op + ": " + r.text }
 func (r *refusal) Unwrap() []error { return r.errs }
 
-// failed describes err at the package's boundary. An item that DynamoDB finds too large is a
-// sentinel, and so is what it refused otherwise, having done nothing: that the table is missing or
-// the right, or, after all attempts, that it throttles, which passes.
+// failed describes err at the package's boundary. An item that DynamoDB finds too large
+// is a sentinel, and so is what it refused otherwise, having done nothing: that the
+// table is missing or the right, or, after all attempts, that it throttles, which
+// passes.
 func failed(op string, err error) error {
 	if err == nil {
 		return nil
@@ -145,13 +149,15 @@ func refused(api smithy.APIError, err error) bool {
 	return status >= 400 && status < 500 && status != http.StatusRequestTimeout
 }
 
-// tooLarge reports whether an item exceeded DynamoDB's limit, which it may by attributes that are not this store's.
+// tooLarge reports whether an item exceeded DynamoDB's limit, which it may by
+// attributes that are not this store's.
 func tooLarge(api smithy.APIError) bool {
 	message := strings.ToLower(api.ErrorMessage())
 	return api.ErrorCode() == "ValidationException" && strings.Contains(message, "item size") && strings.Contains(message, "exceeded")
 }
 
-// unmet returns the item that did not meet a condition, nil if there is none, and whether that is what err says.
+// unmet returns the item that did not meet a condition, nil if there is none, and
+// whether that is what err says.
 func unmet(err error) (item, bool) {
 	var c *types.ConditionalCheckFailedException
 	if errors.As(err, &c) {

@@ -26,7 +26,8 @@ func ExampleOpen() {
 	_, _ = sessions, err
 }
 
-// With a client of one's own, that gives up a server that hangs as soon as opening by URL does.
+// With a client of one's own, that gives up a server that hangs as soon as opening by
+// URL does.
 func ExampleNew() {
 	conns := awshttp.NewBuildableClient().
 		WithDialerOptions(func(d *net.Dialer) { d.Timeout = time.Second }).

@@ -63,8 +63,8 @@ func (s *Store) record(it item) (store.Record, error) {
 	return store.Record{Data: val.Value, Expires: expires, Owner: textOf(it[attrOwner]), Version: version(val.Value)}, nil
 }
 
-// live is the condition that an item is a record that has not expired by :now, and readable that it
-// can be read too, where :binary is the type.
+// live is the condition that an item is a record that has not expired by :now, and
+// readable that it can be read too, where :binary is the type.
 const (
 	live     = "expiration > :now"
 	readable = "attribute_type(val, :binary) AND " + live
@@ -97,7 +97,8 @@ func instant(t time.Time) types.AttributeValue {
 	return number(fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond()))
 }
 
-// expiryOf returns when an item expires. Flask-Session writes fractions, which are read to the microsecond.
+// expiryOf returns when an item expires. Flask-Session writes fractions, which are read
+// to the microsecond.
 func expiryOf(it item) (time.Time, bool) {
 	n, ok := it[attrExpiration].(*types.AttributeValueMemberN)
 	if !ok {
@@ -114,8 +115,8 @@ func expiryOf(it item) (time.Time, bool) {
 	return time.UnixMicro(int64(f * 1e6)), true
 }
 
-// overhead is what a record's item takes beside key, data and owner, as DynamoDB counts: the names, and a number of
-// at most 21 bytes.
+// overhead is what a record's item takes beside key, data and owner, as DynamoDB
+// counts: the names, and a number of at most 21 bytes.
 const overhead = len(attrID) + len(attrVal) + len(attrExpiration) + 21
 
 // fits returns ErrTooLarge for a record that DynamoDB would refuse.

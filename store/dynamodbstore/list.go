@@ -62,8 +62,9 @@ func (s *Store) loadAll(ctx context.Context, ids []string) (map[string]store.Rec
 	return records, nil
 }
 
-// All implements [store.Lister]. It scans the table, which reads and costs all of it, also what is not this store's. A page comes of
-// at most limit items, at most 1,000, and of 1 MB at most; zero means 100.
+// All implements [store.Lister]. It scans the table, which reads and costs all of it,
+// also what is not this store's. A page comes of at most limit items, at most 1,000,
+// and of 1 MB at most; zero means 100.
 func (s *Store) All(ctx context.Context, cursor string, limit int) ([]store.Entry, string, error) {
 	out, err := s.scan(ctx, cursor, limit, "begins_with(id, :prefix) AND attribute_exists(val) AND "+live, false)
 	if err != nil {
@@ -78,9 +79,10 @@ func (s *Store) All(ctx context.Context, cursor string, limit int) ([]store.Entr
 	return page, textOf(out.LastEvaluatedKey[attrID]), nil
 }
 
-// Sweep implements [store.Sweeper], for a table whose TTL is off, such as one that Flask-Session 0.8 made, which means to
-// turn it on and does not. It scans the table as All does, and deletes what has expired, each item if it still has, and its
-// entry in its owner's index. With TTL there is little to find, and it still costs a scan.
+// Sweep implements [store.Sweeper], for a table whose TTL is off, such as one that
+// Flask-Session 0.8 made, which means to turn it on and does not. It scans the table as
+// All does, and deletes what has expired, each item if it still has, and its entry in
+// its owner's index. With TTL there is little to find, and it still costs a scan.
 func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (removed int, next string, err error) {
 	out, err := s.scan(ctx, cursor, limit, "begins_with(id, :prefix) AND expiration <= :now", true)
 	if err != nil {

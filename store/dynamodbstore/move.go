@@ -13,8 +13,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// Move implements [store.Mover], by a transaction. A server that has none, such as some that speak DynamoDB's protocol,
-// makes it [errors.ErrUnsupported].
+// Move implements [store.Mover], by a transaction. A server that has none, such as some
+// that speak DynamoDB's protocol, makes it [errors.ErrUnsupported].
 func (s *Store) Move(ctx context.Context, id string, old, seal store.Record, newID string, next store.Record) (store.Version, error) {
 	if s.withoutMoves.Load() {
 		return "", errors.ErrUnsupported
@@ -54,7 +54,8 @@ func (s *Store) Move(ctx context.Context, id string, old, seal store.Record, new
 	}
 }
 
-// transact does both writes or neither. Its token is its own: the client repeats the call only when nothing was written.
+// transact does both writes or neither. Its token is its own: the client repeats the
+// call only when nothing was written.
 func (s *Store) transact(ctx context.Context, up *types.Update, put *types.Put) error {
 	_, err := s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
 		ClientRequestToken: aws.String(rand.Text()),
@@ -73,7 +74,8 @@ func (s *Store) noMove(err error) error {
 	return failed("move", err)
 }
 
-// outcome returns what a condition that was not met means, or nil if all were met. Nothing was written.
+// outcome returns what a condition that was not met means, or nil if all were met.
+// Nothing was written.
 func (s *Store) outcome(reasons []types.CancellationReason) error {
 	const unmet = "ConditionalCheckFailed"
 	switch {
@@ -87,7 +89,8 @@ func (s *Store) outcome(reasons []types.CancellationReason) error {
 	return nil
 }
 
-// passing reports whether another attempt may succeed: somebody else was writing one of the items, or DynamoDB throttles.
+// passing reports whether another attempt may succeed: somebody else was writing one of
+// the items, or DynamoDB throttles.
 func passing(reasons []types.CancellationReason) bool {
 	some := false
 	for _, r := range reasons {

@@ -29,8 +29,8 @@ const (
 	idleConns      = 256
 )
 
-// Opener opens `dynamodb:` URLs for [storeurl.Open]: `dynamodb://TABLE`, or `dynamodb:` for the table "Sessions".
-// Parameters:
+// Opener opens `dynamodb:` URLs for [storeurl.Open]: `dynamodb://TABLE`, or `dynamodb:`
+// for the table "Sessions". Parameters:
 //
 //   - create=true: make the table if it is not there, see [Store.CreateTable]; with never, as without, it is not made,
 //     and the error is then [storeurl.ErrNoStore].
@@ -40,9 +40,10 @@ const (
 //   - region=NAME: the region, such as eu-central-1.
 //   - timeout=DURATION: how long connecting, and then waiting for an answer, may take; the default is 1s.
 //
-// What is not given, and the credentials in any case, come from the SDK's default chain: the environment (AWS_REGION,
-// AWS_ACCESS_KEY_ID, AWS_PROFILE, ...), the shared configuration files, or the role of the container or machine.
-// Opening fails when the table cannot be read.
+// What is not given, and the credentials in any case, come from the SDK's default
+// chain: the environment (AWS_REGION, AWS_ACCESS_KEY_ID, AWS_PROFILE, ...), the shared
+// configuration files, or the role of the container or machine. Opening fails when the
+// table cannot be read.
 func Opener() storeurl.Opener {
 	return storeurl.Opener{
 		Open:    func(ctx context.Context, u *url.URL) (store.Store, io.Closer, error) { return openURL(ctx, u) },
@@ -50,8 +51,8 @@ func Opener() storeurl.Opener {
 	}
 }
 
-// Open opens a store by URL, in the forms of [Opener]. Close the [io.Closer] when it is not needed any
-// more. ctx bounds the opening only.
+// Open opens a store by URL, in the forms of [Opener]. Close the [io.Closer] when it is
+// not needed any more. ctx bounds the opening only.
 func Open(ctx context.Context, rawURL string) (*Store, io.Closer, error) {
 	s, closer, err := storeurl.Open(ctx, rawURL, Opener())
 	if err != nil {
@@ -154,7 +155,8 @@ func (p *place) client(ctx context.Context) (*dynamodb.Client, io.Closer, error)
 		return nil, nil, errors.New("dynamodbstore: no region: give the parameter region, or set AWS_REGION")
 	}
 	closer := closeFunc(func() {})
-	if b, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok { // with certificates of AWS_CA_BUNDLE added
+	// with certificates of AWS_CA_BUNDLE added
+	if b, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok {
 		cfg.HTTPClient = b.Freeze()
 		if c, ok := cfg.HTTPClient.(*http.Client); ok {
 			closer = c.CloseIdleConnections

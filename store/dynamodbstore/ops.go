@@ -11,8 +11,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// returnOld is what a write asks DynamoDB to return when the condition is not met, so that it takes no read to tell a record
-// that is gone from one that was changed.
+// returnOld is what a write asks DynamoDB to return when the condition is not met, so
+// that it takes no read to tell a record that is gone from one that was changed.
 const returnOld = types.ReturnValuesOnConditionCheckFailureAllOld
 
 // Load implements [store.Store]. An item without an expiration is no record, and one whose val
@@ -31,8 +31,8 @@ func (s *Store) load(ctx context.Context, op, id string) (store.Record, error) {
 	return s.record(out.Item)
 }
 
-// Create implements [store.Store]. A record over the limit on items, or for which its owner's index has no room,
-// is [store.ErrTooLarge].
+// Create implements [store.Store]. A record over the limit on items, or for which its
+// owner's index has no room, is [store.ErrTooLarge].
 func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Version, error) {
 	if err := s.fits("create", id, r); err != nil {
 		return "", err
@@ -68,7 +68,8 @@ func (s *Store) create(id string, r store.Record) *types.Put {
 	}
 }
 
-// Replace implements [store.Store]. It compares the data that is stored. It refuses a record as Create does.
+// Replace implements [store.Store]. It compares the data that is stored. It refuses a
+// record as Create does.
 func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
 	if err := s.fits("replace", id, next); err != nil {
 		return "", err
@@ -125,8 +126,8 @@ func (s *Store) whyNot(there item) error {
 	return store.ErrConflict
 }
 
-// content returns the data of a record, to compare what is stored with. Where the caller has the version without the
-// data, it is read.
+// content returns the data of a record, to compare what is stored with. Where the
+// caller has the version without the data, it is read.
 func (s *Store) content(ctx context.Context, op, id string, r store.Record) ([]byte, error) {
 	if r.Version == "" || r.Version == version(r.Data) {
 		return r.Data, nil
@@ -161,8 +162,8 @@ func (s *Store) Touch(ctx context.Context, id string, _ store.Record, expires ti
 	return failed("touch", err)
 }
 
-// Delete implements [store.Store]. That it could not clear the owner's index entry afterwards is no
-// error: an entry without a record is forgotten in time.
+// Delete implements [store.Store]. That it could not clear the owner's index entry
+// afterwards is no error: an entry without a record is forgotten in time.
 func (s *Store) Delete(ctx context.Context, id string, r store.Record) error {
 	in := &dynamodb.DeleteItemInput{
 		TableName:                           s.table,
@@ -181,7 +182,8 @@ func (s *Store) Delete(ctx context.Context, id string, r store.Record) error {
 	}
 	_, err := s.client.DeleteItem(ctx, in, s.writing)
 	if there, kept := unmet(err); kept {
-		return s.whyNot(there) // also when it was not found: a create may be on its way, whose entry must stay
+		// also when it was not found: a create may be on its way, whose entry must stay
+		return s.whyNot(there)
 	}
 	if err != nil {
 		return failed("delete", err)

@@ -17,8 +17,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// forgetAfter is how long an entry without a record is kept. It is twice what it must be, since the entry may have been
-// written by a machine whose clock is slow.
+// forgetAfter is how long an entry without a record is kept. It is twice what it must
+// be, since the entry may have been written by a machine whose clock is slow.
 const forgetAfter = 2 * store.IndexGrace
 
 const (
@@ -26,8 +26,8 @@ const (
 	pruneMost  = 140 // entries removed by one call: an expression may have 300 operators and 4 KB
 )
 
-// indexed is an entry of an owner's index: when it was written, and when its session ends in any case, both in
-// seconds. It is stored as "written until".
+// indexed is an entry of an owner's index: when it was written, and when its session
+// ends in any case, both in seconds. It is stored as "written until".
 type indexed struct{ id, entry string }
 
 func (s *Store) entry(r store.Record) (entry string, until int64) {
@@ -45,8 +45,8 @@ func (x indexed) times() (written, until int64, ok bool) {
 	return written, until, err1 == nil && err2 == nil
 }
 
-// forgettable reports whether the entry may be removed if it has no record: it belongs to no commit under way. What is
-// not an entry of ours is.
+// forgettable reports whether the entry may be removed if it has no record: it belongs
+// to no commit under way. What is not an entry of ours is.
 func (x indexed) forgettable(now time.Time) bool {
 	written, _, ok := x.times()
 	return !ok || now.Sub(time.Unix(written, 0)) > forgetAfter
@@ -58,8 +58,9 @@ func (x indexed) over(now time.Time) bool {
 	return x.forgettable(now) && (!ok || now.Sub(time.Unix(min(until, latest), 0)) > forgetAfter)
 }
 
-// index writes the entry of id in the index of next's owner, if that is not there already as old's.
-// It does so before the record is written, so that the index never misses a live session.
+// index writes the entry of id in the index of next's owner, if that is not there
+// already as old's. It does so before the record is written, so that the index never
+// misses a live session.
 func (s *Store) index(ctx context.Context, id string, old, next store.Record) error {
 	if next.Owner == "" || next.Owner == old.Owner && next.Deadline.Equal(old.Deadline) {
 		return nil
@@ -80,7 +81,8 @@ func (s *Store) index(ctx context.Context, id string, old, next store.Record) er
 	return nil
 }
 
-// add writes an entry, and sees to it that the item lives as long as its entries. It returns the item as it was.
+// add writes an entry, and sees to it that the item lives as long as its entries. It
+// returns the item as it was.
 func (s *Store) add(ctx context.Context, id string, r store.Record) (before item, err error) {
 	entry, until := s.entry(r)
 	ending := min(until+int64(forgetAfter/time.Second), latest)
@@ -123,21 +125,24 @@ func (s *Store) add(ctx context.Context, id string, r store.Record) (before item
 	}
 }
 
-// unindex removes the entry of id, whose record is gone or somebody else's. If it cannot, a listing does so later.
+// unindex removes the entry of id, whose record is gone or somebody else's. If it
+// cannot, a listing does so later.
 func (s *Store) unindex(ctx context.Context, id, owner string) {
 	if owner == "" {
 		return
 	}
 	_, _ = s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName:                s.table,
-		Key:                      key(s.ownerKey(owner)),
-		UpdateExpression:         aws.String("REMOVE ids.#id"),
-		ConditionExpression:      aws.String("attribute_exists(ids.#id)"), // or it would make an item
+		TableName:        s.table,
+		Key:              key(s.ownerKey(owner)),
+		UpdateExpression: aws.String("REMOVE ids.#id"),
+		// or it would make an item
+		ConditionExpression:      aws.String("attribute_exists(ids.#id)"),
 		ExpressionAttributeNames: map[string]string{"#id": id},
 	}, s.writing)
 }
 
-// prune removes entries, unless they were written anew. Whatever comes of it: a later call finds them again.
+// prune removes entries, unless they were written anew. Whatever comes of it: a later
+// call finds them again.
 func (s *Store) prune(ctx context.Context, owner string, stale []indexed) {
 	for chunk := range slices.Chunk(stale, pruneMost) {
 		names, values := map[string]string{}, item{}
@@ -204,7 +209,8 @@ func (s *Store) makeRoom(ctx context.Context, owner string) error {
 	return nil
 }
 
-// Owned implements [store.OwnerLister]. A page has about limit entries, at most 1,000; zero means
+// Owned implements [store.OwnerLister]. A page has about limit entries, at most 1,000;
+// zero means
 // 100. Each page reads the whole index of the owner, strongly. Entries without a record that are older than
 // two minutes are removed.
 func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]store.Entry, string, error) {
@@ -215,7 +221,8 @@ func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]s
 	if err != nil {
 		return nil, "", failed("list by owner", err)
 	}
-	// The cursor is the last id of the page before, so what comes and goes meanwhile moves nothing.
+	// The cursor is the last id of the page before, so what comes and goes meanwhile
+	// moves nothing.
 	from, found := slices.BinarySearchFunc(all, cursor, func(x indexed, id string) int { return strings.Compare(x.id, id) })
 	if found {
 		from++

@@ -37,8 +37,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestDamagedItem: an item that is none of ours under a session's id is a damaged record, not a
-// missing one.
+// TestDamagedItem: an item that is none of ours under a session's id is a damaged
+// record, not a missing one.
 func TestDamagedItem(t *testing.T) {
 	s, server := scripted(t)
 	for _, val := range []string{``, `"val":{"S":"text"},`, `"val":{"NULL":true},`} {

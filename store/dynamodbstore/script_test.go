@@ -13,8 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// script is a server that answers as it is told, for what a real one is not easily brought to say. Of an operation's
-// answers each is given once, the last again and again.
+// script is a server that answers as it is told, for what a real one is not easily
+// brought to say. Of an operation's answers each is given once, the last again and
+// again.
 type script struct {
 	mu      sync.Mutex
 	answers map[string][]reply

@@ -14,11 +14,14 @@ import (
 // tablePoll is how often CreateTable looks whether the table is ready.
 const tablePoll = 250 * time.Millisecond
 
-// CreateTable makes the table if it is not there, billed by request, waits until it is ready, which takes some seconds on
-// DynamoDB, and turns TTL on if that is off. Several processes may do so at once. A table that is there stays as it is
-// otherwise, and is an error if it has another key than Flask-Session's or if TTL goes by another attribute.
+// CreateTable makes the table if it is not there, billed by request, waits until it is
+// ready, which takes some seconds on DynamoDB, and turns TTL on if that is off. Several
+// processes may do so at once. A table that is there stays as it is otherwise, and is
+// an error if it has another key than Flask-Session's or if TTL goes by another
+// attribute.
 //
-// It needs rights that the store itself does not: DescribeTable, CreateTable, DescribeTimeToLive and UpdateTimeToLive.
+// It needs rights that the store itself does not: DescribeTable, CreateTable,
+// DescribeTimeToLive and UpdateTimeToLive.
 func (s *Store) CreateTable(ctx context.Context) error {
 	if err := s.makeTable(ctx); err != nil {
 		return failed("create table", err)

@@ -8,25 +8,28 @@
 // records too. The folder must be on a local file system, or one whose locks (flock, LockFileEx) and
 // renames hold between all who use it; NFS needs version 4.
 //
-// Files are for their user alone: 0600, in folders of 0700, whatever the umask. A folder that others may change is
-// refused, see [Options.TrustFolder]. Where the folder or a part of it is removed while the store is in use, its sessions have
-// ended, and what is missing is made anew with the next write.
+// Files are for their user alone: 0600, in folders of 0700, whatever the umask. A
+// folder that others may change is refused, see [Options.TrustFolder]. Where the folder
+// or a part of it is removed while the store is in use, its sessions have ended, and
+// what is missing is made anew with the next write.
 //
 // A record in a file that is
 // damaged, such as by a failing disk, is [store.ErrUnreadable] and is reported to the logger by the file's path
 // only. It is listed by owner without a record, and ends by a Delete without a version, by a Create in its place, or by
 // Sweep. What is no regular file, such as a pipe or a folder, is no record.
 //
-// The store lists by owner, lists all, and sweeps. Nothing removes expired files by itself: set [Options.SweepEvery] or
+// The store lists by owner, lists all, and sweeps. Nothing removes expired files by
+// itself: set [Options.SweepEvery] or
 // [Options.SweepInterval], or call Sweep now and then, such as every minute. It cannot move a record in one step, and leaves that to the core.
 // Expiries are exact to the nanosecond. A touch is not synced: after a power failure a
 // session may expire at the time that it had before its latest touch.
 //
-// The folder holds sessions/XX/ID for the records, owners/XX/OWNER/ID for the owner index, and locks/XX,
-// where XX are the first digits of the name. Ids and owners other than 64 lower-case hexadecimal digits
-// are named by x and their SHA-256. Without sync, a shard's folder keeps one file of zeros, .tmp-spare, to write
-// over.
-// A lock file must not be removed alone while the store is in use: a change that is under way may be lost then.
+// The folder holds sessions/XX/ID for the records, owners/XX/OWNER/ID for the owner
+// index, and locks/XX, where XX are the first digits of the name. Ids and owners other
+// than 64 lower-case hexadecimal digits are named by x and their SHA-256. Without sync,
+// a shard's folder keeps one file of zeros, .tmp-spare, to write over. A lock file must
+// not be removed alone while the store is in use: a change that is under way may be
+// lost then.
 package filestore
 
 import (
@@ -55,26 +58,31 @@ type Options struct {
 	// Logger gets the warnings about damaged files. The default is slog.Default().
 	Logger *slog.Logger
 
-	// NoSync leaves it to the operating system when records reach the disk. Writes are then many times
-	// faster, and a power failure may lose those of the last half minute or so, deletions among them, and may end the
-	// sessions that were written then. A process that is killed loses nothing either way.
+	// NoSync leaves it to the operating system when records reach the disk. Writes are
+	// then many times faster, and a power failure may lose those of the last half
+	// minute or so, deletions among them, and may end the sessions that were written
+	// then. A process that is killed loses nothing either way.
 	NoSync bool
 
 	// Now is the clock that expiries are compared with. The default is time.Now.
 	Now func() time.Time
 
-	// SweepEvery, if positive, sweeps in the background on average once in so many calls of Load and Create, about as
-	// many as there are requests that use a session. The default is not to.
+	// SweepEvery, if positive, sweeps in the background on average once in so many
+	// calls of Load and Create, about as many as there are requests that use a session.
+	// The default is not to.
 	SweepEvery int
 
-	// SweepInterval, if positive, sweeps in the background so often, each time up to a fifth earlier or later, so that
-	// several processes do not sweep together. At least a second. The default is not to. Call [Store.Close] at the end.
+	// SweepInterval, if positive, sweeps in the background so often, each time up to a
+	// fifth earlier or later, so that several processes do not sweep together. At least
+	// a second. The default is not to. Call [Store.Close] at the end.
 	SweepInterval time.Duration
 
-	// TrustFolder says that others may change what is in the folder. Without it, opening fails with an error that
-	// names the path where a folder of the store is a symbolic link, belongs to another user than this process's and
-	// root, or may be written by its group or by everyone; the group of root counts as root. It fails too where everyone may
-	// write a folder above. The sticky bit, as of /tmp, makes the folder itself and those above good enough. Who can write the folder can sign
+	// TrustFolder says that others may change what is in the folder. Without it,
+	// opening fails with an error that names the path where a folder of the store is a
+	// symbolic link, belongs to another user than this process's and root, or may be
+	// written by its group or by everyone; the group of root counts as root. It fails
+	// too where everyone may write a folder above. The sticky bit, as of /tmp, makes
+	// the folder itself and those above good enough. Who can write the folder can sign
 	// in as anyone. There is no such check on Windows.
 	TrustFolder bool
 
@@ -91,8 +99,9 @@ const (
 	separator   = string(filepath.Separator)
 )
 
-// Store is a [store.Store] in files. Make one with [New]. It is safe for concurrent use and
-// holds no open files between calls: [Store.Close] is only for those that sweep in the background.
+// Store is a [store.Store] in files. Make one with [New]. It is safe for concurrent use
+// and holds no open files between calls: [Store.Close] is only for those that sweep in
+// the background.
 type Store struct {
 	dir      string
 	sessions string // dir/sessions/
@@ -150,8 +159,8 @@ func New(dir string, opts Options) (*Store, error) {
 	return s, nil
 }
 
-// Close stops sweeping in the background, and waits until a sweep under way has ended. All else goes on to work. It
-// always returns nil, and may be called again.
+// Close stops sweeping in the background, and waits until a sweep under way has ended.
+// All else goes on to work. It always returns nil, and may be called again.
 func (s *Store) Close() error {
 	s.sweeper.Stop()
 	return nil
@@ -159,8 +168,8 @@ func (s *Store) Close() error {
 
 func shardName(i int) string { return hex.EncodeToString([]byte{byte(i)}) }
 
-// fileName returns a name for an id or owner that is safe on every file system: of one case, of bounded
-// length, and without anything that means something in a path.
+// fileName returns a name for an id or owner that is safe on every file system: of one
+// case, of bounded length, and without anything that means something in a path.
 func fileName(id string) string {
 	if isHex(id) {
 		return id

@@ -18,7 +18,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/filestore"
 )
 
-// Files are 0600 and folders 0700, whatever the umask. Not parallel: the umask is the process's.
+// Files are 0600 and folders 0700, whatever the umask. Not parallel: the umask is the
+// process's.
 func TestPermissions(t *testing.T) {
 	for _, mask := range []int{0, 0o22, 0o77, 0o277} {
 		before := syscall.Umask(mask)

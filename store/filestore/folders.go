@@ -11,7 +11,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
-// open makes the folders, or only looks whether there are any, and refuses what others may change.
+// open makes the folders, or only looks whether there are any, and refuses what others
+// may change.
 func (s *Store) open() error {
 	if s.opts.onlyOpen {
 		if info, err := os.Stat(s.sessions); err != nil || !info.IsDir() {
@@ -49,7 +50,8 @@ func (s *Store) folders() []string {
 	return list
 }
 
-// makeFolders makes the folders that are missing. It looks first: nothing is made in a folder that others may change.
+// makeFolders makes the folders that are missing. It looks first: nothing is made in a
+// folder that others may change.
 func (s *Store) makeFolders() error {
 	s.making.Lock()
 	defer s.making.Unlock()
@@ -74,20 +76,23 @@ func (s *Store) makeFolders() error {
 // maxRemade is how often one call makes folders anew that go away.
 const maxRemade = 10
 
-// remade runs f, and again after making the folders, for as long as f fails since one is missing.
+// remade runs f, and again after making the folders, for as long as f fails since one
+// is missing.
 func (s *Store) remade(f func() error) error {
 	for n := 0; ; n++ {
 		err := f()
 		if n == maxRemade || !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if err := s.makeFolders(); err != nil && !errors.Is(err, fs.ErrNotExist) { // one may go while others are made
+		// one may go while others are made
+		if err := s.makeFolders(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
 }
 
-// unlessGone is for what is done to the names of a folder after a change: a folder that went has none.
+// unlessGone is for what is done to the names of a folder after a change: a folder that
+// went has none.
 func unlessGone(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

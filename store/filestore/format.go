@@ -21,10 +21,11 @@ import (
 //	68  length of the id (2), of the owner (2), of the data (4)
 //	76  id, owner, data
 //
-// A touch writes the expiry in place, into the slot that is not in force, and the valid slot with
-// the higher sequence is in force. So a touch moves neither data nor version, and one that is cut short
-// leaves the expiry from before. (The file's modification time would be cheaper to set, but a copy or
-// a restored backup would end every session.)
+// A touch writes the expiry in place, into the slot that is not in force, and the valid
+// slot with the higher sequence is in force. So a touch moves neither data nor version,
+// and one that is cut short leaves the expiry from before. (The file's modification
+// time would be cheaper to set, but a copy or a restored backup would end every
+// session.)
 const (
 	magic       = "CLKR\x01\x00\x00\x00"
 	slotAt      = 8
@@ -115,7 +116,8 @@ var (
 	errOtherID  = errors.New("it holds the record of another id")
 )
 
-// stated returns how long the file is that begins with b, by its header, and false if that says nothing.
+// stated returns how long the file is that begins with b, by its header, and false if
+// that says nothing.
 func stated(b []byte) (int, bool) {
 	if len(b) < headerSize || string(b[:slotAt]) != magic {
 		return 0, false
@@ -125,7 +127,8 @@ func stated(b []byte) (int, bool) {
 	return int(min(n, maxFile+1)), true
 }
 
-// decode reads the file of the record of that name. The data is a part of b, and nothing else is.
+// decode reads the file of the record of that name. The data is a part of b, and
+// nothing else is.
 func decode(b []byte, name string) (record, error) {
 	if len(b) < headerSize {
 		return record{}, errTooShort

@@ -45,7 +45,8 @@ func TestFormat(t *testing.T) {
 	}
 }
 
-// Whatever the bytes are, decode neither panics nor accepts what encode would not have written.
+// Whatever the bytes are, decode neither panics nor accepts what encode would not have
+// written.
 func FuzzDecode(f *testing.F) {
 	b, _ := encode(nil, sample())
 	f.Add(b)

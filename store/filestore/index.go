@@ -13,18 +13,19 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// The owner index is a folder for each owner with a file for each of its sessions, named like the session's
-// own. The file holds the id where the name is a hash, and its modification time is when a write last
-// announced the session. Entries are removed under the lock of the session's shard only, and every writer
-// makes sure of its entry under that lock, so no removal can hit an entry that is needed.
+// The owner index is a folder for each owner with a file for each of its sessions,
+// named like the session's own. The file holds the id where the name is a hash, and its
+// modification time is when a write last announced the session. Entries are removed
+// under the lock of the session's shard only, and every writer makes sure of its entry
+// under that lock, so no removal can hit an entry that is needed.
 
 func (s *Store) ownerFolder(owner string) string {
 	name := fileName(owner)
 	return filepath.Join(s.dir, "owners", shardOf(name), name)
 }
 
-// index announces the session in the index of its owner, if it has one, and makes that durable. listed is whose the session
-// was so far, and probably has an entry.
+// index announces the session in the index of its owner, if it has one, and makes that
+// durable. listed is whose the session was so far, and probably has an entry.
 func (s *Store) index(owner, name, id, listed string) error {
 	if owner == "" {
 		return nil
@@ -98,9 +99,9 @@ func (s *Store) announce(f rawfile.File, folder, name, id string) error {
 	return s.syncDir(folder)
 }
 
-// unindex removes an entry, and the owner's folder when that was the last. The caller holds the lock of
-// the session's shard. What cannot be removed becomes an entry without a record, which does no
-// harm and is removed later.
+// unindex removes an entry, and the owner's folder when that was the last. The caller
+// holds the lock of the session's shard. What cannot be removed becomes an entry
+// without a record, which does no harm and is removed later.
 func (s *Store) unindex(owner, name string) {
 	if owner != "" {
 		folder := s.ownerFolder(owner)
@@ -109,8 +110,9 @@ func (s *Store) unindex(owner, name string) {
 	}
 }
 
-// Owned implements [store.OwnerLister]. A page has at most limit entries, or 10,000; zero means 100.
-// Entries without a record that are older than [store.IndexGrace] are removed on the way.
+// Owned implements [store.OwnerLister]. A page has at most limit entries, or 10,000;
+// zero means 100. Entries without a record that are older than [store.IndexGrace] are
+// removed on the way.
 func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]store.Entry, string, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, "", failed("list by owner", err)
@@ -147,8 +149,8 @@ func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]s
 	return page, next, nil
 }
 
-// ownedEntry returns what an index entry stands for: a record, an id without one while that may be about
-// to be written or whose record cannot be read, or nothing.
+// ownedEntry returns what an index entry stands for: a record, an id without one while
+// that may be about to be written or whose record cannot be read, or nothing.
 func (s *Store) ownedEntry(ctx context.Context, owner, folder, name string) (store.Entry, error) {
 	r, err := s.live(ctx, name, withData)
 	if err == nil && r.owner == owner {

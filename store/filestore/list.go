@@ -40,9 +40,9 @@ func namesAfter(folder, after string) ([]string, error) {
 	return names, nil
 }
 
-// walk visits at most limit files of the shards' folders under root, from cursor on, and returns where to
-// go on. Names sort, so a cursor stays good whatever comes and goes. A folder that cannot be read is visited with
-// the error instead of a name.
+// walk visits at most limit files of the shards' folders under root, from cursor on,
+// and returns where to go on. Names sort, so a cursor stays good whatever comes and
+// goes. A folder that cannot be read is visited with the error instead of a name.
 func (s *Store) walk(ctx context.Context, root, cursor string, limit int, visit func(folder, name string, err error) error) (string, error) {
 	start, after, err := parseCursor(cursor)
 	if err != nil {
@@ -87,7 +87,8 @@ func parseCursor(cursor string) (shard int, after string, err error) {
 	return shard, after, nil
 }
 
-// All implements [store.Lister]. A page comes from at most limit files, or 10,000; zero means 100.
+// All implements [store.Lister]. A page comes from at most limit files, or 10,000; zero
+// means 100.
 func (s *Store) All(ctx context.Context, cursor string, limit int) ([]store.Entry, string, error) {
 	var page []store.Entry
 	next, err := s.walk(ctx, "sessions", cursor, pageSize(limit), func(_, name string, err error) error {
@@ -166,7 +167,8 @@ func (s *Store) sweepFile(ctx context.Context, folder, name string) (removed boo
 		return false, err
 	}
 	defer unlock()
-	if _, err := s.locked(ctx, name, withoutData); !errors.Is(err, store.ErrNotFound) { // this reports a damaged one
+	// this reports a damaged one
+	if _, err := s.locked(ctx, name, withoutData); !errors.Is(err, store.ErrNotFound) {
 		return false, err
 	}
 	before, _ := s.read(name, withoutData)
@@ -205,8 +207,9 @@ func (s *Store) sweepable(name string) bool {
 	return err == nil && r.expires <= s.now() || isDamaged(err) && isRegular(s.path(name))
 }
 
-// sweepOwners purges entries without a record, and counts entries and owners against limit. Its cursor is
-// shard/owner/entry: the last entry seen of that owner. Each shard's names are read once a call.
+// sweepOwners purges entries without a record, and counts entries and owners against
+// limit. Its cursor is shard/owner/entry: the last entry seen of that owner. Each
+// shard's names are read once a call.
 //
 // What cannot be read is told to pass, whose error ends the call.
 func (s *Store) sweepOwners(ctx context.Context, cursor string, limit int, pass func(error) error) (string, error) {

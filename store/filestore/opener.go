@@ -12,8 +12,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
-// Opener opens `file:` URLs for [storeurl.Open]: `file:///var/lib/app/sessions`, or relative to the
-// working folder, `file:sessions` and `file:./sessions`. Parameters:
+// Opener opens `file:` URLs for [storeurl.Open]: `file:///var/lib/app/sessions`, or
+// relative to the working folder, `file:sessions` and `file:./sessions`. Parameters:
 //
 //   - create=never: open a store that is there, and make nothing; otherwise the error is [storeurl.ErrNoStore].
 //   - sweep_every=N, sweep_interval=DURATION: the options of these names.

@@ -78,7 +78,8 @@ func lasting(data string) store.Record {
 
 func body(n int) string { return strconv.Itoa(n) + " " + strings.Repeat("x", n*7%5000) }
 
-// childWrites writes until it is killed, in 50 sessions, and prints each write that was acknowledged.
+// childWrites writes until it is killed, in 50 sessions, and prints each write that was
+// acknowledged.
 func childWrites() error {
 	ctx := context.Background()
 	s, err := childStore()
@@ -102,7 +103,8 @@ func childWrites() error {
 	}
 }
 
-// Every acknowledged write is there after kill -9, the one under way is there or not, and no file is damaged.
+// Every acknowledged write is there after kill -9, the one under way is there or not,
+// and no file is damaged.
 func TestKill(t *testing.T) { eachSync(t, testKill) }
 
 func testKill(t *testing.T, opts filestore.Options) {
@@ -198,8 +200,8 @@ func count(ctx context.Context, s *filestore.Store) error {
 	return nil
 }
 
-// Processes that increment one value lose nothing, and commit each number once. Who reads meanwhile finds the value each time, and
-// never an earlier one than before.
+// Processes that increment one value lose nothing, and commit each number once. Who
+// reads meanwhile finds the value each time, and never an earlier one than before.
 func TestProcessesContend(t *testing.T) { eachSync(t, testProcessesContend) }
 
 func testProcessesContend(t *testing.T, opts filestore.Options) {

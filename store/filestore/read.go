@@ -22,7 +22,8 @@ const (
 	withoutData = false
 )
 
-// buffers are for one file each, while it is read or written. Larger ones than maxPooled are not kept.
+// buffers are for one file each, while it is read or written. Larger ones than
+// maxPooled are not kept.
 var buffers = sync.Pool{New: func() any { return &buffer{make([]byte, 0, minPooled)} }}
 
 const (
@@ -39,8 +40,9 @@ func (b *buffer) release() {
 	}
 }
 
-// read returns the record in a file, live or expired; ErrNotFound; or damaged. The file is read from one
-// open descriptor, so it is one state, even while another is renamed into its place.
+// read returns the record in a file, live or expired; ErrNotFound; or damaged. The file
+// is read from one open descriptor, so it is one state, even while another is renamed
+// into its place.
 func (s *Store) read(name string, data bool) (record, error) {
 	path := s.path(name)
 	f, err := rawfile.Open(path)
@@ -98,8 +100,8 @@ func readRecord(f rawfile.File, path, name string, data bool) (record, error) {
 	return r, nil
 }
 
-// readAll appends a file to b, which is empty, up to a byte more than maxFile. One call of the system does it for a
-// file that is as long as it states and leaves room in b.
+// readAll appends a file to b, which is empty, up to a byte more than maxFile. One call
+// of the system does it for a file that is as long as it states and leaves room in b.
 func readAll(f rawfile.File, b []byte) ([]byte, error) {
 	for {
 		n, err := f.Read(b[len(b):cap(b)])
@@ -123,8 +125,9 @@ func readAll(f rawfile.File, b []byte) ([]byte, error) {
 	}
 }
 
-// live is read for a record that must be live; a damaged one is reported and ErrUnreadable. The caller does not hold
-// the lock: a file that is written over just then looks damaged or is busy, and under the lock it is not.
+// live is read for a record that must be live; a damaged one is reported and
+// ErrUnreadable. The caller does not hold the lock: a file that is written over just
+// then looks damaged or is busy, and under the lock it is not.
 func (s *Store) live(ctx context.Context, name string, data bool) (record, error) {
 	r, err := s.read(name, data)
 	for range 3 {
@@ -141,7 +144,8 @@ func (s *Store) live(ctx context.Context, name string, data bool) (record, error
 	case ctx.Err() != nil:
 		return record{}, lockErr
 	}
-	return r, s.judge(ctx, name, r, err) // where nothing can be locked, as on a read-only disk, nobody writes
+	// where nothing can be locked, as on a read-only disk, nobody writes
+	return r, s.judge(ctx, name, r, err)
 }
 
 // locked is live for who holds the lock.

@@ -90,7 +90,8 @@ func testRemovedByHand(t *testing.T, opts filestore.Options) {
 	}
 }
 
-// Where something else stands in the folder's place, a write is refused at once, and names it: nothing was stored.
+// Where something else stands in the folder's place, a write is refused at once, and
+// names it: nothing was stored.
 func TestFolderReplaced(t *testing.T) { eachSync(t, testFolderReplaced) }
 
 func testFolderReplaced(t *testing.T, opts filestore.Options) {

@@ -15,7 +15,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/filestore"
 )
 
-// A pipe or a folder in the place of a file is no record, is waited for by nothing, and stops no listing.
+// A pipe or a folder in the place of a file is no record, is waited for by nothing, and
+// stops no listing.
 func TestNoFiles(t *testing.T) {
 	for name, put := range map[string]func(path string) error{
 		"pipe":   func(path string) error { return syscall.Mkfifo(path, 0o600) },

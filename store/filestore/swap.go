@@ -9,22 +9,26 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// Without sync, a small record is written over an old one where the system can make sure that nobody reads that: making
-// and removing files costs more than all else. The shard's spare is a file that was exchanged for another; it
-// holds zeros. Who had it open as a session's file may find them, and reads again: see live.
+// Without sync, a small record is written over an old one where the system can make
+// sure that nobody reads that: making and removing files costs more than all else. The
+// shard's spare is a file that was exchanged for another; it holds zeros. Who had it
+// open as a session's file may find them, and reads again: see live.
 //
-// All of this is done under the lock of the shard, so a spare has one writer. When the power fails, what the system
-// had not yet written is lost: of a name that was exchanged and the bytes that it should show, either may be newer. So
-// it shows the record, or zeros, or what was in the spare before and is half a minute old at most, since the zeros
-// are written as soon as other bytes.
+// All of this is done under the lock of the shard, so a spare has one writer. When the
+// power fails, what the system had not yet written is lost: of a name that was
+// exchanged and the bytes that it should show, either may be newer. So it shows the
+// record, or zeros, or what was in the spare before and is half a minute old at most,
+// since the zeros are written as soon as other bytes.
 
 const spareName = tempPrefix + "spare"
 
 var zeros [maxPooled]byte
 
-// swap makes b the file of path, and keeps the file from before as the spare, if there is one: old is open then, and of
-// that size, and swap closes it, or the next writer could not have the spare. If it fails, stored tells whether b may be
-// stored. Where old is that of a live session and was removed by hand meanwhile, the session stays gone.
+// swap makes b the file of path, and keeps the file from before as the spare, if there
+// is one: old is open then, and of that size, and swap closes it, or the next writer
+// could not have the spare. If it fails, stored tells whether b may be stored. Where
+// old is that of a live session and was removed by hand meanwhile, the session stays
+// gone.
 func (s *Store) swap(path, spare string, b []byte, old *rawfile.File, size int, live bool) (stored bool, err error) {
 	if old != nil {
 		defer old.Close() //nolint:errcheck // it holds nothing any more

@@ -24,8 +24,8 @@ func sibling(n int) string { return fmt.Sprintf("00%062x", n) }
 
 func text(n int) string { return strconv.Itoa(n) + " " + strings.Repeat("x", n*7919%9000) }
 
-// Sessions of one shard write over each other's files, and whoever reads them finds a state that is whole, their own, and none earlier
-// than the one before.
+// Sessions of one shard write over each other's files, and whoever reads them finds a
+// state that is whole, their own, and none earlier than the one before.
 func TestReadersOfRecycledFiles(t *testing.T) {
 	ctx := t.Context()
 	dir := t.TempDir()

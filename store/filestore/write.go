@@ -30,7 +30,8 @@ func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Ve
 	return v, failed("create", err)
 }
 
-// Replace implements [store.Store]. It recognises old by its version. On a full disk it returns
+// Replace implements [store.Store]. It recognises old by its version. On a full disk it
+// returns
 // [store.ErrFull].
 func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
 	v, err := s.write(ctx, id, next, func(version string, err error) error {
@@ -42,8 +43,8 @@ func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) 
 	return v, failed("replace", err)
 }
 
-// write stores r if allowed says so of the version of the live record, or of the error of reading that. It makes folders anew
-// that were removed.
+// write stores r if allowed says so of the version of the live record, or of the error
+// of reading that. It makes folders anew that were removed.
 func (s *Store) write(ctx context.Context, id string, r store.Record, allowed func(string, error) error) (v store.Version, err error) {
 	err = s.remade(func() error {
 		v, err = s.writeOnce(ctx, id, r, allowed)
@@ -52,8 +53,9 @@ func (s *Store) write(ctx context.Context, id string, r store.Record, allowed fu
 	return v, err
 }
 
-// writeOnce does what is slow before the lock is taken, or after it, so that writers of one shard, in this process and
-// others, do not keep each other waiting. Where its error is [fs.ErrNotExist], nothing was stored.
+// writeOnce does what is slow before the lock is taken, or after it, so that writers of
+// one shard, in this process and others, do not keep each other waiting. Where its
+// error is [fs.ErrNotExist], nothing was stored.
 func (s *Store) writeOnce(ctx context.Context, id string, r store.Record, allowed func(string, error) error) (store.Version, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
@@ -70,7 +72,9 @@ func (s *Store) writeOnce(ctx context.Context, id string, r store.Record, allowe
 		return "", err
 	}
 	name := fileName(id)
-	if !s.opts.NoSync { // what is not allowed waits for no disk, and what is has little to do under the lock
+	// what is not allowed waits for no disk, and what is has little to do under the
+	// lock
+	if !s.opts.NoSync {
 		current, err := s.live(ctx, name, withoutData)
 		if err := allowed(current.version, err); err != nil {
 			return "", folder.Refused(err)
@@ -143,7 +147,8 @@ func (s *Store) writeOnce(ctx context.Context, id string, r store.Record, allowe
 	return store.Version(version), nil
 }
 
-// openRecord is read that leaves a good record's file open for writing, if asked to and possible.
+// openRecord is read that leaves a good record's file open for writing, if asked to and
+// possible.
 func (s *Store) openRecord(ctx context.Context, name string, open bool) (*rawfile.File, record, error) {
 	path := s.path(name)
 	f, err := rawfile.File{}, fs.ErrPermission

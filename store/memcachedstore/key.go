@@ -13,8 +13,9 @@ import (
 // hashed begins the keys of ids that memcached would not take as they are.
 const hashed = "~"
 
-// key returns the key of an id: prefix and id where memcached takes that, as Flask-Session does it, and otherwise
-// prefix, "~" and the id's SHA-256. An id that begins with "~" is hashed too, so no two ids share a key.
+// key returns the key of an id: prefix and id where memcached takes that, as
+// Flask-Session does it, and otherwise prefix, "~" and the id's SHA-256. An id that
+// begins with "~" is hashed too, so no two ids share a key.
 func (s *Store) key(id string) string {
 	if len(s.prefix)+len(id) <= meta.MaxKey && plain(id) && id != "" && !strings.HasPrefix(id, hashed) {
 		return s.prefix + id
@@ -33,12 +34,13 @@ func plain(s string) bool {
 	return true
 }
 
-// server returns the server of a key, by rendezvous hashing: of all servers, the one whose name hashes highest together
-// with the key. Another server in the list moves only the keys that it takes over. There is no failover: a
-// server that is away keeps its keys, or a record that was ended elsewhere meanwhile would be back with it.
+// server returns the server of a key, by rendezvous hashing: of all servers, the one
+// whose name hashes highest together with the key. Another server in the list moves
+// only the keys that it takes over. There is no failover: a server that is away keeps
+// its keys, or a record that was ended elsewhere meanwhile would be back with it.
 //
-// This is how Python's pymemcache chooses in its HashClient, so a Flask application with the same list of servers
-// finds the same records. It must never change.
+// This is how Python's pymemcache chooses in its HashClient, so a Flask application
+// with the same list of servers finds the same records. It must never change.
 func (s *Store) server(key string) *server {
 	best, high := 0, uint32(0)
 	for i := range s.servers {

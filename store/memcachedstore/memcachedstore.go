@@ -1,18 +1,22 @@
 // Package memcachedstore keeps sessions in memcached, on one server or several.
 //
-// It suits teams that run memcached already and can live with what a cache is: memcached forgets its records when it is
-// restarted, and evicts some when it is full, which signs their people out. It cannot list, so
+// It suits teams that run memcached already and can live with what a cache is:
+// memcached forgets its records when it is restarted, and evicts some when it is full,
+// which signs their people out. It cannot list, so
 // [cloakroom.Manager] answers [errors.ErrUnsupported] when asked for an owner's sessions or to revoke them all.
 // docs/stores/memcached.md tells what follows from that, and how to configure the server.
 //
-// The store speaks memcached's meta protocol (mg, ms, md), with a client of its own: it needs the remaining time of an
-// item and compare-and-swap in one trip each, and must not repeat a write. It is tested with memcached 1.6.18. A record is the
-// document's bytes under prefix and id, with client flags 0, as Flask-Session stores it. The version of a record
-// is memcached's token with the start of the server that gave it, since tokens begin anew with a restart.
+// The store speaks memcached's meta protocol (mg, ms, md), with a client of its own: it
+// needs the remaining time of an item and compare-and-swap in one trip each, and must
+// not repeat a write. It is tested with memcached 1.6.18. A record is the document's
+// bytes under prefix and id, with client flags 0, as Flask-Session stores it. The
+// version of a record is memcached's token with the start of the server that gave it,
+// since tokens begin anew with a restart.
 //
-// Expiries are whole seconds by the server's clock: a record ends at most one second before or after the time asked
-// for. Beyond 30 days memcached takes only a date, so the server's clock must be right; beyond January 2038 it takes
-// none, and that is the latest. A record that somebody else stored without expiry is given that one.
+// Expiries are whole seconds by the server's clock: a record ends at most one second
+// before or after the time asked for. Beyond 30 days memcached takes only a date, so
+// the server's clock must be right; beyond January 2038 it takes none, and that is the
+// latest. A record that somebody else stored without expiry is given that one.
 package memcachedstore
 
 import (
@@ -34,29 +38,32 @@ type Options struct {
 	// "unix".
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-	// IdleTimeout is how long a connection is kept unused. The default is one minute. Keep it below the idle_timeout of
-	// the servers, if they have one.
+	// IdleTimeout is how long a connection is kept unused. The default is one minute.
+	// Keep it below the idle_timeout of the servers, if they have one.
 	IdleTimeout time.Duration
 
-	// MaxConns is how many connections to one server may be in use at once; a call that needs another one waits for
-	// it. The default is 64.
+	// MaxConns is how many connections to one server may be in use at once; a call that
+	// needs another one waits for it. The default is 64.
 	MaxConns int
 
 	// MaxIdle is how many connections to one server are kept unused. The default is 16.
 	MaxIdle int
 
-	// MaxItem is the greatest size of an item in bytes, with its key and 128 bytes of overhead. What is larger is
+	// MaxItem is the greatest size of an item in bytes, with its key and 128 bytes of
+	// overhead. What is larger is
 	// [store.ErrTooLarge] before anything is sent: memcached would delete the record that was there. The default is
-	// the server's own limit (its flag -I, 1 MiB unless set), which the store asks for; what is set here can only be lower.
+	// the server's own limit (its flag -I, 1 MiB unless set), which the store asks for;
+	// what is set here can only be lower.
 	MaxItem int
 
-	// Prefix is put before every id. The default is "session:", which is Flask-Session's. At most 200 printable ASCII
-	// characters without spaces.
+	// Prefix is put before every id. The default is "session:", which is
+	// Flask-Session's. At most 200 printable ASCII characters without spaces.
 	Prefix string
 
-	// Servers are the addresses of the servers: host:port, or host for port 11211, or the path of a Unix socket. All
-	// processes that share sessions need the same addresses, in the same spelling and any order: a record lives on
-	// the server that its key and their addresses choose.
+	// Servers are the addresses of the servers: host:port, or host for port 11211, or
+	// the path of a Unix socket. All processes that share sessions need the same
+	// addresses, in the same spelling and any order: a record lives on the server that
+	// its key and their addresses choose.
 	Servers []string
 }
 
@@ -155,7 +162,8 @@ func parseAddress(name string) (network, address string, err error) {
 	return "tcp", net.JoinHostPort(host, port), nil
 }
 
-// Ping asks every server whether it is there, and returns what is wrong with those that are not.
+// Ping asks every server whether it is there, and returns what is wrong with those that
+// are not.
 func (s *Store) Ping(ctx context.Context) error { return errors.Join(s.pingAll(ctx)...) }
 
 // pingAll returns one error for each server that does not answer.
@@ -178,8 +186,9 @@ func (s *Store) pingAll(ctx context.Context) []error {
 	return errs
 }
 
-// Close closes the connections; one in use is closed when its operation ends. Operations return [ErrClosed] from
-// then on. Close may be called again, and always returns nil.
+// Close closes the connections; one in use is closed when its operation ends.
+// Operations return [ErrClosed] from then on. Close may be called again, and always
+// returns nil.
 func (s *Store) Close() error {
 	for _, srv := range s.servers {
 		srv.pool.Close()

@@ -261,7 +261,8 @@ func TestTooLargeSendsNothing(t *testing.T) {
 	}
 }
 
-// A server that starts anew gives its tokens anew. A version from before is nobody's version then.
+// A server that starts anew gives its tokens anew. A version from before is nobody's
+// version then.
 func TestVersionsEndWithTheServer(t *testing.T) {
 	s, server := open(t, Options{})
 	server.set("ms", "HD c5\r\n")

@@ -13,7 +13,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/memcachedstore/internal/meta"
 )
 
-// overhead is what an item takes beside its key and data, rounded up generously: memcached 1.6.18 counts 59 bytes.
+// overhead is what an item takes beside its key and data, rounded up generously:
+// memcached 1.6.18 counts 59 bytes.
 const overhead = 128
 
 // Load implements [store.Store].
@@ -53,8 +54,9 @@ func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Ve
 	return v, err
 }
 
-// Replace implements [store.Store]. It recognises old by its version. It refuses a record as Create does; when a
-// server has no room, the record that was there is gone afterwards, since memcached deletes it itself.
+// Replace implements [store.Store]. It recognises old by its version. It refuses a
+// record as Create does; when a server has no room, the record that was there is gone
+// afterwards, since memcached deletes it itself.
 func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
 	v, code, err := s.store(ctx, "replace", id, next, func(info meta.Info) (string, error) {
 		token, err := tokenFor(info, old.Version)
@@ -107,8 +109,9 @@ func (s *Store) store(ctx context.Context, op, id string, r store.Record, mode f
 	return "", "", srv.unexpected(op, reply)
 }
 
-// fits returns ErrTooLarge for an item that the server would refuse. It must not even be tried: for an item over
-// its limit, memcached deletes what is stored under the key, whatever the command's token says.
+// fits returns ErrTooLarge for an item that the server would refuse. It must not even
+// be tried: for an item over its limit, memcached deletes what is stored under the key,
+// whatever the command's token says.
 func (s *Store) fits(info meta.Info, key string, data []byte) error {
 	limit := info.MaxItem
 	if s.maxItem > 0 {
@@ -166,7 +169,8 @@ func (s *Store) Delete(ctx context.Context, id string, r store.Record) error {
 	return srv.unexpected("delete", reply)
 }
 
-// notOld returns why a record cannot be the one that its caller started from: there is none, or another.
+// notOld returns why a record cannot be the one that its caller started from: there is
+// none, or another.
 func (s *Store) notOld(ctx context.Context, op, id string) error {
 	key := s.key(id)
 	srv := s.server(key)
@@ -186,17 +190,19 @@ func (s *server) unexpected(op string, reply meta.Reply) error {
 	return s.failure(op, fmt.Errorf("protocol error: unexpected reply %q", string(reply.Code)))
 }
 
-// errOtherStart means that a version is of another start of the server, or no version of this store: the record
-// that it was of is not there any more.
+// errOtherStart means that a version is of another start of the server, or no version
+// of this store: the record that it was of is not there any more.
 var errOtherStart = errors.New("the server was restarted since")
 
-// version makes the version of a record: the server's token, and which start of the server gave it.
+// version makes the version of a record: the server's token, and which start of the
+// server gave it.
 func version(info meta.Info, cas uint64) store.Version {
 	return store.Version(info.Incarnation + "/" + strconv.FormatUint(cas, 10))
 }
 
-// tokenFor returns the token to send. A server begins its tokens anew when it starts, so a token of an earlier start
-// could fit another record. A connection lasts no longer than its server, so what is sent on it reaches that start or none.
+// tokenFor returns the token to send. A server begins its tokens anew when it starts,
+// so a token of an earlier start could fit another record. A connection lasts no longer
+// than its server, so what is sent on it reaches that start or none.
 func tokenFor(info meta.Info, v store.Version) (string, error) {
 	start, token, ok := strings.Cut(string(v), "/")
 	if !ok || start != info.Incarnation {
@@ -213,8 +219,8 @@ const (
 	dateMost     = math.MaxInt32     // in January 2038; memcached 1.6 wraps what is beyond
 )
 
-// expiry returns the T flag for an expiry, in whole seconds rounded up. A time that has come is -1, since 0 would
-// mean never.
+// expiry returns the T flag for an expiry, in whole seconds rounded up. A time that has
+// come is -1, since 0 would mean never.
 func expiry(now, expires time.Time) string {
 	d := expires.Sub(now)
 	seconds := int64((d + time.Second - 1) / time.Second)
@@ -234,8 +240,8 @@ func expiry(now, expires time.Time) string {
 	return strconv.FormatInt(seconds, 10)
 }
 
-// expiresAt is when an item ends that has ttl seconds left, to the nearest whole second: the server cuts
-// off the begun one, which is half a second on average.
+// expiresAt is when an item ends that has ttl seconds left, to the nearest whole
+// second: the server cuts off the begun one, which is half a second on average.
 func expiresAt(now time.Time, ttl int64) time.Time {
 	if ttl < 0 || ttl > dateMost {
 		return time.Unix(dateMost, 0)

@@ -10,8 +10,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
-// TestRefused: what a server says that did nothing is told apart from what a proxy says that has
-// given up.
+// TestRefused: what a server says that did nothing is told apart from what a proxy says
+// that has given up.
 func TestRefused(t *testing.T) {
 	for reply, want := range map[string]error{
 		"ERROR":                           store.ErrRefused,

@@ -12,7 +12,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// script is a server that answers as it is told, for what a real one is not easily brought to say.
+// script is a server that answers as it is told, for what a real one is not easily
+// brought to say.
 type script struct {
 	mu       sync.Mutex
 	greeting string

@@ -1,8 +1,9 @@
 package memstore
 
-// index finds slots by the hashes of their ids, by open addressing with linear probing. An entry is the
-// upper half of the hash, and the slot plus one; zero is none. To find one of a million sessions costs
-// one access to memory that is in no cache, and another to its record; a map with its keys apart would cost five.
+// index finds slots by the hashes of their ids, by open addressing with linear probing.
+// An entry is the upper half of the hash, and the slot plus one; zero is none. To find
+// one of a million sessions costs one access to memory that is in no cache, and another
+// to its record; a map with its keys apart would cost five.
 type index struct {
 	entries []uint64 // a power of two of them, at most three quarters used
 	used    int

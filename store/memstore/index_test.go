@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestIndex: what was added and not removed is found, however hashes collide, and nothing else.
+// TestIndex: what was added and not removed is found, however hashes collide, and
+// nothing else.
 func TestIndex(t *testing.T) {
 	for _, spread := range []uint64{1, 7, 1 << 20} { // of hashes, so that few are alone or all
 		var ix index

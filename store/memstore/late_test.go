@@ -11,7 +11,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
-// held is a store whose loads and replacements take so long that a record expires meanwhile, which somebody else notices.
+// held is a store whose loads and replacements take so long that a record expires
+// meanwhile, which somebody else notices.
 type held struct {
 	*memstore.Store
 	notice func(id string) (gone bool)
@@ -35,8 +36,8 @@ func (h *held) Replace(ctx context.Context, id string, old, next store.Record) (
 	return h.Store.Replace(ctx, id, old, next)
 }
 
-// TestGoneStaysGone: a record that one call found expired is found by nobody later, also not by a load or a commit that the core
-// began before.
+// TestGoneStaysGone: a record that one call found expired is found by nobody later,
+// also not by a load or a commit that the core began before.
 func TestGoneStaysGone(t *testing.T) {
 	const count = cloakroom.Key[int]("count")
 	ctx := t.Context()

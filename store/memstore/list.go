@@ -9,8 +9,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// scanFactor bounds how many places a page looks at: so many times its limit. Most are free after a
-// peak, and a page may be short.
+// scanFactor bounds how many places a page looks at: so many times its limit. Most are
+// free after a peak, and a page may be short.
 const scanFactor = 8
 
 func pageSize(limit int) int {
@@ -20,7 +20,8 @@ func pageSize(limit int) int {
 	return min(limit, maxPage)
 }
 
-// Owned implements [store.OwnerLister]. A page has at most limit entries, or 10,000; zero means
+// Owned implements [store.OwnerLister]. A page has at most limit entries, or 10,000;
+// zero means
 // 100. It lists no entry without its record, because both are written in one step.
 func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]store.Entry, string, error) {
 	now, err := s.check(ctx, "list by owner")
@@ -118,7 +119,8 @@ func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, strin
 	return total, "", nil
 }
 
-// sweepShard removes expired records, looks at no more than limit, and reports whether more are due.
+// sweepShard removes expired records, looks at no more than limit, and reports whether
+// more are due.
 func (s *Store) sweepShard(n int, now int64, limit int) (removed, looked int, more bool) {
 	sh := &s.shards[n]
 	sh.mu.Lock()

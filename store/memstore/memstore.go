@@ -1,14 +1,16 @@
 // Package memstore keeps sessions in the memory of one process.
 //
-// It suits tests, development, and services of a single process whose sessions may end with it. All
-// operations take time that does not depend on how many sessions there are, but for the growth of one of 1,024 indexes
-// now and then. A session costs about 175 bytes of memory beyond its data, its id of 64 bytes included, and about 190
-// more when it is the only one of its owner. Memory that a peak of sessions needed for its bookkeeping, about
-// 160 bytes a session, is kept for the next peak.
+// It suits tests, development, and services of a single process whose sessions may end
+// with it. All operations take time that does not depend on how many sessions there
+// are, but for the growth of one of 1,024 indexes now and then. A session costs about
+// 175 bytes of memory beyond its data, its id of 64 bytes included, and about 190 more
+// when it is the only one of its owner. Memory that a peak of sessions needed for its
+// bookkeeping, about 160 bytes a session, is kept for the next peak.
 //
 // Without limits it grows for as long as clients make sessions, and anyone can: set [Options.MaxBytes] or
 // [Options.MaxRecords] to what the process can spare, in a URL memory:?max_records=100000, and make anonymous sessions short by
-// Options.AnonymousIdle of package cloakroom. At a limit new sessions fail, and live ones stay.
+// Options.AnonymousIdle of package cloakroom. At a limit new sessions fail, and live
+// ones stay.
 //
 // The store compares expiries to the nanosecond and has every ability: it moves records atomically,
 // lists by owner, lists all, and sweeps. It also sweeps by itself, see [Options.SweepEvery].
@@ -29,24 +31,26 @@ import (
 
 // Options configure a [Store]. The zero value is ready to use.
 type Options struct {
-	// MaxBytes limits the memory that records may take, in bytes: their data and ids and 200 bytes
-	// for each record. Zero, the default, means no limit.
+	// MaxBytes limits the memory that records may take, in bytes: their data and ids
+	// and 200 bytes for each record. Zero, the default, means no limit.
 	//
-	// At a limit the store first removes expired records. If that makes no room, Create, Move and a
-	// Replace that makes its record larger return [store.ErrFull]. Live sessions are never evicted
-	// to make room: that would sign people out, and would let anyone who can make sessions
-	// sign everyone else out. A record that could never fit is [store.ErrTooLarge].
+	// At a limit the store first removes expired records. If that makes no room,
+	// Create, Move and a Replace that makes its record larger return [store.ErrFull].
+	// Live sessions are never evicted to make room: that would sign people out, and
+	// would let anyone who can make sessions sign everyone else out. A record that
+	// could never fit is [store.ErrTooLarge].
 	MaxBytes int64
 
-	// MaxRecords limits the number of records in the same way. Zero, the default, means no limit.
+	// MaxRecords limits the number of records in the same way. Zero, the default, means
+	// no limit.
 	MaxRecords int
 
 	// Now is the clock that expiries are compared with. The default is time.Now.
 	Now func() time.Time
 
-	// SweepEvery is how often expired records are removed in the background, by the real clock. The
-	// default is one minute; negative switches it off, which leaves it to calls of Sweep. Nothing
-	// runs while the store is empty.
+	// SweepEvery is how often expired records are removed in the background, by the
+	// real clock. The default is one minute; negative switches it off, which leaves it
+	// to calls of Sweep. Nothing runs while the store is empty.
 	SweepEvery time.Duration
 }
 
@@ -141,15 +145,17 @@ func (s *Store) unusable() error {
 	return nil
 }
 
-// check is what every operation begins with. It returns what time it is. Those on one record hold its lock by then, so that none goes by an
-// earlier time than one before it, and revives what that one found expired.
+// check is what every operation begins with. It returns what time it is. Those on one
+// record hold its lock by then, so that none goes by an earlier time than one before
+// it, and revives what that one found expired.
 func (s *Store) check(ctx context.Context, op string) (now int64, err error) {
 	if err := s.unusable(); err != nil {
 		return 0, err
 	}
 	t := s.now()
 	if core, ok := ctx.(interface{ ErrAt(time.Time) error }); ok && s.realTime {
-		err = core.ErrAt(t) // the core's contexts would look at the clock again, which is a tenth of a call
+		// the core's contexts would look at the clock again, which is a tenth of a call
+		err = core.ErrAt(t)
 	} else {
 		err = ctx.Err()
 	}
@@ -159,8 +165,9 @@ func (s *Store) check(ctx context.Context, op string) (now int64, err error) {
 	return nanos(t), nil
 }
 
-// checkAsked is check for what the core has asked for, on a shard that is locked. It may go by the time at which that was, but by none
-// earlier than others before it have gone by: what one found expired does not come back.
+// checkAsked is check for what the core has asked for, on a shard that is locked. It
+// may go by the time at which that was, but by none earlier than others before it have
+// gone by: what one found expired does not come back.
 func (s *Store) checkAsked(ctx context.Context, sh *shard, op string) (now int64, err error) {
 	if core, ok := ctx.(interface{ Asked() (int64, error) }); ok && s.realTime && s.unusable() == nil {
 		if asked, err := core.Asked(); asked != 0 && err == nil {
@@ -172,8 +179,9 @@ func (s *Store) checkAsked(ctx context.Context, sh *shard, op string) (now int64
 	return s.check(ctx, op)
 }
 
-// arm sees to it that a background sweep comes. A timer holds no goroutine while it waits, and an
-// empty store sets none, so a store that was forgotten empty is collected.
+// arm sees to it that a background sweep comes. A timer holds no goroutine while it
+// waits, and an empty store sets none, so a store that was forgotten empty is
+// collected.
 func (s *Store) arm() {
 	if s.every < 0 || s.armed.Load() || !s.armed.CompareAndSwap(false, true) {
 		return
@@ -196,8 +204,9 @@ func (s *Store) background() {
 	}
 }
 
-// sweepAll removes every expired record. The work was paid for by the operations that created or
-// touched the records since, because a heap yields only those whose time may have come.
+// sweepAll removes every expired record. The work was paid for by the operations that
+// created or touched the records since, because a heap yields only those whose time may
+// have come.
 func (s *Store) sweepAll() {
 	const batch = 256 // so that a shard is not locked for long
 	now := s.nanos()
@@ -210,8 +219,8 @@ func (s *Store) sweepAll() {
 	}
 }
 
-// reserve counts records and bytes that are about to be stored, and reports whether they fit. Giving
-// back, with negative numbers, always fits.
+// reserve counts records and bytes that are about to be stored, and reports whether
+// they fit. Giving back, with negative numbers, always fits.
 func (s *Store) reserve(records, bytes int64) bool {
 	if n := s.records.Add(records); records > 0 && s.maxRecords > 0 && n > s.maxRecords {
 		s.records.Add(-records)

@@ -10,7 +10,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
-// Opener opens `memory:` URLs for [storeurl.Open]. The parameters max_bytes and max_records are those of
+// Opener opens `memory:` URLs for [storeurl.Open]. The parameters max_bytes and
+// max_records are those of
 // [Options], as in `memory:?max_records=100000`.
 func Opener() storeurl.Opener {
 	return storeurl.Opener{Open: openURL, Schemes: []string{"memory"}}

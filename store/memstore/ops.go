@@ -29,8 +29,8 @@ func (it *item) record() store.Record {
 	return store.Record{Data: it.data, Expires: fromNanos(it.expires), Owner: it.owner.named(), Version: it.version}
 }
 
-// madeRoom reports whether a write that failed with err is worth another try: it found the store full, and expired records
-// have been removed since.
+// madeRoom reports whether a write that failed with err is worth another try: it found
+// the store full, and expired records have been removed since.
 func (s *Store) madeRoom(err error) bool {
 	full := errors.Is(err, store.ErrFull)
 	if full {
@@ -183,7 +183,8 @@ func (s *Store) Move(ctx context.Context, id string, old, seal store.Record, new
 func (s *Store) move(ctx context.Context, id string, old store.Version, seal store.Record, newID string, next store.Record) (store.Version, error) {
 	from, hash := s.shard(id)
 	to, newHash := s.shard(newID)
-	for _, n := range [...]int{min(from, to), max(from, to)} { // in order, or two moves could deadlock
+	// in order, or two moves could deadlock
+	for _, n := range [...]int{min(from, to), max(from, to)} {
 		s.shards[n].mu.Lock()
 		defer s.shards[n].mu.Unlock()
 		if from == to {

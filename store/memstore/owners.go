@@ -6,15 +6,15 @@ import (
 	"sync"
 )
 
-// ownerShard holds a part of the owner index. Its lock is taken last, under that of a shard, and
-// nothing is locked under it.
+// ownerShard holds a part of the owner index. Its lock is taken last, under that of a
+// shard, and nothing is locked under it.
 type ownerShard struct {
 	mu     sync.Mutex
 	byName map[string]*owner
 }
 
-// owner lists the records of one owner. A reference keeps its place while its record lives, so a
-// place is a cursor that stays good.
+// owner lists the records of one owner. A reference keeps its place while its record
+// lives, so a place is a cursor that stays good.
 type owner struct {
 	name string
 	refs []ref
@@ -22,7 +22,8 @@ type owner struct {
 	live uint32
 }
 
-// ref says where a record lies, by shard and slot; or, marked as free, the next free place plus one.
+// ref says where a record lies, by shard and slot; or, marked as free, the next free
+// place plus one.
 type ref uint64
 
 const refFree ref = 1 << 63
@@ -75,8 +76,9 @@ func (s *Store) removeOwner(o *owner, pos uint32) {
 	}
 }
 
-// ownerPage returns references of the owner from place pos on, at most limit of them, and the place
-// to go on from, or -1 at the end. It looks at a bounded number of places.
+// ownerPage returns references of the owner from place pos on, at most limit of them,
+// and the place to go on from, or -1 at the end. It looks at a bounded number of
+// places.
 func (s *Store) ownerPage(name string, pos, limit int) (refs []ref, next int) {
 	sh := s.ownerShard(name)
 	sh.mu.Lock()

@@ -11,8 +11,9 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// item is one record: 128 bytes, which are two lines of the processor's cache, side by side. Its id is within it, so that
-// looking for it costs no further access to memory. Deadlines are not kept: this store's index needs none.
+// item is one record: 128 bytes, which are two lines of the processor's cache, side by
+// side. Its id is within it, so that looking for it costs no further access to memory.
+// Deadlines are not kept: this store's index needs none.
 type item struct {
 	id       [shortID]byte // padded with zeros; all zeros: see shard.other
 	data     []byte
@@ -37,9 +38,9 @@ const (
 	indexes = 16
 )
 
-// shard holds a part of the records. Records lie in slots that never move while they live, so a
-// slot number is a cursor that stays good, and the slots grow by chunks, so that no operation
-// ever copies them all.
+// shard holds a part of the records. Records lie in slots that never move while they
+// live, so a slot number is a cursor that stays good, and the slots grow by chunks, so
+// that no operation ever copies them all.
 type shard struct {
 	mu     sync.Mutex
 	byID   [indexes]index
@@ -52,8 +53,8 @@ type shard struct {
 	latest int64  // the time that the latest operation went by
 }
 
-// due is when a slot is next looked at by a sweep: at its record's expiry or before it, since a touch
-// to a later time leaves the heap alone.
+// due is when a slot is next looked at by a sweep: at its record's expiry or before it,
+// since a touch to a later time leaves the heap alone.
 type due struct {
 	at   int64
 	slot uint32
@@ -69,8 +70,8 @@ func (sh *shard) index(hash uint64) *index { return &sh.byID[hash/shardCount%ind
 
 func (sh *shard) at(slot uint32) *item { return &sh.chunks[slot/chunkLen].items[slot%chunkLen] }
 
-// fits reports whether an item can hold an id, so that its length can be told. Any that the contract allows can, but for those
-// that are longer.
+// fits reports whether an item can hold an id, so that its length can be told. Any that
+// the contract allows can, but for those that are longer.
 func fits(id string) bool {
 	return id != "" && len(id) <= shortID && strings.IndexByte(id, 0) < 0
 }
@@ -112,8 +113,9 @@ func (sh *shard) id(slot uint32) string {
 	return string(bytes.TrimRight(it.id[:], "\x00"))
 }
 
-// notBefore returns the time to go by for what has looked at the clock before the shard was locked: the one that it saw, or a later
-// one that another went by meanwhile. It is not ok when that is so much later that the clock must have been set.
+// notBefore returns the time to go by for what has looked at the clock before the shard
+// was locked: the one that it saw, or a later one that another went by meanwhile. It is
+// not ok when that is so much later that the clock must have been set.
 func (sh *shard) notBefore(saw int64) (now int64, ok bool) {
 	switch ahead := sh.latest - saw; {
 	case ahead <= 0:
@@ -139,8 +141,8 @@ func (sh *shard) live(hash uint64, id string, now int64) (*item, uint32) {
 	return it, slot
 }
 
-// next returns a version that this shard never returned before. An id always falls into the same
-// shard, so no version comes back under one id.
+// next returns a version that this shard never returned before. An id always falls into
+// the same shard, so no version comes back under one id.
 func (sh *shard) next() store.Version {
 	sh.seq++
 	var b [8]byte

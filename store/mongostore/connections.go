@@ -9,9 +9,9 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 )
 
-// connections are those of a client that was opened by URL. Where one address leads to the primary,
-// as with directConnection behind a name or a proxy, one that was demoted keeps them open and
-// refuses every write. A new connection leads to the new primary.
+// connections are those of a client that was opened by URL. Where one address leads to
+// the primary, as with directConnection behind a name or a proxy, one that was demoted
+// keeps them open and refuses every write. A new connection leads to the new primary.
 type connections struct {
 	net.Dialer
 
@@ -75,8 +75,8 @@ func (t *tracked) Close() error {
 	return t.Conn.Close()
 }
 
-// again calls do, and once more on a new connection if the server says that it is no primary any
-// more: nothing was done then.
+// again calls do, and once more on a new connection if the server says that it is no
+// primary any more: nothing was done then.
 func (s *Store) again(ctx context.Context, do func() error) error {
 	err := do()
 	if s.conns == nil || !notPrimary(err) || !s.conns.close() {

@@ -23,8 +23,9 @@ const (
 	codeIndexKeySpecs       = 86  // IndexKeySpecsConflict
 )
 
-// refusals are the codes of answers that say that nothing was done, and that nothing will be at
-// once. Not those of a server that was interrupted or is shutting down, which may have begun.
+// refusals are the codes of answers that say that nothing was done, and that nothing
+// will be at once. Not those of a server that was interrupted or is shutting down,
+// which may have begun.
 var refusals = map[int]bool{
 	10107: true, // NotWritablePrimary
 	13435: true, // NotPrimaryNoSecondaryOk
@@ -40,8 +41,8 @@ var refusals = map[int]bool{
 	8000:  true, // AtlasError, as for a cluster that is full or paused
 }
 
-// refused reports whether an answer says that nothing was done. That a write is not confirmed as
-// wanted says nothing of the kind.
+// refused reports whether an answer says that nothing was done. That a write is not
+// confirmed as wanted says nothing of the kind.
 func refused(err error) bool {
 	var write mongo.WriteException
 	if errors.As(err, &write) {
@@ -51,8 +52,8 @@ func refused(err error) bool {
 	return errors.As(err, &command) && refusals[int(command.Code)]
 }
 
-// notPrimary reports whether an answer says that another server should be asked by now, and that
-// nothing was done.
+// notPrimary reports whether an answer says that another server should be asked by now,
+// and that nothing was done.
 func notPrimary(err error) bool {
 	var e mongo.ServerError
 	if !refused(err) || !errors.As(err, &e) {
@@ -61,8 +62,8 @@ func notPrimary(err error) bool {
 	return e.HasErrorCode(10107) || e.HasErrorCode(13435) || e.HasErrorCode(13436) || e.HasErrorCode(10058)
 }
 
-// failed describes err at the package's boundary. Of what the server says it keeps the first line of the message and no
-// details, which may hold a document.
+// failed describes err at the package's boundary. Of what the server says it keeps the
+// first line of the message and no details, which may hold a document.
 func failed(op string, err error) error {
 	text, answered := said(err)
 	switch {

@@ -24,10 +24,11 @@ var ErrDuplicates = errors.New("several documents have the same id")
 //
 // An equivalent one under another name is as good, and making none needs no right to.
 //
-// On a collection with many sessions this takes a while, and the server goes on when ctx ends. Where several
-// documents have one id, it fails with [ErrDuplicates], has removed nothing, and [Store.RemoveDuplicates]
-// helps. It may be called at any time, by several processes at once. Call it before the first use where a Flask application
-// has filled the collection, or the first sign-ins wait for it in vain.
+// On a collection with many sessions this takes a while, and the server goes on when
+// ctx ends. Where several documents have one id, it fails with [ErrDuplicates], has
+// removed nothing, and [Store.RemoveDuplicates] helps. It may be called at any time, by
+// several processes at once. Call it before the first use where a Flask application has
+// filled the collection, or the first sign-ins wait for it in vain.
 func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.migrate(ctx); err != nil {
 		return fmt.Errorf("mongostore: migrate: %w", err)
@@ -93,8 +94,8 @@ func (s *Store) migrate(ctx context.Context) error {
 // indexes says which of the indexes are there, under whatever names.
 type indexes struct{ id, expires, owner bool }
 
-// present looks at the collection's indexes. Where the right to is missing it says that there are
-// none.
+// present looks at the collection's indexes. Where the right to is missing it says that
+// there are none.
 func (s *Store) present(ctx context.Context) (have indexes, err error) {
 	const unauthorized = 13
 	cur, err := s.coll.Indexes().List(ctx)
@@ -143,7 +144,8 @@ func ascending(key bson.RawElement) bool {
 	return ok && n == 1
 }
 
-// refusedDuplicates reports whether a unique index was refused for duplicates, also by a server that says so otherwise.
+// refusedDuplicates reports whether a unique index was refused for duplicates, also by
+// a server that says so otherwise.
 func (s *Store) refusedDuplicates(ctx context.Context, err error) bool {
 	if hasCode(err, codeDuplicate) {
 		return true

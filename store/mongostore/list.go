@@ -27,9 +27,9 @@ func pageSize(limit int) int {
 	return min(limit, maxPage)
 }
 
-// Owned implements [store.OwnerLister]. A page has at most limit entries, or 1,000; zero means 100. It is
-// shorter when its records hold more than 16 MB. The owner is a field of the record itself, so there is no entry without
-// a record.
+// Owned implements [store.OwnerLister]. A page has at most limit entries, or 1,000;
+// zero means 100. It is shorter when its records hold more than 16 MB. The owner is a
+// field of the record itself, so there is no entry without a record.
 func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]store.Entry, string, error) {
 	return s.list(ctx, bson.D{{Key: fieldOwner, Value: owner}}, cursor, limit, true)
 }
@@ -39,9 +39,9 @@ func (s *Store) All(ctx context.Context, cursor string, limit int) ([]store.Entr
 	return s.list(ctx, nil, cursor, limit, false)
 }
 
-// list returns the live records that match, in the order of their ids, so that a cursor, which is
-// the last id of a page, stays good whatever comes and goes. What cannot be read is listed without
-// a record if damaged is set.
+// list returns the live records that match, in the order of their ids, so that a
+// cursor, which is the last id of a page, stays good whatever comes and goes. What
+// cannot be read is listed without a record if damaged is set.
 func (s *Store) list(ctx context.Context, match bson.D, cursor string, limit int, damaged bool) (page []store.Entry, next string, err error) {
 	limit = pageSize(limit)
 	after := bson.E{Key: "$gt", Value: s.prefix + cursor}
@@ -79,15 +79,16 @@ func (s *Store) list(ctx context.Context, match bson.D, cursor string, limit int
 	return page, "", nil
 }
 
-// below bounds the ids that begin with the prefix: the last character of all comes after whatever
-// follows it in one.
+// below bounds the ids that begin with the prefix: the last character of all comes
+// after whatever follows it in one.
 func (s *Store) below() bson.E {
 	return bson.E{Key: "$lt", Value: s.prefix + string(utf8.MaxRune)}
 }
 
-// Sweep implements [store.Sweeper]. A call finds at most limit expired records, or 1,000, and removes those in
-// one command; zero means 100. A sweep ends with what had expired when it began. With a TTL index there is
-// little to do: the server removes expired records by itself, about once a minute.
+// Sweep implements [store.Sweeper]. A call finds at most limit expired records, or
+// 1,000, and removes those in one command; zero means 100. A sweep ends with what had
+// expired when it began. With a TTL index there is little to do: the server removes
+// expired records by itself, about once a minute.
 func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, string, error) {
 	limit = pageSize(limit)
 	until, calls := date(s.now()), uint64(0)
@@ -131,8 +132,9 @@ func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, strin
 	return int(res.DeletedCount), next, nil
 }
 
-// RemoveDuplicates removes, of several documents with one id, all but the one that is read: the first in the
-// collection's own order. A collection that Flask-Session made without a unique index may have some, which hinder
+// RemoveDuplicates removes, of several documents with one id, all but the one that is
+// read: the first in the collection's own order. A collection that Flask-Session made
+// without a unique index may have some, which hinder
 // [Store.Migrate]. Only documents whose id begins with the prefix, and that have `val` and `expiration`, count. It returns
 // how many it removed, also with an error. Call it while nobody writes.
 func (s *Store) RemoveDuplicates(ctx context.Context) (int, error) {

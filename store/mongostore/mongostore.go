@@ -1,21 +1,26 @@
-// Package mongostore keeps sessions in MongoDB 4.4 or later: on one server, in a replica set, or sharded.
+// Package mongostore keeps sessions in MongoDB 4.4 or later: on one server, in a
+// replica set, or sharded.
 //
-// A record is a document in Flask-Session's layout: `id` is prefix and id, `val` the data as binary, and `expiration`
-// a date, to the millisecond. A record that belongs to somebody has `owner` besides. A collection that
-// Flask-Session made is used as it is, and Flask-Session reads and writes what this store makes.
+// A record is a document in Flask-Session's layout: `id` is prefix and id, `val` the
+// data as binary, and `expiration` a date, to the millisecond. A record that belongs to
+// somebody has `owner` besides. A collection that Flask-Session made is used as it is,
+// and Flask-Session reads and writes what this store makes.
 //
-// A record's version is the SHA-256 of its data. Replace and Delete compare the data itself on the server, so a write
-// by anybody, such as a Flask application, is noticed. Each call is one command, of a kind that the driver never
-// repeats by itself, however the client is configured; only where a record is not what it was, one more tells why. Reads
-// go to the primary. Reads and writes have majority concern unless [Options] say otherwise, so what was
-// acknowledged outlives a failover.
+// A record's version is the SHA-256 of its data. Replace and Delete compare the data
+// itself on the server, so a write by anybody, such as a Flask application, is noticed.
+// Each call is one command, of a kind that the driver never repeats by itself, however
+// the client is configured; only where a record is not what it was, one more tells why.
+// Reads go to the primary. Reads and writes have majority concern unless [Options] say
+// otherwise, so what was acknowledged outlives a failover.
 //
-// Expiries are compared by this process's clock whenever a record is looked at. A TTL index lets the server
-// remove what has expired. Where the server answers that it has none, as FerretDB 1 does, an index without
-// TTL takes its place, and [Store.Sweep] removes.
+// Expiries are compared by this process's clock whenever a record is looked at. A TTL
+// index lets the server remove what has expired. Where the server answers that it has
+// none, as FerretDB 1 does, an index without TTL takes its place, and [Store.Sweep]
+// removes.
 //
-// The store lists by owner and lists all. It does not move records in one step: that would take a
-// transaction, which only a replica set has. The core then does it in three.
+// The store lists by owner and lists all. It does not move records in one step: that
+// would take a transaction, which only a replica set has. The core then does it in
+// three.
 package mongostore
 
 import (
@@ -46,32 +51,37 @@ const MaxRecord = 8<<20 - 4<<10
 
 // Options configure a [Store]. The zero value is ready to use.
 type Options struct {
-	// Collection is the collection's name. The default is "sessions", as that of Flask-Session. It must have no
-	// default collation but the simple one, which compares byte by byte.
+	// Collection is the collection's name. The default is "sessions", as that of
+	// Flask-Session. It must have no default collation but the simple one, which
+	// compares byte by byte.
 	Collection string
 
-	// Database is the database's name. The default is "flask_session", as that of Flask-Session.
+	// Database is the database's name. The default is "flask_session", as that of
+	// Flask-Session.
 	Database string
 
-	// ManualIndexes leaves the indexes to the caller, who calls [Store.Migrate] or makes them by other means before
-	// the store is used. Without the unique one on `id`, Create cannot tell that an id is taken, and
-	// sign-outs during sign-ins may be undone. By default the first Create of a Store makes sure of them.
+	// ManualIndexes leaves the indexes to the caller, who calls [Store.Migrate] or
+	// makes them by other means before the store is used. Without the unique one on
+	// `id`, Create cannot tell that an id is taken, and sign-outs during sign-ins may
+	// be undone. By default the first Create of a Store makes sure of them.
 	ManualIndexes bool
 
 	// Now is the clock that expiries are compared with. The default is time.Now.
 	Now func() time.Time
 
-	// Prefix begins all ids in the collection. The default is "session:", as that of Flask-Session. At
-	// most 200 bytes of UTF-8, without control characters.
+	// Prefix begins all ids in the collection. The default is "session:", as that of
+	// Flask-Session. At most 200 bytes of UTF-8, without control characters.
 	Prefix string
 
-	// ReadConcern is how well confirmed what is read must be. The default is majority with a WriteConcern of the
-	// majority, and local with any other: majority reads would not see the store's own writes, and are an
-	// error then. With less than majority, a record may be read that a failover then takes back.
+	// ReadConcern is how well confirmed what is read must be. The default is majority
+	// with a WriteConcern of the majority, and local with any other: majority reads
+	// would not see the store's own writes, and are an error then. With less than
+	// majority, a record may be read that a failover then takes back.
 	ReadConcern *readconcern.ReadConcern
 
-	// WriteConcern is how many servers must have a write before it is acknowledged. The default is the
-	// majority. With less, a failover can undo an acknowledged sign-out. It must not be unacknowledged.
+	// WriteConcern is how many servers must have a write before it is acknowledged. The
+	// default is the majority. With less, a failover can undo an acknowledged sign-out.
+	// It must not be unacknowledged.
 	WriteConcern *writeconcern.WriteConcern
 }
 
@@ -79,7 +89,8 @@ const (
 	defaultCollection = "sessions"
 	defaultDatabase   = "flask_session"
 	defaultPrefix     = "session:"
-	maxPrefix         = 200 // bytes; an index entry may have 1,024 on old servers, and an id takes 255
+	// bytes; an index entry may have 1,024 on old servers, and an id takes 255
+	maxPrefix = 200
 )
 
 // Store is a [store.Store] in MongoDB. Make one with [New]. It is safe for concurrent use.
@@ -100,7 +111,8 @@ var (
 	_ store.Sweeper     = (*Store)(nil)
 )
 
-// New returns a store that uses client, which stays the caller's to disconnect. Client options that
+// New returns a store that uses client, which stays the caller's to disconnect. Client
+// options that
 // [Opener] sets, and that suit this store: ServerSelectionTimeout and ConnectTimeout of a second or two, or calls whose
 // context has no end wait for half a minute when no server is there.
 //
@@ -184,7 +196,8 @@ func (s *Store) lives() bson.E {
 	return bson.E{Key: fieldExpires, Value: bson.D{{Key: "$gt", Value: date(s.now())}}}
 }
 
-// earliest and latest bound the expiries that are stored: beyond the year 9999 other languages fail to read them.
+// earliest and latest bound the expiries that are stored: beyond the year 9999 other
+// languages fail to read them.
 var (
 	earliest = time.Unix(0, 0)
 	latest   = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
@@ -213,8 +226,8 @@ func version(data []byte) store.Version {
 	return store.Version(hex.EncodeToString(sum[:]))
 }
 
-// record reads a document, whose bytes it does not keep. It reports false for what has no data, or
-// of another type.
+// record reads a document, whose bytes it does not keep. It reports false for what has
+// no data, or of another type.
 func record(doc bson.Raw) (r store.Record, ok bool) {
 	_, data, ok := doc.Lookup(fieldData).BinaryOK()
 	if !ok {

@@ -80,7 +80,8 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// TestNoServer: without a server every call ends with its context, says what is wrong, and no password.
+// TestNoServer: without a server every call ends with its context, says what is wrong,
+// and no password.
 func TestNoServer(t *testing.T) {
 	s, err := New(nowhere(t), Options{})
 	if err != nil {
@@ -144,7 +145,8 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
-// TestStatementFits: the largest statement is one that MongoDB takes, with the longest prefix and id.
+// TestStatementFits: the largest statement is one that MongoDB takes, with the longest
+// prefix and id.
 func TestStatementFits(t *testing.T) {
 	s, err := New(nowhere(t), Options{Prefix: strings.Repeat("p", maxPrefix)})
 	if err != nil {
@@ -207,7 +209,8 @@ func TestFailed(t *testing.T) {
 		{write(121), store.ErrRefused, "error 121: refused"},
 		{write(10107), store.ErrRefused, "error 10107: refused"},
 		{mongo.CommandError{Code: 10107, Name: "NotWritablePrimary", Message: "not primary"}, store.ErrRefused, "NotWritablePrimary"},
-		{mongo.CommandError{Code: 11602, Name: "InterruptedDueToReplStateChange"}, nil, "error 11602"}, // it may have begun
+		// it may have begun
+		{mongo.CommandError{Code: 11602, Name: "InterruptedDueToReplStateChange"}, nil, "error 11602"},
 		{mongo.WriteException{WriteConcernError: &mongo.WriteConcernError{Code: 10107}}, nil, "error 10107"},
 		{mongo.WriteException{WriteConcernError: &mongo.WriteConcernError{Code: 64, Message: "waited"}}, nil, "mongostore: op: write concern: error 64: waited"},
 		{mongo.CommandError{Code: 13, Name: "Unauthorized", Message: long}, store.ErrRefused, "error 13 (Unauthorized): " + long[:200] + "..."},

@@ -22,38 +22,42 @@ import (
 
 // What the client is set to when it is opened by URL, unless the URL says otherwise.
 const (
-	// selectionTimeout bounds the wait for a server that takes writes. A context that ends earlier, as those of the core's
-	// calls, bounds it too.
+	// selectionTimeout bounds the wait for a server that takes writes. A context that
+	// ends earlier, as those of the core's calls, bounds it too.
 	selectionTimeout = 3 * time.Second
 
 	connectTimeout = 2 * time.Second // of one connection, with its handshake
 
-	// heartbeat is how often the client looks at the servers by itself, so that it notices soon that one
-	// that was gone is back. While a call waits for a server it looks twice a second.
+	// heartbeat is how often the client looks at the servers by itself, so that it
+	// notices soon that one that was gone is back. While a call waits for a server it
+	// looks twice a second.
 	heartbeat = 2 * time.Second
 
 	// closeTimeout bounds waiting for what is under way when the store is closed.
 	closeTimeout = 5 * time.Second
 )
 
-// Opener opens MongoDB URLs for [storeurl.Open]: connection strings as everywhere, mongodb: and mongodb+srv:.
+// Opener opens MongoDB URLs for [storeurl.Open]: connection strings as everywhere,
+// mongodb: and mongodb+srv:.
 //
 //	mongodb://[user:password@]host[:port][,host[:port]...][/database][?options]
 //	mongodb+srv://[user:password@]name[/database][?options]
 //
-// The database is where sessions are kept, [Options.Database], and also where the user is looked for unless authSource
-// says where.
+// The database is where sessions are kept, [Options.Database], and also where the user
+// is looked for unless authSource says where.
 //
-// Options are those of connection strings, such as replicaSet, tls, tlsCAFile, authSource and w, and
+// Options are those of connection strings, such as replicaSet, tls, tlsCAFile,
+// authSource and w, and
 //
 //   - collection=NAME: [Options.Collection];
 //   - create=never: where there is no such collection, the error is [storeurl.ErrNoStore]. Otherwise the first write
 //     makes it;
 //   - prefix=TEXT: [Options.Prefix].
 //
-// w, journal and readConcernLevel replace the majority concerns. readPreference must be primary. The
-// client never repeats a write by itself, whatever retryWrites says. Unless told otherwise, it gives up connecting
-// after two seconds and waiting for a server after three.
+// w, journal and readConcernLevel replace the majority concerns. readPreference must be
+// primary. The client never repeats a write by itself, whatever retryWrites says.
+// Unless told otherwise, it gives up connecting after two seconds and waiting for a
+// server after three.
 //
 // Opening fails when no primary answers.
 func Opener() storeurl.Opener {
@@ -63,8 +67,8 @@ func Opener() storeurl.Opener {
 	}
 }
 
-// Open opens a store by URL, in the forms of [Opener]. Close the [io.Closer] when it is not needed any
-// more. ctx bounds the opening only. No error contains a password.
+// Open opens a store by URL, in the forms of [Opener]. Close the [io.Closer] when it is
+// not needed any more. ctx bounds the opening only. No error contains a password.
 func Open(ctx context.Context, rawURL string) (*Store, io.Closer, error) {
 	store, closer, err := storeurl.Open(ctx, rawURL, Opener())
 	if err != nil {
@@ -100,7 +104,8 @@ func openURL(ctx context.Context, u *url.URL) (*Store, io.Closer, error) {
 	return store, closer, nil
 }
 
-// isThere reports whether the collection is there, or may be, where the right to ask is missing.
+// isThere reports whether the collection is there, or may be, where the right to ask is
+// missing.
 func (s *Store) isThere(ctx context.Context) bool {
 	names, err := s.coll.Database().ListCollectionNames(ctx, bson.D{{Key: "name", Value: s.coll.Name()}})
 	return err != nil || len(names) > 0
@@ -161,8 +166,8 @@ func parse(u *url.URL) (*options.ClientOptions, Options, error) {
 	return conn, opts, opts.fill()
 }
 
-// split divides a URL's parameters into the driver's, whose names are the same in any case, and the store's. The driver
-// would not mind an unknown one.
+// split divides a URL's parameters into the driver's, whose names are the same in any
+// case, and the store's. The driver would not mind an unknown one.
 func split(u *url.URL) (url.Values, *storeurl.Query, error) {
 	all, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
@@ -195,7 +200,8 @@ var driverOptions = []string{
 // secretOptions are those of them that hold secrets.
 var secretOptions = []string{"authmechanismproperties", "sslclientcertificatekeypassword", "tlscertificatekeyfilepassword"}
 
-// hide leaves secrets of u's parameters and its password out of err's text. storeurl leaves out the password only.
+// hide leaves secrets of u's parameters and its password out of err's text. storeurl
+// leaves out the password only.
 func hide(err error, u *url.URL) error {
 	var secrets []string
 	if password, ok := u.User.Password(); ok {

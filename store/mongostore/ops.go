@@ -13,9 +13,9 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// The writes here are those of many documents, which mean one all the same, as an id is unique: the driver
-// repeats those of one document by itself after a lost connection, unless its client was told otherwise, and
-// never those of many.
+// The writes here are those of many documents, which mean one all the same, as an id is
+// unique: the driver repeats those of one document by itself after a lost connection,
+// unless its client was told otherwise, and never those of many.
 
 // Load implements [store.Store]. A document without a date in `expiration` is no record, and
 // one without binary data in `val` cannot be read.
@@ -38,9 +38,10 @@ func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	return r, nil
 }
 
-// Create implements [store.Store]. It is one upsert of what is not live under the id: it takes
-// the place of an expired record, or of one that cannot be read, and meets the unique index where a
-// live one is. The first Create also makes sure of the indexes, see [Options.ManualIndexes].
+// Create implements [store.Store]. It is one upsert of what is not live under the id:
+// it takes the place of an expired record, or of one that cannot be read, and meets the
+// unique index where a live one is. The first Create also makes sure of the indexes,
+// see [Options.ManualIndexes].
 func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Version, error) {
 	if err := tooLarge("create", len(r.Data), MaxRecord); err != nil {
 		return "", err
@@ -65,7 +66,8 @@ func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Ve
 	return version(r.Data), nil
 }
 
-// Replace implements [store.Store]. The data of old and next together must not exceed twice [MaxRecord].
+// Replace implements [store.Store]. The data of old and next together must not exceed
+// twice [MaxRecord].
 func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
 	if err := tooLarge("replace", len(next.Data), MaxRecord); err != nil {
 		return "", err
@@ -128,7 +130,8 @@ func (s *Store) update(ctx context.Context, filter, change bson.D) (res *mongo.U
 	return res, err
 }
 
-// exactly matches the record r if it is live under id: by what it holds, which a foreign writer changes, too.
+// exactly matches the record r if it is live under id: by what it holds, which a
+// foreign writer changes, too.
 func (s *Store) exactly(id string, r store.Record) bson.D {
 	return append(s.live(id), bson.E{Key: fieldData, Value: binary(r.Data)})
 }

@@ -16,9 +16,10 @@ import (
 // wary is for how long after a connection error calls are watched.
 const wary = 5 * time.Second
 
-// call makes a call of the client. A method returns soon after its context ends; the client does so too,
-// except while it connects, which it does for all callers at once. So after a connection error calls are
-// made in a goroutine each, which outlives its context by the client's dial timeout at most.
+// call makes a call of the client. A method returns soon after its context ends; the
+// client does so too, except while it connects, which it does for all callers at once.
+// So after a connection error calls are made in a goroutine each, which outlives its
+// context by the client's dial timeout at most.
 func (s *Store) call(ctx context.Context, do func(context.Context) rueidis.RedisResult) rueidis.RedisResult {
 	if !s.troubled() {
 		res := do(ctx)
@@ -88,8 +89,8 @@ var refusals = []string{
 	"max number of clients", "unknown command", "syntax error", "invalid password", "AUTH ", "DB index",
 }
 
-// others are those of them that mean that another server should be asked by now: a replica, or one
-// that becomes one, or a primary that its replicas have left.
+// others are those of them that mean that another server should be asked by now: a
+// replica, or one that becomes one, or a primary that its replicas have left.
 var others = refusals[:4]
 
 func otherServer(err error) bool { return answers(err, others) }
@@ -138,8 +139,8 @@ func failedIndex(op string, err error) error {
 	return failed(op+": owner index", err)
 }
 
-// withoutArguments cuts off where Redis repeats the arguments of a command that it does not know: they
-// may be a record's data or a password.
+// withoutArguments cuts off where Redis repeats the arguments of a command that it does
+// not know: they may be a record's data or a password.
 func withoutArguments(text string) string {
 	text, _, _ = strings.Cut(text, ", with args beginning with")
 	return text

@@ -30,8 +30,8 @@ type Connections struct {
 	open map[*tracked]bool
 }
 
-// Track makes clients of this option report their connections. Call it before rueidis.NewClient. A
-// DialCtxFn that is set goes on making them.
+// Track makes clients of this option report their connections. Call it before
+// rueidis.NewClient. A DialCtxFn that is set goes on making them.
 func (c *Connections) Track(option *rueidis.ClientOption) {
 	dial := option.DialCtxFn
 	if dial == nil {
@@ -64,8 +64,8 @@ func (c *Connections) track(conn net.Conn) net.Conn {
 	return t
 }
 
-// close closes those that are there, and waits a little until the client has noticed, which is when
-// it closes them too. It does not look at those that nothing is sent on.
+// close closes those that are there, and waits a little until the client has noticed,
+// which is when it closes them too. It does not look at those that nothing is sent on.
 func (c *Connections) close() {
 	c.mu.Lock()
 	open := c.open
@@ -118,8 +118,9 @@ const (
 	reconnectPause = 5 * time.Millisecond
 )
 
-// renewed closes the connections if an error says that another server should be asked by now, and
-// reports whether that may be tried: nothing was done, and there is a new connection for the key.
+// renewed closes the connections if an error says that another server should be asked
+// by now, and reports whether that may be tried: nothing was done, and there is a new
+// connection for the key.
 func (s *Store) renewed(ctx context.Context, key string, err error) bool {
 	if s.opts.Connections == nil || !otherServer(err) {
 		return false
@@ -158,8 +159,8 @@ func (s *Store) closeAll(ctx context.Context) {
 	s.opts.Connections.close()
 }
 
-// reached asks the server something by the connection that a write of the key would have. One that
-// is dead is closed.
+// reached asks the server something by the connection that a write of the key would
+// have. One that is dead is closed.
 func (s *Store) reached(ctx context.Context, key string) (res rueidis.RedisResult) {
 	if s.unheld == nil {
 		return s.client.Do(ctx, s.client.B().Exists().Key(key).Build())
@@ -181,8 +182,8 @@ func (s *Store) reached(ctx context.Context, key string) (res rueidis.RedisResul
 // mostDedicated is how many connections that writes had for themselves are looked through.
 const mostDedicated = 100
 
-// cutOff reports whether a read failed because its connection was closed for another call's sake.
-// It may be made again.
+// cutOff reports whether a read failed because its connection was closed for another
+// call's sake. It may be made again.
 func (s *Store) cutOff(err error) bool {
 	if _, answered := rueidis.IsRedisErr(err); err == nil || answered || errors.Is(err, store.ErrNotFound) {
 		return false

@@ -15,13 +15,15 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// maxScans bounds how often All asks for more keys to fill a page. SCAN looks at about so many keys as
-// the page has entries each time, and other data in the database counts.
+// maxScans bounds how often All asks for more keys to fill a page. SCAN looks at about
+// so many keys as the page has entries each time, and other data in the database
+// counts.
 const maxScans = 16
 
-// All implements [store.Lister]. Pages are as those of [Store.Owned]. It goes by SCAN, which does not
-// hold the server up, over all masters in a Cluster. When these change during a listing it starts again, and
-// lists records twice. A slot that is being moved to another node meanwhile may be missed.
+// All implements [store.Lister]. Pages are as those of [Store.Owned]. It goes by SCAN,
+// which does not hold the server up, over all masters in a Cluster. When these change
+// during a listing it starts again, and lists records twice. A slot that is being moved
+// to another node meanwhile may be missed.
 func (s *Store) All(ctx context.Context, cursor string, limit int) ([]store.Entry, string, error) {
 	at, err := parsePlace(cursor)
 	if err != nil {
@@ -74,8 +76,8 @@ func (s *Store) list(ctx context.Context, at place, limit int) ([]store.Entry, p
 	return page, at, nil
 }
 
-// scan returns some keys of records. A cursor of SCAN means nothing to another server process, such as
-// after a restart or a failover: then it starts again.
+// scan returns some keys of records. A cursor of SCAN means nothing to another server
+// process, such as after a restart or a failover: then it starts again.
 func (s *Store) scan(ctx context.Context, node rueidis.Client, at place, limit int) ([]string, place, error) {
 	for {
 		results, err := s.callAll(ctx, func(ctx context.Context) []rueidis.RedisResult {
@@ -116,7 +118,8 @@ func processOf(info string) string {
 	return id[:12]
 }
 
-// masters returns a client of each master, in an order that is the same as long as topology is.
+// masters returns a client of each master, in an order that is the same as long as
+// topology is.
 func (s *Store) masters(ctx context.Context) (nodes []rueidis.Client, topology string, err error) {
 	if !s.cluster {
 		return []rueidis.Client{s.client}, "-", nil
@@ -150,7 +153,8 @@ func (s *Store) masters(ctx context.Context) (nodes []rueidis.Client, topology s
 	return nil, "", err
 }
 
-// parseSlots returns the addresses of the masters in an answer to CLUSTER SLOTS by the node at addr.
+// parseSlots returns the addresses of the masters in an answer to CLUSTER SLOTS by the
+// node at addr.
 func parseSlots(reply *rueidis.RedisMessage, addr string) (masters []string, topology string, err error) {
 	ranges, err := reply.ToArray()
 	if err != nil {

@@ -10,12 +10,14 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// mirror holds records of the client's cache as Load returns them: to find one takes a quarter of what it takes to build
-// the command whose answer the client has. It goes by what the client tells of invalidations, so only clients that
+// mirror holds records of the client's cache as Load returns them: to find one takes a
+// quarter of what it takes to build the command whose answer the client has. It goes by
+// what the client tells of invalidations, so only clients that
 // [Opener] made have one.
 //
-// The client calls invalidate after it has dropped what it had, and before it takes up any later answer. So what was
-// asked for after a place's latest invalidation is newer than that.
+// The client calls invalidate after it has dropped what it had, and before it takes up
+// any later answer. So what was asked for after a place's latest invalidation is newer
+// than that.
 type mirror struct {
 	prefix string
 	seed   maphash.Seed
@@ -35,7 +37,8 @@ type mirrored struct {
 }
 
 const (
-	// mirroredBytes is how much data a place holds: 64 MiB in all. A place that is full begins anew.
+	// mirroredBytes is how much data a place holds: 64 MiB in all. A place that is full
+	// begins anew.
 	mirroredBytes = 1 << 18
 	// largestMirrored is the largest record: a larger one costs more to decode than to find.
 	largestMirrored = 1 << 14
@@ -77,7 +80,8 @@ func (m *mirror) put(id string, seq uint64, r store.Record, until int64) {
 	p.records[id] = mirrored{r, until}
 }
 
-// invalidate forgets what has changed: some keys, or with nil all, as when a connection is lost.
+// invalidate forgets what has changed: some keys, or with nil all, as when a connection
+// is lost.
 func (m *mirror) invalidate(keys []rueidis.RedisMessage) {
 	if keys == nil {
 		for i := range m.places {

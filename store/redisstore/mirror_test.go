@@ -8,8 +8,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// TestMirror: what was loaded is found until it is invalidated or its time is up, and is not taken in when it was
-// invalidated while it was being loaded.
+// TestMirror: what was loaded is found until it is invalidated or its time is up, and
+// is not taken in when it was invalidated while it was being loaded.
 func TestMirror(t *testing.T) {
 	m := newMirror("p:")
 	later := time.Now().Add(time.Hour).UnixMilli()

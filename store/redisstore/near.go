@@ -15,14 +15,16 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// recentFor is how long reads of an id bypass the near cache after a write of this process, unless one of
-// them is answered earlier. The client has noticed a dead connection by then.
+// recentFor is how long reads of an id bypass the near cache after a write of this
+// process, unless one of them is answered earlier. The client has noticed a dead
+// connection by then.
 const recentFor = 5 * time.Second
 
-// recentWrites knows which ids this process wrote just now. The server tells about a change after it
-// has answered the writer, so without it the process would now and then not see its own write. The
-// answer to a read that began after the write, on the connection whose news the cache goes by, comes behind
-// the news: from then on the cache is right again.
+// recentWrites knows which ids this process wrote just now. The server tells about a
+// change after it has answered the writer, so without it the process would now and then
+// not see its own write. The answer to a read that began after the write, on the
+// connection whose news the cache goes by, comes behind the news: from then on the
+// cache is right again.
 //
 // Its size is fixed. Ids that share a place make each other bypass the cache a little longer.
 type recentWrites struct {
@@ -74,8 +76,8 @@ func (w *recentWrites) begin(id string) (end func()) {
 	}
 }
 
-// bypassed reports whether a read of id must ask the server, after which state of writes, and what to call
-// if that has answered.
+// bypassed reports whether a read of id must ask the server, after which state of
+// writes, and what to call if that has answered.
 func (w *recentWrites) bypassed(id string) (answered func(), state uint64, bypass bool) {
 	p, h := w.place(id)
 	until := p.until.Load()
@@ -102,9 +104,9 @@ func (s *Store) wrote(id string) func() {
 	return s.recent.begin(id)
 }
 
-// loadNear is Load through the near cache. What bypasses the cache is a question that was not asked before:
-// the argument means nothing to the script. It goes through the cache all the same, since the client
-// takes any connection for other reads.
+// loadNear is Load through the near cache. What bypasses the cache is a question that
+// was not asked before: the argument means nothing to the script. It goes through the
+// cache all the same, since the client takes any connection for other reads.
 func (s *Store) loadNear(ctx context.Context, id string) (store.Record, error) {
 	if s.troubled() {
 		return s.load(ctx, s.key(id))

@@ -24,20 +24,22 @@ import (
 
 // What the client is set to when it is opened by URL.
 const (
-	// defaultFlushDelay lets commands of other requests join a write to the connection. Measured with 64
-	// goroutines on two cores it saves a quarter of the time. 100 microseconds would save another third with 64, and cost
-	// three times as much with two, since Go's runtime sleeps in milliseconds once it is idle.
+	// defaultFlushDelay lets commands of other requests join a write to the connection.
+	// Measured with 64 goroutines on two cores it saves a quarter of the time. 100
+	// microseconds would save another third with 64, and cost three times as much with
+	// two, since Go's runtime sleeps in milliseconds once it is idle.
 	defaultFlushDelay = 20 * time.Microsecond
 
-	// writeTimeout and keepAlive find a dead connection within two seconds; with rueidis's defaults
-	// it took 12.
+	// writeTimeout and keepAlive find a dead connection within two seconds; with
+	// rueidis's defaults it took 12.
 	writeTimeout = time.Second
 	keepAlive    = 300 * time.Millisecond
 
 	defaultDialTimeout = time.Second
 
-	// With few processors one connection to a server, rather than two or four, collects more commands for
-	// each write and each read. Measured with 64 goroutines on two cores it saves a quarter of the time.
+	// With few processors one connection to a server, rather than two or four, collects
+	// more commands for each write and each read. Measured with 64 goroutines on two
+	// cores it saves a quarter of the time.
 	fewProcessors = 4
 	oneConnection = -1
 
@@ -52,9 +54,9 @@ const (
 //	rediss://...                                    over TLS
 //	redis+unix://[user:password@]/path/to/socket    or unix:
 //
-// valkey: and valkeys: are as redis: and rediss:. The port is 6379 unless given; with several
-// hosts, the last one's port is that of those before it that have none. Several hosts are nodes of
-// a Cluster, or Sentinels. Parameters:
+// valkey: and valkeys: are as redis: and rediss:. The port is 6379 unless given; with
+// several hosts, the last one's port is that of those before it that have none. Several
+// hosts are nodes of a Cluster, or Sentinels. Parameters:
 //
 //   - cluster=true: it must be a Cluster; false: it is none; auto, the default: the server says.
 //   - sentinel_master=NAME: the hosts are Sentinels, by default at port 26379, and NAME is whom they
@@ -78,8 +80,8 @@ func Opener() storeurl.Opener {
 	}
 }
 
-// Open opens a store by URL, in the forms of [Opener]. Close the [io.Closer] when it is not needed any
-// more. ctx bounds the opening only. No error contains a password.
+// Open opens a store by URL, in the forms of [Opener]. Close the [io.Closer] when it is
+// not needed any more. ctx bounds the opening only. No error contains a password.
 func Open(ctx context.Context, rawURL string) (*Store, io.Closer, error) {
 	store, closer, err := storeurl.Open(ctx, rawURL, Opener())
 	if err != nil {

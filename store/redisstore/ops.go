@@ -12,8 +12,9 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// Load implements [store.Store]. A record that somebody else stored without an expiry expires in the
-// year 9999. A key that holds something else than a string cannot be read.
+// Load implements [store.Store]. A record that somebody else stored without an expiry
+// expires in the year 9999. A key that holds something else than a string cannot be
+// read.
 func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	r, err := s.loadOnce(ctx, id)
 	if err != nil && (s.renewed(ctx, s.key(id), err) || s.cutOff(err)) {
@@ -37,8 +38,9 @@ func (s *Store) loadOnce(ctx context.Context, id string) (r store.Record, err er
 	return r, err
 }
 
-// load asks for data and expiry in one trip, by two commands: a script would take the server three times as long. What others
-// do in between makes the expiry the newer of the two.
+// load asks for data and expiry in one trip, by two commands: a script would take the
+// server three times as long. What others do in between makes the expiry the newer of
+// the two.
 func (s *Store) load(ctx context.Context, key string) (store.Record, error) {
 	results, err := s.callAll(ctx, func(ctx context.Context) []rueidis.RedisResult {
 		get, expires := s.loading(key)
@@ -129,7 +131,8 @@ func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Ve
 	return version(r.Data), nil
 }
 
-// Replace implements [store.Store]. Where the expiry does not change, one that a touch has set in between stays.
+// Replace implements [store.Store]. Where the expiry does not change, one that a touch
+// has set in between stays.
 func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
 	if err := tooLarge("replace", next); err != nil {
 		return "", err
@@ -167,8 +170,8 @@ func (s *Store) Touch(ctx context.Context, id string, _ store.Record, expires ti
 	return nil
 }
 
-// Delete implements [store.Store]. That it could not clear the owner's index entry afterwards is no
-// error: an entry without a record is forgotten in time.
+// Delete implements [store.Store]. That it could not clear the owner's index entry
+// afterwards is no error: an entry without a record is forgotten in time.
 func (s *Store) Delete(ctx context.Context, id string, r store.Record) error {
 	defer s.wrote(id)()
 	var n int64

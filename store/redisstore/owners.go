@@ -12,8 +12,9 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// index writes the entry of id in the index of next's owner, if that is not there already as old's.
-// It does so before the record is written, so that the index never misses a live session.
+// index writes the entry of id in the index of next's owner, if that is not there
+// already as old's. It does so before the record is written, so that the index never
+// misses a live session.
 func (s *Store) index(ctx context.Context, id string, old, next store.Record) error {
 	if next.Owner == "" || next.Owner == old.Owner && next.Deadline.Equal(old.Deadline) {
 		return nil
@@ -26,8 +27,8 @@ func (s *Store) index(ctx context.Context, id string, old, next store.Record) er
 	return err
 }
 
-// unindex removes the entry of id, whose record is gone or somebody else's. If it cannot, a listing does
-// so later.
+// unindex removes the entry of id, whose record is gone or somebody else's. If it
+// cannot, a listing does so later.
 func (s *Store) unindex(ctx context.Context, id, owner string) {
 	if owner == "" {
 		return
@@ -40,15 +41,16 @@ func (s *Store) unindex(ctx context.Context, id, owner string) {
 // indexed is an entry of an owner's index.
 type indexed struct{ id, entry string }
 
-// forgettable reports whether the entry may be removed if it has no record: it belongs to no commit
-// under way. What is not an entry of ours is.
+// forgettable reports whether the entry may be removed if it has no record: it belongs
+// to no commit under way. What is not an entry of ours is.
 func (x indexed) forgettable(now int64) bool {
 	written, _, _ := strings.Cut(x.entry, ":")
 	ms, err := strconv.ParseInt(written, 10, 64)
 	return err != nil || now-ms > store.IndexGrace.Milliseconds()
 }
 
-// Owned implements [store.OwnerLister]. A page has about limit entries, at most 1,000; zero means
+// Owned implements [store.OwnerLister]. A page has about limit entries, at most 1,000;
+// zero means
 // 100. An owner of few sessions, 128 as Redis is delivered, gets one page. Entries without a record
 // that are older than [store.IndexGrace] are removed.
 func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]store.Entry, string, error) {
@@ -125,8 +127,8 @@ func parseOwnedCursor(cursor string) (from, process string, err error) {
 	return from, process, nil
 }
 
-// loadAll loads records in one trip to each node. What is not there has an empty version, and what
-// cannot be read is damaged besides.
+// loadAll loads records in one trip to each node. What is not there has an empty
+// version, and what cannot be read is damaged besides.
 func (s *Store) loadAll(ctx context.Context, keys []string) (records []store.Record, damaged []bool, err error) {
 	records, damaged = make([]store.Record, len(keys)), make([]bool, len(keys))
 	if len(keys) == 0 {

@@ -8,8 +8,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// script is called by its digest. Where the server does not know it, which means that nothing ran, it is
-// sent in full, and known from then on.
+// script is called by its digest. Where the server does not know it, which means that
+// nothing ran, it is sent in full, and known from then on.
 type script struct{ text, sha string }
 
 func newScript(text string) script {
@@ -31,10 +31,12 @@ var (
 if not v then return false end
 return {v, redis.call('PEXPIRETIME', KEYS[1])}`)
 
-	// replaceScript: ARGV is the digest of old, the new data, and its expiry, unless that is old's. SET returns what was there, so that the
-	// script takes three quarters of the time that it would with GET and SET; in the rare case that it is not old, it is put
-	// back, within the same step for everybody else. Memory is only refused to the first SET of a script. Where that is refused,
-	// it is an error only if there was something to replace.
+	// replaceScript: ARGV is the digest of old, the new data, and its expiry, unless
+	// that is old's. SET returns what was there, so that the script takes three
+	// quarters of the time that it would with GET and SET; in the rare case that it is
+	// not old, it is put back, within the same step for everybody else. Memory is only
+	// refused to the first SET of a script. Where that is refused, it is an error only
+	// if there was something to replace.
 	replaceScript = newScript(`local v = redis.pcall('SET', KEYS[1], ARGV[2], 'XX', 'KEEPTTL', 'GET')
 if not v then return 0 end
 if type(v) == 'table' then
@@ -63,8 +65,9 @@ if redis.sha1hex(v) ~= ARGV[1] then return 1 end
 redis.call('DEL', KEYS[1])
 return 3`)
 
-	// moveScript: KEYS are the old and the new; ARGV is the digest of old, the seal and its expiry, the
-	// new data and its expiry. A server that is full refuses the first SET, and never the second.
+	// moveScript: KEYS are the old and the new; ARGV is the digest of old, the seal and
+	// its expiry, the new data and its expiry. A server that is full refuses the first
+	// SET, and never the second.
 	moveScript = newScript(`local v = redis.call('GET', KEYS[1])
 if not v then return 0 end
 if redis.sha1hex(v) ~= ARGV[1] then return 1 end
@@ -73,9 +76,10 @@ redis.call('SET', KEYS[2], ARGV[4], 'PXAT', ARGV[5])
 redis.call('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[3])
 return 3`)
 
-	// indexScript adds an entry to an owner's index: ARGV is the id, when the entry may be forgotten (0 for
-	// never), and a grace period. An entry is the time of writing and its end. So that an index which
-	// nobody lists stays small, it also looks at some others, and removes those past their end.
+	// indexScript adds an entry to an owner's index: ARGV is the id, when the entry may
+	// be forgotten (0 for never), and a grace period. An entry is the time of writing
+	// and its end. So that an index which nobody lists stays small, it also looks at
+	// some others, and removes those past their end.
 	indexScript = newScript(`local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local grace = tonumber(ARGV[3])
@@ -98,7 +102,8 @@ if before == -2 or (before >= 0 and before < till) then
 end
 return 3`)
 
-	// pruneScript removes entries that are still what they were: ARGV is ids and entries in turn.
+	// pruneScript removes entries that are still what they were: ARGV is ids and
+	// entries in turn.
 	pruneScript = newScript(`local n = 0
 for i = 1, #ARGV, 2 do
   if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then
@@ -107,10 +112,10 @@ for i = 1, #ARGV, 2 do
 end
 return n`)
 
-	// scanScript returns a page of an owner's index: the next cursor, the server process that it belongs
-	// to, the time, and ids and entries in turn. ARGV is cursor, its process, and how many. A
-	// cursor means nothing to another process, as after a failover: the scan then starts again. It is
-	// read-only.
+	// scanScript returns a page of an owner's index: the next cursor, the server
+	// process that it belongs to, the time, and ids and entries in turn. ARGV is
+	// cursor, its process, and how many. A cursor means nothing to another process, as
+	// after a failover: the scan then starts again. It is read-only.
 	scanScript = newScript(`local function process()
   local info = redis.pcall('INFO', 'server')
   return type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// How many sends of one kind are under way before those who come wait for each other: twice the processors, in these
-	// bounds.
+	// How many sends of one kind are under way before those who come wait for each
+	// other: twice the processors, in these bounds.
 	leastSends = 4
 	mostSends  = 16
 	// maxTogether is how many callers' commands are sent at once at most.
@@ -21,10 +21,11 @@ const (
 	maxShared = 16 << 10
 )
 
-// together sends the commands of several callers at once when so many come that they would wait for each other anyhow:
-// most of what a command costs is a write, a read, and waking somebody up. Whoever comes while few are under
-// way sends at once. The client collects commands too, but by the clock, so a delay that helps a busy process would
-// slow down an idle one.
+// together sends the commands of several callers at once when so many come that they
+// would wait for each other anyhow: most of what a command costs is a write, a read,
+// and waking somebody up. Whoever comes while few are under way sends at once. The
+// client collects commands too, but by the clock, so a delay that helps a busy process
+// would slow down an idle one.
 type together struct {
 	client rueidis.Client
 	most   int
@@ -33,14 +34,16 @@ type together struct {
 	sends   int // under way
 	waiting []*caller
 
-	// All callers who have no results yet, and what looks for those whose time is up: one timer, where a context that somebody
-	// waits for costs each caller as much as its share of a send.
+	// All callers who have no results yet, and what looks for those whose time is up:
+	// one timer, where a context that somebody waits for costs each caller as much as
+	// its share of a send.
 	callers []*caller
 	timer   *time.Timer
 	timed   bool
 }
 
-// lookEvery is how often callers are looked at: one returns so much after the end of its context at most.
+// lookEvery is how often callers are looked at: one returns so much after the end of
+// its context at most.
 const lookEvery = 10 * time.Millisecond
 
 // caller is who has commands to send, one or two, on one key.
@@ -56,7 +59,8 @@ func newTogether(client rueidis.Client) *together {
 	return &together{client: client, most: min(max(leastSends, 2*runtime.GOMAXPROCS(0)), mostSends)}
 }
 
-// do sends commands, and returns their results: after the end of ctx its error for each, and they may be sent or not.
+// do sends commands, and returns their results: after the end of ctx its error for
+// each, and they may be sent or not.
 func (t *together) do(ctx context.Context, commands ...rueidis.Completed) []rueidis.RedisResult {
 	t.mu.Lock()
 	if t.sends < t.most {
@@ -76,10 +80,12 @@ func (t *together) do(ctx context.Context, commands ...rueidis.Completed) []ruei
 	return c.results
 }
 
-// look ends the callers whose time is up, and comes again while there are others. t.mu is held.
+// look ends the callers whose time is up, and comes again while there are others. t.mu
+// is held.
 func (t *together) look() {
 	ended := false
-	for i := len(t.callers) - 1; i >= 0; i-- { // one that ends gives its place to one that was looked at
+	// one that ends gives its place to one that was looked at
+	for i := len(t.callers) - 1; i >= 0; i-- {
 		ended = t.over(t.callers[i]) || ended
 	}
 	if ended { // sends that hang must not keep those who gave up
@@ -98,7 +104,8 @@ func (t *together) look() {
 	}
 }
 
-// over reports whether a caller has its results, which it is given if its time is up. t.mu is held.
+// over reports whether a caller has its results, which it is given if its time is up.
+// t.mu is held.
 func (t *together) over(c *caller) bool {
 	if c.at >= 0 {
 		if err := c.ctx.Err(); err != nil {
@@ -128,7 +135,8 @@ func (t *together) leave() {
 	}
 }
 
-// serve sends for those who wait until nobody does. It is bounded by the client's time limits: callers have their own.
+// serve sends for those who wait until nobody does. It is bounded by the client's time
+// limits: callers have their own.
 func (t *together) serve(list []*caller) {
 	for len(list) > 0 {
 		commands := make([]rueidis.Completed, 0, 2*len(list))

@@ -14,7 +14,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// sender is a client that answers each command with an error that repeats it, a second after it was sent.
+// sender is a client that answers each command with an error that repeats it, a second
+// after it was sent.
 type sender struct {
 	rueidis.Client
 
@@ -40,8 +41,9 @@ func command(words ...string) rueidis.Completed {
 	return rueidis.Builder{}.Arbitrary(words...).Build()
 }
 
-// TestTogether: a few send at once and alone, the others together when one of those has its answer; each gets what it asked
-// for, and who gave up before its turn sends nothing.
+// TestTogether: a few send at once and alone, the others together when one of those has
+// its answer; each gets what it asked for, and who gave up before its turn sends
+// nothing.
 func TestTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := &sender{}

@@ -17,8 +17,9 @@ import (
 
 type builder = func(rueidis.Builder) rueidis.Completed
 
-// mayBeRefused is the size of a command that a server may refuse before it has read all of it:
-// proto-max-bulk-len is at least 1 MB. The client would use the command's memory again while it still sends it.
+// mayBeRefused is the size of a command that a server may refuse before it has read all
+// of it: proto-max-bulk-len is at least 1 MB. The client would use the command's memory
+// again while it still sends it.
 const mayBeRefused = 1 << 19
 
 func size(cmd rueidis.Completed) (n int) {
@@ -35,9 +36,9 @@ func large(cmd rueidis.Completed) rueidis.Completed {
 	return cmd.Pin()
 }
 
-// write makes a write of key, and waits for replicas if it is told to. waited says whether they
-// have it, and matters only if something was written. Where another server should have had it, it
-// is made once more, on a new connection.
+// write makes a write of key, and waits for replicas if it is told to. waited says
+// whether they have it, and matters only if something was written. Where another server
+// should have had it, it is made once more, on a new connection.
 func (s *Store) write(ctx context.Context, key string, build builder) (res rueidis.RedisResult, waited error) {
 	res, waited = s.writeSent(ctx, key, build)
 	if s.renewed(ctx, key, res.Error()) {
@@ -46,9 +47,9 @@ func (s *Store) write(ctx context.Context, key string, build builder) (res rueid
 	return res, waited
 }
 
-// writeSent is writeOnce until it was sent. A client that does not listen on an idle connection
-// only notices by a write that the store closed it: nothing was sent on it then, unless that was
-// done just now.
+// writeSent is writeOnce until it was sent. A client that does not listen on an idle
+// connection only notices by a write that the store closed it: nothing was sent on it
+// then, unless that was done just now.
 func (s *Store) writeSent(ctx context.Context, key string, build builder) (res rueidis.RedisResult, waited error) {
 	for range reconnectTries {
 		closed := s.renewedAt.Load()
@@ -90,8 +91,9 @@ func (s *Store) writeNow(ctx context.Context, cmd rueidis.Completed) rueidis.Red
 	return s.writes.do(ctx, cmd)[0]
 }
 
-// writeAndWait does both on a connection of its own: WAIT means the writes of its connection. Such a
-// connection follows no redirection of a Cluster, or WAIT would ask a node that wrote nothing.
+// writeAndWait does both on a connection of its own: WAIT means the writes of its
+// connection. Such a connection follows no redirection of a Cluster, or WAIT would ask
+// a node that wrote nothing.
 func (s *Store) writeAndWait(ctx context.Context, build builder) (rueidis.RedisResult, error) {
 	conn, release := s.client.Dedicate()
 	defer release()
@@ -107,7 +109,8 @@ func (s *Store) writeAndWait(ctx context.Context, build builder) (rueidis.RedisR
 	return results[0], err
 }
 
-// unheldFor is how long a write that too few replicas had is remembered: longer than a commit may take.
+// unheldFor is how long a write that too few replicas had is remembered: longer than a
+// commit may take.
 const unheldFor = 30 * time.Second
 
 // unheld remembers keys whose latest write too few replicas have, as far as is known. After an
@@ -170,8 +173,9 @@ func (u *unheld) noted(key string) bool {
 	return u.active(p)
 }
 
-// loadHeld loads what the replicas have, or fails. It writes, without changing anything, because WAIT
-// waits for what its own connection wrote; the replicas then have what came before too.
+// loadHeld loads what the replicas have, or fails. It writes, without changing
+// anything, because WAIT waits for what its own connection wrote; the replicas then
+// have what came before too.
 func (s *Store) loadHeld(ctx context.Context, key string) (store.Record, error) {
 	res, waited := s.write(ctx, key, func(b rueidis.Builder) rueidis.Completed {
 		return b.Eval().Script(holdScript).Numkeys(1).Key(key).Build()
@@ -183,8 +187,8 @@ func (s *Store) loadHeld(ctx context.Context, key string) (store.Record, error) 
 	return r, err
 }
 
-// holdScript returns data and expiry of KEYS[1], and writes. Nobody sees the record that it makes for a moment where there
-// was none.
+// holdScript returns data and expiry of KEYS[1], and writes. Nobody sees the record
+// that it makes for a moment where there was none.
 const holdScript = `local v = redis.call('GET', KEYS[1])
 if not v then
   redis.call('SET', KEYS[1], '')

@@ -41,7 +41,8 @@ func (d Dialect) String() string {
 	return fmt.Sprintf("Dialect(%d)", int(d))
 }
 
-// dialect is what differs between databases. Adding one is a file with a type like this, and its name in [Dialect].
+// dialect is what differs between databases. Adding one is a file with a type like
+// this, and its name in [Dialect].
 type dialect interface {
 	name() string
 
@@ -49,24 +50,25 @@ type dialect interface {
 	nameLimit() int
 	// quote makes an identifier of any name.
 	quote(name string) string
-	// placeholder is how a statement refers to its n-th parameter, from 1. Where numbered is false, a
-	// parameter that is used twice is passed twice.
+	// placeholder is how a statement refers to its n-th parameter, from 1. Where
+	// numbered is false, a parameter that is used twice is passed twice.
 	placeholder(n int) string
 	numbered() bool
 	// timeIn converts a parameter, and timeOut the expiry column, from and to a time in UTC.
 	timeIn(o *Options, sh *shape, param string) string
 	timeOut(o *Options, sh *shape, column string) string
-	// dataOut is the data column, or NULL where another library has left there what is no data, and
-	// readable the condition that it is some. "t." stands before the column's name where table is
-	// "t.".
+	// dataOut is the data column, or NULL where another library has left there what is
+	// no data, and readable the condition that it is some. "t." stands before the
+	// column's name where table is "t.".
 	dataOut() string
 	readable(table string) string
 	// textIn makes text of a parameter, if that must be said.
 	textIn(param string) string
-	// arrays reports whether parameters can be PostgreSQL's arrays, so that one statement is about several records.
+	// arrays reports whether parameters can be PostgreSQL's arrays, so that one
+	// statement is about several records.
 	arrays() bool
-	// upsert reports whether an insertion can take an expired row's place itself. Where it cannot,
-	// duplicate recognises its failure.
+	// upsert reports whether an insertion can take an expired row's place itself. Where
+	// it cannot, duplicate recognises its failure.
 	upsert() bool
 	duplicate(err error) bool
 	// skipLocked is put after a selection of rows to delete.
@@ -76,23 +78,25 @@ type dialect interface {
 
 	// begin begins a transaction.
 	begin() string
-	// oneWriter reports whether the database has one writer at a time, so that ours need not fight over it.
+	// oneWriter reports whether the database has one writer at a time, so that ours
+	// need not fight over it.
 	oneWriter() bool
-	// rollsBackLocally reports whether a transaction must be rolled back by the connection, since closing it might
-	// lose the database, and doing so cannot hang.
+	// rollsBackLocally reports whether a transaction must be rolled back by the
+	// connection, since closing it might lose the database, and doing so cannot hang.
 	rollsBackLocally() bool
 	// noTransaction recognises what rolling back fails with where there is none any more.
 	noTransaction(err error) bool
 
-	// transient reports whether an error means that the statement did nothing and may be tried again.
+	// transient reports whether an error means that the statement did nothing and may
+	// be tried again.
 	transient(err error) bool
 	// refusal returns the sentinel for an error that means that nothing was written, or nil.
 	refusal(err error) error
-	// otherServer reports whether an error that is such a refusal means that another server should
-	// be asked by now, so that connections to this one are to be closed.
+	// otherServer reports whether an error that is such a refusal means that another
+	// server should be asked by now, so that connections to this one are to be closed.
 	otherServer(err error) bool
-	// outdated reports whether an error means that the table is another by now than the statement
-	// was made for. Nothing was written.
+	// outdated reports whether an error means that the table is another by now than the
+	// statement was made for. Nothing was written.
 	outdated(err error) bool
 	// text is an error's text without any data that it may quote.
 	text(err error) string
@@ -103,7 +107,8 @@ type dialect interface {
 	create(ctx context.Context, s *Store) ([]string, error)
 	// migrate returns the statements that add what a table lacks.
 	migrate(ctx context.Context, s *Store, shape shape) ([]string, error)
-	// exists reports whether an error means that what a statement adds is there already, as when two add it at once.
+	// exists reports whether an error means that what a statement adds is there
+	// already, as when two add it at once.
 	exists(err error) bool
 
 	// dsn makes a data source name for a driver out of a URL. q has its further parameters.

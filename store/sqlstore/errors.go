@@ -19,14 +19,14 @@ const (
 	minPause = 2 * time.Millisecond
 	maxPause = 100 * time.Millisecond
 
-	// A database with one writer at a time keeps nobody's place in a queue, so whoever waits asks often, and until the
-	// context ends or about ten seconds have passed.
+	// A database with one writer at a time keeps nobody's place in a queue, so whoever
+	// waits asks often, and until the context ends or about ten seconds have passed.
 	oneWriterTries = 4000
 	oneWriterPause = 3 * time.Millisecond
 )
 
-// retry calls write until it does not fail with an error after which nothing was written and which may pass. The last
-// try's error is returned.
+// retry calls write until it does not fail with an error after which nothing was
+// written and which may pass. The last try's error is returned.
 func (s *Store) retry(ctx context.Context, write func() error) error {
 	if s.gate != nil {
 		select {
@@ -65,8 +65,9 @@ type contended struct{ error }
 func (e contended) Unwrap() error { return e.error }
 
 const (
-	// maxRenewals is how often one call closes connections and tries again. The first new one
-	// reaches the right server, but other calls may have given back some of the old ones meanwhile.
+	// maxRenewals is how often one call closes connections and tries again. The first
+	// new one reaches the right server, but other calls may have given back some of the
+	// old ones meanwhile.
 	maxRenewals = 10
 
 	// renewPause is for how long after that others, which find the same, do not try again: the
@@ -74,10 +75,11 @@ const (
 	renewPause = 200 * time.Millisecond
 )
 
-// renew closes the connections that are idle, among them the one whose server has just said that it
-// is the wrong one by now, as a primary does that was demoted: where the address leads to the new
-// one, a new connection does too. They would be used again for as long as they are healthy, and
-// serve reads. It reports whether the call, whose n-th time this is, may try again.
+// renew closes the connections that are idle, among them the one whose server has just
+// said that it is the wrong one by now, as a primary does that was demoted: where the
+// address leads to the new one, a new connection does too. They would be used again for
+// as long as they are healthy, and serve reads. It reports whether the call, whose n-th
+// time this is, may try again.
 func (s *Store) renew(ctx context.Context, n int) bool {
 	for range s.db.Stats().Idle {
 		on, err := s.db.Conn(ctx)
@@ -116,7 +118,8 @@ func (s *Store) transient(err error) bool {
 	if s.d.transient(err) {
 		return true
 	}
-	// A driver says ErrBadConn when nothing was sent; but before a COMMIT or an answer, something was.
+	// A driver says ErrBadConn when nothing was sent; but before a COMMIT or an answer,
+	// something was.
 	return errors.Is(err, driver.ErrBadConn) && !errors.As(err, new(sent))
 }
 
@@ -144,9 +147,9 @@ func (s *Store) failed(ctx context.Context, op string, err error) error {
 const waitingForWriter = "; other connections were in use meanwhile: does the handler hold a transaction or rows of the same" +
 	" database while it answers?"
 
-// waitedForWriter reports whether a call of SQLite has probably waited in vain for a connection, or
-// for the lock that one writer at a time has. A handler that holds either while it answers waits
-// for itself.
+// waitedForWriter reports whether a call of SQLite has probably waited in vain for a
+// connection, or for the lock that one writer at a time has. A handler that holds
+// either while it answers waits for itself.
 func (s *Store) waitedForWriter(ctx context.Context, err error) bool {
 	if !s.d.oneWriter() || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return false
@@ -168,7 +171,8 @@ type unfit string
 
 func (e unfit) Error() string { return string(e) }
 
-// storeError is a failure with its operation and place. Its text quotes no data; its cause may.
+// storeError is a failure with its operation and place. Its text quotes no data; its
+// cause may.
 type storeError struct {
 	op, place string
 	d         dialect
@@ -216,7 +220,8 @@ func sqlClass(err error) string {
 	return ""
 }
 
-// numberAfter returns the number that follows a word in the text of an error or of one that it wraps, or 0.
+// numberAfter returns the number that follows a word in the text of an error or of one
+// that it wraps, or 0.
 func numberAfter(err error, word string) int {
 	_, rest, found := strings.Cut(err.Error(), word)
 	if !found {

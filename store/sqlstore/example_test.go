@@ -48,7 +48,8 @@ func ExampleOpen() {
 	_, _ = sessions, err
 }
 
-// A table that Flask-Session made works as it is. Listing and revoking by owner need one column more.
+// A table that Flask-Session made works as it is. Listing and revoking by owner need
+// one column more.
 func ExampleStore_Migrate() {
 	migrate := func(ctx context.Context, store *sqlstore.Store) error {
 		if _, _, err := store.Owned(ctx, "", "", 1); !errors.Is(err, errors.ErrUnsupported) {
@@ -59,8 +60,8 @@ func ExampleStore_Migrate() {
 	_ = migrate
 }
 
-// A SQLite file that the application opens itself. The program imports the driver: here `import _
-// "modernc.org/sqlite"`.
+// A SQLite file that the application opens itself. The program imports the driver: here
+// `import _ "modernc.org/sqlite"`.
 func ExampleSQLitePragmas() {
 	db, err := sql.Open("sqlite", "file:app.db?"+sqlstore.SQLitePragmas("sqlite"))
 	if err != nil {

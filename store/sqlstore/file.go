@@ -12,8 +12,9 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
-// useFile looks at SQLite's file before it is opened, if the database is in one. With never it must be there, and opening
-// it makes nothing and leaves its journal as it is, unless the URL says which.
+// useFile looks at SQLite's file before it is opened, if the database is in one. With
+// never it must be there, and opening it makes nothing and leaves its journal as it is,
+// unless the URL says which.
 func (src *source) useFile(u *url.URL, never bool) error {
 	if src.file == "" {
 		return nil
@@ -38,8 +39,8 @@ func (src *source) useFile(u *url.URL, never bool) error {
 	return nil
 }
 
-// checkFile refuses files that others may change, unless they are trusted: SQLite takes what is in those beside the
-// database for a part of it.
+// checkFile refuses files that others may change, unless they are trusted: SQLite takes
+// what is in those beside the database for a part of it.
 func (src *source) checkFile(u *url.URL) error {
 	if u.Query().Get("trust") == "on" {
 		return nil
@@ -56,8 +57,8 @@ func (src *source) checkFile(u *url.URL) error {
 	return err
 }
 
-// makeFile makes an empty file for its user alone, unless it is there. SQLite would let the umask decide, and gives its
-// other files the same permissions.
+// makeFile makes an empty file for its user alone, unless it is there. SQLite would let
+// the umask decide, and gives its other files the same permissions.
 func (src *source) makeFile(u *url.URL) error {
 	if src.file == "" {
 		return nil

@@ -17,8 +17,9 @@ func pageSize(limit, otherwise, most int) int {
 	return min(limit, most)
 }
 
-// Owned implements [store.OwnerLister]. A page comes from at most limit rows, or 1,000; zero means 100. It
-// returns [errors.ErrUnsupported] while the table has no owner column.
+// Owned implements [store.OwnerLister]. A page comes from at most limit rows, or 1,000;
+// zero means 100. It returns [errors.ErrUnsupported] while the table has no owner
+// column.
 func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]store.Entry, string, error) {
 	var page []store.Entry
 	next := ""
@@ -45,7 +46,8 @@ func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]s
 	return page, next, s.failed(ctx, "list by owner", err)
 }
 
-// All implements [store.Lister]. A page comes from at most limit rows, or 1,000; zero means 100. It leaves
+// All implements [store.Lister]. A page comes from at most limit rows, or 1,000; zero
+// means 100. It leaves
 // [store.Record.Owner] empty.
 func (s *Store) All(ctx context.Context, cursor string, limit int) ([]store.Entry, string, error) {
 	var page []store.Entry
@@ -58,8 +60,8 @@ func (s *Store) All(ctx context.Context, cursor string, limit int) ([]store.Entr
 	return page, next, s.failed(ctx, "list", err)
 }
 
-// list reads a page of rows in the order of their keys, live or not, so that a page costs what its
-// limit says. A record that cannot be read is an entry without one.
+// list reads a page of rows in the order of their keys, live or not, so that a page
+// costs what its limit says. A record that cannot be read is an entry without one.
 func (s *Store) list(ctx context.Context, st *statement, a *args, cursor string, limit int) ([]store.Entry, string, error) {
 	limit = pageSize(limit, defaultPage, maxPage)
 	a.limit, a.now = limit, s.opts.Now()
@@ -108,9 +110,9 @@ func (s *Store) list(ctx context.Context, st *statement, a *args, cursor string,
 	return page, strconv.FormatInt(number, 10), nil
 }
 
-// Sweep implements [store.Sweeper]. One statement removes at most limit rows, or 10,000; zero means 100. It takes
-// them by the index on expiry, if there is one, and passes over what another process is removing, or waits for
-// so short a while.
+// Sweep implements [store.Sweeper]. One statement removes at most limit rows, or
+// 10,000; zero means 100. It takes them by the index on expiry, if there is one, and
+// passes over what another process is removing, or waits for so short a while.
 func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, string, error) {
 	pages := 0
 	if cursor != "" {

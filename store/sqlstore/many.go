@@ -10,10 +10,12 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// maxShared is the largest record that is sent together with others, in bytes: the way of a larger one costs little beside it.
+// maxShared is the largest record that is sent together with others, in bytes: the way
+// of a larger one costs little beside it.
 const maxShared = 16 << 10
 
-// loadMany loads the records of several callers. What fails is done by each alone, since reading again changes nothing.
+// loadMany loads the records of several callers. What fails is done by each alone,
+// since reading again changes nothing.
 func (s *Store) loadMany(ctx context.Context, list []*member) {
 	a := &args{now: s.opts.Now(), ids: s.idsOf(list)}
 	type loaded struct {
@@ -48,8 +50,9 @@ func (s *Store) loadMany(ctx context.Context, list []*member) {
 	}
 }
 
-// replaceMany replaces the records of several callers, each if it is old. It does not wait for rows that somebody else has locked. What it
-// did not replace is done alone, which waits, and tells why it could not be done.
+// replaceMany replaces the records of several callers, each if it is old. It does not
+// wait for rows that somebody else has locked. What it did not replace is done alone,
+// which waits, and tells why it could not be done.
 func (s *Store) replaceMany(ctx context.Context, list []*member) {
 	q, err := s.queries(ctx, false)
 	if err == nil && q.replaceMany == nil {
@@ -102,8 +105,8 @@ func (s *Store) idsOf(list []*member) []string {
 	return ids
 }
 
-// rejected reports whether an error means that the server did nothing of a statement: its class says that the statement or a
-// value was at fault, or a lack of something.
+// rejected reports whether an error means that the server did nothing of a statement:
+// its class says that the statement or a value was at fault, or a lack of something.
 func (s *Store) rejected(err error) bool {
 	if s.transient(err) || s.d.refusal(err) != nil {
 		return true
@@ -111,8 +114,9 @@ func (s *Store) rejected(err error) bool {
 	return slices.Contains([]string{"53", "54"}, sqlClass(err))
 }
 
-// replacements are the parameters of a statement that replaces several records: arrays as PostgreSQL reads them, and all data in
-// one value, since an array of data would be text of twice the size.
+// replacements are the parameters of a statement that replaces several records: arrays
+// as PostgreSQL reads them, and all data in one value, since an array of data would be
+// text of twice the size.
 type replacements struct {
 	blob          []byte
 	newAt, newLen []int // where in the blob the new data are, from 1
@@ -159,7 +163,8 @@ func (r *replacements) value(name string) any {
 	panic("sqlstore: no parameter " + name)
 }
 
-// replaceManyText is the statement: what is there and old is locked first, so that the update waits for nobody.
+// replaceManyText is the statement: what is there and old is locked first, so that the
+// update waits for nobody.
 func replaceManyText(s *Store, shape *shape) string {
 	return "WITH old AS (SELECT t.session_id, g.owner, " + s.d.timeIn(&s.opts, shape, "g.expiry") + " AS expiry," +
 		" substring(CAST({blob} AS BYTEA) FROM g.new_at FOR g.new_len) AS data" +

@@ -57,8 +57,9 @@ func (s *Store) move(ctx context.Context, q *queries, id string, old, seal store
 // rollbackTime bounds what is done for a transaction after its context ended.
 const rollbackTime = time.Second
 
-// transact runs do in a transaction, which is rolled back if do fails. Statements rather than a [sql.Tx] begin and end
-// it, since SQLite's must begin as a writer, and committing must end with its context.
+// transact runs do in a transaction, which is rolled back if do fails. Statements
+// rather than a [sql.Tx] begin and end it, since SQLite's must begin as a writer, and
+// committing must end with its context.
 func (s *Store) transact(ctx context.Context, do func(conn) error) (err error) {
 	on, err := s.db.Conn(ctx)
 	if err != nil {
@@ -80,8 +81,8 @@ func (s *Store) transact(ctx context.Context, do func(conn) error) (err error) {
 	return nil
 }
 
-// sent is an error of COMMIT, or of an answer. That a driver says driver.ErrBadConn of it is not enough to try again: something was
-// sent.
+// sent is an error of COMMIT, or of an answer. That a driver says driver.ErrBadConn of
+// it is not enough to try again: something was sent.
 type sent struct{ error }
 
 func (e sent) Unwrap() error { return e.error }

@@ -24,8 +24,9 @@ type source struct {
 	forever  bool   // a connection must not be closed
 }
 
-// Opener opens databases by URL for [storeurl.Open], with a driver of database/sql that the program imports. d says what
-// the database is, and driver is the name that the driver registered: "pgx" or "postgres" for [Postgres], "mysql" for
+// Opener opens databases by URL for [storeurl.Open], with a driver of database/sql that
+// the program imports. d says what the database is, and driver is the name that the
+// driver registered: "pgx" or "postgres" for [Postgres], "mysql" for
 // [MySQL], "sqlite" (modernc.org/sqlite) or "sqlite3" (mattn/go-sqlite3) for [SQLite].
 //
 //   - sqlite:///var/lib/app/sessions.db, sqlite:sessions.db relative to the working folder, sqlite::memory:. The file is
@@ -64,8 +65,9 @@ func Opener(d Dialect, driver string) storeurl.Opener {
 	return o
 }
 
-// Open opens a store by URL, in the forms of [Opener], whose d and driver it takes. Close the [io.Closer] when it is
-// not needed any more: it closes the store and the database. ctx bounds the opening only. No error contains a password.
+// Open opens a store by URL, in the forms of [Opener], whose d and driver it takes.
+// Close the [io.Closer] when it is not needed any more: it closes the store and the
+// database. ctx bounds the opening only. No error contains a password.
 func Open(ctx context.Context, d Dialect, driver, rawURL string) (*Store, io.Closer, error) {
 	store, closer, err := storeurl.Open(ctx, rawURL, Opener(d, driver))
 	if err != nil {
@@ -137,7 +139,8 @@ func openURL(ctx context.Context, d Dialect, driver string, u *url.URL) (*Store,
 	return s, closer{s, db}, nil
 }
 
-// ready sees to it that the table is there. It defines nothing where that is so already: the right to may be missing.
+// ready sees to it that the table is there. It defines nothing where that is so
+// already: the right to may be missing.
 func (s *Store) ready(ctx context.Context, create, migrate bool) error {
 	_, err := s.look(ctx)
 	if errors.Is(err, errNoTable) && create {
@@ -159,9 +162,10 @@ type closer struct {
 
 func (c closer) Close() error { return errors.Join(c.store.Close(), c.db.Close()) }
 
-// busyTimeout is how long SQLite waits for a lock by itself, in milliseconds. It does not look at the context then,
-// and sleeps longer and longer, so that is short: the store tries again. Without a write-ahead log it is longer, for
-// committing waits for those who read, and has to be done all over when it does not get there.
+// busyTimeout is how long SQLite waits for a lock by itself, in milliseconds. It does
+// not look at the context then, and sleeps longer and longer, so that is short: the
+// store tries again. Without a write-ahead log it is longer, for committing waits for
+// those who read, and has to be done all over when it does not get there.
 func busyTimeout(journal string) string {
 	if journal == "wal" {
 		return "10"
@@ -201,16 +205,17 @@ func (sqlite) dsn(driver string, u *url.URL, q *storeurl.Query) (source, error) 
 	return src, nil
 }
 
-// SQLitePragmas returns what to put behind the question mark of a data source name, so that
-// connections are as those that [Opener] makes: with a write-ahead log, so that reads and a write
-// do not wait for each other, synchronised at every commit, and waiting 10 ms by themselves for a
-// lock, after which the store tries again. driver is "sqlite" (modernc.org/sqlite) or "sqlite3"
-// (mattn/go-sqlite3); for any other the result is empty.
+// SQLitePragmas returns what to put behind the question mark of a data source name, so
+// that connections are as those that [Opener] makes: with a write-ahead log, so that
+// reads and a write do not wait for each other, synchronised at every commit, and
+// waiting 10 ms by themselves for a lock, after which the store tries again. driver is
+// "sqlite" (modernc.org/sqlite) or "sqlite3" (mattn/go-sqlite3); for any other the
+// result is empty.
 //
 //	db, err := sql.Open("sqlite", "file:app.db?"+sqlstore.SQLitePragmas("sqlite"))
 //
-// An application that writes to the same database without trying again should set a busy timeout of
-// its own behind it, such as "&_pragma=busy_timeout(1000)".
+// An application that writes to the same database without trying again should set a
+// busy timeout of its own behind it, such as "&_pragma=busy_timeout(1000)".
 func SQLitePragmas(driver string) string { return sqlitePragmas(driver, "wal", "full") }
 
 func sqlitePragmas(driver, journal, synchronous string) string {
@@ -231,8 +236,9 @@ func unknownDriver(driver, want string) error {
 var postgresParameters = []string{"sslmode", "sslrootcert", "sslcert", "sslkey", "host", "port", "user", "connect_timeout",
 	"application_name", "target_session_attrs", "timezone", "search_path", "options", "default_query_exec_mode"}
 
-// serverConns is few, since a server answers many requests on each, and connections cost more than what they would save: when
-// fifty requests come at once to a busy machine, opening a connection for each takes longer than they may.
+// serverConns is few, since a server answers many requests on each, and connections
+// cost more than what they would save: when fifty requests come at once to a busy
+// machine, opening a connection for each takes longer than they may.
 const (
 	connectSeconds = 2
 	serverConns    = 10
@@ -255,7 +261,8 @@ func (postgres) dsn(driver string, u *url.URL, q *storeurl.Query) (source, error
 		return source{}, errors.New("want postgres://user:password@host:port/database?parameters")
 	}
 	dsn := *u
-	if strings.Contains(u.Host, ",") && strings.Contains(u.Host, "[") { // which a driver cannot parse
+	// which a driver cannot parse
+	if strings.Contains(u.Host, ",") && strings.Contains(u.Host, "[") {
 		if values.Has("host") || values.Has("port") {
 			return source{}, errors.New("hosts in the URL, and parameter host or port, exclude each other")
 		}
@@ -271,7 +278,8 @@ func (postgres) dsn(driver string, u *url.URL, q *storeurl.Query) (source, error
 		values.Set("host", strings.Join(hosts, ","))
 		values.Set("port", strings.Join(ports, ","))
 	}
-	dsn.Scheme, dsn.RawQuery = "postgres", strings.ReplaceAll(values.Encode(), "+", "%20") // where a plus is a plus
+	// where a plus is a plus
+	dsn.Scheme, dsn.RawQuery = "postgres", strings.ReplaceAll(values.Encode(), "+", "%20")
 	return source{dsn: dsn.String(), maxConns: serverConns}, nil
 }
 

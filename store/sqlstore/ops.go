@@ -87,7 +87,8 @@ func (b *blob) Scan(v any) error {
 	return nil
 }
 
-// fitsID reports whether an id fits into its column. MySQL outside of strict mode would cut it off.
+// fitsID reports whether an id fits into its column. MySQL outside of strict mode would
+// cut it off.
 func (q *queries) fitsID(s *Store, id string) bool {
 	return len(s.opts.Prefix)+len(id) <= q.shape.idMax
 }
@@ -226,8 +227,8 @@ func (s *Store) withData(ctx context.Context, q *queries, id string, old store.R
 	return old, err
 }
 
-// why returns why no row was old: there is none, or another. MySQL also counts no row when next is what was there, to
-// the byte; then nothing is wrong.
+// why returns why no row was old: there is none, or another. MySQL also counts no row
+// when next is what was there, to the byte; then nothing is wrong.
 func (s *Store) why(ctx context.Context, q *queries, id string, old, next store.Record) error {
 	r, err := s.load(ctx, q, id)
 	unchanged := bytes.Equal(r.Data, next.Data) && bytes.Equal(old.Data, next.Data) && r.Expires.Equal(q.expiry(next.Expires))
@@ -237,8 +238,8 @@ func (s *Store) why(ctx context.Context, q *queries, id string, old, next store.
 	return err
 }
 
-// Touch implements [store.Store]. A record of r.Owner that was stored before the table had a column for it gets
-// its owner by this.
+// Touch implements [store.Store]. A record of r.Owner that was stored before the table
+// had a column for it gets its owner by this.
 func (s *Store) Touch(ctx context.Context, id string, r store.Record, expires time.Time) error {
 	err := s.with(ctx, r.Owner != "", func(q *queries) error {
 		if !q.fitsID(s, id) {
@@ -260,7 +261,8 @@ func (s *Store) touch(ctx context.Context, q *queries, id, owner string, expires
 		if !errors.Is(err, errNoRow) {
 			break
 		}
-		// MySQL also counts no row when the expiry was the same: in a column of whole seconds, by a touch in the same one.
+		// MySQL also counts no row when the expiry was the same: in a column of whole
+		// seconds, by a touch in the same one.
 		var present store.Record
 		present, err = s.load(ctx, q, id)
 		if err != nil || present.Expires.Equal(q.expiry(expires)) {

@@ -93,8 +93,8 @@ func (postgres) refusal(err error) error {
 	case readOnlyTransaction, cannotConnectNow:
 		return store.ErrRefused
 	}
-	// Not 57P01 and 57P02, which a server that is shut down says instead of an answer: what it did
-	// is not known.
+	// Not 57P01 and 57P02, which a server that is shut down says instead of an answer:
+	// what it did is not known.
 	if slices.Contains(refusedClasses, sqlClass(err)) {
 		return store.ErrRefused
 	}
@@ -145,8 +145,8 @@ var postgresTypes = map[string]struct {
 	"owner":      {[]string{"varchar", "text"}, "VARCHAR(64)"},
 }
 
-// inspect looks into the catalog. It does not select from the table: what a connection has prepared
-// fails when a column was added.
+// inspect looks into the catalog. It does not select from the table: what a connection
+// has prepared fails when a column was added.
 func (d postgres) inspect(ctx context.Context, s *Store) (shape, error) {
 	rows, err := s.db.QueryContext(ctx, "SELECT a.attname, CAST(t.typname AS TEXT), COALESCE(NULLIF(a.atttypmod, -1), NULLIF(own.typtypmod, -1), -1)"+
 		" FROM pg_attribute a JOIN pg_type own ON own.oid = a.atttypid JOIN pg_type t ON t.oid = COALESCE(NULLIF(own.typbasetype, 0), own.oid)"+

@@ -23,7 +23,8 @@ type args struct {
 	owner        string
 }
 
-// value returns a parameter as all drivers take it. Times are text, since drivers differ about the zone.
+// value returns a parameter as all drivers take it. Times are text, since drivers
+// differ about the zone.
 func (a *args) value(name string) any {
 	switch name {
 	case "after":
@@ -95,8 +96,9 @@ func (q *queries) each(do func(*statement)) {
 
 func newQueries(s *Store, shape shape) *queries {
 	c := compiler{d: s.d, fragments: map[string]string{
-		"same":    "session_id = {id}",
-		"expired": "(expiry IS NULL OR expiry <= {now} OR NOT " + s.d.readable("") + ")", // or as good as that
+		"same": "session_id = {id}",
+		// or as good as that
+		"expired": "(expiry IS NULL OR expiry <= {now} OR NOT " + s.d.readable("") + ")",
 		"live":    live,
 		"entry":   "session_id, CASE WHEN " + live + " THEN {data} END, {expiry}, {key}",
 		"data":    s.d.dataOut(),
@@ -151,8 +153,8 @@ func newQueries(s *Store, shape shape) *queries {
 	return q
 }
 
-// compiler makes statements of templates: {name} is a fragment, which may have names itself, or a literal, or a
-// parameter.
+// compiler makes statements of templates: {name} is a fragment, which may have names
+// itself, or a literal, or a parameter.
 type compiler struct {
 	d         dialect
 	fragments map[string]string
@@ -234,8 +236,8 @@ func (s *Store) prepare(ctx context.Context, st *statement) (*sql.Stmt, error) {
 	return stmt, nil
 }
 
-// exec runs a statement that writes, on a connection or, where that is nil, on any, and returns how many rows it
-// changed.
+// exec runs a statement that writes, on a connection or, where that is nil, on any, and
+// returns how many rows it changed.
 func (s *Store) exec(ctx context.Context, on *sql.Conn, st *statement, a *args) (int64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// failingLate is a PostgreSQL whose queries, the first time, fail after the first of the rows of a table.
+// failingLate is a PostgreSQL whose queries, the first time, fail after the first of
+// the rows of a table.
 type failingLate struct {
 	rows  [][]driver.Value
 	tries map[string]int

@@ -20,17 +20,21 @@ func (sqlite) numbered() bool                                   { return false }
 func (sqlite) timeIn(_ *Options, _ *shape, param string) string { return param }
 func (sqlite) timeOut(_ *Options, _ *shape, column string) string {
 	return "CAST(" + column + " AS TEXT)"
-}                                           // or a driver makes a time of it
-func (d sqlite) dataOut() string            { return "CASE WHEN " + d.readable("") + " THEN data END" }
-func (sqlite) readable(table string) string { return "(typeof(" + table + "data) = 'blob')" } // text is never equal to a blob
+}                                // or a driver makes a time of it
+func (d sqlite) dataOut() string { return "CASE WHEN " + d.readable("") + " THEN data END" }
+
+// text is never equal to a blob
+func (sqlite) readable(table string) string { return "(typeof(" + table + "data) = 'blob')" }
 func (sqlite) otherServer(error) bool       { return false }
 func (sqlite) textIn(param string) string   { return param }
 func (sqlite) arrays() bool                 { return false }
 func (sqlite) upsert() bool                 { return true }
 func (sqlite) duplicate(error) bool         { return false }
 func (sqlite) skipLocked() string           { return "" }
-func (sqlite) begin() string                { return "BEGIN IMMEDIATE" } // or two that began reading could not both write
-func (sqlite) oneWriter() bool              { return true }
+
+// or two that began reading could not both write
+func (sqlite) begin() string   { return "BEGIN IMMEDIATE" }
+func (sqlite) oneWriter() bool { return true }
 func (sqlite) noTransaction(err error) bool {
 	return strings.Contains(err.Error(), "no transaction is active")
 }
@@ -41,7 +45,8 @@ func (sqlite) sweep(condition string) string {
 	return "DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE " + condition + " ORDER BY expiry LIMIT {limit})"
 }
 
-// code returns the primary result code: by the method that modernc.org/sqlite has, or by the text.
+// code returns the primary result code: by the method that modernc.org/sqlite has, or
+// by the text.
 func (sqlite) code(err error) int {
 	var e interface{ Code() int }
 	if errors.As(err, &e) {
@@ -109,7 +114,8 @@ func (d sqlite) refusal(err error) error {
 	return nil
 }
 
-// outdated: a table or a column that is not there. Everything else SQLite prepares anew itself.
+// outdated: a table or a column that is not there. Everything else SQLite prepares anew
+// itself.
 func (d sqlite) outdated(err error) bool { return d.code(err) == sqliteError }
 
 func (sqlite) exists(err error) bool {

@@ -1,26 +1,33 @@
-// Package sqlstore keeps sessions in a table of SQLite, PostgreSQL, MySQL or MariaDB, through database/sql. It imports
-// no driver: the caller's program does.
+// Package sqlstore keeps sessions in a table of SQLite, PostgreSQL, MySQL or MariaDB,
+// through database/sql. It imports no driver: the caller's program does.
 //
-// The table is as Flask-Session's SQLAlchemy store has it: a numbered row for each record, with its id under a prefix,
-// its data, and its expiry in UTC, whatever time zone the connection has. One nullable column more, owner, lets it list
-// by owner. A table that Flask made works as it is, without that listing until [Store.Migrate] has added the column.
+// The table is as Flask-Session's SQLAlchemy store has it: a numbered row for each
+// record, with its id under a prefix, its data, and its expiry in UTC, whatever time
+// zone the connection has. One nullable column more, owner, lets it list by owner. A
+// table that Flask made works as it is, without that listing until [Store.Migrate] has
+// added the column.
 //
-// A record's version is the SHA-256 of its data. Replace is one conditional UPDATE that compares the data itself,
-// so a write by anybody, such as a Flask application, is noticed; Create is one INSERT that may take an expired row's
-// place. Nothing is selected first, and nothing of the application's own transactions is touched: every
-// statement takes a connection from the pool and commits by itself, and Move has a transaction of its own.
+// A record's version is the SHA-256 of its data. Replace is one conditional UPDATE that
+// compares the data itself, so a write by anybody, such as a Flask application, is
+// noticed; Create is one INSERT that may take an expired row's place. Nothing is
+// selected first, and nothing of the application's own transactions is touched: every
+// statement takes a connection from the pool and commits by itself, and Move has a
+// transaction of its own.
 //
-// Expiries are compared with the application's clock and kept in microseconds; a DATETIME column of MySQL, such as
-// Flask makes, keeps whole seconds, and a record then ends up to a second early. Nothing removes expired rows by
-// itself: call Sweep now and then, or set [Options.SweepInterval] or [Options.SweepEvery].
+// Expiries are compared with the application's clock and kept in microseconds; a
+// DATETIME column of MySQL, such as Flask makes, keeps whole seconds, and a record then
+// ends up to a second early. Nothing removes expired rows by itself: call Sweep now and
+// then, or set [Options.SweepInterval] or [Options.SweepEvery].
 //
-// In PostgreSQL, loads and replacements that come while twice as many as there are processors are under way share a
-// statement. The outcome of each is what it would be alone.
+// In PostgreSQL, loads and replacements that come while twice as many as there are
+// processors are under way share a statement. The outcome of each is what it would be
+// alone.
 //
-// A statement that the database rolled back, by a deadlock for one, or that was never sent, is repeated a few times.
-// One whose outcome is unknown never is, except a read. The drivers that this store is tested with (pgx,
-// go-sql-driver/mysql, modernc.org/sqlite) return driver.ErrBadConn, upon which database/sql repeats a statement, only
-// when nothing of it was sent. See docs/stores/sql.md.
+// A statement that the database rolled back, by a deadlock for one, or that was never
+// sent, is repeated a few times. One whose outcome is unknown never is, except a read.
+// The drivers that this store is tested with (pgx, go-sql-driver/mysql,
+// modernc.org/sqlite) return driver.ErrBadConn, upon which database/sql repeats a
+// statement, only when nothing of it was sent. See docs/stores/sql.md.
 package sqlstore
 
 import (
@@ -42,8 +49,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// MaxRecord is the largest data of one record, in bytes: 256 MiB, or less where the column or the server holds less.
-// More is [store.ErrTooLarge], and is not sent.
+// MaxRecord is the largest data of one record, in bytes: 256 MiB, or less where the
+// column or the server holds less. More is [store.ErrTooLarge], and is not sent.
 const MaxRecord = 256 << 20
 
 // Layout is what the table looks like.
@@ -69,40 +76,46 @@ type Options struct {
 	// Logger gets the failures of sweeping in the background. The default is slog.Default().
 	Logger *slog.Logger
 
-	// NoPrepare sends statements with their parameters each time instead of preparing them once a connection. It is for
-	// poolers between here and the server that cannot keep prepared statements, such as PgBouncer before 1.21 when it
-	// pools transactions; the driver then needs a setting likewise.
+	// NoPrepare sends statements with their parameters each time instead of preparing
+	// them once a connection. It is for poolers between here and the server that cannot
+	// keep prepared statements, such as PgBouncer before 1.21 when it pools
+	// transactions; the driver then needs a setting likewise.
 	NoPrepare bool
 
 	// Now is the clock that expiries are compared with. The default is time.Now.
 	Now func() time.Time
 
-	// Prefix is put before every id. The default is "session:", which is Flask-Session's. At most 64
-	// bytes of UTF-8, without control characters. Rows with another prefix are not seen, but swept.
+	// Prefix is put before every id. The default is "session:", which is
+	// Flask-Session's. At most 64 bytes of UTF-8, without control characters. Rows with
+	// another prefix are not seen, but swept.
 	Prefix string
 
-	// Schema is the schema that the table is in; for MySQL the database, for SQLite an attached file. The default
-	// is what the connection uses.
+	// Schema is the schema that the table is in; for MySQL the database, for SQLite an
+	// attached file. The default is what the connection uses.
 	Schema string
 
-	// SweepBatch is how many rows one statement of the background sweeps removes at most. The default is 500, the
-	// most 10,000.
+	// SweepBatch is how many rows one statement of the background sweeps removes at
+	// most. The default is 500, the most 10,000.
 	SweepBatch int
 
-	// SweepEvery, if positive, sweeps in the background on average once in so many calls of Load and Create, about as
-	// many as there are requests that use a session. Flask-Session calls it SESSION_CLEANUP_N_REQUESTS. The default is not to.
+	// SweepEvery, if positive, sweeps in the background on average once in so many
+	// calls of Load and Create, about as many as there are requests that use a session.
+	// Flask-Session calls it SESSION_CLEANUP_N_REQUESTS. The default is not to.
 	SweepEvery int
 
-	// SweepInterval, if positive, sweeps in the background so often, each time up to a fifth earlier or later,
-	// so that several processes do not sweep together. At least a second. The default is not to.
+	// SweepInterval, if positive, sweeps in the background so often, each time up to a
+	// fifth earlier or later, so that several processes do not sweep together. At least
+	// a second. The default is not to.
 	SweepInterval time.Duration
 
-	// Table is the table's name. The default is "sessions", or "flask_sessions" in the layout [FlaskPostgres].
+	// Table is the table's name. The default is "sessions", or "flask_sessions" in the
+	// layout [FlaskPostgres].
 	Table string
 
-	// Zone is the time zone of the expiry column in the layout [FlaskPostgres], as PostgreSQL names it: the one
-	// that Flask's connections have. The default is what the connection of each call has, so all connections must have
-	// the same. It must be empty in the other layout, which is in UTC.
+	// Zone is the time zone of the expiry column in the layout [FlaskPostgres], as
+	// PostgreSQL names it: the one that Flask's connections have. The default is what
+	// the connection of each call has, so all connections must have the same. It must
+	// be empty in the other layout, which is in UTC.
 	Zone string
 }
 
@@ -118,8 +131,8 @@ const (
 // ErrClosed is what every operation returns after [Store.Close].
 var ErrClosed = errors.New("sqlstore: store is closed")
 
-// Store is a [store.Store] in a table. Make one with [New]. It is safe for concurrent use, also by several
-// processes on one table.
+// Store is a [store.Store] in a table. Make one with [New]. It is safe for concurrent
+// use, also by several processes on one table.
 type Store struct {
 	db    *sql.DB
 	opts  Options
@@ -130,8 +143,9 @@ type Store struct {
 	loads, replaces together
 	known           atomic.Pointer[queries]
 	looked          atomic.Int64 // when the table was looked at last, in nanoseconds since started
-	misled          atomic.Int64 // when all new connections led to the wrong server, likewise; 0 for never
-	started         time.Time
+	// when all new connections led to the wrong server, likewise; 0 for never
+	misled  atomic.Int64
+	started time.Time
 
 	closed   atomic.Bool
 	mu       sync.Mutex // for what follows
@@ -151,15 +165,15 @@ var (
 // is looked at with the first operation. [Store.CreateTable] makes it. A SQLite database in memory needs
 // db.SetMaxOpenConns(1), since every connection has a database of its own.
 //
-// Limit db by SetMaxOpenConns: otherwise database/sql opens a connection for each request of a
-// burst, and the server refuses those beyond its own limit, sign-ins among them. Give it as many
-// idle connections by SetMaxIdleConns, or it keeps two, and opens others, which know no prepared
-// statements, again and again. Ten are plenty.
+// Limit db by SetMaxOpenConns: otherwise database/sql opens a connection for each
+// request of a burst, and the server refuses those beyond its own limit, sign-ins among
+// them. Give it as many idle connections by SetMaxIdleConns, or it keeps two, and opens
+// others, which know no prepared statements, again and again. Ten are plenty.
 //
 // A SQLite database has no write-ahead log unless its data source name asks for one: see
 // [SQLitePragmas]. A handler that holds a transaction of the same SQLite file, or rows of a query
-// where db has one connection, while it answers waits for itself, and gets an error when its time
-// is up.
+// where db has one connection, while it answers waits for itself, and gets an error
+// when its time is up.
 //
 // An option that is missing or out of range is an error that names it. Call [Store.Close] when the store is not needed
 // any more, before db is closed.
@@ -266,11 +280,12 @@ func version(data []byte) store.Version {
 	return store.Version(hex.EncodeToString(sum[:]))
 }
 
-// recheck is how often a table without an owner column is looked at again, when records have owners.
+// recheck is how often a table without an owner column is looked at again, when records
+// have owners.
 const recheck = 10 * time.Second
 
-// queries returns the statements for the table as it is. owner says whether the caller has use for an owner
-// column: when there was none, it may have come since.
+// queries returns the statements for the table as it is. owner says whether the caller
+// has use for an owner column: when there was none, it may have come since.
 func (s *Store) queries(ctx context.Context, owner bool) (*queries, error) {
 	if s.closed.Load() {
 		return nil, ErrClosed
@@ -282,9 +297,9 @@ func (s *Store) queries(ctx context.Context, owner bool) (*queries, error) {
 	return s.look(ctx)
 }
 
-// with calls do with the statements for the table as it is, see queries. Where the table is another
-// by now than they were made for, as after a migration, do has done nothing, and is called with new
-// ones.
+// with calls do with the statements for the table as it is, see queries. Where the
+// table is another by now than they were made for, as after a migration, do has done
+// nothing, and is called with new ones.
 func (s *Store) with(ctx context.Context, owner bool, do func(*queries) error) error {
 	for try := 1; ; try++ {
 		q, err := s.queries(ctx, owner)
@@ -299,8 +314,8 @@ func (s *Store) with(ctx context.Context, owner bool, do func(*queries) error) e
 	}
 }
 
-// maxForgotten is how often a call uses statements that turn out to be outdated. Those that the
-// driver keeps for each connection by itself are found one by one.
+// maxForgotten is how often a call uses statements that turn out to be outdated. Those
+// that the driver keeps for each connection by itself are found one by one.
 const maxForgotten = 8
 
 // outdated reports whether a statement was not run because it was made for another table, or
@@ -309,8 +324,8 @@ func (s *Store) outdated(err error) bool {
 	return !isSentinel(err) && s.d.outdated(err) || strings.HasSuffix(err.Error(), "sql: statement is closed")
 }
 
-// forget closes the statements, on all connections, so that they are prepared anew. Only one of
-// several calls does so.
+// forget closes the statements, on all connections, so that they are prepared anew.
+// Only one of several calls does so.
 func (s *Store) forget(q *queries) {
 	if !s.known.CompareAndSwap(q, nil) {
 		return

@@ -6,10 +6,11 @@ import (
 	"strings"
 )
 
-// CreateTable makes the table with its indexes, and in PostgreSQL the schema, unless they are
-// there. Several processes may do so at once. The types are wide and compare byte for byte: a
-// record may be as large as [MaxRecord], expiries have microseconds, ids 512 bytes. A table that is
-// there is left as it is, and needs no right to make one: see [Store.Migrate].
+// CreateTable makes the table with its indexes, and in PostgreSQL the schema, unless
+// they are there. Several processes may do so at once. The types are wide and compare
+// byte for byte: a record may be as large as [MaxRecord], expiries have microseconds,
+// ids 512 bytes. A table that is there is left as it is, and needs no right to make
+// one: see [Store.Migrate].
 func (s *Store) CreateTable(ctx context.Context) error {
 	_, err := s.look(ctx)
 	if errors.Is(err, errNoTable) {
@@ -21,13 +22,15 @@ func (s *Store) CreateTable(ctx context.Context) error {
 	return s.failed(ctx, "create the table", err)
 }
 
-// Migrate adds what a table that Flask-Session made lacks: the nullable column owner and the indexes on expiry and owner. It
-// changes nothing else, and Flask goes on using the table. It does nothing to a table that lacks nothing, and several
-// processes may do so at once.
+// Migrate adds what a table that Flask-Session made lacks: the nullable column owner
+// and the indexes on expiry and owner. It changes nothing else, and Flask goes on using
+// the table. It does nothing to a table that lacks nothing, and several processes may
+// do so at once.
 //
-// Sessions that were signed in before are listed by owner once they were written or touched by a process that knows
-// of the column, which one that runs already does within ten seconds. Adding the indexes to a large table takes a
-// while, in which PostgreSQL lets nobody write.
+// Sessions that were signed in before are listed by owner once they were written or
+// touched by a process that knows of the column, which one that runs already does
+// within ten seconds. Adding the indexes to a large table takes a while, in which
+// PostgreSQL lets nobody write.
 func (s *Store) Migrate(ctx context.Context) error {
 	err := func() error {
 		shape, err := s.inspect(ctx)
@@ -43,7 +46,8 @@ func (s *Store) Migrate(ctx context.Context) error {
 	return s.failed(ctx, "migrate the table", err)
 }
 
-// define runs statements that define something, each of which may find it there, and looks at the table anew.
+// define runs statements that define something, each of which may find it there, and
+// looks at the table anew.
 func (s *Store) define(ctx context.Context, list []string) error {
 	for _, text := range list {
 		err := s.retry(ctx, func() error {
@@ -58,7 +62,8 @@ func (s *Store) define(ctx context.Context, list []string) error {
 	return err
 }
 
-// columnsBy returns the names of the table's columns, in lower case, by a statement that selects them.
+// columnsBy returns the names of the table's columns, in lower case, by a statement
+// that selects them.
 func (s *Store) columnsBy(ctx context.Context, text string, args ...any) (map[string]bool, error) {
 	rows, err := s.db.QueryContext(ctx, text, args...)
 	if err != nil {

@@ -10,20 +10,23 @@ import (
 )
 
 const (
-	// How many statements of one kind are under way while others wait: as many as there are processors, in these bounds. Few are
-	// enough to keep a server busy, and the fewer there are the more each does. Twice as many may be while nobody waits.
+	// How many statements of one kind are under way while others wait: as many as there
+	// are processors, in these bounds. Few are enough to keep a server busy, and the
+	// fewer there are the more each does. Twice as many may be while nobody waits.
 	leastRunning = 2
 	mostRunning  = 8
 	// maxTogether is how many records one statement is about at most.
 	maxTogether = 64
-	// patience is how long somebody waits while the statements under way do not end, as when one waits for a lock or the network
-	// lost it, before one more is sent.
+	// patience is how long somebody waits while the statements under way do not end, as
+	// when one waits for a lock or the network lost it, before one more is sent.
 	patience = 20 * time.Millisecond
 )
 
-// together makes one statement of several when so many are wanted at once that they would wait for each other anyhow: most of
-// what a statement about one record costs is its way there and back. Whoever comes while few are under way runs at once and
-// alone. A statement begins after everybody whom it is for has come, so nobody reads what was read before.
+// together makes one statement of several when so many are wanted at once that they
+// would wait for each other anyhow: most of what a statement about one record costs is
+// its way there and back. Whoever comes while few are under way runs at once and alone.
+// A statement begins after everybody whom it is for has come, so nobody reads what was
+// read before.
 type together struct {
 	run  func(context.Context, []*member) // and notes what came of it
 	most int                              // statements under way while others wait
@@ -57,8 +60,8 @@ func (t *together) init(run func(context.Context, []*member)) {
 	t.run, t.most = run, min(max(leastRunning, runtime.GOMAXPROCS(0)), mostRunning)
 }
 
-// do waits until a statement has been run for m and others, or calls alone, where nothing is gained by that or where it
-// did nothing for m.
+// do waits until a statement has been run for m and others, or calls alone, where
+// nothing is gained by that or where it did nothing for m.
 func (t *together) do(ctx context.Context, m *member, alone func() error) error {
 	if t.enter(m) {
 		defer t.leave()
@@ -125,7 +128,8 @@ func (t *together) oneMore() {
 	}
 }
 
-// serve runs statements for those who wait until nobody does, or only one, who takes the place.
+// serve runs statements for those who wait until nobody does, or only one, who takes
+// the place.
 func (t *together) serve() {
 	for {
 		list, ctx, cancel := t.take()
@@ -153,8 +157,8 @@ func (t *together) serve() {
 	}
 }
 
-// take returns those who wait, and a context that ends when none of them does any more. One alone gets the place instead; where there
-// is none, the statement has ended.
+// take returns those who wait, and a context that ends when none of them does any more.
+// One alone gets the place instead; where there is none, the statement has ended.
 func (t *together) take() ([]*member, context.Context, context.CancelFunc) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

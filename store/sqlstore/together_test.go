@@ -12,7 +12,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// busy fills a [together] with statements that last until the function that it returns is called.
+// busy fills a [together] with statements that last until the function that it returns
+// is called.
 func busy(t *testing.T, run func(context.Context, []*member)) (*together, func()) {
 	t.Helper()
 	var group together

@@ -9,8 +9,9 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// Benchmark measures a store's operations, one caller at a time, at payloads of 100 bytes, 1 KB and
-// 10 KB: loading, replacing, touching, and creating and deleting as a pair.
+// Benchmark measures a store's operations, one caller at a time, at payloads of 100
+// bytes, 1 KB and 10 KB: loading, replacing, touching, and creating and deleting as a
+// pair.
 func Benchmark(b *testing.B, open func(testing.TB) store.Store) {
 	s := open(b)
 	ctx := b.Context()

@@ -11,8 +11,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
-// Each of these stores breaks one sentence of the contract, and the rules named must catch it. Only rules
-// that catch it in any order of events are named.
+// Each of these stores breaks one sentence of the contract, and the rules named must
+// catch it. Only rules that catch it in any order of events are named.
 var brokenStores = []struct {
 	name   string
 	caught []string

@@ -117,8 +117,8 @@ func (c *caseT) expired() (string, store.Record) {
 	return id, r
 }
 
-// mortal creates r with a short lifetime. Where that was over before the store saw the record, which says nothing of the
-// store, it begins anew.
+// mortal creates r with a short lifetime. Where that was over before the store saw the
+// record, which says nothing of the store, it begins anew.
 func (c *caseT) mortal(id string, r store.Record) store.Record {
 	for {
 		r.Expires = c.cfg.Now().Add(c.short())
@@ -131,8 +131,8 @@ func (c *caseT) mortal(id string, r store.Record) store.Record {
 	}
 }
 
-// outlives fails unless a record outlives its expiry by prolong, which returns it as it must be then. Where the expiry came
-// before prolong could act, it takes a later one.
+// outlives fails unless a record outlives its expiry by prolong, which returns it as it
+// must be then. Where the expiry came before prolong could act, it takes a later one.
 func (c *caseT) outlives(prolong func(id string, r store.Record) (store.Record, error)) {
 	for life := 10 * c.short(); ; life *= 2 {
 		id, r := random(), c.record("first")

@@ -55,16 +55,17 @@ func Lost() Fault { return Fault{kind: faultLost} }
 // Failed reports [ErrInjected] and applies nothing: the request was lost.
 func Failed() Fault { return Fault{kind: faultFailed} }
 
-// Later reports [ErrInjected] at once, and applies the call when [Faulty.Release] is called: the
-// request was held up on its way.
+// Later reports [ErrInjected] at once, and applies the call when [Faulty.Release] is
+// called: the request was held up on its way.
 func Later() Fault { return Fault{kind: faultLater} }
 
-// LaterAfter is [Later] that applies the call by itself just before the n-th further call of the
-// store, of any operation.
+// LaterAfter is [Later] that applies the call by itself just before the n-th further
+// call of the store, of any operation.
 func LaterAfter(n int) Fault { return Fault{kind: faultLater, after: n} }
 
-// Slow holds the call up until the channel is closed, then lets it through. If the call's context ends
-// first, its error is reported and nothing applied. A nil channel never opens.
+// Slow holds the call up until the channel is closed, then lets it through. If the
+// call's context ends first, its error is reported and nothing applied. A nil channel
+// never opens.
 func Slow(until <-chan struct{}) Fault {
 	if until == nil {
 		until = make(chan struct{})
@@ -72,8 +73,9 @@ func Slow(until <-chan struct{}) Fault {
 	return Fault{until: until}
 }
 
-// Before runs fn just before the call, with the call's context, and then lets it through. fn may use
-// the store that is wrapped, as someone else's write that comes first.
+// Before runs fn just before the call, with the call's context, and then lets it
+// through. fn may use the store that is wrapped, as someone else's write that comes
+// first.
 func Before(fn func(context.Context)) Fault { return Fault{before: fn} }
 
 // Reporting returns the fault with another error than [ErrInjected].
@@ -82,14 +84,16 @@ func (f Fault) Reporting(err error) Fault {
 	return f
 }
 
-// Faulty wraps a store and disturbs its calls as it is told. Without faults it is transparent. It is
-// deterministic: it neither sleeps nor draws lots. It is safe for concurrent use.
+// Faulty wraps a store and disturbs its calls as it is told. Without faults it is
+// transparent. It is deterministic: it neither sleeps nor draws lots. It is safe for
+// concurrent use.
 //
 //	faulty := storetest.NewFaulty(memory)
 //	faulty.Inject(storetest.OpReplace, storetest.Lost()) // the next Replace: applied, reported failed
 type Faulty struct {
-	// Decide, if set, chooses the fault of each call for which none was injected. id is empty for
-	// OpAll and OpSweep, and the owner for OpOwned. Set it before the store is used.
+	// Decide, if set, chooses the fault of each call for which none was injected. id is
+	// empty for OpAll and OpSweep, and the owner for OpOwned. Set it before the store
+	// is used.
 	Decide func(op Op, id string) Fault
 
 	inner   store.FullStore
@@ -111,7 +115,8 @@ func NewFaulty(s store.Store) *Faulty {
 	return &Faulty{inner: store.Complete(s), queues: map[Op][]Fault{}}
 }
 
-// Inject queues faults for the next calls of op, one each, in order. A zero [Fault] lets a call through.
+// Inject queues faults for the next calls of op, one each, in order. A zero [Fault]
+// lets a call through.
 func (f *Faulty) Inject(op Op, faults ...Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -129,8 +134,8 @@ func (f *Faulty) Left() int {
 	return n
 }
 
-// Release applies the calls that were held up, in order, and returns what the store answered to those
-// and to the calls that [LaterAfter] applied since the last Release.
+// Release applies the calls that were held up, in order, and returns what the store
+// answered to those and to the calls that [LaterAfter] applied since the last Release.
 func (f *Faulty) Release() []error {
 	f.mu.Lock()
 	due := f.pending
@@ -221,8 +226,8 @@ func (f *Faulty) Load(ctx context.Context, id string) (store.Record, error) {
 	})
 }
 
-// result is call for an operation that returns something. On an error it returns nothing, as the caller
-// of a lost answer has nothing.
+// result is call for an operation that returns something. On an error it returns
+// nothing, as the caller of a lost answer has nothing.
 func result[T any](f *Faulty, ctx context.Context, op Op, id string, do func(context.Context) (T, error)) (T, error) {
 	out := make(chan T, 1) // a held-up call may end after this one
 	err := f.call(ctx, op, id, func(ctx context.Context) error {

@@ -10,7 +10,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/storetest"
 )
 
-// TestFresh: with Config.Fresh every rule has a store of its own, which its subtest opened, and a peer of the same.
+// TestFresh: with Config.Fresh every rule has a store of its own, which its subtest
+// opened, and a peer of the same.
 func TestFresh(t *testing.T) {
 	var mu sync.Mutex
 	stores := map[string]*memstore.Store{} // by the name of the subtest

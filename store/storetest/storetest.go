@@ -20,8 +20,8 @@
 //		})
 //	}
 //
-// Every case is a subtest named after the rule that it checks. The suite needs no empty store: ids
-// and owners are random.
+// Every case is a subtest named after the rule that it checks. The suite needs no empty
+// store: ids and owners are random.
 //
 // [Faulty] injects failures into any store, for tests of what uses one. [Benchmark] measures one.
 package storetest
@@ -57,34 +57,38 @@ type Config struct {
 	// Abilities are those that the store must have. The rules of the others are not checked.
 	Abilities []Ability
 
-	// Advance moves the clock of a store whose clock is injected; Now is then required too, and the
-	// cases run one after the other. By default the suite waits, in parallel.
+	// Advance moves the clock of a store whose clock is injected; Now is then required
+	// too, and the cases run one after the other. By default the suite waits, in
+	// parallel.
 	Advance func(time.Duration)
 
-	// Damage makes of the record that is stored under an id something that the store cannot read, which has not expired.
-	// Without it the rules of such records are not checked.
+	// Damage makes of the record that is stored under an id something that the store
+	// cannot read, which has not expired. Without it the rules of such records are not
+	// checked.
 	Damage func(id string) error
 
-	// Fresh calls Open, and Peer, for every rule, with the rule's own subtest. It is for a backend that slows down as it
-	// fills: they then return a place of that subtest's own.
+	// Fresh calls Open, and Peer, for every rule, with the rule's own subtest. It is
+	// for a backend that slows down as it fills: they then return a place of that
+	// subtest's own.
 	Fresh bool
 
-	// MaxData is the largest record data in bytes that the store must accept. The default is 900 KB,
-	// and at least 1 is needed.
+	// MaxData is the largest record data in bytes that the store must accept. The
+	// default is 900 KB, and at least 1 is needed.
 	MaxData int
 
 	// Now is the store's clock. The default is time.Now.
 	Now func() time.Time
 
-	// Open returns a handle on the store. It is called once, unless Fresh is set, and cleans up through t.
+	// Open returns a handle on the store. It is called once, unless Fresh is set, and
+	// cleans up through t.
 	Open func(t testing.TB) store.Store
 
-	// Peer returns another handle on the same data, such as a second client or process. By default
-	// the handle of Open is used for both sides.
+	// Peer returns another handle on the same data, such as a second client or process.
+	// By default the handle of Open is used for both sides.
 	Peer func(t testing.TB) store.Store
 
-	// Precision is the step in which the store keeps expiries, at most a second. The default is a
-	// millisecond.
+	// Precision is the step in which the store keeps expiries, at most a second. The
+	// default is a millisecond.
 	Precision time.Duration
 }
 
@@ -146,8 +150,8 @@ type rule struct {
 
 var rules = slices.Concat(basicRules, expiryRules, damageRules, raceRules, abilityRules)
 
-// caseT is what a case works with. Its methods end the case at the first failure. It is no testing.T,
-// so that the suite can be shown to fail.
+// caseT is what a case works with. Its methods end the case at the first failure. It is
+// no testing.T, so that the suite can be shown to fail.
 type caseT struct {
 	cfg   Config
 	ctx   context.Context
@@ -260,9 +264,9 @@ func (c *caseT) holds(id string, want store.Record) store.Record {
 	return got
 }
 
-// expires fails unless a record has an expiry, within the store's precision. A store that counts
-// remaining time by the system's clock, in whole seconds, is late by what a busy machine held its
-// calls up, which comes on top.
+// expires fails unless a record has an expiry, within the store's precision. A store
+// that counts remaining time by the system's clock, in whole seconds, is late by what a
+// busy machine held its calls up, which comes on top.
 func (c *caseT) expires(got store.Record, want time.Time) {
 	most := c.cfg.Precision
 	if most == time.Second && c.cfg.Advance == nil {
@@ -304,7 +308,8 @@ func (c *caseT) pass() {
 	}
 }
 
-// each runs f in n goroutines that start together, half of them on the peer, and returns their errors.
+// each runs f in n goroutines that start together, half of them on the peer, and
+// returns their errors.
 func (c *caseT) each(n int, f func(i int, s store.FullStore) error) []error {
 	errs := make([]error, n)
 	start := make(chan struct{})

@@ -28,7 +28,8 @@ func parse(rawURL string) (*url.URL, error) {
 	return u, nil
 }
 
-// authority returns where the hosts of a URL begin and end. Where there are none, they are equal.
+// authority returns where the hosts of a URL begin and end. Where there are none, they
+// are equal.
 func authority(rawURL string) (before, after int) {
 	scheme, rest, ok := strings.Cut(rawURL, "://")
 	if !ok || strings.ContainsAny(scheme, "/?#") {

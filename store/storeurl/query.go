@@ -9,8 +9,9 @@ import (
 	"strings"
 )
 
-// Query reads the parameters of a store URL strictly: one that is unknown, twice there, or out of
-// range is an error that names it, and [Query.Err] returns the first. Make one with [NewQuery].
+// Query reads the parameters of a store URL strictly: one that is unknown, twice there,
+// or out of range is an error that names it, and [Query.Err] returns the first. Make
+// one with [NewQuery].
 type Query struct {
 	values url.Values
 	known  []string
@@ -39,7 +40,8 @@ func (q *Query) String(name, otherwise string) string {
 	return v[0]
 }
 
-// Int64 returns the parameter as a decimal number of at least minimum, or otherwise when it is absent.
+// Int64 returns the parameter as a decimal number of at least minimum, or otherwise
+// when it is absent.
 func (q *Query) Int64(name string, minimum, otherwise int64) int64 {
 	v := q.String(name, strconv.FormatInt(otherwise, 10))
 	n, err := strconv.ParseInt(v, 10, 64)

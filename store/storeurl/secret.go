@@ -8,9 +8,11 @@ import (
 	"strings"
 )
 
-// Hide returns err with the secrets of a store URL left out of its text, however they are written there: the password
-// of the user part, also of a URL that is malformed, and the values of parameters whose name says that they are secret, such
-// as password or token. Where the text repeats a part of one all the same, nothing of it is left. What err wraps is kept for
+// Hide returns err with the secrets of a store URL left out of its text, however they
+// are written there: the password of the user part, also of a URL that is malformed,
+// and the values of parameters whose name says that they are secret, such as password
+// or token. Where the text repeats a part of one all the same, nothing of it is left.
+// What err wraps is kept for
 // [errors.Is]. [Open] hides by itself.
 func Hide(err error, rawURL string) error {
 	if err == nil {
@@ -78,8 +80,8 @@ func secretsIn(rawURL string, nesting int) []string {
 	return secrets
 }
 
-// passwordsIn returns what may be the password of the user part: whatever stands between the first colon and any sign @,
-// or without one, a port that is no number.
+// passwordsIn returns what may be the password of the user part: whatever stands
+// between the first colon and any sign @, or without one, a port that is no number.
 func passwordsIn(rawURL string) (passwords []string) {
 	_, rest, ok := strings.Cut(rawURL, "//")
 	if !ok {
@@ -115,7 +117,8 @@ func passwordsIn(rawURL string) (passwords []string) {
 	return passwords
 }
 
-// parametersIn returns the values of parameters that are secret, and the secrets of those that are URLs.
+// parametersIn returns the values of parameters that are secret, and the secrets of
+// those that are URLs.
 func parametersIn(rawURL string, nesting int) (secrets []string) {
 	_, query, _ := strings.Cut(rawURL, "?")
 	for pair := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' || r == '#' }) {
@@ -159,7 +162,8 @@ func spellings(s string) []string {
 	return all
 }
 
-// parseError says what is wrong with a URL and repeats nothing of it: where it is malformed, any part may be of a password.
+// parseError says what is wrong with a URL and repeats nothing of it: where it is
+// malformed, any part may be of a password.
 func parseError(err error) error {
 	var (
 		e      *url.Error

@@ -21,7 +21,8 @@ const Cachelib = "flask (cachelib)"
 // ErrNoPython is what [MeasureCachelib] returns where it is not installed.
 var ErrNoPython = errors.New("Flask-Session is not installed: scripts/install-flask-session installs it")
 
-// MeasureCachelib adds what a read and a write take in Flask-Session's file store, without Flask. root is the repository's.
+// MeasureCachelib adds what a read and a write take in Flask-Session's file store,
+// without Flask. root is the repository's.
 func MeasureCachelib(ctx context.Context, root string, sizes []int, results *measure.Results) error {
 	python := filepath.Join(root, ".venv", "flask", "bin", "python")
 	if _, err := os.Stat(python); err != nil {

@@ -11,8 +11,9 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
-// Overhead returns how many bytes the memory store takes for each of n records beyond the record's data: its id, expiry, version
-// and what finds it. The data fill a size of the allocator, since rounding up is not the store's.
+// Overhead returns how many bytes the memory store takes for each of n records beyond
+// the record's data: its id, expiry, version and what finds it. The data fill a size of
+// the allocator, since rounding up is not the store's.
 func Overhead(ctx context.Context, n int) (float64, error) {
 	const data = 128
 	st, err := memstore.New(memstore.Options{SweepEvery: -1})

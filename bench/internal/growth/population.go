@@ -21,7 +21,8 @@ import (
 // Payload is how many bytes the one value of each session has.
 const Payload = 100
 
-// lifetime is longer than any run, so that no request touches its session beside what it is measured for.
+// lifetime is longer than any run, so that no request touches its session beside what
+// it is measured for.
 const lifetime = 10 * 24 * time.Hour
 
 // Population is a store full of sessions.

@@ -12,7 +12,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// Sweeping is what requests took before and while expired records were removed, and how fast that went.
+// Sweeping is what requests took before and while expired records were removed, and how
+// fast that went.
 type Sweeping struct {
 	Sessions  int             `json:"sessions"` // live ones
 	Removed   int             `json:"removed"`
@@ -24,7 +25,8 @@ type Sweeping struct {
 // sweepClients is how many clients read at once.
 const sweepClients = 4
 
-// sweep adds expired records and removes them while sessions are read. It returns nothing where the store does that by itself.
+// sweep adds expired records and removes them while sessions are read. It returns
+// nothing where the store does that by itself.
 func sweep(ctx context.Context, p *Population, expired int, each time.Duration) (*Sweeping, error) {
 	sweeper := store.Complete(p.kept)
 	if _, _, err := sweeper.Sweep(ctx, "", 1); errors.Is(err, errors.ErrUnsupported) {

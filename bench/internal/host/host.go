@@ -1,5 +1,6 @@
-// Package host starts servers outside of a test: what integration/servers needs a test for is here a part of the
-// command, which may end early and stops at its end what it started.
+// Package host starts servers outside of a test: what integration/servers needs a test
+// for is here a part of the command, which may end early and stops at its end what it
+// started.
 package host
 
 import (
@@ -13,8 +14,9 @@ import (
 	"testing"
 )
 
-// Do calls part with what stands in for a test, and waits until it returned and everything it started was stopped. skipped
-// says why the part ended at once, if it did, such as for a program that is not installed; err is what it failed with.
+// Do calls part with what stands in for a test, and waits until it returned and
+// everything it started was stopped. skipped says why the part ended at once, if it
+// did, such as for a program that is not installed; err is what it failed with.
 func Do(ctx context.Context, part func(t testing.TB) error) (skipped string, err error) {
 	h := &host{ctx: ctx}
 	ended := make(chan error, 1)

@@ -75,8 +75,8 @@ func NewCrowd(s *Site, act Act, payload int) *Crowd {
 	return &Crowd{site: s, act: act, payload: payload}
 }
 
-// NewPopulation returns visitors that make each request as one of the sessions whose cookies are given, drawn by lot. What
-// they write is not checked.
+// NewPopulation returns visitors that make each request as one of the sessions whose
+// cookies are given, drawn by lot. What they write is not checked.
 func NewPopulation(s *Site, act Act, payload int, cookies []string) *Crowd {
 	c := NewCrowd(s, act, payload)
 	c.cookies, c.sessions = cookies, len(cookies)
@@ -114,7 +114,8 @@ func (c *Crowd) bareKey(clients int) Key {
 	return Key{Store: c.site.Store, Library: c.site.bare(), Act: Untouched, Clients: clients, Sessions: c.sessions}
 }
 
-// verify checks the answers to the requests that v made, n since its writer was reset, and what they stored.
+// verify checks the answers to the requests that v made, n since its writer was reset,
+// and what they stored.
 func (c *Crowd) verify(v *Visitor, n int) error {
 	err := v.writer.check(n)
 	if err == nil && c.act == Write && c.cookies == nil {
@@ -158,8 +159,8 @@ type Counts struct {
 	Wire  float64 `json:"wire"`  // bytes to the server and back; below zero if unknown
 }
 
-// Count makes n requests, which are not timed, and counts what the store gets. Callers that go to the server
-// just to see how much went there are subtracted.
+// Count makes n requests, which are not timed, and counts what the store gets. Callers
+// that go to the server just to see how much went there are subtracted.
 func (c *Crowd) Count(n int) (Counts, error) {
 	counts := Counts{Calls: -1, Wire: -1}
 	if err := c.grow(1); err != nil {

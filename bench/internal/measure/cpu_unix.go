@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// cpuTime is what this process has used of the processors so far. Unlike the time of day it does not
-// count what other processes took meanwhile.
+// cpuTime is what this process has used of the processors so far. Unlike the time of
+// day it does not count what other processes took meanwhile.
 func cpuTime() time.Duration {
 	var usage syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {

@@ -46,8 +46,9 @@ func (r *Results) Append(list ...*Result) {
 	}
 }
 
-// Rounds measures all cells in turn, round after round, so that whatever disturbs the machine disturbs all of them
-// alike. Every round begins with another cell. A round that is not counted comes first, unless there is only one.
+// Rounds measures all cells in turn, round after round, so that whatever disturbs the
+// machine disturbs all of them alike. Every round begins with another cell. A round
+// that is not counted comes first, unless there is only one.
 func (r *Results) Rounds(cells []Cell, rounds int, each time.Duration) error {
 	results := make([]*Result, len(cells))
 	latencies := make([]histogram, len(cells))
@@ -115,7 +116,8 @@ func Median(values []float64) float64 {
 	return (sorted[n/2] + sorted[(n-1)/2]) / 2
 }
 
-// Net returns the median cost of a request less what the bare one takes in the same round, in nanoseconds.
+// Net returns the median cost of a request less what the bare one takes in the same
+// round, in nanoseconds.
 func (r *Results) Net(k Key) float64 {
 	got := r.Find(k)
 	if got == nil {
@@ -136,8 +138,8 @@ func (r *Results) net(of *Result) []float64 {
 	return list
 }
 
-// Ratio returns the cost of over divided by that of per, as the median over the rounds, and whether both were measured.
-// net is less what the bare handler takes.
+// Ratio returns the cost of over divided by that of per, as the median over the rounds,
+// and whether both were measured. net is less what the bare handler takes.
 func (r *Results) Ratio(over, per Key, net bool) (float64, bool) {
 	a, b := r.Find(over), r.Find(per)
 	if a == nil || b == nil {

@@ -7,8 +7,9 @@ import (
 
 var started = time.Now()
 
-// Serial is a cell of one client that makes one request after the other, measured in the processor time of
-// this process, garbage collection included. Run it with GOMAXPROCS(1), or idle processors collect garbage at its cost.
+// Serial is a cell of one client that makes one request after the other, measured in
+// the processor time of this process, garbage collection included. Run it with
+// GOMAXPROCS(1), or idle processors collect garbage at its cost.
 type Serial struct {
 	*Crowd
 	batch map[time.Duration]int
@@ -51,8 +52,9 @@ func (s *Serial) Sample(each time.Duration) (Sample, error) {
 	}, s.verify(s.visitors[0], n)
 }
 
-// collect sees to it that what the cell before left behind is not the next one's to collect. With a large heap it lets be:
-// there collections take long and are rare, so few of the rounds have one.
+// collect sees to it that what the cell before left behind is not the next one's to
+// collect. With a large heap it lets be: there collections take long and are rare, so
+// few of the rounds have one.
 func collect() {
 	const large = 256 << 20
 	var m runtime.MemStats

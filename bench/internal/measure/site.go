@@ -1,6 +1,7 @@
-// Package measure takes the cost of requests: of one at a time in processor time, or of many at once by
-// the clock. Times differ from machine to machine and from minute to minute, so cells are measured in turn, round
-// after round, and what counts is the ratio of two cells in one round.
+// Package measure takes the cost of requests: of one at a time in processor time, or of
+// many at once by the clock. Times differ from machine to machine and from minute to
+// minute, so cells are measured in turn, round after round, and what counts is the
+// ratio of two cells in one round.
 package measure
 
 import (
@@ -34,7 +35,8 @@ type Site struct {
 	// Handler returns the library's middleware around a handler that acts for one visitor.
 	Handler func(Act, *Visitor) http.Handler
 
-	// Counted, if set, is the same on a store that counts its calls, and Calls is their number.
+	// Counted, if set, is the same on a store that counts its calls, and Calls is their
+	// number.
 	Counted *Site
 	Calls   func() int64
 

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Together is a cell of several clients at once, each with its own session, measured by the clock.
+// Together is a cell of several clients at once, each with its own session, measured by
+// the clock.
 type Together struct {
 	*Crowd
 	clients int
@@ -21,8 +22,8 @@ func (t *Together) Key() Key { return t.Crowd.Key(t.clients) }
 // Bare implements [Cell].
 func (t *Together) Bare() Key { return t.bareKey(t.clients) }
 
-// Sample implements [Cell]. Nanos is the time that passed divided by the number of requests: the reverse of the
-// throughput.
+// Sample implements [Cell]. Nanos is the time that passed divided by the number of
+// requests: the reverse of the throughput.
 func (t *Together) Sample(each time.Duration) (Sample, error) {
 	if err := t.grow(t.clients); err != nil {
 		return Sample{}, err
@@ -34,8 +35,9 @@ func (t *Together) Sample(each time.Duration) (Sample, error) {
 	})
 }
 
-// Crowded calls functions from so many goroutines for that long, each at least once: what begin returns for each,
-// one after the other. When all have ended, verify is told how often its goroutine did.
+// Crowded calls functions from so many goroutines for that long, each at least once:
+// what begin returns for each, one after the other. When all have ended, verify is told
+// how often its goroutine did.
 func Crowded(clients int, each time.Duration, begin func(client int) (next func(), verify func(n int) error)) (Sample, error) {
 	latencies := make([]histogram, clients)
 	counts := make([]int, clients)

@@ -60,7 +60,9 @@ func (v *Visitor) next(h http.Handler, act Act) func() {
 			v.state ^= v.state << 17
 			cookie := v.cookies[v.state%uint64(len(v.cookies))]
 			for i := 0; i < len(cookie); i += cacheLine {
-				v.touched ^= cookie[i] // a server has just read it from the network, so it is in the processor's cache
+				// a server has just read it from the network, so it is in the
+				// processor's cache
+				v.touched ^= cookie[i]
 			}
 			v.request.Header["Cookie"][0] = cookie
 			v.serve(h)
@@ -106,8 +108,8 @@ func (v *Visitor) once(s *Site, act Act) error {
 	return nil
 }
 
-// writer is the least of a response writer: it counts what it is given. One serves all requests of a
-// visitor, so that it costs them nothing.
+// writer is the least of a response writer: it counts what it is given. One serves all
+// requests of a visitor, so that it costs them nothing.
 type writer struct {
 	header http.Header
 	count
@@ -139,7 +141,8 @@ func (w *writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// check reports whether the latest n requests since the writer was reset were answered as they should be.
+// check reports whether the latest n requests since the writer was reset were answered
+// as they should be.
 func (w *writer) check(n int) error {
 	if w.bad > 0 || w.good != n {
 		return fmt.Errorf("of %d responses %d were right and %d wrong", n, w.good, w.bad)

@@ -64,8 +64,8 @@ func (v *visitor) next() {
 	v.served++
 }
 
-// verify checks the answers, and that what was written latest is there. It ends the connection too: a server need not keep
-// those of cells that are not at work.
+// verify checks the answers, and that what was written latest is there. It ends the
+// connection too: a server need not keep those of cells that are not at work.
 func (v *visitor) verify(n int) error {
 	defer v.close()
 	if v.wrong > 0 {

@@ -13,8 +13,9 @@ import (
 	"time"
 )
 
-// client is a browser of one visitor, as cheap as it can be made, since it shares the machine with the servers: one
-// connection, kept as long as the server does, and one cookie.
+// client is a browser of one visitor, as cheap as it can be made, since it shares the
+// machine with the servers: one connection, kept as long as the server does, and one
+// cookie.
 type client struct {
 	addr   string
 	conn   net.Conn
@@ -92,7 +93,8 @@ func (c *client) exchange(path string) error {
 	return nil
 }
 
-// headers reads up to the body, keeps the cookie, and returns the length of the body and whether the connection ends with it.
+// headers reads up to the body, keeps the cookie, and returns the length of the body
+// and whether the connection ends with it.
 func (c *client) headers() (length int, last bool, err error) {
 	length = -1
 	for {

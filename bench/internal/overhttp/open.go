@@ -1,5 +1,6 @@
-// Package overhttp measures sites over real HTTP: each server is a process of its own, and so many clients
-// ask it at once, over connections that are kept as long as the server does.
+// Package overhttp measures sites over real HTTP: each server is a process of its own,
+// and so many clients ask it at once, over connections that are kept as long as the
+// server does.
 package overhttp
 
 import (
@@ -83,7 +84,8 @@ func Open(t testing.TB, store string, payload int, libraries ...string) (*Opened
 
 const inVenv = ".venv/flask/bin/gunicorn"
 
-// HasFlask reports whether Flask-Session and gunicorn are installed, by scripts/install-flask-session.
+// HasFlask reports whether Flask-Session and gunicorn are installed, by
+// scripts/install-flask-session.
 func HasFlask() bool {
 	root, err := Root()
 	if err == nil {
@@ -92,8 +94,8 @@ func HasFlask() bool {
 	return err == nil
 }
 
-// gunicorn is Flask's server as its manual advises: one worker a core. Its workers of threads keep connections, which the others
-// do not.
+// gunicorn is Flask's server as its manual advises: one worker a core. Its workers of
+// threads keep connections, which the others do not.
 func gunicorn(library, url string, payload int, addr string) (program string, args []string, err error) {
 	root, err := Root()
 	if err != nil {
@@ -110,7 +112,8 @@ func gunicorn(library, url string, payload int, addr string) (program string, ar
 	}, nil
 }
 
-// Root returns the root of the repository, whose folder bench or one below it is the working folder.
+// Root returns the root of the repository, whose folder bench or one below it is the
+// working folder.
 func Root() (string, error) {
 	dir, err := os.Getwd()
 	for err == nil && dir != filepath.Dir(dir) {

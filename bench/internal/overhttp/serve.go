@@ -30,7 +30,8 @@ const (
 
 const memoryURL = "memory:"
 
-// Serve is the process of a server: library, store URL, bytes of the value, and the address to listen on.
+// Serve is the process of a server: library, store URL, bytes of the value, and the
+// address to listen on.
 func Serve(args []string) error {
 	if len(args) != 4 {
 		return errors.New("serve: want LIBRARY URL BYTES ADDRESS")

@@ -1,5 +1,6 @@
-// Package plot draws the two kinds of figures that the results need, as SVG. It is here because what draws more needs a dozen
-// modules, and because its output changes only where the results do.
+// Package plot draws the two kinds of figures that the results need, as SVG. It is here
+// because what draws more needs a dozen modules, and because its output changes only
+// where the results do.
 package plot
 
 import (
@@ -112,7 +113,8 @@ func number(v float64) string {
 	return strconv.FormatFloat(v, 'g', 3, 64)
 }
 
-// Lines draws series over a common x, both axes by their logarithm. It returns "" where there is nothing to draw.
+// Lines draws series over a common x, both axes by their logarithm. It returns "" where
+// there is nothing to draw.
 func Lines(title, xName, yName string, lines []Line) string {
 	var xs, ys []float64
 	for _, l := range lines {
@@ -159,7 +161,8 @@ func (d *drawing) key(i int, name string) {
 	d.text(width-right+32, y+10, "start", name, "")
 }
 
-// Bars draws groups of horizontal bars, by the logarithm of their values. It returns "" where there is nothing to draw.
+// Bars draws groups of horizontal bars, by the logarithm of their values. It returns ""
+// where there is nothing to draw.
 func Bars(title, unit string, groups []Group) string {
 	const row, gap, names = 18.0, 14.0, 220.0
 	var values []float64

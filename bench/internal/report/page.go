@@ -118,7 +118,8 @@ func once(first bool, text string) string {
 	return ""
 }
 
-// against returns how many times as much as Cloakroom a peer takes. Servers that are processes of their own are compared as a whole.
+// against returns how many times as much as Cloakroom a peer takes. Servers that are
+// processes of their own are compared as a whole.
 func (r *Report) against(c *measure.Result) string {
 	if c.Library == "cloakroom" || !has(c.Library) {
 		return ""

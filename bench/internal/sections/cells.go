@@ -10,8 +10,8 @@ type Task struct {
 	Payload int
 }
 
-// Tasks returns every act at every payload; the size matters little where nothing is decoded or encoded, so untouched
-// requests and sign-ins come with the first only.
+// Tasks returns every act at every payload; the size matters little where nothing is
+// decoded or encoded, so untouched requests and sign-ins come with the first only.
 func Tasks(payloads ...int) []Task {
 	list := []Task{{measure.Untouched, payloads[0]}, {measure.SignIn, payloads[0]}}
 	for _, p := range payloads {
@@ -20,7 +20,8 @@ func Tasks(payloads ...int) []Task {
 	return list
 }
 
-// Crowds returns the visitors for the tasks on sites that can do them. A site without sessions has one task.
+// Crowds returns the visitors for the tasks on sites that can do them. A site without
+// sessions has one task.
 func Crowds(list []*measure.Site, tasks []Task) []*measure.Crowd {
 	var crowds []*measure.Crowd
 	for _, s := range list {

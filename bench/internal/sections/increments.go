@@ -16,8 +16,9 @@ const (
 	increments = 1000
 )
 
-// Increments adds one to one value of one session 1,000 times, from 100 goroutines, and returns how many calls the
-// store got for each. A request that fails or is lost is an error.
+// Increments adds one to one value of one session 1,000 times, from 100 goroutines, and
+// returns how many calls the store got for each. A request that fails or is lost is an
+// error.
 func Increments(ctx context.Context, store store.Store) (float64, error) {
 	const visits = cloakroom.Key[int]("visits")
 	counting := countstore.New(store)

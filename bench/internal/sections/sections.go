@@ -21,13 +21,16 @@ const (
 	Cloakroom     = "cloakroom"
 	DefaultClient = "cloakroom-default-client" // with a client of Redis as its own defaults make it
 	Near          = "cloakroom-near"           // with a near cache
-	Synced        = "cloakroom-synced"         // files that are on the disk when a request is answered
+	// files that are on the disk when a request is answered
+	Synced = "cloakroom-synced"
 )
 
 // Section is a store with the sites on it.
 type Section struct {
 	Store string
-	Alone bool // nothing outside of this process takes part, so one client can be measured in processor time
+	// nothing outside of this process takes part, so one client can be measured in
+	// processor time
+	Alone bool
 
 	// Open starts what the section needs, for as long as t lasts.
 	Open func(t testing.TB) (*Opened, error)

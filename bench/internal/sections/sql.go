@@ -19,15 +19,17 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/sqlstore"
 )
 
-// Connections, as many as sqlstore has when it is opened by URL. pgxpool's own default, four or as many as there are processors, is slower
-// for scs with 64 clients, and so are 25 and 64.
+// Connections, as many as sqlstore has when it is opened by URL. pgxpool's own default,
+// four or as many as there are processors, is slower for scs with 64 clients, and so
+// are 25 and 64.
 const (
 	sqliteConns   = 8
 	postgresConns = 10
 )
 
-// SQLite opens a database in a file, with the settings of sqlstore's URLs, for whoever needs one. Like both libraries' in the
-// comparison it has a write-ahead log that reaches the disk at checkpoints, which is the advice of SQLite's manual for it.
+// SQLite opens a database in a file, with the settings of sqlstore's URLs, for whoever
+// needs one. Like both libraries' in the comparison it has a write-ahead log that
+// reaches the disk at checkpoints, which is the advice of SQLite's manual for it.
 func SQLite(t testing.TB, path string) (*sql.DB, error) {
 	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)")
 	if err != nil {
@@ -66,8 +68,8 @@ func sqlite(t testing.TB) (*Opened, error) {
 	return o, nil
 }
 
-// Postgres opens a database of a server for sqlstore, with as many connections as it has when opened by URL, which
-// count what they carry.
+// Postgres opens a database of a server for sqlstore, with as many connections as it
+// has when opened by URL, which count what they carry.
 func Postgres(t testing.TB, url string, wire *Wire) (*sql.DB, *sqlstore.Store, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {

@@ -34,7 +34,8 @@ func Gin(storeName string) []*measure.Site {
 	return []*measure.Site{bare, site}
 }
 
-// engine gives each request anew, as gorilla's cells do, since that is what keeps the sessions.
+// engine gives each request anew, as gorilla's cells do, since that is what keeps the
+// sessions.
 func engine(h gin.HandlerFunc, use ...gin.HandlerFunc) http.Handler {
 	e := gin.New()
 	e.Use(use...)

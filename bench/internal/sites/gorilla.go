@@ -13,8 +13,9 @@ import (
 // gorillaBare is what gorilla's cells are net of.
 const gorillaBare = "gorilla bare"
 
-// Gorilla is gorilla/sessions with its store of files in dir, signed and not encrypted, and the bare handler with what its
-// cells do beside it: the library keeps its sessions in the request, so each request must be a new one, which a server makes anyway.
+// Gorilla is gorilla/sessions with its store of files in dir, signed and not encrypted,
+// and the bare handler with what its cells do beside it: the library keeps its sessions
+// in the request, so each request must be a new one, which a server makes anyway.
 func Gorilla(storeName, dir string) ([]*measure.Site, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err

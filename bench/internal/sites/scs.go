@@ -12,11 +12,12 @@ import (
 	"github.com/cloakroom-go/cloakroom/bench/internal/measure"
 )
 
-// GoRedisPool is how many connections go-redis may make. Its default, ten for each processor, is slower with 64 clients, and so were
-// all other numbers that we tried.
+// GoRedisPool is how many connections go-redis may make. Its default, ten for each
+// processor, is slower with 64 clients, and so were all other numbers that we tried.
 const GoRedisPool = 128
 
-// SCS is scs twice: with its defaults, under the name "scs", and with JSON instead of encoding/gob.
+// SCS is scs twice: with its defaults, under the name "scs", and with JSON instead of
+// encoding/gob.
 func SCS(storeName string, store scs.Store) []*measure.Site {
 	one := func(name string, codec scs.Codec) *measure.Site {
 		s := scsLibrary(store, codec).site(name, storeName)

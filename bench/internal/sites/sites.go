@@ -1,4 +1,5 @@
-// Package sites makes the same site with Cloakroom and with its peers, each configured as its manual advises for speed.
+// Package sites makes the same site with Cloakroom and with its peers, each configured
+// as its manual advises for speed.
 package sites
 
 import (
@@ -60,8 +61,9 @@ func Bare(store string) *measure.Site {
 	}
 }
 
-// Middleware is the least that a middleware which knows the response and passes on something in the context can do: copy
-// the request, wrap the writer, both with one small allocation.
+// Middleware is the least that a middleware which knows the response and passes on
+// something in the context can do: copy the request, wrap the writer, both with one
+// small allocation.
 func Middleware(store string) *measure.Site {
 	return &measure.Site{
 		Library: "middleware", Store: store, Acts: []measure.Act{measure.Untouched},

@@ -1,7 +1,8 @@
 //go:build !race
 
-// Package million tests sqlstore with a million sessions. It measures, so it runs without the race detector, which makes
-// SQLite in Go thirty times slower; the package beside it runs the same code with it.
+// Package million tests sqlstore with a million sessions. It measures, so it runs
+// without the race detector, which makes SQLite in Go thirty times slower; the package
+// beside it runs the same code with it.
 package million
 
 import (
@@ -25,7 +26,8 @@ const (
 	batch   = 500
 )
 
-// big is a database to fill, and how to see in what EXPLAIN says that a table is read from end to end.
+// big is a database to fill, and how to see in what EXPLAIN says that a table is read
+// from end to end.
 type big struct {
 	dialect     sqlstore.Dialect
 	driver, dsn string
@@ -60,8 +62,9 @@ func bigs(t *testing.T) map[string]func() big {
 	}
 }
 
-// TestMillion: with a million sessions, half of them expired, what a request does goes by an index, a sweep's longest
-// statement is its batch, and a load's median while sweeping is within three times its median at rest.
+// TestMillion: with a million sessions, half of them expired, what a request does goes
+// by an index, a sweep's longest statement is its batch, and a load's median while
+// sweeping is within three times its median at rest.
 func TestMillion(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes minutes")
@@ -132,7 +135,8 @@ func sweepable(t testing.TB, db *sql.DB) int {
 	return n
 }
 
-// medianLoad loads live sessions, 2,000 or more until enough returns true, and returns the median of how long one took.
+// medianLoad loads live sessions, 2,000 or more until enough returns true, and returns
+// the median of how long one took.
 func medianLoad(t testing.TB, s *sqlstore.Store, enough func() bool) time.Duration {
 	t.Helper()
 	var took []time.Duration

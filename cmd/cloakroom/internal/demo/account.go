@@ -51,12 +51,14 @@ func deviceOf(info *cloakroom.Info, current string) device {
 	}
 }
 
-// signedIn returns the session and its owner, and whether there is one; if not, it has answered.
+// signedIn returns the session and its owner, and whether there is one; if not, it has
+// answered.
 func (d *site) signedIn(w http.ResponseWriter, r *http.Request) (*cloakroom.Session, string, bool) {
 	s := d.Sessions.Get(r)
 	owner := s.Owner()
 	if owner == "" {
-		answer(w, http.StatusUnauthorized, "signed out") // or what the middleware makes of a load error
+		// or what the middleware makes of a load error
+		answer(w, http.StatusUnauthorized, "signed out")
 	}
 	return s, owner, owner != ""
 }
@@ -96,8 +98,8 @@ func (d *site) sessions(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte("]\n"))
 }
 
-// revoke ends one session of the signed-in user, all others, or all. Where this browser's own is among them,
-// its cookie is cleared too.
+// revoke ends one session of the signed-in user, all others, or all. Where this
+// browser's own is among them, its cookie is cleared too.
 func (d *site) revoke(w http.ResponseWriter, r *http.Request) {
 	if !form(w, r) {
 		return

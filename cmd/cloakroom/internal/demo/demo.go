@@ -1,5 +1,5 @@
-// Package demo is the site that `cloakroom demo` serves: a page for people, and the plain routes
-// that it and the tests of every store are made of.
+// Package demo is the site that `cloakroom demo` serves: a page for people, and the
+// plain routes that it and the tests of every store are made of.
 package demo
 
 import (
@@ -37,8 +37,8 @@ const (
 
 type site struct{ Config }
 
-// New returns the handler of the whole site. Requests that change something and come from a page of
-// another site are refused, see [http.CrossOriginProtection].
+// New returns the handler of the whole site. Requests that change something and come
+// from a page of another site are refused, see [http.CrossOriginProtection].
 func New(c Config) http.Handler {
 	s := &site{c}
 	mux := http.NewServeMux()
@@ -80,11 +80,12 @@ func withHeaders(next http.Handler) http.Handler {
 func answer(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(text)) // it fails when the client hung up or the session did: both are reported elsewhere
+	// it fails when the client hung up or the session did: both are reported elsewhere
+	_, _ = w.Write([]byte(text))
 }
 
-// form reads the body of a POST and reports whether it could; if not, it has answered. Parameters
-// in the URL do not count.
+// form reads the body of a POST and reports whether it could; if not, it has answered.
+// Parameters in the URL do not count.
 func form(w http.ResponseWriter, r *http.Request) bool {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	err := r.ParseForm()
@@ -99,8 +100,8 @@ func form(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-// field returns a parameter of the form, which may be empty but must be there; if it is not, field
-// has answered.
+// field returns a parameter of the form, which may be empty but must be there; if it is
+// not, field has answered.
 func field(w http.ResponseWriter, r *http.Request, name string) (string, bool) {
 	if !r.PostForm.Has(name) {
 		answer(w, http.StatusBadRequest, "the form must have the field "+name)

@@ -120,7 +120,8 @@ func (b *browser) devices() []device {
 	return list
 }
 
-// TestAnswers goes through the routes in one session, in order: each line builds on those before.
+// TestAnswers goes through the routes in one session, in order: each line builds on
+// those before.
 func TestAnswers(t *testing.T) {
 	const badKey = "key must be 1 to 255 bytes of UTF-8, and not a reserved name"
 	b := serve(t, nil).browser(t)

@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// ownHosts answers requests to one of the names, or to the address that the connection came to. A name that leads here all
-// the same is another site's, whose pages could read the answers: browsers take them for the same origin.
+// ownHosts answers requests to one of the names, or to the address that the connection
+// came to. A name that leads here all the same is another site's, whose pages could
+// read the answers: browsers take them for the same origin.
 func ownHosts(names []string, next http.Handler) http.Handler {
 	if names == nil {
 		return next

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// The demo answers to its own names only, in any case and with any port, or to the address that was connected to.
+// The demo answers to its own names only, in any case and with any port, or to the
+// address that was connected to.
 func TestOwnHosts(t *testing.T) {
 	handler := ownHosts([]string{"localhost", "127.0.0.1", "::1", "Demo.Example"}, http.HandlerFunc(ping))
 	local := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 8080}

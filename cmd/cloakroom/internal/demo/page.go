@@ -27,7 +27,8 @@ func addFiles(mux *http.ServeMux) {
 
 // pageState is what the page shows, for one load of the session, and one list when signed in.
 type pageState struct {
-	Now      time.Time    `json:"now"` // by the server's clock, which the two clocks on the page go by
+	// by the server's clock, which the two clocks on the page go by
+	Now      time.Time    `json:"now"`
 	Idle     float64      `json:"idleSeconds"`
 	Lifetime float64      `json:"lifetimeSeconds"`
 	Store    string       `json:"store"`
@@ -57,7 +58,9 @@ func (d *site) page(w http.ResponseWriter, r *http.Request) {
 	if s.Load() != nil {
 		return // the middleware answers
 	}
-	_ = s.Save() // notes the use now, if that is due, so that the idle clock is right; nothing else is pending
+	// notes the use now, if that is due, so that the idle clock is right; nothing else
+	// is pending
+	_ = s.Save()
 	options := d.Sessions.Options()
 	state := pageState{
 		Now:      options.Now().UTC(),

@@ -40,8 +40,9 @@ func (d *site) delete(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, "value deleted")
 }
 
-// incr answers 409 where there is nothing to count up: the session ended meanwhile, or the key holds something that is not a
-// number. With existing=1 in the form, a browser without a session gets none: it is told that, which is what it asked.
+// incr answers 409 where there is nothing to count up: the session ended meanwhile, or
+// the key holds something that is not a number. With existing=1 in the form, a browser
+// without a session gets none: it is told that, which is what it asked.
 func (d *site) incr(w http.ResponseWriter, r *http.Request) {
 	if !form(w, r) {
 		return
@@ -73,8 +74,9 @@ func (d *site) incr(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// slow is a request that takes its time between reading the session and changing it. Only the server's end cuts
-// it short: not a sign-out meanwhile, and not a client that hangs up.
+// slow is a request that takes its time between reading the session and changing it.
+// Only the server's end cuts it short: not a sign-out meanwhile, and not a client that
+// hangs up.
 func (d *site) slow(w http.ResponseWriter, r *http.Request) {
 	if !form(w, r) {
 		return
@@ -111,12 +113,13 @@ func (d *site) value(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	text, _, _ := textOf(s, key) // what cannot be read is absent, and a load error is the middleware's
+	// what cannot be read is absent, and a load error is the middleware's
+	text, _, _ := textOf(s, key)
 	answer(w, http.StatusOK, text)
 }
 
-// keyIn loads the session, and reports whether the handler may go on with the key of that name; if not, it has
-// answered. A name that no session can have costs no load.
+// keyIn loads the session, and reports whether the handler may go on with the key of
+// that name; if not, it has answered. A name that no session can have costs no load.
 func keyIn(w http.ResponseWriter, name string, s *cloakroom.Session) (string, bool) {
 	_, _, err := cloakroom.Key[string](name).Lookup(s)
 	switch unreadable := (*cloakroom.DecodeError)(nil); {

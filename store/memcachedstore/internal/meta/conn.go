@@ -14,8 +14,8 @@ import (
 
 // Info is what a connection learnt about its server when it was made.
 type Info struct {
-	// Incarnation tells one start of the server from another: it begins anew with its tokens each time. It is
-	// empty where the server does not say.
+	// Incarnation tells one start of the server from another: it begins anew with its
+	// tokens each time. It is empty where the server does not say.
 	Incarnation string
 
 	// MaxItem is the server's limit on one item in bytes, with key and overhead.
@@ -34,11 +34,12 @@ type conn struct {
 	since  time.Time // when it became idle
 }
 
-// copyBelow is the size up to which a value is copied behind its command, to be sent with it in one piece.
+// copyBelow is the size up to which a value is copied behind its command, to be sent
+// with it in one piece.
 const copyBelow = 16 << 10
 
-// exchange sends one command and reads its reply. began reports whether a byte may have been sent, answered
-// whether one came back.
+// exchange sends one command and reads its reply. began reports whether a byte may have
+// been sent, answered whether one came back.
 func (c *conn) exchange(line string, data []byte) (reply Reply, began, answered bool, err error) {
 	began, err = c.send(line, data)
 	if err != nil {
@@ -67,8 +68,8 @@ func (c *conn) send(line string, data []byte) (began bool, err error) {
 	return n > 0, err
 }
 
-// under makes the connection's reads and writes end with the context. The function returned undoes that, and
-// reports whether the connection may be used again.
+// under makes the connection's reads and writes end with the context. The function
+// returned undoes that, and reports whether the connection may be used again.
 func (c *conn) under(ctx context.Context) (release func() bool) {
 	deadline, _ := ctx.Deadline()
 	_ = c.net.SetDeadline(deadline) // a connection that can't take it fails at once
@@ -108,7 +109,8 @@ func (c *conn) greet() error {
 	at, err1 := strconv.ParseInt(now, 10, 64)
 	up, err2 := strconv.ParseInt(uptime, 10, 64)
 	if err1 == nil && err2 == nil && pid != "" {
-		c.info.Incarnation = pid + "." + strconv.FormatInt(at-up, 10) // both by one clock, so their difference is constant
+		// both by one clock, so their difference is constant
+		c.info.Incarnation = pid + "." + strconv.FormatInt(at-up, 10)
 	}
 	return c.stats(func(name, value string) {
 		if name != "item_size_max" {
@@ -120,7 +122,8 @@ func (c *conn) greet() error {
 	})
 }
 
-// stats reads one reply to a stats command. A server or a proxy that refuses it is left at that.
+// stats reads one reply to a stats command. A server or a proxy that refuses it is left
+// at that.
 func (c *conn) stats(each func(name, value string)) error {
 	const most = 5000
 	for range most {
@@ -144,7 +147,8 @@ func (c *conn) stats(each func(name, value string)) error {
 	return errors.New("protocol error: statistics without end")
 }
 
-// ended returns the error to report for a failure under ctx: the context's, where that was the reason.
+// ended returns the error to report for a failure under ctx: the context's, where that
+// was the reason.
 func ended(ctx context.Context, err error) error {
 	if cause := ctx.Err(); cause != nil {
 		return cause
@@ -155,8 +159,9 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-// validKey reports whether memcached takes a key as it is. It is checked where keys are made, and here
-// once more, since anything else would be a command of somebody else's making.
+// validKey reports whether memcached takes a key as it is. It is checked where keys are
+// made, and here once more, since anything else would be a command of somebody else's
+// making.
 func validKey(key string) bool {
 	return len(key) > 0 && len(key) <= MaxKey && !bytes.ContainsFunc([]byte(key), func(r rune) bool { return r <= ' ' || r > '~' })
 }

@@ -191,7 +191,8 @@ func TestServerRestart(t *testing.T) {
 	}
 }
 
-// What the server answers late or not at all is the context's error, and is not mistaken for the next reply.
+// What the server answers late or not at all is the context's error, and is not
+// mistaken for the next reply.
 func TestSlowServer(t *testing.T) {
 	release := make(chan struct{})
 	var first atomic.Bool
@@ -253,8 +254,8 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// A write is sent once, whatever happens to it; a read is repeated on a new connection when one from the pool
-// gave no answer.
+// A write is sent once, whatever happens to it; a read is repeated on a new connection
+// when one from the pool gave no answer.
 func TestWritesAreNotRepeated(t *testing.T) {
 	var hangUp atomic.Bool
 	f := serve(t, func(line string, c net.Conn) {

@@ -1,5 +1,6 @@
-// Package meta is a client of memcached's meta protocol: as much of it as a store of sessions needs. It never
-// repeats a write, bounds what it reads, and ends with the context of each call.
+// Package meta is a client of memcached's meta protocol: as much of it as a store of
+// sessions needs. It never repeats a write, bounds what it reads, and ends with the
+// context of each call.
 package meta
 
 import (
@@ -62,11 +63,12 @@ func (c *Command) line() string {
 	return fmt.Sprintf("%s %s %d%s", c.Verb, c.Key, len(c.Data), c.Flags)
 }
 
-// Do performs one command. build makes it, knowing the server that it will go to; an error of build is
-// returned as it is, and nothing is sent.
+// Do performs one command. build makes it, knowing the server that it will go to; an
+// error of build is returned as it is, and nothing is sent.
 //
-// A connection from the pool may have died unnoticed. If not one byte could be sent on it, or if read is set and
-// nothing was answered, Do repeats the command once on a new connection. It calls build again then.
+// A connection from the pool may have died unnoticed. If not one byte could be sent on
+// it, or if read is set and nothing was answered, Do repeats the command once on a new
+// connection. It calls build again then.
 func (s *Server) Do(ctx context.Context, read bool, build func(Info) (Command, error)) (Reply, error) {
 	if err := ctx.Err(); err != nil {
 		return Reply{}, err
@@ -94,8 +96,8 @@ func (s *Server) Do(ctx context.Context, read bool, build func(Info) (Command, e
 	return reply, err
 }
 
-// try performs the command on c, and keeps c for later if it is still good. again reports a failure after which
-// the command may be sent on another connection.
+// try performs the command on c, and keeps c for later if it is still good. again
+// reports a failure after which the command may be sent on another connection.
 func (s *Server) try(ctx context.Context, c *conn, read bool, build func(Info) (Command, error)) (reply Reply, again bool, err error) {
 	command, err := build(c.info)
 	if err == nil && !validKey(command.Key) {
@@ -143,7 +145,8 @@ func (s *Server) pooled() (*conn, error) {
 	}
 }
 
-// put keeps a connection for later. What has been idle for too long is at the front of the list, and goes.
+// put keeps a connection for later. What has been idle for too long is at the front of
+// the list, and goes.
 func (s *Server) put(c *conn) {
 	c.since = time.Now()
 	_ = c.net.SetDeadline(time.Time{})
@@ -184,7 +187,8 @@ func (s *Server) dial(ctx context.Context) (*conn, error) {
 	return c, nil
 }
 
-// Close closes the idle connections, and those in use when their command ends. Later calls of Do fail.
+// Close closes the idle connections, and those in use when their command ends. Later
+// calls of Do fail.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.closed = true

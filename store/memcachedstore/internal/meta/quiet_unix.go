@@ -8,8 +8,9 @@ import (
 	"syscall"
 )
 
-// quiet reports whether nothing happened on an idle connection: neither was it closed, nor did the server
-// say something unasked. It costs one system call, and so a server that was restarted fails no write.
+// quiet reports whether nothing happened on an idle connection: neither was it closed,
+// nor did the server say something unasked. It costs one system call, and so a server
+// that was restarted fails no write.
 func quiet(c net.Conn) bool {
 	s, ok := c.(syscall.Conn)
 	if !ok {

@@ -37,8 +37,8 @@ const (
 	Alive     Code = "MN" // to mn
 )
 
-// Refusal is an error that the server answered. The connection is closed after it, since not every
-// server is at the start of a command then.
+// Refusal is an error that the server answered. The connection is closed after it,
+// since not every server is at the start of a command then.
 type Refusal struct {
 	Text string // the whole line, of printable ASCII
 }
@@ -53,8 +53,8 @@ func (r *Refusal) TooLarge() bool {
 // OutOfMemory reports whether the server refused an item for want of room.
 func (r *Refusal) OutOfMemory() bool { return strings.HasPrefix(r.Text, "SERVER_ERROR out of memory") }
 
-// Definite reports whether the answer says that nothing was done. What begins with SERVER_ERROR
-// otherwise may come from a proxy that has given up waiting.
+// Definite reports whether the answer says that nothing was done. What begins with
+// SERVER_ERROR otherwise may come from a proxy that has given up waiting.
 func (r *Refusal) Definite() bool {
 	switch word, rest, _ := strings.Cut(r.Text, " "); word {
 	case "ERROR", "CLIENT_ERROR":
@@ -66,8 +66,8 @@ func (r *Refusal) Definite() bool {
 	return false
 }
 
-// maxLine is the longest reply line, in bytes, without its value. The longest that a server of memcached sends
-// is a key of 250 bytes with a few numbers.
+// maxLine is the longest reply line, in bytes, without its value. The longest that a
+// server of memcached sends is a key of 250 bytes with a few numbers.
 const maxLine = 2048
 
 var (
@@ -108,8 +108,8 @@ func readReply(r *bufio.Reader, maxValue int) (Reply, error) {
 	return reply, err
 }
 
-// readValue reads a value of that size and the line's end after it. Memory is allocated as the bytes arrive,
-// whatever size was announced.
+// readValue reads a value of that size and the line's end after it. Memory is allocated
+// as the bytes arrive, whatever size was announced.
 func readValue(r *bufio.Reader, size int) ([]byte, error) {
 	const step = 64 << 10
 	data := make([]byte, min(size, step))
@@ -143,8 +143,8 @@ func truncated(err error) error {
 	return err
 }
 
-// parseLine parses a reply line: a code, for VA the value's size, and flags of one letter each with an
-// argument right behind. Flags that it does not know are left out.
+// parseLine parses a reply line: a code, for VA the value's size, and flags of one
+// letter each with an argument right behind. Flags that it does not know are left out.
 func parseLine(line []byte) (reply Reply, size int, err error) {
 	word, rest := cut(line)
 	switch code := Code(word); code {
