@@ -17,14 +17,14 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	// plain HTTP: development only
+	// InsecureCookie allows plain HTTP: for development only.
 	sessions, err := cloakroom.New(store, cloakroom.Options{InsecureCookie: true})
 	if err != nil {
 		log.Fatal(err)
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		// exact, even with a hundred tabs
+		// Exact, even with a hundred tabs.
 		n, err := visits.UpdateNow(sessions.Get(r), func(n int) int { return n + 1 })
 		if err != nil {
 			return // the client gets a 503
