@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/internal/deadline"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
@@ -21,7 +22,7 @@ func randomDuration(most time.Duration) time.Duration {
 // applied to, which moves on when others commit first.
 type commit struct {
 	m       *Manager
-	ctx     *limit
+	ctx     *deadline.Context
 	ops     []operation
 	commit  commitID
 	now     time.Time // zero when the clock must be read again
@@ -241,7 +242,7 @@ func (c *commit) clock() time.Time {
 // waited makes the commit look at the clock again, and the store too.
 func (c *commit) waited() {
 	c.now = time.Time{}
-	c.ctx.late()
+	c.ctx.Stale()
 }
 
 // over is what to return for a session that is no more, or is another by now: whether

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/internal/deadline"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
@@ -141,8 +142,8 @@ func (m *Manager) copyEntry(ctx context.Context, to store.Store, e store.Entry, 
 	if rec.Owner == "" {
 		rec.Owner = m.indexOwner(meta)
 	}
-	limit := m.limits.newLimit(ctx, m.options.Timeout, false)
-	defer limit.release()
+	limit := m.limits.New(ctx, m.options.Timeout, false)
+	defer limit.Release()
 	c.Written, err = m.copyRecord(limit, to, id, rec, &st.doc, leave)
 	if err != nil {
 		c.Written, c.Err = false, withoutID{err, id}
@@ -153,7 +154,7 @@ func (m *Manager) copyEntry(ctx context.Context, to store.Store, e store.Entry, 
 // copyRecord stores rec under id unless it is there. After a failure that leaves open
 // what happened it looks, and tries again: a Create that comes late finds the id taken,
 // and a Replace another version.
-func (m *Manager) copyRecord(ctx *limit, to store.Store, id string, rec store.Record, source *document, leave bool) (written bool, err error) {
+func (m *Manager) copyRecord(ctx *deadline.Context, to store.Store, id string, rec store.Record, source *document, leave bool) (written bool, err error) {
 	doubt := false // a write of ours may be what is there
 	for try := range maxTries {
 		_, err = to.Create(ctx, id, rec)

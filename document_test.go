@@ -2,7 +2,6 @@ package cloakroom
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -76,24 +75,6 @@ func BenchmarkPublicID(b *testing.B) {
 	for b.Loop() {
 		publicID(id)
 	}
-}
-
-func BenchmarkLimit(b *testing.B) {
-	var w watch
-	b.Run("alone", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			w.newLimit(context.Background(), time.Second, false).release()
-		}
-	})
-	b.Run("awaited", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			l := w.newLimit(context.Background(), time.Second, false)
-			l.Done()
-			l.release()
-		}
-	})
 }
 
 // TestReservedApart: the limit in bytes is for values. What Cloakroom notes comes on

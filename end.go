@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/cloakroom-go/cloakroom/internal/deadline"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
@@ -22,7 +23,7 @@ const (
 // session that the seal names, if nextOwner is empty or the hash of its owner. known
 // may hold what was loaded. When it returns no error, no request in flight can bring
 // the session back.
-func (m *Manager) end(ctx *limit, id string, known *state, nextOwner string) (ending, error) {
+func (m *Manager) end(ctx *deadline.Context, id string, known *state, nextOwner string) (ending, error) {
 	failure := ErrConflict // the first, since the last is often only that time is up
 	for try := range maxTries {
 		if known == nil {
@@ -72,7 +73,7 @@ func (m *Manager) end(ctx *limit, id string, known *state, nextOwner string) (en
 // endNext ends the session that a seal names, see endSealed, and where only a deletion
 // could do so, the seal too, which would go on naming a session that may seem about to
 // be created. It follows further seals.
-func (m *Manager) endNext(ctx *limit, seal *state) (ending, error) {
+func (m *Manager) endNext(ctx *deadline.Context, seal *state) (ending, error) {
 	for range maxTries {
 		id := string(seal.doc.meta.text(metaNext))
 		if id == "" {
@@ -101,7 +102,7 @@ func (m *Manager) endNext(ctx *limit, seal *state) (ending, error) {
 
 // endSealed ends the session under id by a seal in its place: its record may be about
 // to be created, and then that must fail. It returns a seal that is there already.
-func (m *Manager) endSealed(ctx *limit, id string) (*state, ending, error) {
+func (m *Manager) endSealed(ctx *deadline.Context, id string) (*state, ending, error) {
 	var last error
 	for try := range maxTries {
 		rec, err := m.store.Load(ctx, id)
@@ -161,7 +162,7 @@ func (st *state) belongsTo(owner string) bool {
 }
 
 // endCommitting ends a session, after the commits of this process that are under way.
-func (m *Manager) endCommitting(ctx *limit, id string, known *state, nextOwner string) (ending, error) {
+func (m *Manager) endCommitting(ctx *deadline.Context, id string, known *state, nextOwner string) (ending, error) {
 	gate, err := m.gates.enter(ctx, id, m.options.Timeout)
 	if err != nil {
 		return endedNothing, errorAt("waiting for other requests of the session", err)

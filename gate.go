@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/cloakroom-go/cloakroom/internal/deadline"
 )
 
 // gates make the commits of one session in this process queue up, and hand the
@@ -54,7 +56,7 @@ func (g *gates) tick() int64 { return g.ticks.Add(1) }
 // nothing went forward at this gate, neither its own entry nor anybody's successful
 // commit: a long queue that moves is no failure, while a store that is down fails
 // everyone in time. The limit of the commit itself is counted from the same moment.
-func (g *gates) enter(ctx *limit, id string, d time.Duration) (*gate, error) {
+func (g *gates) enter(ctx *deadline.Context, id string, d time.Duration) (*gate, error) {
 	b := &g.buckets[maphash.String(g.seed, id)%uint64(len(g.buckets))]
 	b.mu.Lock()
 	for at := b.first; at != nil; at = at.next {
@@ -75,7 +77,7 @@ func (g *gates) enter(ctx *limit, id string, d time.Duration) (*gate, error) {
 	return at, nil
 }
 
-func (at *gate) wait(ctx *limit, turn chan struct{}, d time.Duration) error {
+func (at *gate) wait(ctx *deadline.Context, turn chan struct{}, d time.Duration) error {
 	entered := time.Now()
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -83,7 +85,7 @@ func (at *gate) wait(ctx *limit, turn chan struct{}, d time.Duration) error {
 		select {
 		case <-turn:
 			if moved := at.lastMoved(); moved.After(entered) {
-				ctx.extend(time.Until(moved.Add(d)))
+				ctx.Extend(time.Until(moved.Add(d)))
 			}
 			return nil
 		case <-timer.C:

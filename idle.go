@@ -37,8 +37,8 @@ func (m *Manager) touch(ctx context.Context, st *state) error {
 	if !now.Before(timeOf(st.doc.meta.deadline)) {
 		return ErrEnded
 	}
-	limit := m.limits.newLimit(ctx, m.options.Timeout, true)
-	defer limit.release()
+	limit := m.limits.New(ctx, m.options.Timeout, true)
+	defer limit.Release()
 	expires := now.Add(idle)
 	switch err := m.store.Touch(limit, st.id, st.rec, expires); {
 	case err == nil:

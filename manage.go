@@ -254,8 +254,8 @@ func (m *Manager) eachOwned(ctx context.Context, hash string, do func(store.Entr
 
 // revoke ends what an entry of the owner's index stands for.
 func (m *Manager) revoke(ctx context.Context, owner string, e store.Entry, keep []string) (ending, error) {
-	limit := m.limits.newLimit(ctx, m.options.Timeout, true)
-	defer limit.release()
+	limit := m.limits.New(ctx, m.options.Timeout, true)
+	defer limit.Release()
 	if e.Record.Version == "" { // about to be created, so that must fail
 		seal, ended, err := m.endSealed(limit, e.ID)
 		if seal != nil {

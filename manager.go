@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/internal/deadline"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
@@ -19,7 +20,7 @@ type Manager struct {
 	store    store.FullStore
 	options  Options
 	gates    gates
-	limits   watch
+	limits   deadline.Watch
 	bounds   bounds
 	reported reported
 	places   reported // where sessions were used in vain
@@ -81,9 +82,9 @@ func (m *Manager) FromContext(ctx context.Context) *Session {
 func (m *Manager) clocks() (now time.Time, ticks int64) {
 	if m.realTime {
 		now = time.Now()
-		return now, int64(now.Sub(epoch))
+		return now, deadline.At(now)
 	}
-	return m.now(), monotonic()
+	return m.now(), deadline.Now()
 }
 
 // load fills st with the live session stored under id, or returns ErrNotFound. A record

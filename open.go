@@ -62,7 +62,7 @@ func (s *Session) open(ctx context.Context, m *Manager, x *exchange, t tickets) 
 	if t.others != nil {
 		s.rare = &rare{others: t.others}
 	}
-	s.limit.watch, s.limit.parent = &m.limits, ctx
+	s.limit.Init(&m.limits, ctx)
 	if t.first != "" {
 		s.own().ticket = t.first
 	}

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+
+	"github.com/cloakroom-go/cloakroom/internal/deadline"
 )
 
 // Session is one request's view of a session: the record as it was loaded, and the
@@ -44,7 +46,7 @@ type Session struct {
 	*body
 	// of the load, and then of the first commit: it has no allocation of its own, and
 	// has the session's context
-	limit limit
+	limit deadline.Context
 }
 
 // rare is what few sessions have.
@@ -147,7 +149,7 @@ func (s *Session) see() {
 	}
 }
 
-func (s *Session) ctx() context.Context { return s.limit.parent }
+func (s *Session) ctx() context.Context { return s.limit.Parent() }
 
 // Err returns the error that will keep the response from being sent, or nil. It does
 // not load the session: see [Session.Load].
@@ -177,7 +179,7 @@ func (s *Session) ensureFor(detached bool) error {
 		return ErrFinished
 	}
 	s.looked = true
-	if s.loaded || s.err != nil && (!detached || s.ticket == "" || s.limit.begun()) {
+	if s.loaded || s.err != nil && (!detached || s.ticket == "" || s.limit.Armed()) {
 		return s.err
 	}
 	if s.ticket == "" {
@@ -187,15 +189,16 @@ func (s *Session) ensureFor(detached bool) error {
 	id := s.m.storeID(s.ticket)
 	now, ticks := s.m.clocks()
 	l := &s.limit
-	if l.begun() { // for a load that failed: see refresh
-		l = &limit{watch: l.watch, parent: l.parent}
+	if l.Armed() { // for a load that failed: see refresh
+		l = new(deadline.Context)
+		l.Init(&s.m.limits, s.ctx())
 	}
 	end := ticks + int64(s.m.options.Timeout)
 	if s.m.realTime {
-		l.wall = now.UnixNano() - end
+		l.NoteStart(now, end)
 	}
-	l.begin(end, detached)
-	defer l.release()
+	l.Arm(end, detached)
+	defer l.Release()
 	b := s.own()
 	err := s.m.loadAt(l, id, &b.state, now)
 	if s.rare != nil && dead(&b.state, err) {

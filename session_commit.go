@@ -4,6 +4,8 @@ import (
 	"errors"
 	"log/slog"
 	"time"
+
+	"github.com/cloakroom-go/cloakroom/internal/deadline"
 )
 
 // Save commits what is pending now, and notes that the session was used if that is due.
@@ -35,7 +37,7 @@ func (s *Session) commitPending(extra *operation) error {
 		return err
 	}
 	defer s.unlockTurn()
-	defer c.ctx.release()
+	defer c.ctx.Release()
 	var res result
 	if err = s.endRivals(&c); err == nil {
 		res, err = c.run()
@@ -144,16 +146,16 @@ func (s *Session) prepare(c *commit, extra *operation) (n int, todo bool, err er
 
 // commitLimit returns the time limit of a commit that begins now, by both clocks. s.mu
 // is held.
-func (s *Session) commitLimit(now time.Time, ticks int64) *limit {
+func (s *Session) commitLimit(now time.Time, ticks int64) *deadline.Context {
 	if !s.committed {
 		s.committed = true
-		if s.limit.begin(ticks+int64(s.m.options.Timeout), true) {
-			s.limit.checkAsked(now)
+		if s.limit.Arm(ticks+int64(s.m.options.Timeout), true) {
+			s.limit.CheckStart(now)
 			return &s.limit
 		}
-		s.limit.release() // whoever waits for it waits for a load that is over
+		s.limit.Release() // whoever waits for it waits for a load that is over
 	}
-	return s.m.limits.newLimit(s.ctx(), s.m.options.Timeout, true)
+	return s.m.limits.New(s.ctx(), s.m.options.Timeout, true)
 }
 
 // conclude takes in what came of a commit of the first n pending operations.
@@ -258,8 +260,8 @@ func (s *Session) Logout() error {
 		return err
 	}
 	if id != "" {
-		limit := s.m.limits.newLimit(s.ctx(), s.m.options.Timeout, true)
-		defer limit.release()
+		limit := s.m.limits.New(s.ctx(), s.m.options.Timeout, true)
+		defer limit.Release()
 		_, err = s.m.endCommitting(limit, id, known, "")
 	}
 	err = errors.Join(err, s.endOthers())

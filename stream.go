@@ -21,8 +21,8 @@ func (s *Session) KeepAlive() error {
 // it cannot be read any more.
 func (s *Session) Reload() error {
 	return s.renewed(func() error {
-		limit := s.m.limits.newLimit(s.ctx(), s.m.options.Timeout, false)
-		defer limit.release()
+		limit := s.m.limits.New(s.ctx(), s.m.options.Timeout, false)
+		defer limit.Release()
 		var present state
 		err := s.m.load(limit, s.id, &present)
 		tick := s.m.gates.tick()

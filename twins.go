@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
+
+	"github.com/cloakroom-go/cloakroom/internal/deadline"
 )
 
 // A browser may send several cookies of our name: from before Domain, Path or
@@ -23,7 +25,7 @@ func dead(st *state, err error) bool {
 // live session. Where none is, the session stays the first that has a record at all,
 // one that cannot be read before a sealed one: its cookie is not to be lost. id and err
 // are what came of the first ticket. s.mu is held.
-func (s *Session) loadOther(l *limit, now time.Time, id string, err error) (string, error) {
+func (s *Session) loadOther(l *deadline.Context, now time.Time, id string, err error) (string, error) {
 	b := s.own()
 	best := rank(&b.state, err)
 	others := s.rare.others
@@ -87,15 +89,15 @@ func (s *Session) endOthers() error {
 	if s.rare == nil {
 		return nil
 	}
-	limit := s.m.limits.newLimit(s.ctx(), s.m.options.Timeout, true)
-	defer limit.release()
+	limit := s.m.limits.New(s.ctx(), s.m.options.Timeout, true)
+	defer limit.Release()
 	return s.endTickets(limit, "", "")
 }
 
 // endTickets ends what the other tickets lead to, but for the session stored under
 // spare: a profile may have two tickets for one. It goes on after one that cannot be
 // ended. The session is loaded.
-func (s *Session) endTickets(limit *limit, nextOwner, spare string) error {
+func (s *Session) endTickets(limit *deadline.Context, nextOwner, spare string) error {
 	var failed error
 	for _, ticket := range s.rare.others {
 		id := s.m.storeID(ticket)
@@ -128,7 +130,7 @@ type throttle struct {
 // another is due.
 func (t *throttle) count(every time.Duration) int64 {
 	t.events.Add(1)
-	now, next := monotonic(), t.next.Load()
+	now, next := deadline.Now(), t.next.Load()
 	if now < next || !t.next.CompareAndSwap(next, now+int64(every)) {
 		return 0
 	}

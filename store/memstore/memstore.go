@@ -26,6 +26,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/internal/deadline"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
@@ -153,9 +154,8 @@ func (s *Store) check(ctx context.Context, op string) (now int64, err error) {
 		return 0, err
 	}
 	t := s.now()
-	if core, ok := ctx.(interface{ ErrAt(time.Time) error }); ok && s.realTime {
-		// the core's contexts would look at the clock again, which is a tenth of a call
-		err = core.ErrAt(t)
+	if d, ok := ctx.(*deadline.Context); ok && s.realTime {
+		err = d.ErrAt(t) // Err would look at the clock again: a tenth of a call
 	} else {
 		err = ctx.Err()
 	}
@@ -165,13 +165,12 @@ func (s *Store) check(ctx context.Context, op string) (now int64, err error) {
 	return nanos(t), nil
 }
 
-// checkAsked is check for what the core has asked for, on a shard that is locked. It
-// may go by the time at which that was, but by none earlier than others before it have
-// gone by: what one found expired does not come back.
-func (s *Store) checkAsked(ctx context.Context, sh *shard, op string) (now int64, err error) {
-	if core, ok := ctx.(interface{ Asked() (int64, error) }); ok && s.realTime && s.unusable() == nil {
-		if asked, err := core.Asked(); asked != 0 && err == nil {
-			if now, ok = sh.notBefore(asked); ok {
+// checkStarted is check on a locked shard, by the time at which the caller's operation began. It goes
+// by no earlier time than others before it have: what one found expired does not come back.
+func (s *Store) checkStarted(ctx context.Context, sh *shard, op string) (now int64, err error) {
+	if d, ok := ctx.(*deadline.Context); ok && s.realTime && s.unusable() == nil {
+		if started, err := d.Started(); started != 0 && err == nil {
+			if now, ok = sh.notBefore(started); ok {
 				return now, nil
 			}
 		}

@@ -14,7 +14,7 @@ func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	sh := &s.shards[n]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	now, err := s.checkAsked(ctx, sh, "load")
+	now, err := s.checkStarted(ctx, sh, "load")
 	if err != nil {
 		return store.Record{}, err
 	}
@@ -109,7 +109,7 @@ func (s *Store) replace(ctx context.Context, id string, old store.Version, next 
 	sh := &s.shards[n]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	now, err := s.checkAsked(ctx, sh, "replace")
+	now, err := s.checkStarted(ctx, sh, "replace")
 	if err != nil {
 		return "", err
 	}

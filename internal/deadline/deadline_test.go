@@ -1,0 +1,228 @@
+package deadline
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// newContext returns a context with a watch of its own.
+func newContext(parent context.Context, d time.Duration, detached bool) *Context {
+	return new(Watch).New(parent, d, detached)
+}
+
+// TestContext: a context in every respect, whether or not a goroutine waits for its end.
+func TestContext(t *testing.T) {
+	type key struct{}
+	synctest.Test(t, func(t *testing.T) {
+		for _, asked := range []bool{false, true} {
+			for _, detached := range []bool{false, true} {
+				parent, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "v"))
+				l := newContext(parent, time.Second, detached)
+				if asked {
+					l.Done()
+				}
+				if d, ok := l.Deadline(); l.Err() != nil || l.Value(key{}) != "v" || !ok || time.Until(d) != time.Second {
+					t.Errorf("asked %v, detached %v: %v, %v, %v", asked, detached, l.Err(), l.Value(key{}), time.Until(d))
+				}
+				child, stop := context.WithCancel(l)
+				cancel()
+				time.Sleep(parentEvery)
+				synctest.Wait()
+				if ended := l.Err() != nil; ended == detached || ended != (child.Err() != nil) {
+					t.Errorf("asked %v, detached %v: after the parent's end: %v, child %v", asked, detached, l.Err(), child.Err())
+				}
+				time.Sleep(time.Second)
+				synctest.Wait()
+				if l.Err() == nil || child.Err() == nil {
+					t.Errorf("asked %v, detached %v: not ended in time", asked, detached)
+				}
+				stop()
+				l.Release()
+			}
+		}
+		l := newContext(t.Context(), time.Second, true)
+		time.Sleep(2 * time.Second)
+		if !errors.Is(l.Err(), context.DeadlineExceeded) {
+			t.Errorf("%v", l.Err())
+		}
+		l.Release()
+	})
+}
+
+// TestArmAgain: a context that was a load's is a commit's only while no goroutine has waited for
+// its end, and ends once.
+func TestArmAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, asked := range []string{"while loading", "in between", "later", "never"} {
+			w := new(Watch)
+			parent, cancel := context.WithCancel(t.Context())
+			l := w.New(parent, time.Second, false)
+			var done <-chan struct{}
+			if asked == "while loading" {
+				done = l.Done()
+			}
+			l.Release()
+			if asked == "in between" { // by what the store has left running
+				done = l.Done()
+			}
+			time.Sleep(time.Second / 2)
+			if got := l.Arm(Now()+int64(time.Second), true); got != (done == nil) {
+				t.Errorf("asked %s: the commit can have the limit: %v", asked, got)
+			} else if !got {
+				l.Release()
+			}
+			if asked == "later" {
+				done = l.Done()
+			}
+			cancel()
+			time.Sleep(time.Second - 1)
+			over := asked == "while loading" || asked == "in between"
+			if err := l.Err(); (err != nil) != over || over && done == nil {
+				t.Errorf("asked %s: before the end of a commit: %v", asked, err)
+			}
+			l.Release()
+			synctest.Wait()
+			if done != nil {
+				<-done
+				if l.Err() == nil {
+					t.Errorf("asked %s: ended without an error", asked)
+				}
+			}
+			if len(w.all) != 0 {
+				t.Errorf("asked %s: %d limits are watched", asked, len(w.all))
+			}
+		}
+	})
+}
+
+// TestStarted: a store may go by when a load or a commit began, unless something was
+// waited for since.
+func TestStarted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		parent, cancel := context.WithCancel(t.Context())
+		l := &Context{watch: new(Watch), parent: parent}
+		begin := func(detached bool) int64 {
+			time.Sleep(time.Second / 4)
+			end, now := Now()+int64(time.Minute), time.Now().UnixNano()
+			if l.wall == 0 {
+				l.NoteStart(time.Unix(0, now), end)
+			}
+			l.Arm(end, detached)
+			time.Sleep(time.Second / 4)
+			return now
+		}
+		check := func(what string, want int64, failed bool) {
+			t.Helper()
+			if got, err := l.Started(); got != want || (err != nil) != failed {
+				t.Errorf("%s: asked at %d, want %d; %v", what, got, want, err)
+			}
+		}
+		check("never begun and without a clock", 0, false)
+		at := begin(false)
+		check("load", at, false)
+		l.Stale()
+		check("load that was late", 0, false)
+		at = begin(false)
+		cancel()
+		check("load whose caller is gone", at, true)
+		at = begin(true)
+		check("commit", at, false)
+		l.CheckStart(time.Unix(0, at))
+		check("commit by the same clock", at, false)
+		for _, d := range []time.Duration{-time.Hour, time.Hour} {
+			l.Arm(l.end(), true)
+			l.CheckStart(time.Unix(0, at).Add(d))
+			check("commit after the clock was set", 0, false)
+		}
+		begin(true)
+		l.Extend(time.Hour)
+		check("commit after a queue", 0, false)
+		if d, _ := l.Deadline(); time.Until(d) != time.Hour {
+			t.Errorf("%v are left", time.Until(d))
+		}
+	})
+}
+
+// TestWatch: limits end in any order, in time, with their parents, or when they are
+// released, and then the timer rests.
+func TestWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := new(Watch)
+		parent, cancel := context.WithCancel(t.Context())
+		begun := time.Now()
+		var ended [4]struct {
+			err  error
+			took time.Duration
+		}
+		var wg sync.WaitGroup
+		limits := [4]*Context{
+			w.New(t.Context(), 3*time.Second, true),
+			w.New(parent, 2*time.Second, false),
+			w.New(t.Context(), time.Second, true),
+			w.New(t.Context(), time.Hour, true),
+		}
+		for i, l := range limits {
+			wg.Go(func() {
+				<-l.Done()
+				ended[i].err, ended[i].took = l.Err(), time.Since(begun)
+			})
+			synctest.Wait()
+		}
+		called := make(chan int, 2)
+		limits[0].AfterFunc(func() { called <- 0 })
+		stop := limits[0].AfterFunc(func() { called <- 1 })
+		if !stop() || stop() {
+			t.Error("stop must tell what it stopped, once")
+		}
+		time.Sleep(time.Second / 2)
+		cancel()
+		time.Sleep(time.Second)
+		limits[3].Release()
+		limits[3].Release()
+		wg.Wait()
+		for i, want := range []struct {
+			err  error
+			took time.Duration
+		}{
+			{context.DeadlineExceeded, 3 * time.Second}, {context.Canceled, time.Second / 2},
+			{context.DeadlineExceeded, time.Second}, {context.Canceled, 3 * time.Second / 2},
+		} {
+			if late := ended[i].took - want.took; !errors.Is(ended[i].err, want.err) || late < 0 || late > parentEvery {
+				t.Errorf("limit %d ended after %v with %v, want %v and %v", i, ended[i].took, ended[i].err, want.took, want.err)
+			}
+		}
+		if i := <-called; i != 0 || len(called) > 0 {
+			t.Errorf("function %d was called, and %d more", i, len(called))
+		}
+		limits[0].AfterFunc(func() { called <- 2 })
+		if i := <-called; i != 2 {
+			t.Errorf("function %d was called", i)
+		}
+		time.Sleep(time.Minute)
+		if w.next != 0 || len(w.all) != 0 {
+			t.Errorf("the timer does not rest: next %d, %d limits", w.next, len(w.all))
+		}
+	})
+}
+
+func BenchmarkContext(b *testing.B) {
+	var w Watch
+	b.Run("alone", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			w.New(context.Background(), time.Second, false).Release()
+		}
+	})
+	b.Run("awaited", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			l := w.New(context.Background(), time.Second, false)
+			l.Done()
+			l.Release()
+		}
+	})
+}
