@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
+	"github.com/cloakroom-go/cloakroom/internal/ticket"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
@@ -117,7 +118,7 @@ func (m *Manager) copyEntry(ctx context.Context, to store.Store, e store.Entry, 
 	if e.Record.Version == "" || !now.Before(e.Record.Expires) {
 		return CopyResult{}, false
 	}
-	c := CopyResult{ID: publicID(e.ID)}
+	c := CopyResult{ID: ticket.PublicID(e.ID)}
 	if c.Foreign = !m.isStoreID(e.ID); c.Foreign {
 		return c, true
 	}
@@ -133,7 +134,7 @@ func (m *Manager) copyEntry(ctx context.Context, to store.Store, e store.Entry, 
 			c.Err = err
 			return c, true
 		}
-		c.ID = publicID(id)
+		c.ID = ticket.PublicID(id)
 	}
 	rec := store.Record{Data: st.rec.Data, Expires: st.rec.Expires, Owner: st.rec.Owner, Deadline: st.rec.Deadline}
 	if !now.Before(rec.Deadline) {

@@ -1,6 +1,10 @@
 package cloakroom
 
-import "time"
+import (
+	"time"
+
+	"github.com/cloakroom-go/cloakroom/internal/ticket"
+)
 
 // IsNew reports whether the session has no record: the browser sent no ticket, or an
 // unknown one, and nothing was committed yet.
@@ -19,7 +23,7 @@ func (s *Session) ID() string {
 	if s.ensure() != nil || s.rec.Version == "" {
 		return ""
 	}
-	return publicID(s.id)
+	return ticket.PublicID(s.id)
 }
 
 // String names the session by its public ID: printing a session, in any way, reveals no

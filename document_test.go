@@ -2,8 +2,6 @@ package cloakroom
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"reflect"
 	"slices"
@@ -58,22 +56,6 @@ func BenchmarkDocument(b *testing.B) {
 				data = d.encode()
 			}
 		})
-	}
-}
-
-func BenchmarkStoreID(b *testing.B) {
-	ticket := newTicket()
-	b.ReportAllocs()
-	for b.Loop() {
-		storeID(ticket)
-	}
-}
-
-func BenchmarkPublicID(b *testing.B) {
-	id := storeID(newTicket())
-	b.ReportAllocs()
-	for b.Loop() {
-		publicID(id)
 	}
 }
 
@@ -285,24 +267,6 @@ func TestEncodeWith(t *testing.T) {
 			}
 			d = next
 		}
-	}
-}
-
-// TestDigests: the digits are those of encoding/hex, and only the result is allocated.
-func TestDigests(t *testing.T) {
-	for range 100 {
-		ticket := newTicket()
-		sum := sha256.Sum256([]byte(ticket))
-		if got := storeID(ticket); got != hex.EncodeToString(sum[:]) {
-			t.Fatalf("%q: %s", ticket, got)
-		}
-	}
-	if got := hexDigest(strings.Repeat("a", 1000)); got != "41edece42d63e8d9bf515a9ba6932e1c20cbc9f5a5d134645adb5db1b9737ea3" {
-		t.Error(got)
-	}
-	id := storeID(newTicket())
-	if got := testing.AllocsPerRun(100, func() { storeID(id[:ticketLength]); publicID(id) }); got != 2 {
-		t.Errorf("%v allocations", got)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
+	"github.com/cloakroom-go/cloakroom/internal/ticket"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
@@ -88,7 +89,7 @@ func (m *Manager) endNext(ctx *deadline.Context, seal *state) (ending, error) {
 				seal.rec.Owner = m.indexOwner(&seal.doc.meta)
 			}
 			if err := m.store.Delete(ctx, seal.id, seal.rec); err != nil && !errors.Is(err, ErrNotFound) {
-				m.log(ctx, slog.LevelWarn, "seal not deleted", publicID(seal.id), withoutID{err, seal.id})
+				m.log(ctx, slog.LevelWarn, "seal not deleted", ticket.PublicID(seal.id), withoutID{err, seal.id})
 			}
 			how = endedLive
 		}

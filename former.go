@@ -1,27 +1,6 @@
 package cloakroom
 
-import "crypto/sha256"
-
-// The lengths of Flask-Session's ids: 16 to 128 bytes in unpadded base64. A UUID has 36
-// characters.
-const (
-	minFormer = 22
-	maxFormer = 171
-)
-
-// isFormer reports whether s is spelled as a ticket that another library handed out, see
-// Options.FormerTickets.
-func isFormer(s string) bool {
-	if len(s) < minFormer || len(s) > maxFormer {
-		return false
-	}
-	for i := range len(s) {
-		if ticketChar[s[i]] == 0 {
-			return false
-		}
-	}
-	return true
-}
+import "github.com/cloakroom-go/cloakroom/internal/ticket"
 
 // isStoreID reports whether the sessions of this manager have such ids in a store.
 func (m *Manager) isStoreID(id string) bool {
@@ -29,13 +8,13 @@ func (m *Manager) isStoreID(id string) bool {
 		own, ok := p.ID(p.Ticket(id))
 		return ok && own == id
 	}
-	if len(id) != 2*sha256.Size {
-		return false
-	}
-	for i := range len(id) {
-		if c := id[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
+	return ticket.IsDigest(id)
+}
+
+// digest is the store's name for a ticket or an owner of this application.
+func (m *Manager) digest(s string) string { return ticket.Digest(m.options.Application, s) }
+
+// ownerDigest is the digest of the owner of a session, which need not be one of this application.
+func (m *meta) ownerDigest() string {
+	return ticket.Digest(string(m.text(metaApplication)), string(m.owner))
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/cloakroom-go/cloakroom/internal/ticket"
 )
 
 // FuzzDecodeRecord: whatever a store holds is sliced or refused, without a panic, and what is
@@ -99,16 +101,16 @@ func FuzzJSON(f *testing.F) {
 // FuzzCookie: whatever a browser sends, a ticket is well-formed or is none, and the
 // parser agrees with net/http about well-formed ones.
 func FuzzCookie(f *testing.F) {
-	ticket := newTicket()
-	f.Add("session="+ticket, "a=b")
-	f.Add("a=b; session=x;session="+ticket+";", "session="+newTicket())
-	f.Add("session=\""+ticket+"\"", "\x00;=;;")
+	fresh := ticket.New()
+	f.Add("session="+fresh, "a=b")
+	f.Add("a=b; session=x;session="+fresh+";", "session="+ticket.New())
+	f.Add("session=\""+fresh+"\"", "\x00;=;;")
 	m := &Manager{options: Options{CookieName: "session"}}
 	f.Fuzz(func(t *testing.T, line1, line2 string) {
 		h := http.Header{"Cookie": {line1, line2}}
 		all := m.ticketsIn(h["Cookie"])
 		got := all.first
-		if got != "" && (all.sent == 0 || !isTicket(got) || len(got) != ticketLength) ||
+		if got != "" && (all.sent == 0 || !ticket.Valid(got) || len(got) != ticket.Length) ||
 			len(all.others) >= min(maxCandidates, max(all.sent, 1)) || slices.Contains(all.others, got) {
 			t.Fatalf("%q gave %q", h, got)
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
+	"github.com/cloakroom-go/cloakroom/internal/ticket"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
@@ -132,7 +133,7 @@ func TestCloseBeforeCookie(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ticket := newTicket()
+	ticket := ticket.New()
 	var s Session
 	s.open(t.Context(), m, &exchange{m: m}, tickets{first: ticket, sent: 1})
 	s.cookie = cookieSet

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+
+	"github.com/cloakroom-go/cloakroom/internal/ticket"
 )
 
 var (
@@ -16,8 +18,8 @@ var (
 // for it.
 func (m *Manager) withoutProfile(st *state) (id string, former bool, err error) {
 	p := m.options.Profile
-	ticket := p.Ticket(st.id)
-	if former = !isTicket(ticket); former && !isFormer(ticket) {
+	old := p.Ticket(st.id)
+	if former = !ticket.Valid(old); former && !ticket.ValidFormer(old) {
 		return "", false, errNotTicket
 	}
 	for i := range st.doc.fields {
@@ -27,7 +29,7 @@ func (m *Manager) withoutProfile(st *state) (id string, former bool, err error) 
 	}
 	meta := &st.doc.meta
 	meta.deadline = min(meta.deadline, micros(m.now().Add(m.options.Lifetime)))
-	id = storeID(ticket)
+	id = ticket.Digest("", old)
 	st.rec.Data = st.doc.encodeWith(leaving(id), false)
 	st.rec.Owner = m.leavingOwner(meta)
 	st.rec.Deadline = timeOf(meta.deadline)
@@ -39,7 +41,7 @@ func (m *Manager) leavingOwner(meta *meta) string {
 	if meta.owner == nil {
 		return ""
 	}
-	return hexDigest(string(meta.owner))
+	return ticket.Digest("", string(meta.owner))
 }
 
 // leaving is the commit id that copying without the profile notes. It is always the

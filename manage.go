@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/internal/ticket"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
@@ -88,7 +89,7 @@ func (m *Manager) listed(ctx context.Context, e store.Entry) (state, bool) {
 func (m *Manager) info(st *state) Info {
 	meta := &st.doc.meta
 	return Info{
-		ID:              publicID(st.id),
+		ID:              ticket.PublicID(st.id),
 		Owner:           string(meta.owner),
 		CreatedAt:       timeOf(meta.created),
 		AuthenticatedAt: timeOf(meta.authenticated),
@@ -107,7 +108,7 @@ func (m *Manager) info(st *state) Info {
 func (m *Manager) Revoke(ctx context.Context, owner, id string) error {
 	found := false
 	err := m.eachOwned(ctx, m.digest(owner), func(e store.Entry) error {
-		if found || publicID(e.ID) != id {
+		if found || ticket.PublicID(e.ID) != id {
 			return nil
 		}
 		ended, err := m.revoke(ctx, owner, e, nil)

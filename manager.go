@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
+	"github.com/cloakroom-go/cloakroom/internal/ticket"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
@@ -131,7 +132,7 @@ func (m *Manager) decode(ctx context.Context, st *state) error {
 // reportUnreadable logs, once, that a record cannot be read.
 func (m *Manager) reportUnreadable(ctx context.Context, id string, err error) {
 	if m.reported.first(id) {
-		m.log(ctx, slog.LevelError, "stored record reads as no session", publicID(id), err)
+		m.log(ctx, slog.LevelError, "stored record reads as no session", ticket.PublicID(id), err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/cloakroom-go/cloakroom/internal/ticket"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
@@ -113,7 +114,7 @@ func (c *commit) dropSeal() {
 		return
 	}
 	if err := c.m.store.Delete(c.ctx, c.base.id, store.Record{}); err != nil && !errors.Is(err, ErrNotFound) {
-		c.m.log(c.ctx, slog.LevelWarn, "seal not deleted", publicID(c.base.id), withoutID{err, c.base.id})
+		c.m.log(c.ctx, slog.LevelWarn, "seal not deleted", ticket.PublicID(c.base.id), withoutID{err, c.base.id})
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/cloakroom-go/cloakroom/internal/ticket"
 )
 
 // Options configure a [Manager]. The zero value is ready for production behind HTTPS:
@@ -201,7 +203,7 @@ const (
 
 // checkLength refuses a cookie that browsers would not store. The profile is in order.
 func (o *Options) checkLength() error {
-	ticket := ticketLength
+	ticket := ticket.Length
 	if p := o.Profile; p != nil {
 		ticket = len(p.Ticket(p.NewID()))
 	}
@@ -269,7 +271,7 @@ func (o *Options) checkApplication() error {
 
 func (o *Options) checkCookie() error {
 	probe := http.Cookie{
-		Name: o.CookieName, Value: strings.Repeat("A", ticketLength), Domain: o.Domain, Path: o.Path,
+		Name: o.CookieName, Value: strings.Repeat("A", ticket.Length), Domain: o.Domain, Path: o.Path,
 		SameSite: o.SameSite, Secure: !o.InsecureCookie, Partitioned: o.Partitioned,
 	}
 	lower := strings.ToLower(o.CookieName)

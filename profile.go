@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/internal/ticket"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
@@ -100,7 +101,7 @@ func (m *Manager) isTicket(value string) bool {
 		_, ok := p.ID(value)
 		return ok
 	}
-	return isTicket(value) || m.options.FormerTickets && isFormer(value)
+	return ticket.Valid(value) || m.options.FormerTickets && ticket.ValidFormer(value)
 }
 
 // storeID is the store's id for a well-formed ticket.
@@ -112,14 +113,14 @@ func (m *Manager) storeID(ticket string) string {
 	return m.digest(ticket)
 }
 
-// newTicket returns a ticket that nobody has, and the store's id for it.
-func (m *Manager) newTicket() (ticket, id string) {
+// newTicket returns a new ticket, and the store's id for it.
+func (m *Manager) newTicket() (fresh, id string) {
 	if p := m.options.Profile; p != nil {
 		id = p.NewID()
 		return p.Ticket(id), id
 	}
-	ticket = newTicket()
-	return ticket, m.digest(ticket)
+	fresh = ticket.New()
+	return fresh, m.digest(fresh)
 }
 
 // slice fills in st.doc from the record's data, and in the record what a store may leave out.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
+	"github.com/cloakroom-go/cloakroom/internal/ticket"
 )
 
 // Save commits what is pending now, and notes that the session was used if that is due.
@@ -379,5 +380,5 @@ func (s *Session) loadedIDLocked() string {
 	if s.id == "" {
 		return ""
 	}
-	return publicID(s.id)
+	return ticket.PublicID(s.id)
 }
