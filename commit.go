@@ -28,7 +28,7 @@ type commit struct {
 	now     time.Time // zero when the clock must be read again
 	base    state
 	next    state // what takes the place of the base: in the end, what the session is
-	tick    int64 // when the base had been loaded, see gates
+	tick    int64 // when the base had been loaded, see Manager.commits
 	writing int64 // when the latest write began
 
 	// view is what the first seen operations make of the base; no longer once that has
@@ -74,7 +74,7 @@ type result struct {
 }
 
 // run performs the commit. It returns errGone when the session is no more and nothing
-// was written. The gate of the session is held while the store is at work.
+// was written. It has the turn of the session while the store is at work.
 func (c *commit) run() (res result, err error) {
 	binary.NativeEndian.PutUint64(c.commit[:], rand.Uint64())
 	if c.base.rec.Version == "" {
@@ -90,17 +90,18 @@ func (c *commit) run() (res result, err error) {
 		}
 	}
 	id, limit := c.base.id, c.m.options.Timeout
-	gate, err := c.m.gates.enter(c.ctx, id, limit)
+	turn, left, err := c.m.commits.Enter(id, limit)
 	if err != nil {
 		return result{}, errorAt("commit: waiting for other requests of the session", err)
 	}
 	var committed *state
-	defer func() { gate.leave(committed, c.writing) }()
-	if gate.handed {
+	defer func() { c.m.commits.Leave(turn, committed, c.writing) }()
+	if turn.Waited() {
+		c.ctx.Extend(left)
 		c.waited()
 	}
-	if gate.tick > c.tick { // written after the base was loaded, so it is newer
-		c.rebase(*gate.latest, false)
+	if latest, tick := turn.Latest(); tick > c.tick { // written after the base was loaded
+		c.rebase(*latest, false)
 	}
 	if movesTicket(c.ops) {
 		res, err = c.move()
@@ -199,7 +200,7 @@ func (c *commit) replace() (result, error) {
 			c.next = c.base
 			return result{}, nil
 		}
-		c.writing = c.m.gates.tick()
+		c.writing = c.m.commits.Tick()
 		emptied := c.m.options.Profile != nil && c.next.doc.empty()
 		if emptied {
 			err = c.m.store.Delete(c.ctx, c.base.id, c.base.rec)

@@ -164,12 +164,15 @@ func (st *state) belongsTo(owner string) bool {
 
 // endCommitting ends a session, after the commits of this process that are under way.
 func (m *Manager) endCommitting(ctx *deadline.Context, id string, known *state, nextOwner string) (ending, error) {
-	gate, err := m.gates.enter(ctx, id, m.options.Timeout)
+	turn, left, err := m.commits.Enter(id, m.options.Timeout)
 	if err != nil {
 		return endedNothing, errorAt("waiting for other requests of the session", err)
 	}
-	defer gate.leave(nil, 0)
-	if gate.tick > 0 {
+	defer m.commits.Leave(turn, nil, 0)
+	if turn.Waited() {
+		ctx.Extend(left)
+	}
+	if latest, _ := turn.Latest(); latest != nil {
 		known = nil // it has moved on since
 	}
 	return m.end(ctx, id, known, nextOwner)

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
+	"github.com/cloakroom-go/cloakroom/internal/queue"
 	"github.com/cloakroom-go/cloakroom/internal/ticket"
 	"github.com/cloakroom-go/cloakroom/store"
 )
@@ -20,7 +22,7 @@ import (
 type Manager struct {
 	store    store.FullStore
 	options  Options
-	gates    gates
+	commits  queue.ByID[state] // those of one session take turns
 	limits   deadline.Watch
 	bounds   bounds
 	reported reported
@@ -53,7 +55,7 @@ func New(st store.Store, options Options) (*Manager, error) {
 		now:      options.Now,
 		realTime: realTime,
 	}
-	m.gates.init()
+	m.commits.Init(func(st *state) { st.doc.fields = slices.Clone(st.doc.fields) })
 	return m, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
+	"github.com/cloakroom-go/cloakroom/internal/queue"
 )
 
 // Session is one request's view of a session: the record as it was loaded, and the
@@ -61,10 +62,7 @@ type changes struct {
 	view *draft // the document with the operations performed; nil until somebody looks at it
 	gen  int    // counts the changes of ops and of what they are based on
 
-	// Commits and sign-outs of this Session take turns.
-	busy    bool
-	waiting []chan struct{} // closed, the first first, to give the turn
-	past    int             // how many turns are over
+	line queue.Line // commits and sign-outs of this Session take turns
 
 	first [1]operation // room for what is mostly all
 }
@@ -205,7 +203,7 @@ func (s *Session) ensureFor(detached bool) error {
 		id, err = s.loadOther(l, now, id, err)
 	}
 	b.room = b.doc.fields
-	s.tick = s.m.gates.tick()
+	s.tick = s.m.commits.Tick()
 	switch {
 	case err == nil && s.doc.meta.sealed:
 		s.begin()

@@ -185,7 +185,7 @@ func (s *Session) concluded(c *commit, n int, res result, err error, extra bool)
 	s.setState(&c.next, s.w.ops[min(n, len(s.w.ops)):])
 	s.wasOwned = s.doc.meta.owner != nil
 	if res.written {
-		s.tick = s.m.gates.tick()
+		s.tick = s.m.commits.Tick()
 	} else {
 		c.touchErr = s.touch()
 	}
@@ -327,7 +327,7 @@ func (s *Session) finish(last bool) {
 func (s *Session) closeIdle() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if w := s.w; w != nil && (w.busy || len(w.ops) > 0) || s.err != nil || s.dropped || s.due {
+	if w := s.w; w != nil && (w.line.Taken() || len(w.ops) > 0) || s.err != nil || s.dropped || s.due {
 		return false
 	}
 	s.finish(true)
@@ -382,3 +382,38 @@ func (s *Session) loadedIDLocked() string {
 	}
 	return ticket.PublicID(s.id)
 }
+
+// lockTurn makes commits and sign-outs of this Session wait for each other, while others may read
+// it. It gives up when for Options.Timeout no turn was over.
+func (s *Session) lockTurn() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lockTurnLocked()
+}
+
+// lockTurnLocked is lockTurn with s.mu held, which is free while it waits.
+func (s *Session) lockTurnLocked() error {
+	if s.finished {
+		return ErrFinished
+	}
+	w := s.changes()
+	turn := w.line.Join()
+	if turn == nil {
+		return nil
+	}
+	return s.unlocked(func() error {
+		if _, err := w.line.Wait(&s.mu, turn, s.m.options.Timeout); err != nil {
+			return errorAt("waiting for another commit of this request", err)
+		}
+		return nil
+	})
+}
+
+// unlockTurn gives the turn to the next in line.
+func (s *Session) unlockTurn() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unlockTurnLocked()
+}
+
+func (s *Session) unlockTurnLocked() { s.w.line.Leave(true) }

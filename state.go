@@ -17,12 +17,12 @@ type state struct {
 // body is what a Session knows while it is in use. Its memory goes to another session
 // when this one is finished: it would be most of what a request allocates. So it is
 // looked at under Session.mu only, and what leaves that is copies; fields of state.doc
-// may be shared as long as some commit or sign-out has its turn, see changes.busy.
+// may be shared as long as some commit or sign-out has its turn, see changes.line.
 type body struct {
 	state            // as loaded or as committed last; no version means that there is no record
 	ticket  string   // empty for a session that has none yet
 	err     error    // sticky
-	tick    int64    // when loading or committing had ended, see gates
+	tick    int64    // when loading or committing had ended, see Manager.commits
 	goneID  string   // the store's id of what is gone
 	w       *changes // nil before the first change
 	changed changes  // what w points to
@@ -48,7 +48,7 @@ func (s *Session) own() *body {
 // will ask any more. s.mu is held.
 func (s *Session) drop() {
 	b := s.body
-	if b == &nobody || b.w != nil && b.w.busy {
+	if b == &nobody || b.w != nil && b.w.line.Taken() {
 		return
 	}
 	s.body = &nobody

@@ -25,7 +25,7 @@ func (s *Session) Reload() error {
 		defer limit.Release()
 		var present state
 		err := s.m.load(limit, s.id, &present)
-		tick := s.m.gates.tick()
+		tick := s.m.commits.Tick()
 		switch {
 		case err == nil && !present.doc.meta.sealed:
 			s.setState(&present, s.w.ops)

@@ -1,0 +1,99 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestLine: turns come in order, and Taken tells whether a goroutine has one.
+func TestLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var l Line
+		if l.Taken() || l.Join() != nil || !l.Taken() {
+			t.Fatal("the first does not get the turn at once")
+		}
+		var order []int
+		var wg sync.WaitGroup
+		for i := range 5 {
+			wg.Go(func() {
+				mu.Lock()
+				turn := l.Join()
+				mu.Unlock()
+				if _, err := l.Wait(&mu, turn, time.Minute); err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				order = append(order, i)
+				if next := l.Leave(true); next != (i < 4) {
+					t.Errorf("turn %d: a next one: %v", i, next)
+				}
+				mu.Unlock()
+			})
+			synctest.Wait()
+		}
+		mu.Lock()
+		l.Leave(false)
+		mu.Unlock()
+		wg.Wait()
+		for i, got := range order {
+			if got != i {
+				t.Fatalf("order %v", order)
+			}
+		}
+		if l.Taken() || l.Leave(false) {
+			t.Error("the line is not free in the end")
+		}
+	})
+}
+
+// TestLineGivesUp: a waiter gives up when for as long as it was told nothing moved, and only then.
+// A turn that ends without having moved anything is given on, and resets no waiter's time.
+func TestLineGivesUp(t *testing.T) {
+	for moved, want := range map[bool]time.Duration{true: 1600 * time.Millisecond, false: time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex
+			var l Line
+			l.Join()
+			start := time.Now()
+			first, second := l.Join(), l.Join()
+			go func() {
+				time.Sleep(600 * time.Millisecond)
+				mu.Lock()
+				defer mu.Unlock()
+				l.Leave(moved)
+			}()
+			left, err := l.Wait(&mu, first, time.Second)
+			wantLeft := 400 * time.Millisecond
+			if moved {
+				wantLeft = time.Second
+			}
+			if err != nil || left != wantLeft {
+				t.Errorf("moved %v: %v left, %v", moved, left, err)
+			}
+			// Wait is late here: the time of the second counts from now.
+			_ = second
+			third := make(chan error)
+			go func() {
+				_, err := l.Wait(&mu, second, 1000*time.Millisecond-600*time.Millisecond)
+				third <- err
+			}()
+			if err := <-third; !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("moved %v: %v", moved, err)
+			}
+			if took := time.Since(start); took > want {
+				t.Errorf("moved %v: gave up after %v", moved, took)
+			}
+			mu.Lock()
+			if l.Leave(true) || l.Taken() {
+				t.Error("one that gave up is still in line")
+			}
+			mu.Unlock()
+		})
+	}
+}
