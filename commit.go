@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
+	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
@@ -23,8 +24,8 @@ func randomDuration(most time.Duration) time.Duration {
 type commit struct {
 	m       *Manager
 	ctx     *deadline.Context
-	ops     []operation
-	commit  commitID
+	ops     []document.Operation
+	commit  document.CommitID
 	now     time.Time // zero when the clock must be read again
 	base    state
 	next    state // what takes the place of the base: in the end, what the session is
@@ -33,12 +34,12 @@ type commit struct {
 
 	// view is what the first seen operations make of the base; no longer once that has
 	// moved on.
-	view draft
+	view document.Draft
 	seen int
 
 	skip int // how many operations are left out, see join
 
-	room []field // for the fields of the first draft
+	room document.Room // for the fields of the first draft
 
 	// doubt is set once a write of this commit failed without telling whether it
 	// happened. doubtBase is the newest commit id of the record that it started from:
@@ -103,7 +104,7 @@ func (c *commit) run() (res result, err error) {
 	if latest, tick := turn.Latest(); tick > c.tick { // written after the base was loaded
 		c.rebase(*latest, false)
 	}
-	if movesTicket(c.ops) {
+	if document.MovesTicket(c.ops) {
 		res, err = c.move()
 	} else {
 		res, err = c.replace()
@@ -118,37 +119,37 @@ func (c *commit) run() (res result, err error) {
 // and reports whether it says anything new.
 func (c *commit) build() (bool, error) {
 	base := &c.base.doc
-	d, todo := draftOf(base), c.ops[c.skip:]
+	d, todo := base.Draft(), c.ops[c.skip:]
 	if c.seen > 0 {
 		d, todo = c.view, c.ops[c.seen:]
 	}
-	d.room, c.room = c.room, nil
+	d.Use(c.room)
+	c.room = nil
 	late := c.m.options.Profile == nil // a profile looks at values before they are encoded
 	for i := range todo {
-		if op := &todo[i]; late && op.bare && op.format == d.format {
-			d.setText(op.name, op.value)
-		} else if err := op.apply(&d); err != nil {
+		if err := d.Apply(&todo[i], late); err != nil {
 			return false, err
 		}
 	}
 	if p := c.m.options.Profile; p != nil {
 		c.clearOthers = p.takeClear(&d) || p.replacesOwner(&d, base, c.ops)
 	}
-	changed := hasKind(c.ops, opSet) || !c.fresh && must(c.ops) || !d.unchanged(base)
-	d.meta.commits = base.meta.commits
+	changed := document.First(c.ops, document.Set) >= 0 ||
+		!c.fresh && document.AnyMust(c.ops) || !d.Unchanged(base)
+	d.KeepCommits(base)
 	st := &c.next
-	st.id, st.doc, st.rec.Owner = c.base.id, d.document, "" // the rest of the record follows
-	if err := c.encode(d.owned); err != nil {
+	st.id, st.doc, st.rec.Owner = c.base.id, d.Document, "" // the rest of the record follows
+	if err := c.encode(d.Owned()); err != nil {
 		return false, err
 	}
 	st.rec.Expires = c.expires()
-	st.rec.Deadline = timeOf(d.meta.deadline)
-	switch {
-	case d.meta.owner == nil || c.m.options.Profile != nil:
-	case bytes.Equal(d.meta.owner, base.meta.owner) && c.base.rec.Owner != "":
+	st.rec.Deadline = d.Deadline()
+	switch owner := d.Owner(); {
+	case owner == nil || c.m.options.Profile != nil:
+	case bytes.Equal(owner, base.Owner()) && c.base.rec.Owner != "":
 		st.rec.Owner = c.base.rec.Owner
 	default:
-		st.rec.Owner = d.meta.ownerDigest()
+		st.rec.Owner = ownerDigest(&st.doc)
 	}
 	return changed, nil
 }
@@ -163,13 +164,13 @@ func (c *commit) encode(own bool) error {
 		err       error
 	)
 	if p == nil {
-		data = doc.encodeWith(c.commit, own)
+		data = doc.EncodeWith(c.commit, own)
 	} else if data, err = p.encode(doc, base, c.commit); err != nil {
 		return err
 	}
 	// The limits may have been higher when the base was stored: what does not grow is
 	// let through.
-	if err := c.m.bounds.check(data, len(doc.fields)); err != nil && doc.outgrows(base) {
+	if err := c.m.bounds.Check(data, doc.Len()); err != nil && doc.Outgrows(base) {
 		return err
 	}
 	if p != nil && p.Restore != nil {
@@ -201,7 +202,7 @@ func (c *commit) replace() (result, error) {
 			return result{}, nil
 		}
 		c.writing = c.m.commits.Tick()
-		emptied := c.m.options.Profile != nil && c.next.doc.empty()
+		emptied := c.m.options.Profile != nil && c.next.doc.Empty()
 		if emptied {
 			err = c.m.store.Delete(c.ctx, c.base.id, c.base.rec)
 		} else {
@@ -229,7 +230,7 @@ func (c *commit) replace() (result, error) {
 
 // overdue reports whether the absolute deadline of the base has passed since it was loaded.
 func (c *commit) overdue() bool {
-	return !c.clock().Before(timeOf(c.base.doc.meta.deadline))
+	return c.base.doc.Over(c.clock())
 }
 
 // clock returns what time it was when the commit began, or began to wait for something.
@@ -266,14 +267,14 @@ func (c *commit) lost(err error) error {
 // refresh loads the base anew after the operations failed on one that may be out of date, and
 // reports whether they should be tried again.
 func (c *commit) refresh(try int) (bool, error) {
-	if c.fresh || c.doubt || !must(c.ops) || try >= maxTries {
+	if c.fresh || c.doubt || !document.AnyMust(c.ops) || try >= maxTries {
 		return false, nil
 	}
 	present, err := c.reloadRecord(try, ErrConflict)
 	if err != nil {
 		return false, err
 	}
-	if present.doc.meta.sealed {
+	if present.doc.Sealed() {
 		return false, errGone
 	}
 	stale := present.rec.Version != c.base.rec.Version
@@ -302,7 +303,7 @@ func (c *commit) noteFailure(try int, failure error) error {
 	c.waited()
 	if !errors.Is(failure, ErrConflict) && !errors.Is(failure, store.ErrExists) && !c.doubt {
 		c.doubt, c.doubtErr = true, failure
-		c.doubtBase = c.base.doc.meta.newest()
+		c.doubtBase = c.base.doc.NewestCommit()
 		c.doubtData = c.base.rec.Data
 	}
 	if try+1 >= maxTries || c.ctx.Err() != nil {
@@ -328,9 +329,9 @@ func (c *commit) reload(try int, failure error) (applied bool, err error) {
 		return false, err
 	}
 	switch {
-	case present.doc.meta.sealed:
+	case present.doc.Sealed():
 		return false, c.over() // whoever sealed it may have taken this commit along
-	case present.doc.meta.hasCommit(c.commit[:]):
+	case present.doc.HasCommit(c.commit[:]):
 		c.base = present
 		return true, nil
 	case !c.canTell(&present):
@@ -343,7 +344,7 @@ func (c *commit) reload(try int, failure error) (applied bool, err error) {
 // rebase makes st what the operations are applied to from now on.
 func (c *commit) rebase(st state, fresh bool) {
 	c.base, c.fresh = st, fresh
-	c.view, c.seen = draft{}, 0
+	c.view, c.seen = document.Draft{}, 0
 }
 
 // reloadRecord loads the record of the base until that succeeds or time is up. A record
@@ -376,7 +377,7 @@ func (c *commit) reloadRecord(try int, failure error) (state, error) {
 // not applied.
 func (c *commit) canTell(present *state) bool {
 	return !c.doubt ||
-		c.doubtBase != nil && present.doc.meta.hasCommit(c.doubtBase) ||
+		c.doubtBase != nil && present.doc.HasCommit(c.doubtBase) ||
 		bytes.Equal(present.rec.Data, c.doubtData)
 }
 
@@ -395,8 +396,8 @@ func (c *commit) create() (result, error) {
 		return result{}, err
 	}
 	next := &c.next
-	if !changed || next.doc.meta.owner == nil && sameFields(next.doc.fields, c.base.doc.fields) ||
-		c.m.options.Profile != nil && next.doc.empty() {
+	if !changed || next.doc.Owner() == nil && next.doc.Same(&c.base.doc) ||
+		c.m.options.Profile != nil && next.doc.Empty() {
 		c.next = c.base
 		return result{emptied: ended}, nil
 	}
@@ -437,7 +438,7 @@ func (c *commit) findCreated(try int, id string, failure error) (state, error) {
 		var found state
 		err := c.m.load(c.ctx, id, &found)
 		switch {
-		case err == nil && !found.doc.meta.sealed && found.doc.meta.hasCommit(c.commit[:]):
+		case err == nil && !found.doc.Sealed() && found.doc.HasCommit(c.commit[:]):
 			return found, nil
 		case err == nil:
 			return state{}, errGone

@@ -153,9 +153,9 @@ func (s *Session) cookiesLocked() (all []*http.Cookie) {
 func (s *Session) cookieLocked() *http.Cookie {
 	switch s.cookie {
 	case cookieSet:
-		return s.m.cookie(s.ticket, s.doc.persistent(), s.m.cookieEnd(s.doc.meta.deadline))
+		return s.m.cookie(s.ticket, s.doc.Persistent(), s.m.cookieEnd(&s.doc))
 	case cookieClear:
-		return s.m.cookie("", false, timeOf(0))
+		return s.m.cookie("", false, time.Time{})
 	}
 	return nil
 }

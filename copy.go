@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
+	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/internal/ticket"
 	"github.com/cloakroom-go/cloakroom/store"
 )
@@ -128,7 +129,7 @@ func (m *Manager) copyEntry(ctx context.Context, to store.Store, e store.Entry, 
 		c.Err = fmt.Errorf("%w: %w", errNoRecord, err)
 		return c, true
 	}
-	id, meta := e.ID, &st.doc.meta
+	id := e.ID
 	if leave {
 		if id, c.Former, err = m.withoutProfile(&st); err != nil {
 			c.Err = err
@@ -141,7 +142,7 @@ func (m *Manager) copyEntry(ctx context.Context, to store.Store, e store.Entry, 
 		return CopyResult{}, false
 	}
 	if rec.Owner == "" {
-		rec.Owner = m.indexOwner(meta)
+		rec.Owner = m.indexOwner(&st.doc)
 	}
 	limit := m.limits.New(ctx, m.options.Timeout, false)
 	defer limit.Release()
@@ -149,13 +150,13 @@ func (m *Manager) copyEntry(ctx context.Context, to store.Store, e store.Entry, 
 	if err != nil {
 		c.Written, c.Err = false, withoutID{err, id}
 	}
-	return c, err != nil || !meta.sealed
+	return c, err != nil || !st.doc.Sealed()
 }
 
 // copyRecord stores rec under id unless it is there. After a failure that leaves open
 // what happened it looks, and tries again: a Create that comes late finds the id taken,
 // and a Replace another version.
-func (m *Manager) copyRecord(ctx *deadline.Context, to store.Store, id string, rec store.Record, source *document, leave bool) (written bool, err error) {
+func (m *Manager) copyRecord(ctx *deadline.Context, to store.Store, id string, rec store.Record, source *document.Document, leave bool) (written bool, err error) {
 	doubt := false // a write of ours may be what is there
 	for try := range maxTries {
 		_, err = to.Create(ctx, id, rec)
@@ -179,14 +180,14 @@ func (m *Manager) copyRecord(ctx *deadline.Context, to store.Store, id string, r
 		case unreadable:
 			return false, errDiverged
 		case loading == nil:
-			if update, err := source.meta.supersedes(&target.doc.meta); err != nil || !update {
+			if update, err := supersedes(source, &target.doc); err != nil || !update {
 				return false, err
 			}
 			switch {
 			case leave:
-				present.Owner = m.leavingOwner(&target.doc.meta)
+				present.Owner = m.leavingOwner(&target.doc)
 			case present.Owner == "":
-				present.Owner = m.indexOwner(&target.doc.meta)
+				present.Owner = m.indexOwner(&target.doc)
 			}
 			present.Deadline = target.rec.Deadline
 			if _, err = to.Replace(ctx, id, present, rec); err == nil || isRefusal(err) {
@@ -205,32 +206,33 @@ func (m *Manager) copyRecord(ctx *deadline.Context, to store.Store, id string, r
 	return false, err
 }
 
-// supersedes reports whether a record of the source is a later state of what the target
-// holds. It returns an error when that cannot be told.
-func (m *meta) supersedes(target *meta) (bool, error) {
+// supersedes reports whether a record of the source is a later state of what the target holds. It
+// returns an error when that cannot be told.
+func supersedes(source, target *document.Document) (bool, error) {
+	ours, theirs := source.NewestCommit(), target.NewestCommit()
 	switch {
-	case target.sealed: // ended there
+	case target.Sealed(): // ended there
 		return false, nil
-	case m.sealed: // ended since
+	case source.Sealed(): // ended since
 		return true, nil
-	case target.newest() != nil && m.hasCommit(target.newest()):
+	case theirs != nil && source.HasCommit(theirs):
 		return true, nil
-	case m.newest() != nil && target.hasCommit(m.newest()):
+	case ours != nil && target.HasCommit(ours):
 		return false, nil
 	}
 	return false, errDiverged
 }
 
-// indexOwner is the owner in whose index a record belongs, if there is one. A seal
-// belongs into that of whoever goes on behind it.
-func (m *Manager) indexOwner(meta *meta) string {
+// indexOwner is the digest of the owner in whose index a record belongs, if there is one. A seal
+// belongs into that of the owner of the next session.
+func (m *Manager) indexOwner(doc *document.Document) string {
 	switch {
 	case m.options.Profile != nil:
 		return ""
-	case meta.owner != nil:
-		return meta.ownerDigest()
+	case doc.Owner() != nil:
+		return ownerDigest(doc)
 	}
-	return string(meta.text(metaNextOwner))
+	return string(doc.Text(document.NextOwner))
 }
 
 // withoutID is an error whose text leaves out the store's id, which a store may name as

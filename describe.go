@@ -3,6 +3,7 @@ package cloakroom
 import (
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/internal/ticket"
 )
 
@@ -49,34 +50,34 @@ func (s *Session) Owner() string {
 	if p := s.m.options.Profile; p != nil {
 		return string(p.ownerIn(s.view()))
 	}
-	return string(s.view().meta.owner)
+	return string(s.view().Owner())
 }
 
 // CreatedAt returns when the session began, to the microsecond, the zero time if that
 // is not known.
 func (s *Session) CreatedAt() time.Time {
-	return s.metaTime(func(m *meta) int64 { return m.created })
+	return s.noted((*document.Document).Created)
 }
 
 // AuthenticatedAt returns when its owner signed in last, the zero time for a session
 // that nobody signed in. Compare it to the current time to ask for a password again
 // (ASVS 5.0 7.5.3).
 func (s *Session) AuthenticatedAt() time.Time {
-	return s.metaTime(func(m *meta) int64 { return m.authenticated })
+	return s.noted((*document.Document).Authenticated)
 }
 
 // Deadline returns when the session ends however much it is used.
 func (s *Session) Deadline() time.Time {
-	return s.metaTime(func(m *meta) int64 { return m.deadline })
+	return s.noted((*document.Document).Deadline)
 }
 
-func (s *Session) metaTime(of func(*meta) int64) time.Time {
+func (s *Session) noted(when func(*document.Document) time.Time) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ensure() != nil {
 		return time.Time{}
 	}
-	return timeOf(of(&s.view().meta))
+	return when(s.view())
 }
 
 // ExpiresAt returns when the session ends unless it is used again: its idle timeout or its
@@ -89,9 +90,9 @@ func (s *Session) ExpiresAt() time.Time {
 	}
 	expires := s.rec.Expires
 	if s.rec.Version == "" {
-		expires = s.m.now().Add(s.m.idle(s.view().meta.owner))
+		expires = s.m.now().Add(s.m.idle(s.view().Owner()))
 	}
-	return earlier(expires, timeOf(s.view().meta.deadline))
+	return earlier(expires, s.view().Deadline())
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -105,5 +106,5 @@ func earlier(a, b time.Time) time.Time {
 func (s *Session) IsPersistent() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ensure() == nil && s.view().persistent()
+	return s.ensure() == nil && s.view().Persistent()
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
+	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/internal/ticket"
 	"github.com/cloakroom-go/cloakroom/store"
 )
@@ -47,8 +48,8 @@ func (m *Manager) end(ctx *deadline.Context, id string, known *state, nextOwner 
 			known = &state{id: id, rec: rec}
 			_ = m.decode(ctx, known) // one that cannot be read is ended too
 		}
-		if known.doc.meta.sealed {
-			if nextOwner != "" && string(known.doc.meta.text(metaNextOwner)) != nextOwner {
+		if known.doc.Sealed() {
+			if nextOwner != "" && string(known.doc.Text(document.NextOwner)) != nextOwner {
 				return endedNothing, nil
 			}
 			return m.endNext(ctx, known)
@@ -76,7 +77,7 @@ func (m *Manager) end(ctx *deadline.Context, id string, known *state, nextOwner 
 // be created. It follows further seals.
 func (m *Manager) endNext(ctx *deadline.Context, seal *state) (ending, error) {
 	for range maxTries {
-		id := string(seal.doc.meta.text(metaNext))
+		id := string(seal.doc.Text(document.Next))
 		if id == "" {
 			return endedNothing, nil
 		}
@@ -86,7 +87,7 @@ func (m *Manager) endNext(ctx *deadline.Context, seal *state) (ending, error) {
 		}
 		if how == endedWithoutSeal {
 			if seal.rec.Owner == "" {
-				seal.rec.Owner = m.indexOwner(&seal.doc.meta)
+				seal.rec.Owner = m.indexOwner(&seal.doc)
 			}
 			if err := m.store.Delete(ctx, seal.id, seal.rec); err != nil && !errors.Is(err, ErrNotFound) {
 				m.log(ctx, slog.LevelWarn, "seal not deleted", ticket.PublicID(seal.id), withoutID{err, seal.id})
@@ -118,9 +119,9 @@ func (m *Manager) endSealed(ctx *deadline.Context, id string) (*state, ending, e
 		case err == nil:
 			st := state{id: id, rec: rec}
 			if m.decode(ctx, &st) != nil {
-				st.doc = m.newDocument()
+				st.doc = m.newDocument(false)
 			}
-			if st.doc.meta.sealed {
+			if st.doc.Sealed() {
 				return &st, endedNothing, nil
 			}
 			_, err = m.store.Replace(ctx, id, st.rec, m.seal(&st, "", ""))
@@ -142,24 +143,17 @@ func (m *Manager) endSealed(ctx *deadline.Context, id string) (*state, ending, e
 
 // tombstone is a seal where no record is yet.
 func (m *Manager) tombstone() store.Record {
-	return m.seal(&state{doc: m.newDocument()}, "", "")
+	return m.seal(&state{doc: m.newDocument(false)}, "", "")
 }
 
-func (m *Manager) newDocument() document {
-	now := m.now()
-	d := document{
-		format: m.options.Format,
-		meta:   meta{created: micros(now), deadline: micros(now.Add(m.options.Lifetime))},
-	}
-	if app := m.options.Application; app != "" {
-		d.meta.setText(metaApplication, app)
-	}
-	return d
+func (m *Manager) newDocument(persistent bool) document.Document {
+	o, now := &m.options, m.now()
+	return document.New(o.Format, o.Application, persistent, now, now.Add(o.Lifetime))
 }
 
 // belongsTo reports whether a record is of the owner whose name was given.
 func (st *state) belongsTo(owner string) bool {
-	return bytes.Equal(st.doc.meta.owner, []byte(owner))
+	return bytes.Equal(st.doc.Owner(), []byte(owner))
 }
 
 // endCommitting ends a session, after the commits of this process that are under way.

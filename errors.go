@@ -3,6 +3,7 @@ package cloakroom
 import (
 	"errors"
 
+	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
@@ -49,7 +50,7 @@ var (
 
 	// ErrInvalidKey means that the name of a [Key] is reserved, empty, longer than 255
 	// bytes or not UTF-8.
-	ErrInvalidKey = errors.New("invalid key")
+	ErrInvalidKey = document.ErrInvalidName
 
 	// ErrNoMiddleware means that a session was asked for in a request that did not pass
 	// through

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"slices"
 	"time"
+
+	"github.com/cloakroom-go/cloakroom/internal/document"
 )
 
 // Flash is a message to be shown once, usually by the next page. Flask's flash takes
@@ -21,13 +23,13 @@ const maxFlashes = 100
 // At most 100 wait: where there are as many, the oldest is dropped, which is logged at
 // most once a minute.
 func (s *Session) Flash(category, message string) {
-	at, err := s.read(nameFlashes)
+	at, err := s.read(document.NameFlashes)
 	if err != nil {
 		return // the session has failed
 	}
-	waiting, err := at.format.splitList(at.value)
+	waiting, err := at.Items()
 	if err != nil {
-		s.report(&DecodeError{nameFlashes, err}) // what is stored stays
+		s.report(&DecodeError{Name: document.NameFlashes, Err: err}) // what is stored stays
 		return
 	}
 	if len(waiting) >= maxFlashes {
@@ -36,16 +38,16 @@ func (s *Session) Flash(category, message string) {
 			s.m.log(s.ctx(), slog.LevelWarn, message, s.loadedID(), nil, slog.Int64("messages", n))
 		}
 	}
-	s.write(operation{kind: opChange, name: nameFlashes, change: func(d *draft) error {
-		item, err := d.format.encode([]string{category, message})
+	s.write(document.Operation{Kind: document.Change, Name: document.NameFlashes, Change: func(d *document.Draft) error {
+		item, err := document.Encode(d.Format(), document.NameFlashes, []string{category, message})
 		if err != nil {
 			return err
 		}
-		items := d.flashes()
+		items := d.List(document.NameFlashes)
 		if len(items) >= maxFlashes {
 			items = items[1:] // one for one: another library may have left more
 		}
-		d.setFlashes(append(items, item))
+		d.SetList(document.NameFlashes, append(items, item))
 		return nil
 	}})
 }
@@ -61,13 +63,13 @@ func (s *Session) Flashes(categories ...string) []Flash[string] {
 // FlashesOf is [Session.Flashes] for messages that can be decoded into T: with a struct
 // or a map, those of Flask's flash({...}), with any, all.
 func FlashesOf[T any](s *Session, categories ...string) []Flash[T] {
-	at, err := s.read(nameFlashes)
-	if err != nil || at.value == nil {
+	at, err := s.read(document.NameFlashes)
+	if err != nil || !at.Present() {
 		return nil
 	}
-	items, err := at.format.splitList(at.value)
+	items, err := at.Items()
 	if err != nil {
-		s.report(&DecodeError{nameFlashes, err})
+		s.report(&DecodeError{Name: document.NameFlashes, Err: err})
 		return nil
 	}
 	var (
@@ -75,9 +77,9 @@ func FlashesOf[T any](s *Session, categories ...string) []Flash[T] {
 		taken [][]byte
 	)
 	for _, item := range items {
-		f, err := flashIn[T](at.format, item)
+		f, err := flashIn[T](item)
 		if err == nil && (len(categories) == 0 || slices.Contains(categories, f.Category)) {
-			found, taken = append(found, f), append(taken, item)
+			found, taken = append(found, f), append(taken, item.Bytes())
 		}
 	}
 	if len(taken) > 0 {
@@ -87,13 +89,13 @@ func FlashesOf[T any](s *Session, categories ...string) []Flash[T] {
 }
 
 // removeFlashes removes each of these messages once, as far as they are still there.
-func removeFlashes(taken [][]byte) operation {
-	return operation{kind: opChange, name: nameFlashes, change: func(d *draft) error {
+func removeFlashes(taken [][]byte) document.Operation {
+	return document.Operation{Kind: document.Change, Name: document.NameFlashes, Change: func(d *document.Draft) error {
 		times := make(map[string]int, len(taken)) // another library may have left any number
 		for _, item := range taken {
 			times[string(item)]++
 		}
-		d.setFlashes(slices.DeleteFunc(d.flashes(), func(item []byte) bool {
+		d.SetList(document.NameFlashes, slices.DeleteFunc(d.List(document.NameFlashes), func(item []byte) bool {
 			if times[string(item)] == 0 {
 				return false
 			}
@@ -107,37 +109,17 @@ func removeFlashes(taken [][]byte) operation {
 var errNoFlash = errors.New("no list of a category and a message")
 
 // flashIn decodes a message as Flask keeps it: a list of category and message.
-func flashIn[T any](f Format, item []byte) (flash Flash[T], err error) {
-	parts, err := f.splitList(item)
+func flashIn[T any](item document.Value) (flash Flash[T], err error) {
+	parts, err := item.Items()
 	if err != nil || len(parts) != 2 {
 		return flash, errNoFlash
 	}
-	if !f.isNil(parts[0]) {
-		if flash.Category, err = decodeAs[string](stored{value: parts[0], format: f}, nameFlashes); err != nil {
+	if !parts[0].Null() {
+		flash.Category, err = document.Decode[string](parts[0], document.NameFlashes)
+		if err != nil {
 			return flash, err
 		}
 	}
-	flash.Message, err = decodeAs[T](stored{value: parts[1], format: f}, nameFlashes)
+	flash.Message, err = document.Decode[T](parts[1], document.NameFlashes)
 	return flash, err
-}
-
-// flashes returns the stored messages, each encoded. What is no list reads as none.
-func (d *draft) flashes() [][]byte {
-	items, err := d.format.splitList(d.value(nameFlashes))
-	if err != nil {
-		return nil
-	}
-	return items
-}
-
-// setFlashes stores messages, unless what is stored is no list, and so none of ours.
-func (d *draft) setFlashes(items [][]byte) {
-	if _, err := d.format.splitList(d.value(nameFlashes)); err != nil {
-		return
-	}
-	if len(items) == 0 {
-		d.remove(nameFlashes)
-		return
-	}
-	d.set(nameFlashes, d.format.joinList(items))
 }

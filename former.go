@@ -1,6 +1,10 @@
 package cloakroom
 
-import "github.com/cloakroom-go/cloakroom/internal/ticket"
+import (
+	"github.com/cloakroom-go/cloakroom/internal/ticket"
+
+	"github.com/cloakroom-go/cloakroom/internal/document"
+)
 
 // isStoreID reports whether the sessions of this manager have such ids in a store.
 func (m *Manager) isStoreID(id string) bool {
@@ -15,6 +19,6 @@ func (m *Manager) isStoreID(id string) bool {
 func (m *Manager) digest(s string) string { return ticket.Digest(m.options.Application, s) }
 
 // ownerDigest is the digest of the owner of a session, which need not be one of this application.
-func (m *meta) ownerDigest() string {
-	return ticket.Digest(string(m.text(metaApplication)), string(m.owner))
+func ownerDigest(doc *document.Document) string {
+	return ticket.Digest(string(doc.Text(document.Application)), string(doc.Owner()))
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"time"
+
+	"github.com/cloakroom-go/cloakroom/internal/document"
 )
 
 // idle returns the idle timeout of a session of this owner, nil for one that nobody signed in.
@@ -33,8 +35,8 @@ func between(a, b time.Time) time.Duration {
 
 // touch notes that the session was used. It returns ErrEnded when the session is no more.
 func (m *Manager) touch(ctx context.Context, st *state) error {
-	now, idle := m.now(), m.idle(st.doc.meta.owner)
-	if !now.Before(timeOf(st.doc.meta.deadline)) {
+	now, idle := m.now(), m.idle(st.doc.Owner())
+	if st.doc.Over(now) {
 		return ErrEnded
 	}
 	limit := m.limits.New(ctx, m.options.Timeout, true)
@@ -72,8 +74,8 @@ func (s *Session) reportTouch(err error) {
 // it was costs nothing. Where another request slides it between this commit's look at
 // the clock and its write, that is undone, and made up for by the next use.
 func (c *commit) expires() time.Time {
-	now, before, idle := c.clock(), c.base.rec.Expires, c.m.idle(c.next.doc.meta.owner)
-	if c.m.options.Profile == nil && c.base.rec.Version != "" && !movesTicket(c.ops) && !due(between(now, before), idle) {
+	now, before, idle := c.clock(), c.base.rec.Expires, c.m.idle(c.next.doc.Owner())
+	if c.m.options.Profile == nil && c.base.rec.Version != "" && !document.MovesTicket(c.ops) && !due(between(now, before), idle) {
 		return before
 	}
 	return now.Add(idle)

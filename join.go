@@ -1,6 +1,10 @@
 package cloakroom
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/cloakroom-go/cloakroom/internal/document"
+)
 
 // joinTries bounds how often a sign-in looks for the session that it is to join: some
 // 50 milliseconds.
@@ -11,26 +15,26 @@ const joinTries = 10
 // So both sign-ins end in one session, under the ticket of the later one, with what
 // either of them changed. It returns errGone where there is no such session.
 func (c *commit) join(seal *state) error {
-	at := firstLogin(c.ops)
+	at := document.First(c.ops, document.SignIn)
 	if at < 0 {
 		return errGone
 	}
-	owner := c.ops[at].login.owner
+	owner := c.ops[at].Login.Owner
 	for try := range joinTries {
-		next := string(seal.doc.meta.text(metaNext))
-		if next == "" || string(seal.doc.meta.text(metaNextOwner)) != c.m.digest(owner) {
+		next := string(seal.doc.Text(document.Next))
+		if next == "" || string(seal.doc.Text(document.NextOwner)) != c.m.digest(owner) {
 			return errGone
 		}
 		var found state
 		err := c.m.load(c.ctx, next, &found)
 		switch {
-		case err == nil && found.doc.meta.sealed:
+		case err == nil && found.doc.Sealed():
 			seal = &found
 			continue
 		case err == nil && !found.belongsTo(owner):
 			return errGone
 		case err == nil:
-			if before := c.base.doc.meta.owner; before != nil && !found.belongsTo(string(before)) {
+			if before := c.base.doc.Owner(); before != nil && !found.belongsTo(string(before)) {
 				c.skip = at // what was set before is another owner's
 			}
 			c.rebase(found, true)
@@ -61,7 +65,7 @@ func (c *commit) joinSealed(id string) error {
 		return errGone
 	case err != nil:
 		return errorAt("commit: look for the session that this one has moved to", err)
-	case !seal.doc.meta.sealed:
+	case !seal.doc.Sealed():
 		return errGone
 	}
 	return c.join(&seal)

@@ -2,10 +2,8 @@ package cloakroom
 
 import (
 	"errors"
-	"fmt"
-	"reflect"
 
-	"github.com/cloakroom-go/cloakroom/internal/msgpack"
+	"github.com/cloakroom-go/cloakroom/internal/document"
 )
 
 // Key is the name of a value of type T in a session. It is a string type, so keys are typed
@@ -22,17 +20,10 @@ type Key[T any] string
 
 // Values is what a [Key] reads and writes: a *[Session], or within [Session.Transact] a *[Tx].
 type Values interface {
-	read(name string) (stored, error)
-	write(op operation)
+	read(name string) (document.Value, error)
+	write(op document.Operation)
 	fail(err error)   // the response must not be sent
 	report(err error) // somebody should know
-}
-
-// stored is a value as it stands in a session.
-type stored struct {
-	value  []byte // encoded; nil when absent
-	format Format
-	share  bool // a string may be these bytes: what they are a part of, and keep, is not much more
 }
 
 // Get returns the value, or the zero value of T when it is absent. A stored value that
@@ -60,14 +51,14 @@ func failRead(s Values, err error) {
 // then stays stored as it is unless it is overwritten.
 func (k Key[T]) Lookup(s Values) (T, bool, error) {
 	var zero T
-	if err := checkName(string(k)); err != nil {
+	if err := document.CheckName(string(k)); err != nil {
 		return zero, false, err
 	}
 	at, err := s.read(string(k))
-	if err != nil || at.value == nil {
+	if err != nil || !at.Present() {
 		return zero, false, err
 	}
-	v, err := decodeAs[T](at, string(k))
+	v, err := document.Decode[T](at, string(k))
 	return v, err == nil, err
 }
 
@@ -77,18 +68,7 @@ func (k Key[T]) Lookup(s Values) (T, bool, error) {
 // one: where a framework lends strings whose bytes it uses again, as fasthttp does,
 // clone those first.
 func (k Key[T]) Set(s Values, v T) {
-	op := operation{kind: opSet, name: string(k), typ: reflect.TypeFor[T]()}
-	var err error
-	if text, ok := any(&v).(*string); ok {
-		op.value, op.format, op.bare = bytesOf(*text), MessagePack, true
-		err = checkName(op.name)
-	} else {
-		var before stored
-		if before, err = s.read(op.name); err == nil {
-			op.format = before.format
-			op.value, err = encodeAs(op.format, op.name, v)
-		}
-	}
+	op, err := k.setting(s, v)
 	if err != nil {
 		s.fail(err)
 		return
@@ -96,13 +76,28 @@ func (k Key[T]) Set(s Values, v T) {
 	s.write(op)
 }
 
+func (k Key[T]) setting(s Values, v T) (document.Operation, error) {
+	name := string(k)
+	if err := document.CheckName(name); err != nil {
+		return document.Operation{}, err
+	}
+	if text, ok := any(&v).(*string); ok {
+		return document.SetText(name, *text), nil
+	}
+	before, err := s.read(name)
+	if err != nil {
+		return document.Operation{}, err
+	}
+	return document.SetValue(before.Format(), name, v)
+}
+
 // Delete removes the value. Removing an absent one costs nothing.
 func (k Key[T]) Delete(s Values) {
-	if err := checkName(string(k)); err != nil {
+	if err := document.CheckName(string(k)); err != nil {
 		s.fail(err)
 		return
 	}
-	s.write(operation{kind: opDelete, name: string(k)})
+	s.write(document.Operation{Kind: document.Delete, Name: string(k)})
 }
 
 // Update changes the value to what fn makes of it, or of the zero value when it is
@@ -112,7 +107,7 @@ func (k Key[T]) Delete(s Values) {
 // session. A stored value that cannot be decoded into T fails the session, and stays as
 // it is.
 func (k Key[T]) Update(s Values, fn func(T) T) {
-	if err := checkName(string(k)); err != nil {
+	if err := document.CheckName(string(k)); err != nil {
 		s.fail(err)
 		return
 	}
@@ -125,7 +120,7 @@ func (k Key[T]) Update(s Values, fn func(T) T) {
 // meanwhile.
 func (k Key[T]) UpdateNow(s *Session, fn func(T) T) (T, error) {
 	var zero, committed T
-	if err := checkName(string(k)); err != nil {
+	if err := document.CheckName(string(k)); err != nil {
 		return zero, err
 	}
 	op := k.updating(fn, &committed)
@@ -136,112 +131,25 @@ func (k Key[T]) UpdateNow(s *Session, fn func(T) T) (T, error) {
 }
 
 // updating is the operation of calling fn, which leaves what fn returned last in result.
-func (k Key[T]) updating(fn func(T) T, result *T) operation {
-	return operation{kind: opChange, name: string(k), change: func(d *draft) error {
+func (k Key[T]) updating(fn func(T) T, result *T) document.Operation {
+	name := string(k)
+	return document.Operation{Kind: document.Change, Name: name, Change: func(d *document.Draft) error {
 		var before T
-		if at := d.at(string(k)); at.value != nil {
+		if at := d.At(name); at.Present() {
 			var err error
-			if before, err = decodeAs[T](at, string(k)); err != nil {
+			if before, err = document.Decode[T](at, name); err != nil {
 				return err
 			}
 		}
 		after := fn(before)
-		value, err := encodeAs(d.format, string(k), after)
+		value, err := document.Encode(d.Format(), name, after)
 		if err != nil {
 			return err
 		}
 		if result != nil {
 			*result = after
 		}
-		d.set(string(k), value)
+		d.Set(name, value)
 		return nil
 	}}
-}
-
-func encodeAs[T any](f Format, name string, v T) ([]byte, error) {
-	if err := checkName(name); err != nil {
-		return nil, err
-	}
-	if f == MessagePack {
-		switch v := any(&v).(type) { // a pointer is not copied to the heap, an interface value is
-		case *string:
-			return encodeText(*v), nil
-		case *int:
-			return msgpack.AppendInt(make([]byte, 0, 9), int64(*v)), nil
-		case *int64:
-			return msgpack.AppendInt(make([]byte, 0, 9), *v), nil
-		case *bool:
-			return msgpack.AppendBool(make([]byte, 0, 1), *v), nil
-		case *[]byte:
-			if *v != nil {
-				return msgpack.AppendBytes(make([]byte, 0, len(*v)+5), *v), nil
-			}
-		}
-	}
-	return encodeAny(f, name, v)
-}
-
-// encodeAny is apart because here v is copied to the heap.
-func encodeAny[T any](f Format, name string, v T) ([]byte, error) {
-	if err := checkReadable(reflect.TypeFor[T]()); err != nil {
-		return nil, fmt.Errorf("cloakroom: value %q cannot be set: %w", name, err)
-	}
-	encoded := any(v)
-	if f == JSON {
-		encoded = &v // encoding/json finds a pointer's MarshalJSON only where there is a pointer
-	}
-	value, err := f.encode(encoded)
-	if err != nil {
-		return nil, fmt.Errorf("cloakroom: value %q cannot be encoded: %w", name, err)
-	}
-	return value, nil
-}
-
-func decodeAs[T any](at stored, name string) (T, error) {
-	if at.format == MessagePack {
-		var v T
-		if decodeScalar(&at, &v) {
-			return v, nil
-		}
-	}
-	v := new(T)
-	if err := at.format.decode(at.value, v); err != nil {
-		var zero T
-		return zero, &DecodeError{name, err}
-	}
-	return *v, nil
-}
-
-// decodeScalar decodes the commonest types without a pointer that escapes. It reports
-// false where anything is amiss, for the full decoder to find out.
-func decodeScalar[T any](at *stored, v *T) bool {
-	var (
-		value = at.value
-		rest  []byte
-		err   error
-	)
-	switch v := any(v).(type) {
-	case *string:
-		var s []byte
-		s, rest, err = msgpack.ReadString(value)
-		if at.share {
-			*v = textOf(s)
-		} else {
-			*v = string(s)
-		}
-	case *int:
-		var i int64
-		i, rest, err = msgpack.ReadInt(value)
-		*v = int(i)
-		if int64(*v) != i {
-			return false
-		}
-	case *int64:
-		*v, rest, err = msgpack.ReadInt(value)
-	case *bool:
-		*v, rest, err = msgpack.ReadBool(value)
-	default:
-		return false
-	}
-	return err == nil && len(rest) == 0
 }

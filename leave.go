@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 
+	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/internal/ticket"
 )
 
@@ -22,38 +23,35 @@ func (m *Manager) withoutProfile(st *state) (id string, former bool, err error) 
 	if former = !ticket.Valid(old); former && !ticket.ValidFormer(old) {
 		return "", false, errNotTicket
 	}
-	for i := range st.doc.fields {
-		if st.doc.fields[i].name == nil {
-			return "", false, errOddKey
-		}
+	if st.doc.Nameless() {
+		return "", false, errOddKey
 	}
-	meta := &st.doc.meta
-	meta.deadline = min(meta.deadline, micros(m.now().Add(m.options.Lifetime)))
+	st.doc.LimitDeadline(m.now().Add(m.options.Lifetime))
 	id = ticket.Digest("", old)
-	st.rec.Data = st.doc.encodeWith(leaving(id), false)
-	st.rec.Owner = m.leavingOwner(meta)
-	st.rec.Deadline = timeOf(meta.deadline)
+	st.rec.Data = st.doc.EncodeWith(leaving(id), false)
+	st.rec.Owner = m.leavingOwner(&st.doc)
+	st.rec.Deadline = st.doc.Deadline()
 	return id, former, nil
 }
 
 // leavingOwner is the owner in whose index a record belongs once it has left the profile.
-func (m *Manager) leavingOwner(meta *meta) string {
-	if meta.owner == nil {
+func (m *Manager) leavingOwner(doc *document.Document) string {
+	if doc.Owner() == nil {
 		return ""
 	}
-	return ticket.Digest("", string(meta.owner))
+	return ticket.Digest("", string(doc.Owner()))
 }
 
 // leaving is the commit id that copying without the profile notes. It is always the
 // same for a session, so that when it is the newest one in the target, nobody changed
 // the session there.
-func leaving(id string) (c commitID) {
+func leaving(id string) (c document.CommitID) {
 	sum := sha256.Sum256([]byte("cloakroom leaves the profile\x00" + id))
 	copy(c[:], sum[:])
 	return c
 }
 
 // sameLeft reports whether two documents that left a profile are one, but for when they did.
-func sameLeft(a, b *document) bool {
-	return a.format == b.format && bytes.Equal(a.meta.newest(), b.meta.newest()) && sameFields(a.fields, b.fields)
+func sameLeft(a, b *document.Document) bool {
+	return a.Format() == b.Format() && bytes.Equal(a.NewestCommit(), b.NewestCommit()) && a.Same(b)
 }

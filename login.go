@@ -3,6 +3,8 @@ package cloakroom
 import (
 	"fmt"
 	"strings"
+
+	"github.com/cloakroom-go/cloakroom/internal/document"
 )
 
 // maxOwnerBytes is how long the name of an owner may be.
@@ -32,12 +34,12 @@ func (s *Session) Login(owner string) error {
 		return err
 	}
 	now := s.m.now()
-	l := &login{owner: owner, at: micros(now), deadline: micros(now.Add(s.m.options.Lifetime))}
+	l := &document.Login{Owner: owner, At: now, Deadline: now.Add(s.m.options.Lifetime)}
 	if p := s.m.options.Profile; p != nil {
-		l.valueName = p.OwnerName
+		l.ValueName = p.OwnerName
 	}
-	l.userAgent, l.ip = s.visitor()
-	s.write(operation{kind: opLogin, login: l})
+	l.UserAgent, l.IP = s.visitor()
+	s.write(document.Operation{Kind: document.SignIn, Login: l})
 	return s.Load()
 }
 
@@ -50,7 +52,7 @@ func (s *Session) Renew() error {
 	if err != nil || isNew {
 		return err
 	}
-	s.write(operation{kind: opRenew})
+	s.write(document.Operation{Kind: document.Renew})
 	return s.Load()
 }
 

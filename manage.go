@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/internal/ticket"
 	"github.com/cloakroom-go/cloakroom/store"
 )
@@ -50,7 +51,7 @@ func (m *Manager) All(ctx context.Context) iter.Seq2[Info, error] {
 		return m.store.All(ctx, cursor, pageSize)
 	}, func(st *state) bool {
 		app := m.options.Application
-		return app == "" || app == string(st.doc.meta.text(metaApplication))
+		return app == "" || app == string(st.doc.Text(document.Application))
 	})
 }
 
@@ -63,7 +64,7 @@ func (m *Manager) list(ctx context.Context, page func(context.Context, string) (
 				return
 			}
 			for _, e := range entries {
-				if st, ok := m.listed(ctx, e); ok && !st.doc.meta.sealed && wanted(&st) && !yield(m.info(&st), nil) {
+				if st, ok := m.listed(ctx, e); ok && !st.doc.Sealed() && wanted(&st) && !yield(m.info(&st), nil) {
 					return
 				}
 			}
@@ -87,17 +88,17 @@ func (m *Manager) listed(ctx context.Context, e store.Entry) (state, bool) {
 }
 
 func (m *Manager) info(st *state) Info {
-	meta := &st.doc.meta
+	doc := &st.doc
 	return Info{
 		ID:              ticket.PublicID(st.id),
-		Owner:           string(meta.owner),
-		CreatedAt:       timeOf(meta.created),
-		AuthenticatedAt: timeOf(meta.authenticated),
-		LastSeenAt:      st.rec.Expires.Add(-m.idle(meta.owner)),
+		Owner:           string(doc.Owner()),
+		CreatedAt:       doc.Created(),
+		AuthenticatedAt: doc.Authenticated(),
+		LastSeenAt:      st.rec.Expires.Add(-m.idle(doc.Owner())),
 		ExpiresAt:       earlier(st.rec.Expires, st.rec.Deadline),
 		Deadline:        st.rec.Deadline,
-		UserAgent:       string(meta.text(metaUserAgent)),
-		IP:              string(meta.text(metaIP)),
+		UserAgent:       string(doc.Text(document.UserAgent)),
+		IP:              string(doc.Text(document.IP)),
 	}
 }
 
@@ -141,7 +142,7 @@ func (m *Manager) RevokeOthers(ctx context.Context, s *Session) (int, error) {
 		return 0, err
 	}
 	s.mu.Lock()
-	owner, keep, gone := string(s.view().meta.owner), s.id, s.gone && s.firstRestart(s.ops()) < 0
+	owner, keep, gone := string(s.view().Owner()), s.id, s.gone && s.firstRestart(s.ops()) < 0
 	if s.gone && !s.unreadable {
 		keep = s.goneID // the sign-in that is pending may join the session that it has moved to
 	}
@@ -163,16 +164,16 @@ func (m *Manager) follow(ctx context.Context, ids []string, hash string) ([]stri
 	for range maxTries {
 		var st state
 		err := m.load(ctx, ids[len(ids)-1], &st)
-		meta := &st.doc.meta
 		switch {
 		case errors.Is(err, ErrNotFound):
 			return ids, nil
 		case err != nil:
 			return nil, err
-		case !meta.sealed || meta.text(metaNext) == nil || string(meta.text(metaNextOwner)) != hash:
+		case !st.doc.Sealed() || st.doc.Text(document.Next) == nil ||
+			string(st.doc.Text(document.NextOwner)) != hash:
 			return ids, nil
 		}
-		ids = append(ids, string(meta.text(metaNext)))
+		ids = append(ids, string(st.doc.Text(document.Next)))
 	}
 	return nil, ErrConflict
 }
@@ -269,9 +270,9 @@ func (m *Manager) revoke(ctx context.Context, owner string, e store.Entry, keep 
 	switch {
 	case m.decode(ctx, &st) != nil: // another process may be able to read it
 		return m.endCommitting(limit, e.ID, &state{id: e.ID, rec: e.Record}, hash)
-	case st.doc.meta.sealed:
-		next := string(st.doc.meta.text(metaNext))
-		if slices.Contains(keep, next) || string(st.doc.meta.text(metaNextOwner)) != hash {
+	case st.doc.Sealed():
+		next := string(st.doc.Text(document.Next))
+		if slices.Contains(keep, next) || string(st.doc.Text(document.NextOwner)) != hash {
 			return endedNothing, nil
 		}
 		return m.endNext(limit, &st)

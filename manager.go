@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
+	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/internal/queue"
 	"github.com/cloakroom-go/cloakroom/internal/ticket"
 	"github.com/cloakroom-go/cloakroom/store"
@@ -24,7 +24,7 @@ type Manager struct {
 	options  Options
 	commits  queue.ByID[state] // those of one session take turns
 	limits   deadline.Watch
-	bounds   bounds
+	bounds   document.Bounds
 	reported reported
 	places   reported // where sessions were used in vain
 	several  throttle // of reports of several cookies
@@ -51,11 +51,11 @@ func New(st store.Store, options Options) (*Manager, error) {
 	m := &Manager{
 		store:    full,
 		options:  options,
-		bounds:   bounds{bytes: options.MaxBytes, values: options.MaxValues, foreign: options.Profile != nil},
+		bounds:   document.Bounds{Bytes: options.MaxBytes, Values: options.MaxValues, Foreign: options.Profile != nil},
 		now:      options.Now,
 		realTime: realTime,
 	}
-	m.commits.Init(func(st *state) { st.doc.fields = slices.Clone(st.doc.fields) })
+	m.commits.Init(func(st *state) { st.doc.Detach() })
 	return m, nil
 }
 
@@ -114,11 +114,11 @@ func (m *Manager) loadAt(ctx context.Context, id string, st *state, now time.Tim
 		return ErrUnreadable
 	}
 	left := between(now, st.rec.Expires)
-	if left <= 0 || now.UnixMicro() >= st.doc.meta.deadline {
+	if left <= 0 || st.doc.Over(now) {
 		*st = state{}
 		return ErrNotFound
 	}
-	st.due = due(left, m.idle(st.doc.meta.owner)) && m.slides()
+	st.due = due(left, m.idle(st.doc.Owner())) && m.slides()
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/internal/ticket"
 	"github.com/cloakroom-go/cloakroom/store"
 )
@@ -126,9 +127,9 @@ func (c *commit) reloadSealed(try int, failure error) (bool, error) {
 		return false, err
 	}
 	switch {
-	case present.doc.meta.sealed && string(present.doc.meta.text(metaNext)) == c.newID:
+	case present.doc.Sealed() && string(present.doc.Text(document.Next)) == c.newID:
 		return true, nil
-	case present.doc.meta.sealed:
+	case present.doc.Sealed():
 		return false, c.join(&present)
 	case !c.canTell(&present):
 		return false, c.over()
@@ -144,14 +145,8 @@ func (c *commit) reloadSealed(try int, failure error) (bool, error) {
 // lengthen that.
 func (m *Manager) seal(old *state, next, nextOwner string) store.Record {
 	end := m.now().Add(store.IndexGrace)
-	d := document{format: old.doc.format, meta: meta{
-		created:  old.doc.meta.created,
-		deadline: micros(end),
-		sealed:   true,
-	}}
-	d.meta.setText(metaNext, next)
-	d.meta.setText(metaNextOwner, nextOwner)
-	r := store.Record{Data: d.encode(), Expires: end, Deadline: end}
+	d := old.doc.Seal(end, next, nextOwner)
+	r := store.Record{Data: d.Encode(), Expires: end, Deadline: end}
 	if next != "" {
 		// so that who lists the owner's sessions finds the way to the new one
 		r.Owner = old.rec.Owner

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/internal/ticket"
 	"github.com/cloakroom-go/cloakroom/store"
 )
@@ -81,8 +82,8 @@ func (p *Profile) check() error {
 		return nil
 	case p.ID == nil || p.NewID == nil || p.Ticket == nil:
 		return errors.New("cloakroom: Options.Profile: ID, NewID and Ticket are required")
-	case p.OwnerName == "" || len(p.OwnerName) > maxNameBytes:
-		return fmt.Errorf("cloakroom: Options.Profile.OwnerName is %q: it must have 1 to %d bytes", p.OwnerName, maxNameBytes)
+	case p.OwnerName == "" || len(p.OwnerName) > document.MaxName:
+		return fmt.Errorf("cloakroom: Options.Profile.OwnerName is %q: it must have 1 to %d bytes", p.OwnerName, document.MaxName)
 	}
 	return nil
 }
@@ -125,17 +126,17 @@ func (m *Manager) newTicket() (fresh, id string) {
 
 // slice fills in st.doc from the record's data, and in the record what a store may leave out.
 func (m *Manager) slice(st *state) error {
-	err := m.bounds.decode(st.rec.Data, &st.doc)
+	err := m.bounds.Decode(st.rec.Data, &st.doc)
 	if m.options.Profile != nil {
 		return m.options.Profile.slice(m, st, err)
 	}
 	if err != nil {
 		return err
 	}
-	if st.doc.meta.owner != nil && st.rec.Owner == "" {
-		st.rec.Owner = st.doc.meta.ownerDigest()
+	if st.doc.Owner() != nil && st.rec.Owner == "" {
+		st.rec.Owner = ownerDigest(&st.doc)
 	}
-	st.rec.Deadline = timeOf(st.doc.meta.deadline)
+	st.rec.Deadline = st.doc.Deadline()
 	return nil
 }
 
@@ -147,87 +148,73 @@ func (p *Profile) slice(m *Manager, st *state, err error) error {
 		if convertErr != nil {
 			return convertErr
 		}
-		err = m.bounds.decode(converted, &st.doc)
+		err = m.bounds.Decode(converted, &st.doc)
 	}
 	if err != nil {
 		return err
 	}
-	if meta := &st.doc.meta; meta.deadline == 0 {
+	if st.doc.Deadline().IsZero() {
 		now := m.now()
-		meta.created, meta.deadline = micros(now), micros(now.Add(m.options.Lifetime))
+		st.doc.SetTimes(now, now.Add(m.options.Lifetime))
 	}
-	st.doc.meta.owner = p.ownerIn(&st.doc)
+	st.doc.SetOwner(p.ownerIn(&st.doc))
 	st.rec.Owner = ""
-	st.rec.Deadline = timeOf(st.doc.meta.deadline)
+	st.rec.Deadline = st.doc.Deadline()
 	return nil
 }
 
 // ownerIn returns the owner that a document names, or nil.
-func (p *Profile) ownerIn(d *document) []byte {
-	at := d.at(p.OwnerName)
-	if at.value == nil {
+func (p *Profile) ownerIn(d *document.Document) []byte {
+	at := d.At(p.OwnerName)
+	if !at.Present() {
 		return nil
 	}
-	if name, err := decodeAs[string](at, p.OwnerName); err == nil && name != "" {
+	if name, err := document.Decode[string](at, p.OwnerName); err == nil && name != "" {
 		return []byte(name)
 	}
-	if n, err := decodeAs[int64](at, p.OwnerName); err == nil {
+	if n, err := document.Decode[int64](at, p.OwnerName); err == nil {
 		return strconv.AppendInt(nil, n, 10)
 	}
 	return nil
 }
 
-// encode is document.encodeShared for a document whose owner stands among its values,
+// encode is EncodeShared for a document whose owner stands among its values,
 // after a look at the values that are new in it.
-func (p *Profile) encode(d, base *document, id commitID) ([]byte, error) {
-	d.meta.owner = p.ownerIn(d)
+func (p *Profile) encode(d, base *document.Document, id document.CommitID) ([]byte, error) {
+	d.SetOwner(p.ownerIn(d))
 	if p.CheckValue != nil {
-		for i := range d.fields {
-			f := &d.fields[i]
-			if f.name == nil || bytes.Equal(base.value(string(f.name)), f.value) {
-				continue
+		err := d.Changed(base, func(name, value []byte) error {
+			if err := p.CheckValue(d.Format(), value); err != nil {
+				return fmt.Errorf("cloakroom: value %q cannot be shared: %w", name, err)
 			}
-			if err := p.CheckValue(d.format, f.value); err != nil {
-				return nil, fmt.Errorf("cloakroom: value %q cannot be shared: %w", f.name, err)
-			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
-	stored := *d
-	stored.meta.owner = nil
-	data := stored.encodeShared(id)
-	d.meta.commits = stored.meta.commits
-	return data, nil
+	return d.EncodeShared(id), nil
 }
 
 // takeClear takes out the value by which the other library asks for ClearCookies to be
 // cleared, if it does.
-func (p *Profile) takeClear(d *draft) bool {
-	at := d.at(p.ClearName)
-	if p.ClearName == "" || at.value == nil {
+func (p *Profile) takeClear(d *document.Draft) bool {
+	at := d.At(p.ClearName)
+	if p.ClearName == "" || !at.Present() {
 		return false
 	}
-	text, err := decodeAs[string](at, p.ClearName)
+	text, err := document.Decode[string](at, p.ClearName)
 	if err != nil || text != "clear" {
 		return false
 	}
-	d.remove(p.ClearName)
+	d.Remove(p.ClearName)
 	return true
 }
 
 // replacesOwner reports whether operations sign in another owner than the one whose
 // session it was.
-func (p *Profile) replacesOwner(d *draft, base *document, ops []operation) bool {
-	return base.meta.owner != nil && firstLogin(ops) >= 0 && !bytes.Equal(base.meta.owner, p.ownerIn(&d.document))
-}
-
-// empty reports whether a document holds nothing that its user put there.
-func (d *document) empty() bool {
-	for i := range d.fields {
-		if string(d.fields[i].name) != namePermanent {
-			return false
-		}
-	}
-	return true
+func (p *Profile) replacesOwner(d *document.Draft, base *document.Document, ops []document.Operation) bool {
+	return base.Owner() != nil && document.First(ops, document.SignIn) >= 0 && !bytes.Equal(base.Owner(), p.ownerIn(&d.Document))
 }
 
 // refresh slides the idle timeout of a session that the browser has, and hands its
@@ -253,7 +240,7 @@ func (s *Session) refresh() error {
 		return nil
 	}
 	s.due = true
-	if s.cookie == cookieKeep && s.doc.persistent() {
+	if s.cookie == cookieKeep && s.doc.Persistent() {
 		s.cookie, s.cookieTaken, s.looked = cookieSet, false, true
 	}
 	return nil
@@ -265,9 +252,9 @@ func (m *Manager) slides() bool {
 }
 
 // cookieEnd returns when a persistent cookie expires.
-func (m *Manager) cookieEnd(deadline int64) time.Time {
+func (m *Manager) cookieEnd(doc *document.Document) time.Time {
 	if m.options.Profile != nil {
 		return m.now().Add(m.options.Idle)
 	}
-	return timeOf(deadline)
+	return doc.Deadline()
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
+	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/internal/queue"
 )
 
@@ -58,13 +59,13 @@ type rare struct {
 
 // changes is what a Session needs once something is changed.
 type changes struct {
-	ops  []operation
-	view *draft // the document with the operations performed; nil until somebody looks at it
-	gen  int    // counts the changes of ops and of what they are based on
+	ops  []document.Operation
+	view *document.Draft // the document with the operations performed; nil until somebody looks at it
+	gen  int             // counts the changes of ops and of what they are based on
 
 	line queue.Line // commits and sign-outs of this Session take turns
 
-	first [1]operation // room for what is mostly all
+	first [1]document.Operation // room for what is mostly all
 }
 
 // changes returns the changes, which there are from now on. The session is not
@@ -79,20 +80,20 @@ func (s *Session) changes() *changes {
 }
 
 // view returns the document as this request sees it. s.mu is held.
-func (s *Session) view() *document {
+func (s *Session) view() *document.Document {
 	if s.w == nil || s.w.view == nil && len(s.w.ops) == 0 {
 		return &s.doc
 	}
-	return &s.draft().document
+	return &s.draft().Document
 }
 
 // draft is view for whoever is about to change it. Where there is no view yet, what is
 // pending is neither code of the caller's nor can fail: whatever may be is performed
 // when it is recorded, or by see. s.mu is held.
-func (s *Session) draft() *draft {
+func (s *Session) draft() *document.Draft {
 	w := s.w
 	if w.view == nil {
-		d, err := applyAll(&s.doc, w.ops)
+		d, err := s.doc.Perform(w.ops)
 		if err != nil {
 			s.failLocked(err)
 		}
@@ -101,7 +102,7 @@ func (s *Session) draft() *draft {
 	return w.view
 }
 
-func (s *Session) ops() []operation {
+func (s *Session) ops() []document.Operation {
 	if s.w != nil {
 		return s.w.ops
 	}
@@ -110,12 +111,12 @@ func (s *Session) ops() []operation {
 
 // setState makes st what this session builds on, and ops what is pending. The view
 // follows at the next call of see.
-func (s *Session) setState(st *state, ops []operation) {
+func (s *Session) setState(st *state, ops []document.Operation) {
 	s.own().state = *st
 	if s.w != nil {
 		s.w.ops, s.w.view = ops, nil
 		if len(ops) > 0 { // see runs code of the caller's, which may look at the session meanwhile
-			base := draftOf(&s.doc)
+			base := s.doc.Draft()
 			s.w.view = &base
 		}
 		s.w.gen++
@@ -127,9 +128,9 @@ func (s *Session) setState(st *state, ops []operation) {
 func (s *Session) see() {
 	for len(s.ops()) > 0 {
 		gen, base, ops := s.w.gen, s.doc, slices.Clone(s.w.ops)
-		var d draft
+		var d document.Draft
 		err := s.unlocked(func() (err error) {
-			d, err = applyAll(&base, ops)
+			d, err = base.Perform(ops)
 			return err
 		})
 		if s.finished {
@@ -202,17 +203,17 @@ func (s *Session) ensureFor(detached bool) error {
 	if s.rare != nil && dead(&b.state, err) {
 		id, err = s.loadOther(l, now, id, err)
 	}
-	b.room = b.doc.fields
+	b.room = b.doc.Room()
 	s.tick = s.m.commits.Tick()
 	switch {
-	case err == nil && s.doc.meta.sealed:
+	case err == nil && s.doc.Sealed():
 		s.begin()
 		s.gone, s.goneFirst, s.goneID = true, true, id
 	case err == nil:
 		if p := s.m.options.Profile; p != nil {
 			s.ticket = p.Ticket(id) // a signature by a former key is made anew
 		}
-		s.wasOwned = s.doc.meta.owner != nil
+		s.wasOwned = s.doc.Owner() != nil
 		s.loaded = true
 		if s.w != nil {
 			s.w.view = nil
@@ -245,18 +246,13 @@ func (s *Session) notGone() { s.gone, s.goneFirst, s.unreadable, s.goneID = fals
 
 // freshState is a session that has no record yet.
 func (m *Manager) freshState() state {
-	st := state{doc: m.newDocument()}
-	if m.options.Persistent {
-		value, _ := st.doc.format.encode(true)
-		st.doc.fields = []field{{name: []byte(namePermanent), value: value}}
-	}
-	return st
+	return state{doc: m.newDocument(m.options.Persistent)}
 }
 
 // end takes in that the session is no more: there is nothing to read, and changes are
 // dropped. The pending operations that are given stay, for a session that a sign-in
 // among them begins.
-func (s *Session) end(ops []operation) {
+func (s *Session) end(ops []document.Operation) {
 	if s.id != "" { // else it was gone when it was loaded
 		s.goneID = s.id
 	}
@@ -283,7 +279,7 @@ func (s *Session) report(err error) {
 }
 
 // read implements [Values].
-func (s *Session) read(name string) (stored, error) {
+func (s *Session) read(name string) (document.Value, error) {
 	at, err := s.lookUp(name)
 	if err != nil {
 		s.reportVain(err)
@@ -292,22 +288,17 @@ func (s *Session) read(name string) (stored, error) {
 }
 
 // lookUp is read that reports nothing.
-func (s *Session) lookUp(name string) (stored, error) {
+func (s *Session) lookUp(name string) (document.Value, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.ensure(); err != nil {
-		return stored{format: s.m.options.Format}, err
+		return document.Absent(s.m.options.Format), err
 	}
-	view := s.view()
-	value := view.value(name)
-	return stored{value, view.format, view.span <= 2*len(value)+smallRecord}, nil
+	return s.view().Shared(name), nil
 }
 
-// smallRecord is how long a record may be, in bytes, that is kept for a value of any length.
-const smallRecord = 256
-
 // write implements [Values].
-func (s *Session) write(op operation) {
+func (s *Session) write(op document.Operation) {
 	if err := s.record(op); err != nil {
 		s.reportVain(err)
 	}
@@ -315,31 +306,31 @@ func (s *Session) write(op operation) {
 
 // record records an operation and performs it on the view. It returns why the session
 // cannot be used, if it cannot.
-func (s *Session) record(op operation) error {
+func (s *Session) record(op document.Operation) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fresh := !s.loaded
 	if err := s.ensure(); err != nil {
 		return err
 	}
-	if err := op.settle(s.doc.format); err != nil {
+	if err := op.Settle(s.doc.Format()); err != nil {
 		s.failLocked(err)
 		return nil
 	}
 	// What was loaded by this very call is as good as now. On anything older, a change that
 	// seems to change nothing may be one by now, so the commit must look.
-	op.must = op.kind == opSet || !fresh && (op.kind == opChange || op.kind == opClear)
-	if op.kind == opDelete && fresh && s.view().index(op.name) < 0 {
+	op.Must = op.Kind == document.Set || !fresh && (op.Kind == document.Change || op.Kind == document.Clear)
+	if op.Kind == document.Delete && fresh && !s.view().At(op.Name).Present() {
 		return nil
 	}
 	for {
 		if s.finished {
 			return ErrFinished
 		}
-		if s.dropIfGone(op.kind) {
+		if s.dropIfGone(op.Kind) {
 			return nil
 		}
-		if err := s.refuseLate(op.kind); err != nil {
+		if err := s.refuseLate(op.Kind); err != nil {
 			s.failLocked(err)
 			return nil
 		}
@@ -348,9 +339,9 @@ func (s *Session) record(op operation) error {
 			s.failLocked(err)
 			return nil
 		}
-		if op.kind != opChange {
-			if w.view != nil || op.kind == opSet && op.format != s.doc.format {
-				if err := op.apply(s.draft()); err != nil {
+		if op.Kind != document.Change {
+			if w.view != nil || !op.Fits(s.doc.Format()) {
+				if err := s.draft().Apply(&op, false); err != nil {
 					s.failLocked(err)
 					return nil
 				}
@@ -362,16 +353,16 @@ func (s *Session) record(op operation) error {
 		// Code of the caller's runs without s.mu, on a copy, and again if another
 		// goroutine came in between.
 		gen, d := w.gen, *s.draft()
-		d.fields, d.owned = slices.Clone(d.fields), true
-		err := s.unlocked(func() error { return op.apply(&d) })
+		d.Own()
+		err := s.unlocked(func() error { return d.Apply(&op, false) })
 		if s.finished || gen != w.gen {
 			continue
 		}
-		if most := s.m.options.MaxValues; err == nil && len(d.fields) > max(most, len(s.doc.fields)) {
-			err = tooManyValues(len(d.fields), most)
+		if err == nil {
+			err = d.CheckLen(s.m.options.MaxValues, s.doc.Len())
 		}
 		if err == nil {
-			err = s.refuseLate(op.kind)
+			err = s.refuseLate(op.Kind)
 		}
 		if err != nil {
 			s.failLocked(err)
@@ -393,7 +384,7 @@ func (s *Session) unlocked(f func() error) error {
 
 // dropIfGone reports whether a change has nowhere to go, since the session has ended. A
 // sign-in may still start another one.
-func (s *Session) dropIfGone(kind operationKind) bool {
+func (s *Session) dropIfGone(kind document.Kind) bool {
 	if s.gone && !s.restarts(kind) && s.firstRestart(s.ops()) < 0 {
 		s.dropped = true
 		return true
@@ -403,14 +394,14 @@ func (s *Session) dropIfGone(kind operationKind) bool {
 
 // restarts reports whether an operation begins another session where this one is gone.
 // A sign-in does, and so does clearing what cannot be read: both end that record first.
-func (s *Session) restarts(kind operationKind) bool {
-	return kind == opLogin || kind == opClear && s.unreadable
+func (s *Session) restarts(kind document.Kind) bool {
+	return kind == document.SignIn || kind == document.Clear && s.unreadable
 }
 
 // firstRestart returns the position of the first operation that restarts the session, or -1.
-func (s *Session) firstRestart(ops []operation) int {
+func (s *Session) firstRestart(ops []document.Operation) int {
 	for i := range ops {
-		if s.restarts(ops[i].kind) {
+		if s.restarts(ops[i].Kind) {
 			return i
 		}
 	}
@@ -428,16 +419,16 @@ func (s *Session) over() error {
 // refuseValue returns an error for a value that is one too many. The commit would tell
 // so too, but each of the thousands that may have been set by then takes longer than
 // the one before.
-func (s *Session) refuseValue(op *operation) error {
-	if op.kind != opSet || len(s.doc.fields)+len(s.w.ops) < s.m.options.MaxValues {
+func (s *Session) refuseValue(op *document.Operation) error {
+	if op.Kind != document.Set || s.doc.Len()+len(s.w.ops) < s.m.options.MaxValues {
 		return nil
 	}
-	return s.draft().refuseValue(op, s.m.options.MaxValues, len(s.doc.fields))
+	return s.draft().Refuse(op, s.m.options.MaxValues, s.doc.Len())
 }
 
 // refuseLate returns an error for a change that needs a new cookie when the header has left.
-func (s *Session) refuseLate(kind operationKind) error {
-	if s.headerSent && (s.rec.Version == "" || kind == opLogin || kind == opRenew) {
+func (s *Session) refuseLate(kind document.Kind) error {
+	if s.headerSent && (s.rec.Version == "" || kind == document.SignIn || kind == document.Renew) {
 		return ErrHeaderSent
 	}
 	return nil
@@ -447,7 +438,7 @@ func (s *Session) refuseLate(kind operationKind) error {
 // stay. With a
 // [Profile] the owner is one of the values and goes too, and so does the session if nothing is set
 // afterwards.
-func (s *Session) Clear() { s.write(operation{kind: opClear}) }
+func (s *Session) Clear() { s.write(document.Operation{Kind: document.Clear}) }
 
 // SetPersistent decides whether the cookie outlives the browser: then it lives to the
 // session's absolute deadline. Options.Persistent is the default.
@@ -462,13 +453,8 @@ func (s *Session) SetPersistent(persistent bool) {
 		s.fail(ErrHeaderSent)
 		return
 	}
-	s.write(operation{kind: opChange, name: namePermanent, change: func(d *draft) error {
-		if !persistent {
-			d.remove(namePermanent)
-			return nil
-		}
-		value, err := d.format.encode(true)
-		d.set(namePermanent, value)
-		return err
-	}})
+	s.write(document.Operation{
+		Kind: document.Change, Name: document.NamePermanent,
+		Change: func(d *document.Draft) error { return d.SetPersistent(persistent) },
+	})
 }

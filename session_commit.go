@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
+	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/internal/ticket"
 )
 
@@ -22,7 +23,7 @@ func (s *Session) Save() error { return s.commit(nil) }
 
 // commit commits everything pending, and after it extra, if there is one, which is not
 // kept when it fails.
-func (s *Session) commit(extra *operation) error {
+func (s *Session) commit(extra *document.Operation) error {
 	if extra == nil && s.idle(false) {
 		return nil
 	}
@@ -30,7 +31,7 @@ func (s *Session) commit(extra *operation) error {
 }
 
 // commitPending is commit without the short way.
-func (s *Session) commitPending(extra *operation) error {
+func (s *Session) commitPending(extra *document.Operation) error {
 	var c commit
 	n, todo, err := s.take(&c, extra)
 	s.reportTouch(c.touchErr)
@@ -77,7 +78,7 @@ func (s *Session) touchIdle(header bool) (idle bool, err error) {
 // take waits for the turn, and takes down for a commit the n operations that are
 // pending. When there is nothing to do, after a touch if that is due, the turn is given
 // back.
-func (s *Session) take(c *commit, extra *operation) (n int, todo bool, err error) {
+func (s *Session) take(c *commit, extra *document.Operation) (n int, todo bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.lockTurnLocked(); err != nil {
@@ -92,7 +93,7 @@ func (s *Session) take(c *commit, extra *operation) (n int, todo bool, err error
 }
 
 // prepare is take for whoever has the turn. s.mu is held.
-func (s *Session) prepare(c *commit, extra *operation) (n int, todo bool, err error) {
+func (s *Session) prepare(c *commit, extra *document.Operation) (n int, todo bool, err error) {
 	if s.finished {
 		return 0, false, ErrFinished
 	}
@@ -100,14 +101,14 @@ func (s *Session) prepare(c *commit, extra *operation) (n int, todo bool, err er
 		return 0, false, s.err
 	}
 	if extra != nil {
-		extra.must = s.loaded // what is loaded now is as good as now
+		extra.Must = s.loaded // what is loaded now is as good as now
 		if err := s.ensure(); err != nil {
 			return 0, false, err
 		}
-		if s.dropIfGone(extra.kind) {
+		if s.dropIfGone(extra.Kind) {
 			return 0, false, s.over()
 		}
-		if err := s.refuseLate(extra.kind); err != nil {
+		if err := s.refuseLate(extra.Kind); err != nil {
 			return 0, false, err
 		}
 	}
@@ -139,7 +140,7 @@ func (s *Session) prepare(c *commit, extra *operation) (n int, todo bool, err er
 	now, ticks := s.m.clocks()
 	c.now, c.ctx, c.room = now, s.commitLimit(now, ticks), s.lend()
 	if s.w.view != nil && !s.gone {
-		s.w.view.owned = false // it goes on without this commit
+		s.w.view.Disown() // it goes on without this commit
 		c.view, c.seen = *s.w.view, n
 	}
 	return n, true, nil
@@ -181,9 +182,9 @@ func (s *Session) concluded(c *commit, n int, res result, err error, extra bool)
 		return err
 	}
 	s.clearOthers = s.clearOthers || c.clearOthers
-	wasPersistent := s.doc.persistent() && s.rec.Version != ""
+	wasPersistent := s.doc.Persistent() && s.rec.Version != ""
 	s.setState(&c.next, s.w.ops[min(n, len(s.w.ops)):])
-	s.wasOwned = s.doc.meta.owner != nil
+	s.wasOwned = s.doc.Owner() != nil
 	if res.written {
 		s.tick = s.m.commits.Tick()
 	} else {
@@ -193,7 +194,7 @@ func (s *Session) concluded(c *commit, n int, res result, err error, extra bool)
 		s.ticket = res.ticket
 		s.cookie, s.cookieTaken = cookieSet, false
 		s.notGone()
-	} else if s.rec.Version != "" && (s.doc.persistent() != wasPersistent || res.written && s.m.options.Profile != nil) {
+	} else if s.rec.Version != "" && (s.doc.Persistent() != wasPersistent || res.written && s.m.options.Profile != nil) {
 		s.cookie, s.cookieTaken = cookieSet, false
 	} else if res.emptied {
 		pending := s.w.ops // recorded meanwhile
@@ -366,7 +367,7 @@ func (s *Session) hidesCookie() bool {
 		return true
 	}
 	ops := s.ops()
-	return len(ops) > 0 && (s.rec.Version == "" || movesTicket(ops) || s.view().persistent() != s.doc.persistent())
+	return len(ops) > 0 && (s.rec.Version == "" || document.MovesTicket(ops) || s.view().Persistent() != s.doc.Persistent())
 }
 
 // loadedID is ID for messages: it loads nothing.

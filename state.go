@@ -3,6 +3,7 @@ package cloakroom
 import (
 	"sync"
 
+	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
@@ -10,7 +11,7 @@ import (
 type state struct {
 	id  string
 	rec store.Record
-	doc document
+	doc document.Document
 	due bool // its use should be noted, as of when it was loaded
 }
 
@@ -19,16 +20,16 @@ type state struct {
 // looked at under Session.mu only, and what leaves that is copies; fields of state.doc
 // may be shared as long as some commit or sign-out has its turn, see changes.line.
 type body struct {
-	state            // as loaded or as committed last; no version means that there is no record
-	ticket  string   // empty for a session that has none yet
-	err     error    // sticky
-	tick    int64    // when loading or committing had ended, see Manager.commits
-	goneID  string   // the store's id of what is gone
-	w       *changes // nil before the first change
-	changed changes  // what w points to
-	room    []field  // what the fields of the document were loaded into
-	second  []field  // what those of the first commit may go to
-	lent    bool     // second was given to a commit
+	state                 // as loaded or as committed last; no version means that there is no record
+	ticket  string        // empty for a session that has none yet
+	err     error         // sticky
+	tick    int64         // when loading or committing had ended, see Manager.commits
+	goneID  string        // the store's id of what is gone
+	w       *changes      // nil before the first change
+	changed changes       // what w points to
+	room    document.Room // what the fields of the document were loaded into
+	second  document.Room // what those of the first commit may go to
+	lent    bool          // second was given to a commit
 }
 
 // nobody is the body of a Session that was not used yet, or is finished. It is never changed.
@@ -57,30 +58,23 @@ func (s *Session) drop() {
 		b.changed = changes{}
 	}
 	b.state, b.ticket, b.err, b.goneID, b.w, b.room = state{}, "", nil, "", nil, nil
-	if cap(room) <= maxRoom {
-		clear(room)
-		b.doc.fields = room[:0]
-	}
+	b.doc.Reuse(room)
 	if b.lent {
-		clear(b.second[:cap(b.second)])
+		b.second.Clear()
 		b.lent = false
 	}
 	bodies.Put(b)
 }
 
-// maxRoom is for how many fields a body keeps room.
-const maxRoom = 16
-
-// lend returns room for the fields of the first commit, whose turn it is, and of no
-// other: what the session was loaded into may be looked at still. s.mu is held.
-func (b *body) lend() []field {
-	n := len(b.doc.fields) + 2
-	if b.lent || n > maxRoom {
+// lend returns room for the fields of the first commit, whose turn it is, and of no other: what the
+// session was loaded into may be looked at still. s.mu is held.
+func (b *body) lend() document.Room {
+	if b.lent {
 		return nil
 	}
-	b.lent = true
-	if cap(b.second) < n {
-		b.second = make([]field, 0, n)
+	b.second, b.lent = b.second.Fit(&b.doc)
+	if !b.lent {
+		return nil
 	}
 	return b.second
 }

@@ -6,9 +6,9 @@ import "errors"
 // outlive it. It returns [ErrEnded] when the session is no more.
 func (s *Session) KeepAlive() error {
 	return s.renewed(func() error {
-		if now := s.m.now(); !now.Before(timeOf(s.doc.meta.deadline)) {
+		if now := s.m.now(); s.doc.Over(now) {
 			return ErrEnded
-		} else if !due(between(now, s.rec.Expires), s.m.idle(s.doc.meta.owner)) {
+		} else if !due(between(now, s.rec.Expires), s.m.idle(s.doc.Owner())) {
 			return nil
 		}
 		return s.m.touch(s.ctx(), &s.state)
@@ -27,10 +27,10 @@ func (s *Session) Reload() error {
 		err := s.m.load(limit, s.id, &present)
 		tick := s.m.commits.Tick()
 		switch {
-		case err == nil && !present.doc.meta.sealed:
+		case err == nil && !present.doc.Sealed():
 			s.setState(&present, s.w.ops)
 			s.tick = tick
-			s.wasOwned = present.doc.meta.owner != nil
+			s.wasOwned = present.doc.Owner() != nil
 			s.see()
 			return s.err
 		case errors.Is(err, ErrUnreadable):

@@ -1,11 +1,13 @@
 package cloakroom
 
-import "slices"
+import (
+	"github.com/cloakroom-go/cloakroom/internal/document"
+)
 
 // Tx is what [Session.Transact] passes to its function: the session's values as they will be
 // committed. It is valid until that function returns.
 type Tx struct {
-	d      draft
+	d      document.Draft
 	err    error
 	log    func(error)
 	most   int // values
@@ -19,9 +21,9 @@ type Tx struct {
 // the session. When fn returns an error, nothing of what it did is stored, and Transact
 // returns that error. [ErrEnded] means that the session was ended meanwhile.
 func (s *Session) Transact(fn func(tx *Tx) error) error {
-	return s.commit(&operation{kind: opChange, change: func(d *draft) error {
-		tx := &Tx{d: *d, log: s.report, most: s.m.options.MaxValues, before: len(d.fields)}
-		tx.d.fields, tx.d.owned = slices.Clone(d.fields), true
+	return s.commit(&document.Operation{Kind: document.Change, Change: func(d *document.Draft) error {
+		tx := &Tx{d: *d, log: s.report, most: s.m.options.MaxValues, before: d.Len()}
+		tx.d.Own()
 		err := fn(tx)
 		if err == nil {
 			err = tx.err
@@ -35,22 +37,22 @@ func (s *Session) Transact(fn func(tx *Tx) error) error {
 	}})
 }
 
-func (tx *Tx) read(name string) (stored, error) {
+func (tx *Tx) read(name string) (document.Value, error) {
 	if tx.err != nil {
-		return stored{format: tx.d.format}, tx.err
+		return document.Absent(tx.d.Format()), tx.err
 	}
-	return tx.d.at(name), nil
+	return tx.d.At(name), nil
 }
 
-func (tx *Tx) write(op operation) {
+func (tx *Tx) write(op document.Operation) {
 	if tx.err == nil {
-		tx.err = op.settle(tx.d.format)
+		tx.err = op.Settle(tx.d.Format())
 	}
 	if tx.err == nil {
-		tx.err = tx.d.refuseValue(&op, tx.most, tx.before)
+		tx.err = tx.d.Refuse(&op, tx.most, tx.before)
 	}
 	if tx.err == nil {
-		tx.err = op.apply(&tx.d)
+		tx.err = tx.d.Apply(&op, false)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
+	"github.com/cloakroom-go/cloakroom/internal/document"
 )
 
 // A browser may send several cookies of our name: from before Domain, Path or
@@ -18,7 +19,7 @@ import (
 
 // dead reports whether what was loaded is no live session.
 func dead(st *state, err error) bool {
-	return errors.Is(err, ErrNotFound) || err == nil && st.doc.meta.sealed
+	return errors.Is(err, ErrNotFound) || err == nil && st.doc.Sealed()
 }
 
 // loadOther loads the browser's other tickets, in their order, until one is that of a
@@ -58,7 +59,7 @@ const (
 
 func rank(st *state, err error) int {
 	switch {
-	case err == nil && st.doc.meta.sealed:
+	case err == nil && st.doc.Sealed():
 		return rankSealed
 	case err == nil:
 		return rankLive
@@ -78,7 +79,7 @@ const noSuccessor = "-"
 // a new one: that cookie may come after theirs in the next request, and then they would
 // win.
 func (s *Session) endRivals(c *commit) error {
-	if s.rare == nil || !movesTicket(c.ops) {
+	if s.rare == nil || !document.MovesTicket(c.ops) {
 		return nil
 	}
 	return s.endTickets(c.ctx, noSuccessor, c.base.id)

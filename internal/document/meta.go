@@ -1,4 +1,4 @@
-package cloakroom
+package document
 
 import (
 	"encoding/base64"
@@ -47,8 +47,7 @@ func (m *meta) nextText(start int) (name, text []byte, end int) {
 	return name, text, len(m.texts) - len(rest)
 }
 
-// text returns what is noted under one of these names, or nil: metaUserAgent, metaIP,
-// metaNext, metaNextOwner and metaApplication.
+// text returns what is noted under a name, or nil.
 func (m *meta) text(name string) []byte {
 	for start := 0; start < len(m.texts); {
 		key, text, end := m.nextText(start)
@@ -83,13 +82,13 @@ func (m *meta) countTexts() (n int) {
 	return n
 }
 
-// A commit id is 64 random bits; a record keeps its latest 16.
 const (
 	commitIDBytes = 8
 	commitIDsKept = 16
 )
 
-type commitID [commitIDBytes]byte
+// CommitID is the id of a commit: 64 random bits. A record keeps its latest 16.
+type CommitID [commitIDBytes]byte
 
 func (m *meta) hasCommit(id []byte) bool {
 	for i := 0; i+commitIDBytes <= len(m.commits); i += commitIDBytes {
@@ -115,7 +114,7 @@ func (m *meta) keptCommits() []byte {
 }
 
 // withCommit returns the list of commits with one more.
-func (m *meta) withCommit(id commitID) []byte {
+func (m *meta) withCommit(id CommitID) []byte {
 	kept := m.keptCommits()
 	list := make([]byte, 0, len(kept)+commitIDBytes)
 	return append(append(list, kept...), id[:]...)
@@ -138,13 +137,17 @@ const (
 	metaAuthenticated = "authenticated"
 	metaDeadline      = "deadline"
 	metaOwner         = "owner"
-	metaUserAgent     = "userAgent"
-	metaIP            = "ip"
 	metaCommits       = "commits"
 	metaSealed        = "sealed"
-	metaNext          = "next"
-	metaNextOwner     = "nextOwner"
-	metaApplication   = "application"
+)
+
+// The notes that are texts, for [Document.Text].
+const (
+	UserAgent   = "userAgent" // of the latest sign-in
+	IP          = "ip"        // likewise
+	Next        = "next"      // of a seal: the id that the session moved to
+	NextOwner   = "nextOwner" // of a seal: the digest of the owner of that session
+	Application = "application"
 )
 
 // size bounds the length of what appendMessagePack appends from above, but for commit ids.
@@ -271,7 +274,7 @@ func (m *meta) readMessagePack(data []byte) (int, error) {
 			m.commits, rest, err = readCommits(rest)
 		case metaSealed:
 			m.sealed, rest, err = msgpack.ReadBool(rest)
-		case metaUserAgent, metaIP, metaNext, metaNextOwner, metaApplication:
+		case UserAgent, IP, Next, NextOwner, Application:
 			if _, rest, err = msgpack.ReadString(rest); err != nil {
 				break
 			}
@@ -281,7 +284,7 @@ func (m *meta) readMessagePack(data []byte) (int, error) {
 					return 0, errTwice
 				}
 			}
-			next = next || string(name) == metaNext
+			next = next || string(name) == Next
 			end := len(data) - len(rest)
 			if len(m.texts) == 0 {
 				texts = start
@@ -307,7 +310,7 @@ func (m *meta) readMessagePack(data []byte) (int, error) {
 }
 
 // readCommits reads commit ids. They are base64 where another library made MessagePack
-// of a JSON document, see [Profile].
+// of a JSON document, see the root package's Profile.
 func readCommits(b []byte) (ids, rest []byte, err error) {
 	if ids, rest, err = msgpack.ReadBytes(b); err == nil {
 		return ids, rest, nil
@@ -365,9 +368,9 @@ type metaJSON struct {
 func (m *meta) appendJSON(out []byte) []byte {
 	j := metaJSON{
 		Version: formatVersion, Created: m.created, Authenticated: m.authenticated, Deadline: m.deadline,
-		UserAgent: string(m.text(metaUserAgent)), IP: string(m.text(metaIP)), Sealed: m.sealed,
-		Next: string(m.text(metaNext)), NextOwner: string(m.text(metaNextOwner)),
-		Application: string(m.text(metaApplication)), Commits: m.commits,
+		UserAgent: string(m.text(UserAgent)), IP: string(m.text(IP)), Sealed: m.sealed,
+		Next: string(m.text(Next)), NextOwner: string(m.text(NextOwner)),
+		Application: string(m.text(Application)), Commits: m.commits,
 	}
 	if utf8.Valid(m.owner) {
 		j.Owner = string(m.owner)
@@ -393,7 +396,7 @@ func readMetaJSON(data []byte) (meta, error) {
 		m.owner = []byte(j.Owner)
 	}
 	for _, t := range [...]struct{ name, text string }{
-		{metaUserAgent, j.UserAgent}, {metaIP, j.IP}, {metaNext, j.Next}, {metaNextOwner, j.NextOwner}, {metaApplication, j.Application},
+		{UserAgent, j.UserAgent}, {IP, j.IP}, {Next, j.Next}, {NextOwner, j.NextOwner}, {Application, j.Application},
 	} {
 		if t.text != "" {
 			m.setText(t.name, t.text)
@@ -401,6 +404,45 @@ func readMetaJSON(data []byte) (meta, error) {
 	}
 	return m, m.check(j.Version, j.Next != "")
 }
+
+// Owner returns the name of the owner, or nil.
+func (d *Document) Owner() []byte { return d.meta.owner }
+
+// SetOwner notes the owner that a document names among its values.
+func (d *Document) SetOwner(owner []byte) { d.meta.owner = owner }
+
+// Text returns the note of a name, or nil.
+func (d *Document) Text(name string) []byte { return d.meta.text(name) }
+
+// Sealed reports whether the document is a seal: it stands where a session was, reads as no session
+// and takes no write.
+func (d *Document) Sealed() bool { return d.meta.sealed }
+
+// Created returns when the session began, to the microsecond.
+func (d *Document) Created() time.Time { return timeOf(d.meta.created) }
+
+// Authenticated returns when the owner signed in last, or the zero time.
+func (d *Document) Authenticated() time.Time { return timeOf(d.meta.authenticated) }
+
+// Deadline returns the absolute end.
+func (d *Document) Deadline() time.Time { return timeOf(d.meta.deadline) }
+
+// Over reports whether the absolute end has come.
+func (d *Document) Over(now time.Time) bool { return now.UnixMicro() >= d.meta.deadline }
+
+// LimitDeadline moves the absolute end to at, if that is earlier.
+func (d *Document) LimitDeadline(at time.Time) { d.meta.deadline = min(d.meta.deadline, micros(at)) }
+
+// SetTimes notes when a session began, and its absolute end, in a document that another library made.
+func (d *Document) SetTimes(created, deadline time.Time) {
+	d.meta.created, d.meta.deadline = micros(created), micros(deadline)
+}
+
+// HasCommit reports whether a commit is among the latest of the document.
+func (d *Document) HasCommit(id []byte) bool { return d.meta.hasCommit(id) }
+
+// NewestCommit returns the id of the latest commit, or nil.
+func (d *Document) NewestCommit() []byte { return d.meta.newest() }
 
 // latest is the last time that a record may note, in the year 2262: after it, there are
 // no nanoseconds since 1970 in 64 bits, which stores count in.

@@ -1,4 +1,4 @@
-package cloakroom
+package document
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 )
 
 // encodeJSON returns the document as a JSON object. Values are JSON already.
-func (d *document) encodeJSON() []byte {
+func (d *Document) encodeJSON() []byte {
 	reserved := d.meta.appendJSON(nil)
 	size := len(`{"":}`) + len(nameReserved) + len(reserved)
 	for i := range d.fields {
@@ -45,7 +45,7 @@ var (
 
 // sliceJSON slices a JSON object into its members. Package encoding/json checks that it
 // is one, without recursion; what is left is to find where members begin and end.
-func (b bounds) sliceJSON(data []byte) (fields []field, reserve []byte, err error) {
+func (b Bounds) sliceJSON(data []byte) (fields []field, reserve []byte, err error) {
 	if !json.Valid(data) {
 		return nil, nil, errJSON
 	}
@@ -54,7 +54,7 @@ func (b bounds) sliceJSON(data []byte) (fields []field, reserve []byte, err erro
 		return nil, nil, errNoDocument
 	}
 	for !s.skip('}') {
-		if len(fields) > b.values {
+		if len(fields) > b.Values {
 			return nil, nil, errTooManyValues
 		}
 		quoted := s.value()
@@ -64,7 +64,7 @@ func (b bounds) sliceJSON(data []byte) (fields []field, reserve []byte, err erro
 		}
 		s.skip(':')
 		value := s.value()
-		if b.foreign && unnamable(quoted, name) {
+		if b.Foreign && unnamable(quoted, name) {
 			name, value = nil, slices.Concat(quoted, []byte(":"), value)
 		}
 		if s.deep {
@@ -82,7 +82,7 @@ func (b bounds) sliceJSON(data []byte) (fields []field, reserve []byte, err erro
 	}
 	switch {
 	case !twice(fields):
-	case b.foreign:
+	case b.Foreign:
 		fields = lastOfEach(fields)
 	default:
 		return nil, nil, errTwice

@@ -1,4 +1,4 @@
-package cloakroom
+package document
 
 import (
 	"encoding/json"
