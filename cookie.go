@@ -33,7 +33,7 @@ func (m *Manager) cookie(ticket string, persistent bool, deadline time.Time) *ht
 		// side does not end it. Expires is for clients that do not know it (RFC 6265bis
 		// section 5.6).
 		c.Expires = deadline
-		left := between(m.now(), deadline) + time.Second - 1
+		left := deadline.Sub(m.engine.Now()) + time.Second - 1
 		c.MaxAge = int(min(max(left/time.Second, 1), math.MaxInt32))
 	}
 	return c
@@ -67,7 +67,7 @@ func (m *Manager) ticketsIn(lines []string) (t tickets) {
 			}
 			t.sent++
 			switch value := m.unquoted(part[len(name)+1:]); {
-			case len(t.others) == maxCandidates-1 || !m.isTicket(value):
+			case len(t.others) == maxCandidates-1 || !m.policy.Valid(value):
 			case t.first == "":
 				t.first = value
 			case value != t.first && !slices.Contains(t.others, value):
@@ -153,7 +153,7 @@ func (s *Session) cookiesLocked() (all []*http.Cookie) {
 func (s *Session) cookieLocked() *http.Cookie {
 	switch s.cookie {
 	case cookieSet:
-		return s.m.cookie(s.ticket, s.doc.Persistent(), s.m.cookieEnd(&s.doc))
+		return s.m.cookie(s.ticket, s.state.Doc.Persistent(), s.m.cookieEnd(&s.state.Doc))
 	case cookieClear:
 		return s.m.cookie("", false, time.Time{})
 	}

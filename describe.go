@@ -12,7 +12,7 @@ import (
 func (s *Session) IsNew() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ensure() == nil && s.rec.Version == ""
+	return s.ensure() == nil && !s.state.Stored()
 }
 
 // ID returns what a session may be called in public: 22 characters, derived one-way
@@ -21,10 +21,10 @@ func (s *Session) IsNew() bool {
 func (s *Session) ID() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ensure() != nil || s.rec.Version == "" {
+	if s.ensure() != nil || !s.state.Stored() {
 		return ""
 	}
-	return ticket.PublicID(s.id)
+	return ticket.PublicID(s.state.ID)
 }
 
 // String names the session by its public ID: printing a session, in any way, reveals no
@@ -47,10 +47,7 @@ func (s *Session) Owner() string {
 	if s.ensure() != nil {
 		return ""
 	}
-	if p := s.m.options.Profile; p != nil {
-		return string(p.ownerIn(s.view()))
-	}
-	return string(s.view().Owner())
+	return string(s.m.policy.OwnerIn(s.view()))
 }
 
 // CreatedAt returns when the session began, to the microsecond, the zero time if that
@@ -88,9 +85,9 @@ func (s *Session) ExpiresAt() time.Time {
 	if s.ensure() != nil {
 		return time.Time{}
 	}
-	expires := s.rec.Expires
-	if s.rec.Version == "" {
-		expires = s.m.now().Add(s.m.idle(s.view().Owner()))
+	expires := s.state.Record.Expires
+	if !s.state.Stored() {
+		expires = s.m.engine.Now().Add(s.m.engine.Idle(s.view().Owner()))
 	}
 	return earlier(expires, s.view().Deadline())
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/cloakroom-go/cloakroom/internal/document"
+	"github.com/cloakroom-go/cloakroom/internal/engine"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
@@ -39,7 +40,7 @@ var (
 	// ErrEnded means that the session was signed out, was revoked, expired or moved to
 	// a new ticket after this request had begun to use it. What the request changed was
 	// dropped.
-	ErrEnded = errors.New("the session ended meanwhile")
+	ErrEnded = engine.ErrEnded
 
 	// ErrFinished means that a session was used after its handler returned, or after Close.
 	ErrFinished = errors.New("cloakroom: session used after its request was finished")
@@ -59,5 +60,5 @@ var (
 
 	// ErrUnknownOutcome means that a commit may or may not have been stored: the store
 	// failed in the middle, and what it holds now does not tell.
-	ErrUnknownOutcome = errors.New("the commit may or may not have been stored")
+	ErrUnknownOutcome = engine.ErrUnknownOutcome
 )

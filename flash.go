@@ -35,7 +35,7 @@ func (s *Session) Flash(category, message string) {
 	if len(waiting) >= maxFlashes {
 		if n := s.m.flashes.count(time.Minute); n > 0 {
 			const message = "too many flash messages wait, so the oldest are dropped"
-			s.m.log(s.ctx(), slog.LevelWarn, message, s.loadedID(), nil, slog.Int64("messages", n))
+			s.m.engine.Log(s.ctx(), slog.LevelWarn, message, s.loadedID(), nil, slog.Int64("messages", n))
 		}
 	}
 	s.write(document.Operation{Kind: document.Change, Name: document.NameFlashes, Change: func(d *document.Draft) error {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cloakroom-go/cloakroom/internal/engine"
 	"github.com/cloakroom-go/cloakroom/internal/ticket"
 )
 
@@ -16,7 +17,7 @@ func FuzzCookie(f *testing.F) {
 	f.Add("session="+fresh, "a=b")
 	f.Add("a=b; session=x;session="+fresh+";", "session="+ticket.New())
 	f.Add("session=\""+fresh+"\"", "\x00;=;;")
-	m := &Manager{options: Options{CookieName: "session"}}
+	m := &Manager{options: Options{CookieName: "session"}, policy: engine.Own("", false)}
 	f.Fuzz(func(t *testing.T, line1, line2 string) {
 		h := http.Header{"Cookie": {line1, line2}}
 		all := m.ticketsIn(h["Cookie"])

@@ -65,7 +65,7 @@ func (m *Manager) Require(next http.Handler) http.Handler {
 		if err := s.Load(); err == nil {
 			next.ServeHTTP(w, r)
 		} else if s.x == nil {
-			m.log(r.Context(), slog.LevelError, "request refused", "", err, route(r)...)
+			m.engine.Log(r.Context(), slog.LevelError, "request refused", "", err, route(r)...)
 			m.options.ErrorHandler(w, r, err)
 		}
 		// Otherwise the middleware answers, as for any session that could not be loaded.
@@ -177,7 +177,7 @@ func (x *exchange) refresh() *Session {
 	}
 	s := x.get()
 	if err := s.refresh(); err != nil {
-		x.m.log(x.r.Context(), slog.LevelWarn, "session not refreshed: it may end early", "", err)
+		x.m.engine.Log(x.r.Context(), slog.LevelWarn, "session not refreshed: it may end early", "", err)
 	}
 	return s
 }
@@ -188,7 +188,7 @@ func (x *exchange) fail(s *Session, err error) {
 	if x.r.Context().Err() != nil {
 		level = slog.LevelInfo // the client hung up, so nobody is waiting
 	}
-	x.m.log(x.r.Context(), level, "response not sent", s.loadedID(), err, route(&x.inner)...)
+	x.m.engine.Log(x.r.Context(), level, "response not sent", s.loadedID(), err, route(&x.inner)...)
 	h := x.w.Header()
 	resetHeader(h, x.outer)
 	neverStore(h)
@@ -291,7 +291,7 @@ func (x *exchange) finish(returned bool) {
 			s.reportDropped(err)
 		} else if err != nil {
 			const message = "what was changed after the response had begun is not stored"
-			x.m.log(x.r.Context(), slog.LevelError, message, s.loadedID(), err, route(&x.inner)...)
+			x.m.engine.Log(x.r.Context(), slog.LevelError, message, s.loadedID(), err, route(&x.inner)...)
 		}
 	}
 }

@@ -33,7 +33,7 @@ func (s *Session) Login(owner string) error {
 		s.fail(err)
 		return err
 	}
-	now := s.m.now()
+	now := s.m.engine.Now()
 	l := &document.Login{Owner: owner, At: now, Deadline: now.Add(s.m.options.Lifetime)}
 	if p := s.m.options.Profile; p != nil {
 		l.ValueName = p.OwnerName
@@ -62,7 +62,7 @@ func (s *Session) renews() (isNew bool, err error) {
 	if err := s.ensure(); err != nil {
 		return false, err
 	}
-	isNew = s.rec.Version == ""
+	isNew = !s.state.Stored()
 	if s.gone && s.firstRestart(s.ops()) < 0 {
 		if s.unreadable { // its ticket would stay as it is, and the caller must not think otherwise
 			s.failLocked(errorAt("renew", ErrUnreadable))

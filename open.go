@@ -14,7 +14,7 @@ func (m *Manager) Open(ctx context.Context, ticket string) *Session {
 	if ticket != "" {
 		t.sent = 1
 	}
-	if m.isTicket(ticket) {
+	if m.policy.Valid(ticket) {
 		t.first = ticket
 	}
 	return m.newSession(ctx, nil, t)
@@ -62,7 +62,7 @@ func (s *Session) open(ctx context.Context, m *Manager, x *exchange, t tickets) 
 	if t.others != nil {
 		s.rare = &rare{others: t.others}
 	}
-	s.limit.Init(&m.limits, ctx)
+	m.engine.Embed(&s.limit, ctx)
 	if t.first != "" {
 		s.own().ticket = t.first
 	}

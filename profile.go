@@ -1,17 +1,13 @@
 package cloakroom
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom/internal/document"
-	"github.com/cloakroom-go/cloakroom/internal/ticket"
-	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/internal/engine"
 )
 
 // Profile makes the sessions of a [Manager] those of another library too, which reads
@@ -76,6 +72,31 @@ type Profile struct {
 	Ticket func(id string) string
 }
 
+// policy returns what differs from Cloakroom's own sessions.
+func (p *Profile) policy() engine.Policy {
+	return engine.Policy{
+		SlidesOnRead: p.RefreshEachRequest, SlidesOnWrite: true,
+		Valid: func(ticket string) bool {
+			_, ok := p.ID(ticket)
+			return ok
+		},
+		ID: func(ticket string) string {
+			id, _ := p.ID(ticket)
+			return id
+		},
+		Mint: func() (ticket, id string) {
+			id = p.NewID()
+			return p.Ticket(id), id
+		},
+		Owns: func(id string) bool {
+			own, ok := p.ID(p.Ticket(id))
+			return ok && own == id
+		},
+		Spell: p.Ticket, OwnerName: p.OwnerName, ClearName: p.ClearName,
+		CheckValue: p.CheckValue, Convert: p.Convert, Restore: p.Restore,
+	}
+}
+
 func (p *Profile) check() error {
 	switch {
 	case p == nil:
@@ -86,135 +107,6 @@ func (p *Profile) check() error {
 		return fmt.Errorf("cloakroom: Options.Profile.OwnerName is %q: it must have 1 to %d bytes", p.OwnerName, document.MaxName)
 	}
 	return nil
-}
-
-// withoutOwners is a store whose owner indexes are not to be relied on.
-type withoutOwners struct{ store.FullStore }
-
-// Owned implements [OwnerLister].
-func (withoutOwners) Owned(context.Context, string, string, int) ([]store.Entry, string, error) {
-	return nil, "", errors.ErrUnsupported
-}
-
-// isTicket reports whether a cookie's value is spelled as a ticket.
-func (m *Manager) isTicket(value string) bool {
-	if p := m.options.Profile; p != nil {
-		_, ok := p.ID(value)
-		return ok
-	}
-	return ticket.Valid(value) || m.options.FormerTickets && ticket.ValidFormer(value)
-}
-
-// storeID is the store's id for a well-formed ticket.
-func (m *Manager) storeID(ticket string) string {
-	if p := m.options.Profile; p != nil {
-		id, _ := p.ID(ticket)
-		return id
-	}
-	return m.digest(ticket)
-}
-
-// newTicket returns a new ticket, and the store's id for it.
-func (m *Manager) newTicket() (fresh, id string) {
-	if p := m.options.Profile; p != nil {
-		id = p.NewID()
-		return p.Ticket(id), id
-	}
-	fresh = ticket.New()
-	return fresh, m.digest(fresh)
-}
-
-// slice fills in st.doc from the record's data, and in the record what a store may leave out.
-func (m *Manager) slice(st *state) error {
-	err := m.bounds.Decode(st.rec.Data, &st.doc)
-	if m.options.Profile != nil {
-		return m.options.Profile.slice(m, st, err)
-	}
-	if err != nil {
-		return err
-	}
-	if st.doc.Owner() != nil && st.rec.Owner == "" {
-		st.rec.Owner = ownerDigest(&st.doc)
-	}
-	st.rec.Deadline = st.doc.Deadline()
-	return nil
-}
-
-// slice takes in a record that another library may have written, after decoding it as
-// one of ours failed or not.
-func (p *Profile) slice(m *Manager, st *state, err error) error {
-	if err != nil && p.Convert != nil {
-		converted, convertErr := p.Convert(st.rec.Data)
-		if convertErr != nil {
-			return convertErr
-		}
-		err = m.bounds.Decode(converted, &st.doc)
-	}
-	if err != nil {
-		return err
-	}
-	if st.doc.Deadline().IsZero() {
-		now := m.now()
-		st.doc.SetTimes(now, now.Add(m.options.Lifetime))
-	}
-	st.doc.SetOwner(p.ownerIn(&st.doc))
-	st.rec.Owner = ""
-	st.rec.Deadline = st.doc.Deadline()
-	return nil
-}
-
-// ownerIn returns the owner that a document names, or nil.
-func (p *Profile) ownerIn(d *document.Document) []byte {
-	at := d.At(p.OwnerName)
-	if !at.Present() {
-		return nil
-	}
-	if name, err := document.Decode[string](at, p.OwnerName); err == nil && name != "" {
-		return []byte(name)
-	}
-	if n, err := document.Decode[int64](at, p.OwnerName); err == nil {
-		return strconv.AppendInt(nil, n, 10)
-	}
-	return nil
-}
-
-// encode is EncodeShared for a document whose owner stands among its values,
-// after a look at the values that are new in it.
-func (p *Profile) encode(d, base *document.Document, id document.CommitID) ([]byte, error) {
-	d.SetOwner(p.ownerIn(d))
-	if p.CheckValue != nil {
-		err := d.Changed(base, func(name, value []byte) error {
-			if err := p.CheckValue(d.Format(), value); err != nil {
-				return fmt.Errorf("cloakroom: value %q cannot be shared: %w", name, err)
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return d.EncodeShared(id), nil
-}
-
-// takeClear takes out the value by which the other library asks for ClearCookies to be
-// cleared, if it does.
-func (p *Profile) takeClear(d *document.Draft) bool {
-	at := d.At(p.ClearName)
-	if p.ClearName == "" || !at.Present() {
-		return false
-	}
-	text, err := document.Decode[string](at, p.ClearName)
-	if err != nil || text != "clear" {
-		return false
-	}
-	d.Remove(p.ClearName)
-	return true
-}
-
-// replacesOwner reports whether operations sign in another owner than the one whose
-// session it was.
-func (p *Profile) replacesOwner(d *document.Draft, base *document.Document, ops []document.Operation) bool {
-	return base.Owner() != nil && document.First(ops, document.SignIn) >= 0 && !bytes.Equal(base.Owner(), p.ownerIn(&d.Document))
 }
 
 // refresh slides the idle timeout of a session that the browser has, and hands its
@@ -236,25 +128,20 @@ func (s *Session) refresh() error {
 		}
 		return nil
 	}
-	if s.rec.Version == "" {
+	if !s.state.Stored() {
 		return nil
 	}
-	s.due = true
-	if s.cookie == cookieKeep && s.doc.Persistent() {
+	s.state.Due = true
+	if s.cookie == cookieKeep && s.state.Doc.Persistent() {
 		s.cookie, s.cookieTaken, s.looked = cookieSet, false, true
 	}
 	return nil
 }
 
-// slides reports whether the use of a session that changes nothing slides its idle timeout.
-func (m *Manager) slides() bool {
-	return m.options.Profile == nil || m.options.Profile.RefreshEachRequest
-}
-
 // cookieEnd returns when a persistent cookie expires.
 func (m *Manager) cookieEnd(doc *document.Document) time.Time {
 	if m.options.Profile != nil {
-		return m.now().Add(m.options.Idle)
+		return m.engine.Now().Add(m.options.Idle)
 	}
 	return doc.Deadline()
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
 	"github.com/cloakroom-go/cloakroom/internal/document"
+	"github.com/cloakroom-go/cloakroom/internal/engine"
 	"github.com/cloakroom-go/cloakroom/internal/queue"
 )
 
@@ -82,7 +83,7 @@ func (s *Session) changes() *changes {
 // view returns the document as this request sees it. s.mu is held.
 func (s *Session) view() *document.Document {
 	if s.w == nil || s.w.view == nil && len(s.w.ops) == 0 {
-		return &s.doc
+		return &s.state.Doc
 	}
 	return &s.draft().Document
 }
@@ -93,7 +94,7 @@ func (s *Session) view() *document.Document {
 func (s *Session) draft() *document.Draft {
 	w := s.w
 	if w.view == nil {
-		d, err := s.doc.Perform(w.ops)
+		d, err := s.state.Doc.Perform(w.ops)
 		if err != nil {
 			s.failLocked(err)
 		}
@@ -111,12 +112,12 @@ func (s *Session) ops() []document.Operation {
 
 // setState makes st what this session builds on, and ops what is pending. The view
 // follows at the next call of see.
-func (s *Session) setState(st *state, ops []document.Operation) {
+func (s *Session) setState(st *engine.State, ops []document.Operation) {
 	s.own().state = *st
 	if s.w != nil {
 		s.w.ops, s.w.view = ops, nil
 		if len(ops) > 0 { // see runs code of the caller's, which may look at the session meanwhile
-			base := s.doc.Draft()
+			base := s.state.Doc.Draft()
 			s.w.view = &base
 		}
 		s.w.gen++
@@ -127,7 +128,7 @@ func (s *Session) setState(st *state, ops []document.Operation) {
 // again if another goroutine came in between.
 func (s *Session) see() {
 	for len(s.ops()) > 0 {
-		gen, base, ops := s.w.gen, s.doc, slices.Clone(s.w.ops)
+		gen, base, ops := s.w.gen, s.state.Doc, slices.Clone(s.w.ops)
 		var d document.Draft
 		err := s.unlocked(func() (err error) {
 			d, err = base.Perform(ops)
@@ -182,44 +183,40 @@ func (s *Session) ensureFor(detached bool) error {
 		return s.err
 	}
 	if s.ticket == "" {
-		s.begin()
+		s.startFresh()
 		return nil
 	}
-	id := s.m.storeID(s.ticket)
-	now, ticks := s.m.clocks()
+	id := s.m.policy.ID(s.ticket)
+	now, ticks := s.m.engine.Clocks()
 	l := &s.limit
 	if l.Armed() { // for a load that failed: see refresh
 		l = new(deadline.Context)
-		l.Init(&s.m.limits, s.ctx())
+		s.m.engine.Embed(l, s.ctx())
 	}
-	end := ticks + int64(s.m.options.Timeout)
-	if s.m.realTime {
-		l.NoteStart(now, end)
-	}
-	l.Arm(end, detached)
+	s.m.engine.ArmLoad(l, now, ticks, detached)
 	defer l.Release()
 	b := s.own()
-	err := s.m.loadAt(l, id, &b.state, now)
+	err := s.m.engine.Load(l, id, &b.state, now)
 	if s.rare != nil && dead(&b.state, err) {
 		id, err = s.loadOther(l, now, id, err)
 	}
-	b.room = b.doc.Room()
-	s.tick = s.m.commits.Tick()
+	b.room = b.state.Doc.Room()
+	s.tick = s.m.engine.Tick()
 	switch {
-	case err == nil && s.doc.Sealed():
-		s.begin()
+	case err == nil && s.state.Doc.Sealed():
+		s.startFresh()
 		s.gone, s.goneFirst, s.goneID = true, true, id
 	case err == nil:
-		if p := s.m.options.Profile; p != nil {
-			s.ticket = p.Ticket(id) // a signature by a former key is made anew
+		if spell := s.m.policy.Spell; spell != nil {
+			s.ticket = spell(id) // a signature by a former key is made anew
 		}
-		s.wasOwned = s.doc.Owner() != nil
+		s.wasOwned = s.state.Doc.Owner() != nil
 		s.loaded = true
 		if s.w != nil {
 			s.w.view = nil
 		}
 	case errors.Is(err, ErrNotFound):
-		s.begin()
+		s.startFresh()
 		if errors.Is(err, ErrUnreadable) {
 			s.gone, s.goneFirst, s.unreadable, s.goneID = true, true, true, id
 		}
@@ -231,9 +228,9 @@ func (s *Session) ensureFor(detached bool) error {
 	return nil
 }
 
-// begin starts a session that has no record yet.
-func (s *Session) begin() {
-	fresh := s.m.freshState()
+// startFresh starts a session that has no record yet.
+func (s *Session) startFresh() {
+	fresh := s.m.engine.NewState()
 	s.setState(&fresh, nil)
 	s.ticket = ""
 	s.loaded = true
@@ -244,19 +241,14 @@ func (s *Session) begin() {
 // notGone takes in that the session is one that goes on.
 func (s *Session) notGone() { s.gone, s.goneFirst, s.unreadable, s.goneID = false, false, false, "" }
 
-// freshState is a session that has no record yet.
-func (m *Manager) freshState() state {
-	return state{doc: m.newDocument(m.options.Persistent)}
-}
-
 // end takes in that the session is no more: there is nothing to read, and changes are
 // dropped. The pending operations that are given stay, for a session that a sign-in
 // among them begins.
 func (s *Session) end(ops []document.Operation) {
-	if s.id != "" { // else it was gone when it was loaded
-		s.goneID = s.id
+	if s.state.ID != "" { // else it was gone when it was loaded
+		s.goneID = s.state.ID
 	}
-	fresh := s.m.freshState()
+	fresh := s.m.engine.NewState()
 	s.setState(&fresh, ops)
 	s.gone, s.goneFirst, s.ticket, s.cookie = true, false, "", cookieKeep
 }
@@ -275,7 +267,7 @@ func (s *Session) failLocked(err error) {
 }
 
 func (s *Session) report(err error) {
-	s.m.log(s.ctx(), slog.LevelWarn, "stored value reads as absent", s.loadedID(), err)
+	s.m.engine.Log(s.ctx(), slog.LevelWarn, "stored value reads as absent", s.loadedID(), err)
 }
 
 // read implements [Values].
@@ -313,7 +305,7 @@ func (s *Session) record(op document.Operation) error {
 	if err := s.ensure(); err != nil {
 		return err
 	}
-	if err := op.Settle(s.doc.Format()); err != nil {
+	if err := op.Settle(s.state.Doc.Format()); err != nil {
 		s.failLocked(err)
 		return nil
 	}
@@ -340,7 +332,7 @@ func (s *Session) record(op document.Operation) error {
 			return nil
 		}
 		if op.Kind != document.Change {
-			if w.view != nil || !op.Fits(s.doc.Format()) {
+			if w.view != nil || !op.Fits(s.state.Doc.Format()) {
 				if err := s.draft().Apply(&op, false); err != nil {
 					s.failLocked(err)
 					return nil
@@ -359,7 +351,7 @@ func (s *Session) record(op document.Operation) error {
 			continue
 		}
 		if err == nil {
-			err = d.CheckLen(s.m.options.MaxValues, s.doc.Len())
+			err = d.CheckLen(s.m.options.MaxValues, s.state.Doc.Len())
 		}
 		if err == nil {
 			err = s.refuseLate(op.Kind)
@@ -420,15 +412,15 @@ func (s *Session) over() error {
 // so too, but each of the thousands that may have been set by then takes longer than
 // the one before.
 func (s *Session) refuseValue(op *document.Operation) error {
-	if op.Kind != document.Set || s.doc.Len()+len(s.w.ops) < s.m.options.MaxValues {
+	if op.Kind != document.Set || s.state.Doc.Len()+len(s.w.ops) < s.m.options.MaxValues {
 		return nil
 	}
-	return s.draft().Refuse(op, s.m.options.MaxValues, s.doc.Len())
+	return s.draft().Refuse(op, s.m.options.MaxValues, s.state.Doc.Len())
 }
 
 // refuseLate returns an error for a change that needs a new cookie when the header has left.
 func (s *Session) refuseLate(kind document.Kind) error {
-	if s.headerSent && (s.rec.Version == "" || kind == document.SignIn || kind == document.Renew) {
+	if s.headerSent && (!s.state.Stored() || kind == document.SignIn || kind == document.Renew) {
 		return ErrHeaderSent
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
 	"github.com/cloakroom-go/cloakroom/internal/document"
+	"github.com/cloakroom-go/cloakroom/internal/engine"
 	"github.com/cloakroom-go/cloakroom/internal/ticket"
 )
 
@@ -30,21 +31,42 @@ func (s *Session) commit(extra *document.Operation) error {
 	return s.commitPending(extra)
 }
 
-// commitPending is commit without the short way.
+// saving is one commit of a session: which of its pending operations it takes, and what is to be
+// logged when nothing is locked any more.
+type saving struct {
+	engine.Commit
+	n     int  // pending operations, counted from the first
+	extra bool // and one that is not kept when the commit fails
+	touch error
+}
+
+// commitPending is commit without the short way. It begins, runs, and settles what came of that. Where
+// a sign-in is among the operations of a session that was found to have ended, they are run once more,
+// on a new session.
 func (s *Session) commitPending(extra *document.Operation) error {
-	var c commit
-	n, todo, err := s.take(&c, extra)
-	s.reportTouch(c.touchErr)
+	c := saving{extra: extra != nil}
+	todo, err := s.begin(&c, extra)
+	s.reportTouch(c.touch)
 	if !todo {
 		return err
 	}
 	defer s.unlockTurn()
-	defer c.ctx.Release()
-	var res result
-	if err = s.endRivals(&c); err == nil {
-		res, err = c.run()
+	defer c.Limit.Release()
+	var res engine.Result
+	err = s.endRivals(&c.Commit)
+	for again := err == nil; again; {
+		res, err = c.Run()
+		// It is never wrapped, and an error of the caller's must not pass for it.
+		if again = err == engine.ErrGone; again { //nolint:errorlint // see above
+			if err := s.restart(&c); err != nil {
+				return err
+			}
+		}
 	}
-	return s.conclude(&c, n, res, err, extra != nil)
+	c.touch = nil
+	err = s.settle(&c, res, err)
+	s.reportTouch(c.touch)
+	return err
 }
 
 // commitHeader commits before the response's header leaves: whatever needs a new cookie
@@ -75,130 +97,118 @@ func (s *Session) touchIdle(header bool) (idle bool, err error) {
 	return true, s.touch()
 }
 
-// take waits for the turn, and takes down for a commit the n operations that are
-// pending. When there is nothing to do, after a touch if that is due, the turn is given
-// back.
-func (s *Session) take(c *commit, extra *document.Operation) (n int, todo bool, err error) {
+// begin waits for the turn, and takes down for a commit what is pending. It reports false when there
+// is nothing to do, after a touch if that is due, and the turn is given back.
+func (s *Session) begin(c *saving, extra *document.Operation) (todo bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.lockTurnLocked(); err != nil {
-		return 0, false, err
+		return false, err
 	}
 	defer func() {
 		if !todo {
 			s.unlockTurnLocked()
 		}
 	}()
-	return s.prepare(c, extra)
+	return s.beginInTurn(c, extra)
 }
 
-// prepare is take for whoever has the turn. s.mu is held.
-func (s *Session) prepare(c *commit, extra *document.Operation) (n int, todo bool, err error) {
+func (s *Session) beginInTurn(c *saving, extra *document.Operation) (todo bool, err error) {
 	if s.finished {
-		return 0, false, ErrFinished
+		return false, ErrFinished
 	}
 	if s.err != nil || extra == nil && !s.loaded {
-		return 0, false, s.err
+		return false, s.err
 	}
 	if extra != nil {
 		extra.Must = s.loaded // what is loaded now is as good as now
 		if err := s.ensure(); err != nil {
-			return 0, false, err
+			return false, err
 		}
 		if s.dropIfGone(extra.Kind) {
-			return 0, false, s.over()
+			return false, s.over()
 		}
 		if err := s.refuseLate(extra.Kind); err != nil {
-			return 0, false, err
+			return false, err
 		}
 	}
 	ops := s.w.ops
-	n = len(ops)
-	ops = ops[:n:n] // operations are never changed once they are recorded
+	c.n = len(ops)
+	ops = ops[:c.n:c.n] // operations are never changed once they are recorded
 	switch {
-	case s.gone && s.firstRestart(ops) < 0 && (n > 0 || s.dropped):
+	case s.gone && s.firstRestart(ops) < 0 && (c.n > 0 || s.dropped):
 		s.dropped = true
 		s.end(nil)
-		return 0, false, s.over()
-	case n == 0 && extra == nil:
-		c.touchErr = s.touch()
-		return 0, false, nil
-	case s.gone && s.wasOwned && !s.goneFirst:
+		return false, s.over()
+	case c.n == 0 && extra == nil:
+		c.touch = s.touch()
+		return false, nil
+	case s.gone && s.wasOwned:
 		s.failLocked(errorAt("sign in", ErrEnded))
-		return 0, false, s.err
+		return false, s.err
 	}
 	if extra != nil {
 		ops = append(ops, *extra)
 	}
-	c.m, c.ops, c.base, c.tick = s.m, ops, s.state, s.tick
+	c.Engine, c.Ops, c.Base, c.Tick = s.m.engine, ops, s.state, s.tick
 	switch {
 	case s.unreadable:
-		c.unreadable = s.goneID
+		c.Unreadable = s.goneID
 	case s.gone:
-		c.sealedID = s.goneID
+		c.Seal = s.goneID
 	}
-	now, ticks := s.m.clocks()
-	c.now, c.ctx, c.room = now, s.commitLimit(now, ticks), s.lend()
+	now, ticks := s.m.engine.Clocks()
+	c.Now, c.Limit, c.Room = now, s.commitLimit(now, ticks), s.lend()
 	if s.w.view != nil && !s.gone {
 		s.w.view.Disown() // it goes on without this commit
-		c.view, c.seen = *s.w.view, n
+		c.View, c.Seen = *s.w.view, c.n
 	}
-	return n, true, nil
+	return true, nil
 }
 
-// commitLimit returns the time limit of a commit that begins now, by both clocks. s.mu
-// is held.
+// commitLimit returns the deadline of a commit that begins now, by both clocks. s.mu is held.
 func (s *Session) commitLimit(now time.Time, ticks int64) *deadline.Context {
 	if !s.committed {
 		s.committed = true
-		if s.limit.Arm(ticks+int64(s.m.options.Timeout), true) {
-			s.limit.CheckStart(now)
+		if s.m.engine.ArmCommit(&s.limit, now, ticks) {
 			return &s.limit
 		}
-		s.limit.Release() // whoever waits for it waits for a load that is over
+		s.limit.Release() // what waits for it waits for a load that is over
 	}
-	return s.m.limits.New(s.ctx(), s.m.options.Timeout, true)
+	return s.m.engine.Limit(s.ctx(), true)
 }
 
-// conclude takes in what came of a commit of the first n pending operations.
-func (s *Session) conclude(c *commit, n int, res result, err error, extra bool) error {
-	if err == errGone { //nolint:errorlint // it is never wrapped, and an error of the caller's must not pass for it
-		return s.ended(c, n, extra)
-	}
-	err = s.concluded(c, n, res, err, extra)
-	s.reportTouch(c.touchErr)
-	return err
-}
-
-// concluded is conclude for a session that goes on.
-func (s *Session) concluded(c *commit, n int, res result, err error, extra bool) error {
+// settle takes in what came of a commit.
+func (s *Session) settle(c *saving, res engine.Result, err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
-		if c.doubt || c.sealed || !extra && !errors.Is(err, ErrTooLarge) {
+		if c.Uncertain() || !c.extra && !errors.Is(err, ErrTooLarge) {
 			// What is pending may be stored already, so a later commit must not repeat it.
 			s.failLocked(err)
 		}
 		return err
 	}
-	s.clearOthers = s.clearOthers || c.clearOthers
-	wasPersistent := s.doc.Persistent() && s.rec.Version != ""
-	s.setState(&c.next, s.w.ops[min(n, len(s.w.ops)):])
-	s.wasOwned = s.doc.Owner() != nil
-	if res.written {
-		s.tick = s.m.commits.Tick()
+	s.clearOthers = s.clearOthers || res.ClearsOthers
+	wasPersistent := s.state.Doc.Persistent() && s.state.Stored()
+	s.setState(c.Next(), s.w.ops[min(c.n, len(s.w.ops)):])
+	s.wasOwned = s.state.Doc.Owner() != nil
+	if res.Written {
+		s.tick = s.m.engine.Tick()
 	} else {
-		c.touchErr = s.touch()
+		c.touch = s.touch()
 	}
-	if res.ticket != "" {
-		s.ticket = res.ticket
+	changed := s.state.Doc.Persistent() != wasPersistent || res.Written && s.m.policy.Shared()
+	switch {
+	case res.Ticket != "":
+		s.ticket = res.Ticket
 		s.cookie, s.cookieTaken = cookieSet, false
 		s.notGone()
-	} else if s.rec.Version != "" && (s.doc.Persistent() != wasPersistent || res.written && s.m.options.Profile != nil) {
+	case s.state.Stored() && changed:
 		s.cookie, s.cookieTaken = cookieSet, false
-	} else if res.emptied {
+	case res.Emptied:
 		pending := s.w.ops // recorded meanwhile
-		s.begin()
+		s.startFresh()
 		s.setState(&s.state, pending)
 		if len(pending) > 0 && s.headerSent { // they need a new ticket now
 			s.failLocked(ErrHeaderSent)
@@ -211,38 +221,29 @@ func (s *Session) concluded(c *commit, n int, res result, err error, extra bool)
 	return nil
 }
 
-// ended takes in that the session is no more. Changes are dropped, unless they are those of a
-// sign-in on an anonymous session: these go to a new one.
-func (s *Session) ended(c *commit, n int, extra bool) error {
-	again, signIn, err := s.takeEnd(c)
-	if err != nil {
-		return err
-	}
-	res, err := again.run()
-	return s.conclude(again, n-signIn, res, err, extra)
-}
-
-// takeEnd returns the commit of a sign-in that follows the end, and where it is among
-// the operations, or why there is none.
-func (s *Session) takeEnd(c *commit) (again *commit, signIn int, err error) {
+// restart makes c the commit of a sign-in that follows the end of the session, with what comes after
+// it. Changes before it are dropped. It returns an error where there is no such sign-in, or it must
+// not start afresh.
+func (s *Session) restart(c *saving) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.unreadable = c.unreadable != ""
-	signIn = s.firstRestart(c.ops)
-	switch {
-	case signIn < 0:
+	s.unreadable = c.Unreadable != ""
+	at, owned := s.firstRestart(c.Ops), s.wasOwned
+	if at < 0 {
 		s.end(nil)
 		s.dropped = true
-		return nil, 0, s.over()
-	case s.wasOwned || c.base.rec.Version == "" || c.sealed:
-		s.end(nil)
+		return s.over()
+	}
+	s.end(s.w.ops[min(at, len(s.w.ops)):])
+	if owned || !c.Restart(at, s.state) {
+		s.setState(&s.state, nil)
 		err := errorAt("sign in", s.over())
 		s.failLocked(err)
-		return nil, 0, err
+		return err
 	}
-	s.end(s.w.ops[min(signIn, len(s.w.ops)):])
+	c.n -= at
 	s.see()
-	return &commit{m: s.m, ctx: c.ctx, ops: c.ops[signIn:], base: s.state, unreadable: c.unreadable}, signIn, nil
+	return nil
 }
 
 // Logout ends the session: its record is deleted now, what was changed and not
@@ -262,9 +263,9 @@ func (s *Session) Logout() error {
 		return err
 	}
 	if id != "" {
-		limit := s.m.limits.New(s.ctx(), s.m.options.Timeout, true)
+		limit := s.m.engine.Limit(s.ctx(), true)
 		defer limit.Release()
-		_, err = s.m.endCommitting(limit, id, known, "")
+		err = s.m.engine.End(limit, id, known, "")
 	}
 	err = errors.Join(err, s.endOthers())
 
@@ -275,7 +276,7 @@ func (s *Session) Logout() error {
 		s.failLocked(err)
 		return err
 	}
-	s.begin()
+	s.startFresh()
 	s.dropped, s.cookie, s.clearOthers = false, cookieKeep, true
 	if s.presented {
 		s.cookie = cookieClear
@@ -285,17 +286,17 @@ func (s *Session) Logout() error {
 
 // toEnd returns what a sign-out has to end: a store's id, if any, and what was loaded
 // of it. Sticky errors other than that of the load do not keep anybody signed in.
-func (s *Session) toEnd() (id string, known *state, err error) {
+func (s *Session) toEnd() (id string, known *engine.State, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.ensureFor(true); err != nil && (s.finished || !s.loaded) {
 		return "", nil, err
 	}
-	if s.rec.Version == "" {
+	if !s.state.Stored() {
 		return s.goneID, nil, nil
 	}
 	loaded := s.state
-	return s.id, &loaded, nil
+	return s.state.ID, &loaded, nil
 }
 
 // Close finishes the use of a session that [Manager.Open] gave. What was not committed
@@ -328,7 +329,7 @@ func (s *Session) finish(last bool) {
 func (s *Session) closeIdle() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if w := s.w; w != nil && (w.line.Taken() || len(w.ops) > 0) || s.err != nil || s.dropped || s.due {
+	if w := s.w; w != nil && (w.line.Taken() || len(w.ops) > 0) || s.err != nil || s.dropped || s.state.Due {
 		return false
 	}
 	s.finish(true)
@@ -349,7 +350,7 @@ func (s *Session) reportDropped(why error) {
 	if errors.Is(why, ErrUnreadable) {
 		level = slog.LevelWarn
 	}
-	s.m.log(s.ctx(), level, "this request's changes were dropped", "", why)
+	s.m.engine.Log(s.ctx(), level, "this request's changes were dropped", "", why)
 }
 
 // noteNotSent takes back that the response's header is about to leave.
@@ -367,7 +368,7 @@ func (s *Session) hidesCookie() bool {
 		return true
 	}
 	ops := s.ops()
-	return len(ops) > 0 && (s.rec.Version == "" || document.MovesTicket(ops) || s.view().Persistent() != s.doc.Persistent())
+	return len(ops) > 0 && (!s.state.Stored() || document.MovesTicket(ops) || s.view().Persistent() != s.state.Doc.Persistent())
 }
 
 // loadedID is ID for messages: it loads nothing.
@@ -378,10 +379,10 @@ func (s *Session) loadedID() string {
 }
 
 func (s *Session) loadedIDLocked() string {
-	if s.id == "" {
+	if s.state.ID == "" {
 		return ""
 	}
-	return ticket.PublicID(s.id)
+	return ticket.PublicID(s.state.ID)
 }
 
 // lockTurn makes commits and sign-outs of this Session wait for each other, while others may read
@@ -418,3 +419,20 @@ func (s *Session) unlockTurn() {
 }
 
 func (s *Session) unlockTurnLocked() { s.w.line.Leave(true) }
+
+// touch slides the idle timeout, if that is due, once. Its failure is to be logged and is no failure
+// of the request. s.mu is held.
+func (s *Session) touch() error {
+	if !s.state.Due {
+		return nil
+	}
+	s.state.Due = false
+	return s.m.engine.Touch(s.ctx(), &s.state)
+}
+
+func (s *Session) reportTouch(err error) {
+	if err != nil && !errors.Is(err, ErrEnded) {
+		const message = "touch failed: the session may end early"
+		s.m.engine.Log(s.ctx(), slog.LevelWarn, message, s.loadedID(), err)
+	}
+}

@@ -4,26 +4,18 @@ import (
 	"sync"
 
 	"github.com/cloakroom-go/cloakroom/internal/document"
-	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/internal/engine"
 )
-
-// state is a session as a store has it.
-type state struct {
-	id  string
-	rec store.Record
-	doc document.Document
-	due bool // its use should be noted, as of when it was loaded
-}
 
 // body is what a Session knows while it is in use. Its memory goes to another session
 // when this one is finished: it would be most of what a request allocates. So it is
 // looked at under Session.mu only, and what leaves that is copies; fields of state.doc
 // may be shared as long as some commit or sign-out has its turn, see changes.line.
 type body struct {
-	state                 // as loaded or as committed last; no version means that there is no record
+	state   engine.State  // as loaded or as committed last; it may have no record
 	ticket  string        // empty for a session that has none yet
 	err     error         // sticky
-	tick    int64         // when loading or committing had ended, see Manager.commits
+	tick    int64         // when loading or committing had ended, see [engine.Engine.Tick]
 	goneID  string        // the store's id of what is gone
 	w       *changes      // nil before the first change
 	changed changes       // what w points to
@@ -57,8 +49,8 @@ func (s *Session) drop() {
 	if b.w != nil {
 		b.changed = changes{}
 	}
-	b.state, b.ticket, b.err, b.goneID, b.w, b.room = state{}, "", nil, "", nil, nil
-	b.doc.Reuse(room)
+	b.state, b.ticket, b.err, b.goneID, b.w, b.room = engine.State{}, "", nil, "", nil, nil
+	b.state.Doc.Reuse(room)
 	if b.lent {
 		b.second.Clear()
 		b.lent = false
@@ -72,7 +64,7 @@ func (b *body) lend() document.Room {
 	if b.lent {
 		return nil
 	}
-	b.second, b.lent = b.second.Fit(&b.doc)
+	b.second, b.lent = b.second.Fit(&b.state.Doc)
 	if !b.lent {
 		return nil
 	}

@@ -1,17 +1,21 @@
 package cloakroom
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/cloakroom-go/cloakroom/internal/engine"
+)
 
 // KeepAlive slides the idle timeout, if that is due: for streams and sockets that
 // outlive it. It returns [ErrEnded] when the session is no more.
 func (s *Session) KeepAlive() error {
 	return s.renewed(func() error {
-		if now := s.m.now(); s.doc.Over(now) {
+		if now := s.m.engine.Now(); s.state.Doc.Over(now) {
 			return ErrEnded
-		} else if !due(between(now, s.rec.Expires), s.m.idle(s.doc.Owner())) {
+		} else if !s.m.engine.DueAt(now, &s.state) {
 			return nil
 		}
-		return s.m.touch(s.ctx(), &s.state)
+		return s.m.engine.Touch(s.ctx(), &s.state)
 	})
 }
 
@@ -21,16 +25,16 @@ func (s *Session) KeepAlive() error {
 // it cannot be read any more.
 func (s *Session) Reload() error {
 	return s.renewed(func() error {
-		limit := s.m.limits.New(s.ctx(), s.m.options.Timeout, false)
+		limit := s.m.engine.Limit(s.ctx(), false)
 		defer limit.Release()
-		var present state
-		err := s.m.load(limit, s.id, &present)
-		tick := s.m.commits.Tick()
+		var present engine.State
+		err := s.m.engine.Load(limit, s.state.ID, &present, s.m.engine.Now())
+		tick := s.m.engine.Tick()
 		switch {
-		case err == nil && !present.doc.Sealed():
+		case err == nil && !present.Doc.Sealed():
 			s.setState(&present, s.w.ops)
 			s.tick = tick
-			s.wasOwned = present.doc.Owner() != nil
+			s.wasOwned = present.Doc.Owner() != nil
 			s.see()
 			return s.err
 		case errors.Is(err, ErrUnreadable):
@@ -57,7 +61,7 @@ func (s *Session) renewed(f func() error) error {
 	if s.gone {
 		return s.over()
 	}
-	if s.rec.Version == "" {
+	if !s.state.Stored() {
 		return nil
 	}
 	err := f()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
 	"github.com/cloakroom-go/cloakroom/internal/document"
+	"github.com/cloakroom-go/cloakroom/internal/engine"
 )
 
 // A browser may send several cookies of our name: from before Domain, Path or
@@ -18,8 +19,8 @@ import (
 // may come before the one that counts, for as long as the browser keeps it.
 
 // dead reports whether what was loaded is no live session.
-func dead(st *state, err error) bool {
-	return errors.Is(err, ErrNotFound) || err == nil && st.doc.Sealed()
+func dead(st *engine.State, err error) bool {
+	return errors.Is(err, ErrNotFound) || err == nil && st.Doc.Sealed()
 }
 
 // loadOther loads the browser's other tickets, in their order, until one is that of a
@@ -31,9 +32,9 @@ func (s *Session) loadOther(l *deadline.Context, now time.Time, id string, err e
 	best := rank(&b.state, err)
 	others := s.rare.others
 	for i, ticket := range others {
-		var st state
-		otherID := s.m.storeID(ticket)
-		otherErr := s.m.loadAt(l, otherID, &st, now)
+		var st engine.State
+		otherID := s.m.policy.ID(ticket)
+		otherErr := s.m.engine.Load(l, otherID, &st, now)
 		r := rank(&st, otherErr)
 		if r <= best {
 			continue
@@ -57,9 +58,9 @@ const (
 	rankFailed // the load failed, so nothing can be said
 )
 
-func rank(st *state, err error) int {
+func rank(st *engine.State, err error) int {
 	switch {
-	case err == nil && st.doc.Sealed():
+	case err == nil && st.Doc.Sealed():
 		return rankSealed
 	case err == nil:
 		return rankLive
@@ -78,11 +79,11 @@ const noSuccessor = "-"
 // endRivals ends the sessions of the browser's other tickets before a commit hands out
 // a new one: that cookie may come after theirs in the next request, and then they would
 // win.
-func (s *Session) endRivals(c *commit) error {
-	if s.rare == nil || !document.MovesTicket(c.ops) {
+func (s *Session) endRivals(c *engine.Commit) error {
+	if s.rare == nil || !document.MovesTicket(c.Ops) {
 		return nil
 	}
-	return s.endTickets(c.ctx, noSuccessor, c.base.id)
+	return s.endTickets(c.Limit, noSuccessor, c.Base.ID)
 }
 
 // endOthers ends the sessions of the browser's other tickets for a sign-out.
@@ -90,7 +91,7 @@ func (s *Session) endOthers() error {
 	if s.rare == nil {
 		return nil
 	}
-	limit := s.m.limits.New(s.ctx(), s.m.options.Timeout, true)
+	limit := s.m.engine.Limit(s.ctx(), true)
 	defer limit.Release()
 	return s.endTickets(limit, "", "")
 }
@@ -101,11 +102,11 @@ func (s *Session) endOthers() error {
 func (s *Session) endTickets(limit *deadline.Context, nextOwner, spare string) error {
 	var failed error
 	for _, ticket := range s.rare.others {
-		id := s.m.storeID(ticket)
+		id := s.m.policy.ID(ticket)
 		if id == spare {
 			continue
 		}
-		_, err := s.m.endCommitting(limit, id, nil, nextOwner)
+		err := s.m.engine.End(limit, id, nil, nextOwner)
 		failed = errors.Join(failed, err)
 	}
 	return failed
@@ -118,7 +119,7 @@ func (m *Manager) reportSeveral(ctx context.Context) {
 		return
 	}
 	err := fmt.Errorf("several cookies are named %q: the first whose session lives counts", m.options.CookieName)
-	m.log(ctx, slog.LevelWarn, "browsers send several cookies of one name", "", err, slog.Int64("requests", n))
+	m.engine.Log(ctx, slog.LevelWarn, "browsers send several cookies of one name", "", err, slog.Int64("requests", n))
 }
 
 // throttle bounds how often something is reported.

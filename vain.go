@@ -17,8 +17,8 @@ func (s *Session) reportVain(err error) {
 	if !errors.Is(err, ErrNoMiddleware) && !errors.Is(err, ErrFinished) {
 		return
 	}
-	if place := caller(); s.m.places.first(place) {
-		s.m.log(s.ctx(), slog.LevelError, "session used in vain", "", err, slog.String("at", place))
+	if place := caller(); s.m.engine.First(place) {
+		s.m.engine.Log(s.ctx(), slog.LevelError, "session used in vain", "", err, slog.String("at", place))
 	}
 }
 

@@ -1,4 +1,4 @@
-package cloakroom
+package engine
 
 import (
 	"errors"
@@ -10,74 +10,74 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// move stores the changed session under a new ticket and leaves a seal at the old id: a
+// move stores the changed session under a new ticket and leaves a seal at the old ID: a
 // record that reads as no session and takes no write, names the new id, and expires by
 // itself. The old ticket is dead before the new one is alive, and whoever ends the
 // session by its old id, now or within the next minute, ends the new one.
-func (c *commit) move() (result, error) {
-	c.ticket, c.newID = c.m.newTicket()
+func (c *Commit) move() (Result, error) {
+	c.moving.ticket, c.moving.id = c.Engine.config.Policy.Mint()
 	for try := 0; ; try++ {
 		if c.overdue() {
-			return result{}, errGone
+			return Result{}, ErrGone
 		}
 		if _, err := c.build(); err != nil {
-			return result{}, c.final(err)
+			return Result{}, c.final(err)
 		}
 		next := &c.next
-		next.id = c.newID
-		seal := c.m.seal(&c.base, c.newID, next.rec.Owner)
-		version, err := c.m.store.Move(c.ctx, c.base.id, c.base.rec, seal, c.newID, next.rec)
+		next.ID = c.moving.id
+		seal := c.Engine.seal(&c.Base, c.moving.id, next.Record.Owner)
+		version, err := c.Engine.store.Move(c.Limit, c.Base.ID, c.Base.Record, seal, c.moving.id, next.Record)
 		if errors.Is(err, errors.ErrUnsupported) {
 			return c.sealThenCreate()
 		}
 		switch {
 		case err == nil:
-			next.rec.Version = version
+			next.Record.Version = version
 			c.dropSeal()
-			return result{ticket: c.ticket, written: true}, nil
-		case errors.Is(err, ErrNotFound):
-			return result{}, c.lost(err)
+			return Result{Ticket: c.moving.ticket, Written: true}, nil
+		case errors.Is(err, store.ErrNotFound):
+			return Result{}, c.lost(err)
 		case isRefusal(err):
-			return result{}, c.final(errorAt("commit: move record", err))
+			return Result{}, c.final(errorAt("commit: move record", err))
 		}
 		moved, err := c.reloadSealed(try, err)
 		if err != nil {
-			return result{}, err
+			return Result{}, err
 		}
 		if moved {
-			c.sealed = true
-			found, err := c.findCreated(try, c.newID, nil)
-			if errors.Is(err, ErrNotFound) {
-				err = errGone // it was there, since both were written together
+			c.moving.sealed = true
+			found, err := c.findCreated(try, c.moving.id, nil)
+			if errors.Is(err, store.ErrNotFound) {
+				err = ErrGone // it was there, since both were written together
 			}
 			*next = found
-			return result{ticket: c.ticket, written: true}, err
+			return Result{Ticket: c.moving.ticket, Written: true}, err
 		}
 	}
 }
 
 // sealThenCreate is move for a store that cannot do both at once. A crash in between
 // leaves the user signed out, never two live tickets.
-func (c *commit) sealThenCreate() (result, error) {
+func (c *Commit) sealThenCreate() (Result, error) {
 	for try := 0; ; try++ {
 		if c.overdue() {
-			return result{}, errGone
+			return Result{}, ErrGone
 		}
 		if _, err := c.build(); err != nil {
-			return result{}, c.final(err)
+			return Result{}, c.final(err)
 		}
-		c.next.id = c.newID
-		_, err := c.m.store.Replace(c.ctx, c.base.id, c.base.rec, c.m.seal(&c.base, c.newID, c.next.rec.Owner))
+		c.next.ID = c.moving.id
+		_, err := c.Engine.store.Replace(c.Limit, c.Base.ID, c.Base.Record, c.Engine.seal(&c.Base, c.moving.id, c.next.Record.Owner))
 		switch {
 		case err == nil:
 			return c.createSealed()
-		case errors.Is(err, ErrNotFound):
-			return result{}, c.lost(err)
+		case errors.Is(err, store.ErrNotFound):
+			return Result{}, c.lost(err)
 		case isRefusal(err):
-			return result{}, c.final(errorAt("commit: seal record", err))
+			return Result{}, c.final(errorAt("commit: seal record", err))
 		}
 		if sealed, err := c.reloadSealed(try, err); err != nil {
-			return result{}, err
+			return Result{}, err
 		} else if sealed {
 			return c.createSealed()
 		}
@@ -87,49 +87,49 @@ func (c *commit) sealThenCreate() (result, error) {
 // createSealed creates the new record of a session whose old one is sealed. After a
 // failure it is not tried again unless the record can be seen: somebody may have found
 // the new one and ended it, and it must not come back.
-func (c *commit) createSealed() (result, error) {
+func (c *Commit) createSealed() (Result, error) {
 	var err error
 	next := &c.next
-	c.sealed = true
-	next.rec.Version, err = c.m.store.Create(c.ctx, next.id, next.rec)
+	c.moving.sealed = true
+	next.Record.Version, err = c.Engine.store.Create(c.Limit, next.ID, next.Record)
 	if err == nil {
 		c.dropSeal()
-		return result{ticket: c.ticket, written: true}, nil
+		return Result{Ticket: c.moving.ticket, Written: true}, nil
 	}
 	failure := errorAt("commit: create record under the new ticket; the old one is dead", err)
 	if isRefusal(err) {
-		return result{}, failure
+		return Result{}, failure
 	}
-	found, err := c.findCreated(0, next.id, err)
-	if errors.Is(err, ErrNotFound) {
-		return result{}, fmt.Errorf("%w: %w", ErrUnknownOutcome, failure)
+	found, err := c.findCreated(0, next.ID, err)
+	if errors.Is(err, store.ErrNotFound) {
+		return Result{}, fmt.Errorf("%w: %w", ErrUnknownOutcome, failure)
 	}
 	*next = found
-	return result{ticket: c.ticket, written: true}, err
+	return Result{Ticket: c.moving.ticket, Written: true}, err
 }
 
 // dropSeal deletes the seal of a move that is done, where another library would take it
 // for a session. It expires by itself if that fails.
-func (c *commit) dropSeal() {
-	if c.m.options.Profile == nil {
+func (c *Commit) dropSeal() {
+	if c.Engine.config.Policy.LeavesSeal {
 		return
 	}
-	if err := c.m.store.Delete(c.ctx, c.base.id, store.Record{}); err != nil && !errors.Is(err, ErrNotFound) {
-		c.m.log(c.ctx, slog.LevelWarn, "seal not deleted", ticket.PublicID(c.base.id), withoutID{err, c.base.id})
+	if err := c.Engine.store.Delete(c.Limit, c.Base.ID, store.Record{}); err != nil && !errors.Is(err, store.ErrNotFound) {
+		c.Engine.Log(c.Limit, slog.LevelWarn, "seal not deleted", ticket.PublicID(c.Base.ID), withoutID{err, c.Base.ID})
 	}
 }
 
 // reloadSealed gets the present record after moving it failed, and reports whether the
 // seal of this commit is there. If not, the record becomes the base to try again from.
-func (c *commit) reloadSealed(try int, failure error) (bool, error) {
+func (c *Commit) reloadSealed(try int, failure error) (bool, error) {
 	present, err := c.reloadRecord(try, failure)
 	if err != nil {
 		return false, err
 	}
 	switch {
-	case present.doc.Sealed() && string(present.doc.Text(document.Next)) == c.newID:
+	case present.Doc.Sealed() && string(present.Doc.Text(document.Next)) == c.moving.id:
 		return true, nil
-	case present.doc.Sealed():
+	case present.Doc.Sealed():
 		return false, c.join(&present)
 	case !c.canTell(&present):
 		return false, c.over()
@@ -143,13 +143,13 @@ func (c *commit) reloadSealed(try int, failure error) (bool, error) {
 //
 // Its deadline, not only the store's expiry, ends it: a touch that was under way may
 // lengthen that.
-func (m *Manager) seal(old *state, next, nextOwner string) store.Record {
-	end := m.now().Add(store.IndexGrace)
-	d := old.doc.Seal(end, next, nextOwner)
+func (e *Engine) seal(old *State, next, nextOwner string) store.Record {
+	end := e.now().Add(store.IndexGrace)
+	d := old.Doc.Seal(end, next, nextOwner)
 	r := store.Record{Data: d.Encode(), Expires: end, Deadline: end}
 	if next != "" {
 		// so that who lists the owner's sessions finds the way to the new one
-		r.Owner = old.rec.Owner
+		r.Owner = old.Record.Owner
 	}
 	return r
 }

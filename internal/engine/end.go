@@ -1,7 +1,6 @@
-package cloakroom
+package engine
 
 import (
-	"bytes"
 	"errors"
 	"log/slog"
 
@@ -21,19 +20,19 @@ const (
 	endedWithoutSeal // endedLive, by a deletion
 )
 
-// end ends the session stored under id: its record, or, where a seal stands, the
+// end ends the session stored under ID: its record, or, where a seal stands, the
 // session that the seal names, if nextOwner is empty or the hash of its owner. known
 // may hold what was loaded. When it returns no error, no request in flight can bring
 // the session back.
-func (m *Manager) end(ctx *deadline.Context, id string, known *state, nextOwner string) (ending, error) {
-	failure := ErrConflict // the first, since the last is often only that time is up
+func (e *Engine) end(ctx *deadline.Context, id string, known *State, nextOwner string) (ending, error) {
+	failure := store.ErrConflict // the first, since the last is often only that time is up
 	for try := range maxTries {
 		if known == nil {
-			rec, err := m.store.Load(ctx, id)
-			if errors.Is(err, ErrUnreadable) {
+			rec, err := e.store.Load(ctx, id)
+			if errors.Is(err, store.ErrUnreadable) {
 				rec, err = store.Record{}, nil // whatever it is, it is to be deleted
 			}
-			if errors.Is(err, ErrNotFound) {
+			if errors.Is(err, store.ErrNotFound) {
 				return endedNothing, nil
 			}
 			if err != nil {
@@ -45,20 +44,20 @@ func (m *Manager) end(ctx *deadline.Context, id string, known *state, nextOwner 
 				}
 				continue
 			}
-			known = &state{id: id, rec: rec}
-			_ = m.decode(ctx, known) // one that cannot be read is ended too
+			known = &State{ID: id, Record: rec}
+			_ = e.read(ctx, known) // one that cannot be read is ended too
 		}
-		if known.doc.Sealed() {
-			if nextOwner != "" && string(known.doc.Text(document.NextOwner)) != nextOwner {
+		if known.Doc.Sealed() {
+			if nextOwner != "" && string(known.Doc.Text(document.NextOwner)) != nextOwner {
 				return endedNothing, nil
 			}
-			return m.endNext(ctx, known)
+			return e.endNext(ctx, known)
 		}
-		err := m.store.Delete(ctx, id, known.rec)
+		err := e.store.Delete(ctx, id, known.Record)
 		switch {
 		case err == nil:
 			return endedLive, nil
-		case errors.Is(err, ErrNotFound):
+		case errors.Is(err, store.ErrNotFound):
 			return endedNothing, nil
 		}
 		known = nil
@@ -75,22 +74,22 @@ func (m *Manager) end(ctx *deadline.Context, id string, known *state, nextOwner 
 // endNext ends the session that a seal names, see endSealed, and where only a deletion
 // could do so, the seal too, which would go on naming a session that may seem about to
 // be created. It follows further seals.
-func (m *Manager) endNext(ctx *deadline.Context, seal *state) (ending, error) {
+func (e *Engine) endNext(ctx *deadline.Context, seal *State) (ending, error) {
 	for range maxTries {
-		id := string(seal.doc.Text(document.Next))
+		id := string(seal.Doc.Text(document.Next))
 		if id == "" {
 			return endedNothing, nil
 		}
-		next, how, err := m.endSealed(ctx, id)
+		next, how, err := e.endSealed(ctx, id)
 		if err != nil {
 			return endedNothing, err
 		}
 		if how == endedWithoutSeal {
-			if seal.rec.Owner == "" {
-				seal.rec.Owner = m.indexOwner(&seal.doc)
+			if seal.Record.Owner == "" {
+				seal.Record.Owner = e.indexOwner(&seal.Doc)
 			}
-			if err := m.store.Delete(ctx, seal.id, seal.rec); err != nil && !errors.Is(err, ErrNotFound) {
-				m.log(ctx, slog.LevelWarn, "seal not deleted", ticket.PublicID(seal.id), withoutID{err, seal.id})
+			if err := e.store.Delete(ctx, seal.ID, seal.Record); err != nil && !errors.Is(err, store.ErrNotFound) {
+				e.Log(ctx, slog.LevelWarn, "seal not deleted", ticket.PublicID(seal.ID), withoutID{err, seal.ID})
 			}
 			how = endedLive
 		}
@@ -99,37 +98,37 @@ func (m *Manager) endNext(ctx *deadline.Context, seal *state) (ending, error) {
 		}
 		seal = next
 	}
-	return endedNothing, errorAt("seal record", ErrConflict)
+	return endedNothing, errorAt("seal record", store.ErrConflict)
 }
 
 // endSealed ends the session under id by a seal in its place: its record may be about
 // to be created, and then that must fail. It returns a seal that is there already.
-func (m *Manager) endSealed(ctx *deadline.Context, id string) (*state, ending, error) {
+func (e *Engine) endSealed(ctx *deadline.Context, id string) (*State, ending, error) {
 	var last error
 	for try := range maxTries {
-		rec, err := m.store.Load(ctx, id)
+		rec, err := e.store.Load(ctx, id)
 		switch {
-		case errors.Is(err, ErrUnreadable):
-			err = m.store.Delete(ctx, id, store.Record{}) // then it is sealed
-		case errors.Is(err, ErrNotFound):
-			_, err = m.store.Create(ctx, id, m.tombstone())
+		case errors.Is(err, store.ErrUnreadable):
+			err = e.store.Delete(ctx, id, store.Record{}) // then it is sealed
+		case errors.Is(err, store.ErrNotFound):
+			_, err = e.store.Create(ctx, id, e.tombstone())
 			if err == nil {
 				return nil, endedBefore, nil
 			}
 		case err == nil:
-			st := state{id: id, rec: rec}
-			if m.decode(ctx, &st) != nil {
-				st.doc = m.newDocument(false)
+			st := State{ID: id, Record: rec}
+			if e.read(ctx, &st) != nil {
+				st.Doc = e.newDocument(false)
 			}
-			if st.doc.Sealed() {
+			if st.Doc.Sealed() {
 				return &st, endedNothing, nil
 			}
-			_, err = m.store.Replace(ctx, id, st.rec, m.seal(&st, "", ""))
+			_, err = e.store.Replace(ctx, id, st.Record, e.seal(&st, "", ""))
 			if err == nil {
 				return nil, endedLive, nil
 			}
 			// A full store takes no seal. But the record is there, so its end will do.
-			if isRefusal(err) && m.store.Delete(ctx, id, st.rec) == nil {
+			if isRefusal(err) && e.store.Delete(ctx, id, st.Record) == nil {
 				return nil, endedWithoutSeal, nil
 			}
 		}
@@ -142,32 +141,28 @@ func (m *Manager) endSealed(ctx *deadline.Context, id string) (*state, ending, e
 }
 
 // tombstone is a seal where no record is yet.
-func (m *Manager) tombstone() store.Record {
-	return m.seal(&state{doc: m.newDocument(false)}, "", "")
+func (e *Engine) tombstone() store.Record {
+	return e.seal(&State{Doc: e.newDocument(false)}, "", "")
 }
 
-func (m *Manager) newDocument(persistent bool) document.Document {
-	o, now := &m.options, m.now()
-	return document.New(o.Format, o.Application, persistent, now, now.Add(o.Lifetime))
+// End ends the session stored under id, after the commits of it in this process that are under way. It
+// is what end does, see there.
+func (e *Engine) End(ctx *deadline.Context, id string, known *State, nextOwner string) error {
+	_, err := e.endCommitting(ctx, id, known, nextOwner)
+	return err
 }
 
-// belongsTo reports whether a record is of the owner whose name was given.
-func (st *state) belongsTo(owner string) bool {
-	return bytes.Equal(st.doc.Owner(), []byte(owner))
-}
-
-// endCommitting ends a session, after the commits of this process that are under way.
-func (m *Manager) endCommitting(ctx *deadline.Context, id string, known *state, nextOwner string) (ending, error) {
-	turn, left, err := m.commits.Enter(id, m.options.Timeout)
+func (e *Engine) endCommitting(ctx *deadline.Context, id string, known *State, nextOwner string) (ending, error) {
+	turn, left, err := e.commits.Enter(id, e.config.Timeout)
 	if err != nil {
 		return endedNothing, errorAt("waiting for other requests of the session", err)
 	}
-	defer m.commits.Leave(turn, nil, 0)
+	defer e.commits.Leave(turn, nil, 0)
 	if turn.Waited() {
 		ctx.Extend(left)
 	}
 	if latest, _ := turn.Latest(); latest != nil {
 		known = nil // it has moved on since
 	}
-	return m.end(ctx, id, known, nextOwner)
+	return e.end(ctx, id, known, nextOwner)
 }

@@ -1,0 +1,60 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+)
+
+// Log logs what no caller is told otherwise, with the public id of a session and an error where
+// there are any.
+func (e *Engine) Log(
+	ctx context.Context, level slog.Level, message, publicID string, err error, more ...slog.Attr,
+) {
+	attrs := make([]slog.Attr, 0, 2+len(more))
+	if publicID != "" {
+		attrs = append(attrs, slog.String("session", publicID))
+	}
+	if err != nil {
+		attrs = append(attrs, slog.Any("error", err))
+	}
+	attrs = append(attrs, more...)
+	e.config.Logger.LogAttrs(ctx, level, "cloakroom: "+message, attrs...)
+}
+
+// First reports whether it is called with a key for the first time, as far as it remembers: some
+// thousands of keys.
+func (e *Engine) First(key string) bool { return e.reported.first(key) }
+
+// reported remembers what was logged, in bounded room.
+type reported struct {
+	mu   sync.Mutex
+	keys map[string]struct{}
+}
+
+const reportedKept = 4096
+
+func (r *reported) first(key string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, known := r.keys[key]; known {
+		return false
+	}
+	if r.keys == nil || len(r.keys) >= reportedKept {
+		r.keys = make(map[string]struct{})
+	}
+	r.keys[key] = struct{}{}
+	return true
+}
+
+// withoutID is an error whose text leaves out the store's id, which a store may name as a file or a
+// key.
+type withoutID struct {
+	error
+	id string
+}
+
+func (w withoutID) Error() string { return strings.ReplaceAll(w.error.Error(), w.id, "...") }
+
+func (w withoutID) Unwrap() error { return w.error }

@@ -1,0 +1,168 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cloakroom-go/cloakroom/internal/document"
+	"github.com/cloakroom-go/cloakroom/internal/ticket"
+	"github.com/cloakroom-go/cloakroom/store"
+)
+
+// maxPasses is how often RevokeOwned looks again for sessions that appear while it revokes.
+const maxPasses = 10
+
+// Revoke ends the owner's session of that public id. It returns [store.ErrNotFound] when the owner has
+// no such session.
+func (e *Engine) Revoke(ctx context.Context, owner, publicID string) error {
+	found := false
+	err := e.eachOwned(ctx, e.digest(owner), func(entry store.Entry) error {
+		if found || ticket.PublicID(entry.ID) != publicID {
+			return nil
+		}
+		ended, err := e.revoke(ctx, owner, entry, nil)
+		found = ended != endedNothing
+		return err
+	})
+	if err == nil && !found {
+		err = store.ErrNotFound
+	}
+	return err
+}
+
+// follow adds to the ids of a session those that it has moved to since, as far as it
+// stayed that of the owner with this hash, or became it: a sign-in joins no other, see
+// join.
+func (e *Engine) follow(ctx context.Context, ids []string, hash string) ([]string, error) {
+	for range maxTries {
+		var st State
+		err := e.load(ctx, ids[len(ids)-1], &st)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			return ids, nil
+		case err != nil:
+			return nil, err
+		case !st.Doc.Sealed() || st.Doc.Text(document.Next) == nil ||
+			string(st.Doc.Text(document.NextOwner)) != hash:
+			return ids, nil
+		}
+		ids = append(ids, string(st.Doc.Text(document.Next)))
+	}
+	return nil, store.ErrConflict
+}
+
+// RevokeOwned ends all sessions of an owner but the one stored under keep, if that is not empty, and
+// returns how many it ended. A session that cannot be ended spares no other.
+func (e *Engine) RevokeOwned(ctx context.Context, owner, keep string) (int, error) {
+	var kept []string
+	if keep != "" {
+		kept = []string{keep}
+	}
+	return e.revokeOwned(ctx, owner, kept)
+}
+
+func (e *Engine) revokeOwned(ctx context.Context, owner string, keep []string) (int, error) {
+	total, hash := 0, e.digest(owner)
+	for range maxPasses {
+		ended := 0
+		if len(keep) > 0 {
+			var err error
+			// other requests may have renewed its ticket
+			if keep, err = e.follow(ctx, keep, hash); err != nil {
+				return total, err
+			}
+		}
+		// of this pass: what an earlier one could not end may have been ended since
+		var failed failures
+		err := e.eachOwned(ctx, hash, func(entry store.Entry) error {
+			if slices.Contains(keep, entry.ID) {
+				return nil
+			}
+			did, err := e.revoke(ctx, owner, entry, keep)
+			if did >= endedLive {
+				ended++
+			}
+			failed.add(err)
+			return ctx.Err()
+		})
+		total += ended
+		if err != nil || ended == 0 {
+			return total, errors.Join(failed.joined(), err)
+		}
+	}
+	return total, fmt.Errorf("sessions kept appearing through %d passes; %d were ended", maxPasses, total)
+}
+
+// failures are errors of which the first are kept.
+type failures struct {
+	first []error
+	count int
+}
+
+// failuresKept bounds how many errors are joined.
+const failuresKept = 20
+
+func (f *failures) add(err error) {
+	if err == nil {
+		return
+	}
+	if f.count++; f.count <= failuresKept {
+		f.first = append(f.first, err)
+	}
+}
+
+// joined returns all errors as one, or nil.
+func (f *failures) joined() error {
+	if more := f.count - len(f.first); more > 0 {
+		return errors.Join(append(f.first, fmt.Errorf("and %d more failed", more))...)
+	}
+	return errors.Join(f.first...)
+}
+
+func (e *Engine) eachOwned(ctx context.Context, hash string, do func(store.Entry) error) error {
+	for cursor := ""; ; {
+		entries, next, err := e.store.Owned(ctx, hash, cursor, pageSize)
+		if err != nil {
+			return err
+		}
+		for _, entry := range entries {
+			if err := do(entry); err != nil {
+				return err
+			}
+		}
+		if next == "" {
+			return nil
+		}
+		cursor = next
+	}
+}
+
+// revoke ends what an entry of the owner's index stands for.
+func (e *Engine) revoke(ctx context.Context, owner string, entry store.Entry, keep []string) (ending, error) {
+	limit := e.Limit(ctx, true)
+	defer limit.Release()
+	if entry.Record.Version == "" { // about to be created, so that must fail
+		seal, ended, err := e.endSealed(limit, entry.ID)
+		if seal != nil {
+			return e.endNext(limit, seal)
+		}
+		return ended, err
+	}
+	hash := e.digest(owner)
+	st := State{ID: entry.ID, Record: entry.Record}
+	switch {
+	case e.read(ctx, &st) != nil: // another process may be able to read it
+		return e.endCommitting(limit, entry.ID, &State{ID: entry.ID, Record: entry.Record}, hash)
+	case st.Doc.Sealed():
+		next := string(st.Doc.Text(document.Next))
+		if slices.Contains(keep, next) || string(st.Doc.Text(document.NextOwner)) != hash {
+			return endedNothing, nil
+		}
+		return e.endNext(limit, &st)
+	case !st.belongsTo(owner):
+		return endedNothing, nil
+	}
+	return e.endCommitting(limit, entry.ID, &st, hash)
+}
