@@ -14,7 +14,7 @@ import (
 func (s *Session) AllowSharedCache() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.shareable = true
+	s.answer.shareable = true
 }
 
 // keepPrivate makes a response one that no shared cache stores, whatever its header

@@ -110,10 +110,10 @@ func trimSpace(s string) string {
 func (s *Session) Cookie() *http.Cookie {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.finished && s.x != nil {
+	if s.phase == finished && s.x != nil {
 		return nil
 	}
-	s.cookieTaken = true
+	s.answer.taken = true
 	return s.cookieLocked()
 }
 
@@ -125,21 +125,21 @@ func (s *Session) Cookie() *http.Cookie {
 func (s *Session) Cookies() []*http.Cookie {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.finished && s.x != nil {
+	if s.phase == finished && s.x != nil {
 		return nil
 	}
-	s.cookieTaken = true
+	s.answer.taken = true
 	return s.cookiesLocked()
 }
 
 func (s *Session) cookiesLocked() (all []*http.Cookie) {
 	if c := s.cookieLocked(); c != nil {
-		if s.several {
+		if s.answer.sent > 1 {
 			all = s.m.twins(c)
 		}
 		all = append(all, c) // last, for a browser that takes a twin for the same cookie
 	}
-	if p := s.m.options.Profile; p != nil && s.clearOthers {
+	if p := s.m.options.Profile; p != nil && s.answer.others {
 		sent := s.cookieHeader()
 		for _, other := range p.ClearCookies {
 			if sent == nil || hasCookie(sent, other.Name) {
@@ -151,7 +151,7 @@ func (s *Session) cookiesLocked() (all []*http.Cookie) {
 }
 
 func (s *Session) cookieLocked() *http.Cookie {
-	switch s.cookie {
+	switch s.answer.cookie {
 	case cookieSet:
 		return s.m.cookie(s.ticket, s.state.Doc.Persistent(), s.m.cookieEnd(&s.state.Doc))
 	case cookieClear:

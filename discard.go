@@ -13,7 +13,7 @@ func (s *Session) Discard() {
 	defer s.unlockTurn()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.finished {
+	if s.phase == finished {
 		return
 	}
 	s.w.ops, s.w.view, s.dropped = nil, nil, false

@@ -18,7 +18,7 @@ func TestCloseBeforeCookie(t *testing.T) {
 	ticket := ticket.New()
 	var s Session
 	s.open(t.Context(), m, &exchange{m: m}, tickets{first: ticket, sent: 1})
-	s.cookie = cookieSet
+	s.answer.cookie = cookieSet
 	s.Close()
 	if c := s.cookieLocked(); c == nil || c.Value != ticket {
 		t.Error("the cookie is not that of the session")

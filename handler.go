@@ -99,7 +99,7 @@ func (x *exchange) get() *Session {
 	if s := x.session.Load(); s != nil {
 		return s
 	}
-	if x.open() && x.own.several {
+	if x.open() && x.own.answer.sent > 1 {
 		x.m.reportSeveral(x.r.Context())
 	}
 	return &x.own
@@ -224,7 +224,7 @@ func (x *exchange) setHeader(s *Session) {
 		return
 	}
 	h := x.w.Header()
-	if s.cookieTaken || x.cookie {
+	if s.answer.taken || x.cookie {
 		h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool {
 			return strings.HasPrefix(line, x.m.options.CookieName+"=")
 		})
@@ -238,7 +238,7 @@ func (x *exchange) setHeader(s *Session) {
 			h.Add("Set-Cookie", line)
 		}
 	}
-	if x.cookie || !s.shareable {
+	if x.cookie || !s.answer.shareable {
 		keepPrivate(h, x.cache[:], x.m)
 	}
 	vary := h["Vary"]

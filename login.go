@@ -63,8 +63,8 @@ func (s *Session) renews() (isNew bool, err error) {
 		return false, err
 	}
 	isNew = !s.state.Stored()
-	if s.gone && s.firstRestart(s.ops()) < 0 {
-		if s.unreadable { // its ticket would stay as it is, and the caller must not think otherwise
+	if s.phase.gone() && s.firstRestart(s.ops()) < 0 {
+		if s.phase == unreadable { // its ticket would stay as it is, and the caller must not think otherwise
 			s.failLocked(errorAt("renew", ErrUnreadable))
 		}
 		return isNew, s.over()

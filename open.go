@@ -38,7 +38,7 @@ type Visit struct {
 // session is to be used likewise.
 func (m *Manager) OpenWith(ctx context.Context, v Visit) *Session {
 	s := m.newSession(ctx, &v, m.ticketsIn([]string{v.Cookies}))
-	if s.several {
+	if s.answer.sent > 1 {
 		m.reportSeveral(ctx)
 	}
 	return s
@@ -58,7 +58,7 @@ func (m *Manager) newSession(ctx context.Context, v *Visit, t tickets) *Session 
 // goroutine has it yet.
 func (s *Session) open(ctx context.Context, m *Manager, x *exchange, t tickets) {
 	s.m, s.x, s.body = m, x, &nobody
-	s.presented, s.several = t.sent > 0, t.sent > 1
+	s.answer.sent = uint8(min(t.sent, 2))
 	if t.others != nil {
 		s.rare = &rare{others: t.others}
 	}

@@ -122,7 +122,7 @@ func (s *Session) refresh() error {
 	err := s.ensure()
 	s.looked = looked
 	if err != nil {
-		if !looked && !s.finished {
+		if !looked && s.phase != finished {
 			s.err = nil
 			return err
 		}
@@ -132,8 +132,8 @@ func (s *Session) refresh() error {
 		return nil
 	}
 	s.state.Due = true
-	if s.cookie == cookieKeep && s.state.Doc.Persistent() {
-		s.cookie, s.cookieTaken, s.looked = cookieSet, false, true
+	if s.answer.cookie == cookieKeep && s.state.Doc.Persistent() {
+		s.answer.cookie, s.answer.taken, s.looked = cookieSet, false, true
 	}
 	return nil
 }

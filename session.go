@@ -28,28 +28,26 @@ type Session struct {
 	m *Manager
 	x *exchange // nil without HTTP
 
-	mu          sync.Mutex
-	presented   bool // the browser sent a cookie of our name
-	several     bool // it sent more than one
-	loaded      bool
-	looked      bool // somebody asked: the response varies by cookie
-	gone        bool // ended: there is nothing to read, and changes are dropped
-	goneFirst   bool // it was gone when it was first loaded, so a sign-in starts afresh
-	unreadable  bool // it is gone as its record cannot be read: a sign-in ends that one first
-	wasOwned    bool // what was loaded had an owner
-	dropped     bool // changes were dropped
-	headerSent  bool
-	finished    bool
-	cookieTaken bool // Cookie returned it
-	committed   bool // limit has been that of a commit
-	clearOthers bool // Profile.ClearCookies are to be cleared
-	cookie      cookieChange
-	shareable   bool // AllowSharedCache was called
-	rare        *rare
+	mu         sync.Mutex
+	phase      phase
+	looked     bool // it was asked for: the response varies by cookie
+	dropped    bool // changes were dropped
+	headerSent bool
+	answer     answer
+	rare       *rare
 	*body
 	// of the load, and then of the first commit: it has no allocation of its own, and
 	// has the session's context
 	limit deadline.Context
+}
+
+// answer is what the response tells the browser and caches.
+type answer struct {
+	sent      uint8 // how many cookies of our name the browser sent; 2 stands for more too
+	cookie    cookieChange
+	taken     bool // Cookie returned it
+	others    bool // Profile.ClearCookies are to be cleared
+	shareable bool // AllowSharedCache was called
 }
 
 // rare is what few sessions have.
@@ -134,7 +132,7 @@ func (s *Session) see() {
 			d, err = base.Perform(ops)
 			return err
 		})
-		if s.finished {
+		if s.phase == finished {
 			return
 		}
 		if gen == s.w.gen {
@@ -156,7 +154,7 @@ func (s *Session) ctx() context.Context { return s.limit.Parent() }
 func (s *Session) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.finished {
+	if s.phase == finished {
 		return ErrFinished
 	}
 	return s.err
@@ -175,11 +173,11 @@ func (s *Session) ensure() error { return s.ensureFor(false) }
 // ensureFor is ensure; a detached load is for a sign-out: it goes on when the client
 // has hung up, and is made also after an error that was none of a load.
 func (s *Session) ensureFor(detached bool) error {
-	if s.finished {
+	if s.phase == finished {
 		return ErrFinished
 	}
 	s.looked = true
-	if s.loaded || s.err != nil && (!detached || s.ticket == "" || s.limit.Armed()) {
+	if s.phase != unloaded || s.err != nil && (!detached || s.ticket == "" || s.limit.Armed()) {
 		return s.err
 	}
 	if s.ticket == "" {
@@ -205,20 +203,21 @@ func (s *Session) ensureFor(detached bool) error {
 	switch {
 	case err == nil && s.state.Doc.Sealed():
 		s.startFresh()
-		s.gone, s.goneFirst, s.goneID = true, true, id
+		s.goneID = id
+		s.enter(sealed)
 	case err == nil:
 		if spell := s.m.policy.Spell; spell != nil {
 			s.ticket = spell(id) // a signature by a former key is made anew
 		}
-		s.wasOwned = s.state.Doc.Owner() != nil
-		s.loaded = true
+		s.enter(live)
 		if s.w != nil {
 			s.w.view = nil
 		}
 	case errors.Is(err, ErrNotFound):
 		s.startFresh()
 		if errors.Is(err, ErrUnreadable) {
-			s.gone, s.goneFirst, s.unreadable, s.goneID = true, true, true, id
+			s.goneID = id
+			s.enter(unreadable)
 		}
 	default:
 		err = fmt.Errorf("cloakroom: load session: %w", err)
@@ -230,27 +229,35 @@ func (s *Session) ensureFor(detached bool) error {
 
 // startFresh starts a session that has no record yet.
 func (s *Session) startFresh() {
-	fresh := s.m.engine.NewState()
-	s.setState(&fresh, nil)
-	s.ticket = ""
-	s.loaded = true
-	s.notGone()
-	s.wasOwned = false
+	st := s.m.engine.NewState()
+	s.setState(&st, nil)
+	s.ticket, s.goneID = "", ""
+	s.enter(fresh)
 }
 
-// notGone takes in that the session is one that goes on.
-func (s *Session) notGone() { s.gone, s.goneFirst, s.unreadable, s.goneID = false, false, false, "" }
-
-// end takes in that the session is no more: there is nothing to read, and changes are
+// end takes in why the session is no more, ErrEnded or ErrUnreadable: there is nothing to read, and changes are
 // dropped. The pending operations that are given stay, for a session that a sign-in
 // among them begins.
-func (s *Session) end(ops []document.Operation) {
+func (s *Session) end(ops []document.Operation, why error) {
+	next := ended
+	switch {
+	case errors.Is(why, ErrUnreadable):
+		next = unreadable
+	case s.owned():
+		next = endedOwned
+	}
 	if s.state.ID != "" { // else it was gone when it was loaded
 		s.goneID = s.state.ID
 	}
-	fresh := s.m.engine.NewState()
-	s.setState(&fresh, ops)
-	s.gone, s.goneFirst, s.ticket, s.cookie = true, false, "", cookieKeep
+	st := s.m.engine.NewState()
+	s.setState(&st, ops)
+	s.ticket, s.answer.cookie = "", cookieKeep
+	s.enter(next)
+}
+
+// owned reports whether the session has an owner, or had one when it ended.
+func (s *Session) owned() bool {
+	return s.phase == endedOwned || s.state.Stored() && s.state.Doc.Owner() != nil
 }
 
 // fail makes err sticky.
@@ -261,7 +268,7 @@ func (s *Session) fail(err error) {
 }
 
 func (s *Session) failLocked(err error) {
-	if s.err == nil && !s.finished {
+	if s.err == nil && s.phase != finished {
 		s.own().err = err
 	}
 }
@@ -301,7 +308,7 @@ func (s *Session) write(op document.Operation) {
 func (s *Session) record(op document.Operation) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fresh := !s.loaded
+	justLoaded := s.phase == unloaded
 	if err := s.ensure(); err != nil {
 		return err
 	}
@@ -311,12 +318,12 @@ func (s *Session) record(op document.Operation) error {
 	}
 	// What was loaded by this very call is as good as now. On anything older, a change that
 	// seems to change nothing may be one by now, so the commit must look.
-	op.Must = op.Kind == document.Set || !fresh && (op.Kind == document.Change || op.Kind == document.Clear)
-	if op.Kind == document.Delete && fresh && !s.view().At(op.Name).Present() {
+	op.Must = op.Kind == document.Set || !justLoaded && (op.Kind == document.Change || op.Kind == document.Clear)
+	if op.Kind == document.Delete && justLoaded && !s.view().At(op.Name).Present() {
 		return nil
 	}
 	for {
-		if s.finished {
+		if s.phase == finished {
 			return ErrFinished
 		}
 		if s.dropIfGone(op.Kind) {
@@ -347,7 +354,7 @@ func (s *Session) record(op document.Operation) error {
 		gen, d := w.gen, *s.draft()
 		d.Own()
 		err := s.unlocked(func() error { return d.Apply(&op, false) })
-		if s.finished || gen != w.gen {
+		if s.phase == finished || gen != w.gen {
 			continue
 		}
 		if err == nil {
@@ -377,7 +384,7 @@ func (s *Session) unlocked(f func() error) error {
 // dropIfGone reports whether a change has nowhere to go, since the session has ended. A
 // sign-in may still start another one.
 func (s *Session) dropIfGone(kind document.Kind) bool {
-	if s.gone && !s.restarts(kind) && s.firstRestart(s.ops()) < 0 {
+	if s.phase.gone() && !s.restarts(kind) && s.firstRestart(s.ops()) < 0 {
 		s.dropped = true
 		return true
 	}
@@ -387,25 +394,22 @@ func (s *Session) dropIfGone(kind document.Kind) bool {
 // restarts reports whether an operation begins another session where this one is gone.
 // A sign-in does, and so does clearing what cannot be read: both end that record first.
 func (s *Session) restarts(kind document.Kind) bool {
-	return kind == document.SignIn || kind == document.Clear && s.unreadable
+	return restarts(kind, s.phase == unreadable)
+}
+
+func restarts(kind document.Kind, unreadable bool) bool {
+	return kind == document.SignIn || kind == document.Clear && unreadable
 }
 
 // firstRestart returns the position of the first operation that restarts the session, or -1.
 func (s *Session) firstRestart(ops []document.Operation) int {
-	for i := range ops {
-		if s.restarts(ops[i].Kind) {
-			return i
-		}
-	}
-	return -1
+	return firstRestart(ops, s.phase == unreadable)
 }
 
-// over returns why a change has nowhere to go: ErrEnded, or ErrUnreadable.
-func (s *Session) over() error {
-	if s.unreadable {
-		return ErrUnreadable
-	}
-	return ErrEnded
+func firstRestart(ops []document.Operation, unreadable bool) int {
+	return slices.IndexFunc(ops, func(op document.Operation) bool {
+		return restarts(op.Kind, unreadable)
+	})
 }
 
 // refuseValue returns an error for a value that is one too many. The commit would tell
@@ -439,7 +443,7 @@ func (s *Session) SetPersistent(persistent bool) {
 		return
 	}
 	s.mu.Lock()
-	late := s.headerSent && !s.finished
+	late := s.headerSent && s.phase != finished
 	s.mu.Unlock()
 	if late {
 		s.fail(ErrHeaderSent)

@@ -91,7 +91,7 @@ func (s *Session) touchIdle(header bool) (idle bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.headerSent = s.headerSent || header
-	if s.w != nil || s.err != nil || s.finished || s.dropped {
+	if s.w != nil || s.err != nil || s.phase == finished || s.dropped {
 		return false, nil
 	}
 	return true, s.touch()
@@ -114,14 +114,14 @@ func (s *Session) begin(c *saving, extra *document.Operation) (todo bool, err er
 }
 
 func (s *Session) beginInTurn(c *saving, extra *document.Operation) (todo bool, err error) {
-	if s.finished {
+	if s.phase == finished {
 		return false, ErrFinished
 	}
-	if s.err != nil || extra == nil && !s.loaded {
+	if s.err != nil || extra == nil && s.phase == unloaded {
 		return false, s.err
 	}
 	if extra != nil {
-		extra.Must = s.loaded // what is loaded now is as good as now
+		extra.Must = s.phase != unloaded // what is loaded now is as good as now
 		if err := s.ensure(); err != nil {
 			return false, err
 		}
@@ -136,14 +136,14 @@ func (s *Session) beginInTurn(c *saving, extra *document.Operation) (todo bool, 
 	c.n = len(ops)
 	ops = ops[:c.n:c.n] // operations are never changed once they are recorded
 	switch {
-	case s.gone && s.firstRestart(ops) < 0 && (c.n > 0 || s.dropped):
+	case s.phase.gone() && s.firstRestart(ops) < 0 && (c.n > 0 || s.dropped):
 		s.dropped = true
-		s.end(nil)
+		s.end(nil, s.over())
 		return false, s.over()
 	case c.n == 0 && extra == nil:
 		c.touch = s.touch()
 		return false, nil
-	case s.gone && s.wasOwned:
+	case s.phase == endedOwned:
 		s.failLocked(errorAt("sign in", ErrEnded))
 		return false, s.err
 	}
@@ -152,14 +152,14 @@ func (s *Session) beginInTurn(c *saving, extra *document.Operation) (todo bool, 
 	}
 	c.Engine, c.Ops, c.Base, c.Tick = s.m.engine, ops, s.state, s.tick
 	switch {
-	case s.unreadable:
+	case s.phase == unreadable:
 		c.Unreadable = s.goneID
-	case s.gone:
+	case s.phase.gone():
 		c.Seal = s.goneID
 	}
 	now, ticks := s.m.engine.Clocks()
 	c.Now, c.Limit, c.Room = now, s.commitLimit(now, ticks), s.lend()
-	if s.w.view != nil && !s.gone {
+	if s.w.view != nil && !s.phase.gone() {
 		s.w.view.Disown() // it goes on without this commit
 		c.View, c.Seen = *s.w.view, c.n
 	}
@@ -168,8 +168,8 @@ func (s *Session) beginInTurn(c *saving, extra *document.Operation) (todo bool, 
 
 // commitLimit returns the deadline of a commit that begins now, by both clocks. s.mu is held.
 func (s *Session) commitLimit(now time.Time, ticks int64) *deadline.Context {
-	if !s.committed {
-		s.committed = true
+	if b := s.own(); !b.committed {
+		b.committed = true
 		if s.m.engine.ArmCommit(&s.limit, now, ticks) {
 			return &s.limit
 		}
@@ -189,10 +189,9 @@ func (s *Session) settle(c *saving, res engine.Result, err error) error {
 		}
 		return err
 	}
-	s.clearOthers = s.clearOthers || res.ClearsOthers
+	s.answer.others = s.answer.others || res.ClearsOthers
 	wasPersistent := s.state.Doc.Persistent() && s.state.Stored()
 	s.setState(c.Next(), s.w.ops[min(c.n, len(s.w.ops)):])
-	s.wasOwned = s.state.Doc.Owner() != nil
 	if res.Written {
 		s.tick = s.m.engine.Tick()
 	} else {
@@ -201,11 +200,11 @@ func (s *Session) settle(c *saving, res engine.Result, err error) error {
 	changed := s.state.Doc.Persistent() != wasPersistent || res.Written && s.m.policy.Shared()
 	switch {
 	case res.Ticket != "":
-		s.ticket = res.Ticket
-		s.cookie, s.cookieTaken = cookieSet, false
-		s.notGone()
+		s.ticket, s.goneID = res.Ticket, ""
+		s.answer.cookie, s.answer.taken = cookieSet, false
+		s.enter(live)
 	case s.state.Stored() && changed:
-		s.cookie, s.cookieTaken = cookieSet, false
+		s.answer.cookie, s.answer.taken = cookieSet, false
 	case res.Emptied:
 		pending := s.w.ops // recorded meanwhile
 		s.startFresh()
@@ -213,8 +212,8 @@ func (s *Session) settle(c *saving, res engine.Result, err error) error {
 		if len(pending) > 0 && s.headerSent { // they need a new ticket now
 			s.failLocked(ErrHeaderSent)
 		}
-		if s.presented {
-			s.cookie = cookieClear
+		if s.answer.sent > 0 {
+			s.answer.cookie = cookieClear
 		}
 	}
 	s.see()
@@ -227,17 +226,20 @@ func (s *Session) settle(c *saving, res engine.Result, err error) error {
 func (s *Session) restart(c *saving) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.unreadable = c.Unreadable != ""
-	at, owned := s.firstRestart(c.Ops), s.wasOwned
-	if at < 0 {
-		s.end(nil)
-		s.dropped = true
-		return s.over()
+	why := ErrEnded
+	if c.Unreadable != "" {
+		why = ErrUnreadable
 	}
-	s.end(s.w.ops[min(at, len(s.w.ops)):])
+	at, owned := firstRestart(c.Ops, c.Unreadable != ""), s.owned()
+	if at < 0 {
+		s.end(nil, why)
+		s.dropped = true
+		return why
+	}
+	s.end(s.w.ops[min(at, len(s.w.ops)):], why)
 	if owned || !c.Restart(at, s.state) {
 		s.setState(&s.state, nil)
-		err := errorAt("sign in", s.over())
+		err := errorAt("sign in", why)
 		s.failLocked(err)
 		return err
 	}
@@ -277,9 +279,9 @@ func (s *Session) Logout() error {
 		return err
 	}
 	s.startFresh()
-	s.dropped, s.cookie, s.clearOthers = false, cookieKeep, true
-	if s.presented {
-		s.cookie = cookieClear
+	s.dropped, s.answer.cookie, s.answer.others = false, cookieKeep, true
+	if s.answer.sent > 0 {
+		s.answer.cookie = cookieClear
 	}
 	return nil
 }
@@ -289,7 +291,7 @@ func (s *Session) Logout() error {
 func (s *Session) toEnd() (id string, known *engine.State, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.ensureFor(true); err != nil && (s.finished || !s.loaded) {
+	if err := s.ensureFor(true); err != nil && (s.phase == finished || s.phase == unloaded) {
 		return "", nil, err
 	}
 	if !s.state.Stored() {
@@ -316,11 +318,11 @@ func (s *Session) close() {
 
 // finish finishes the use. s.mu is held.
 func (s *Session) finish(last bool) {
-	s.finished = true
+	s.phase = finished
 	if s.w != nil {
 		s.w.ops = nil
 	}
-	if last || s.cookie == cookieKeep {
+	if last || s.answer.cookie == cookieKeep {
 		s.drop()
 	}
 }
@@ -364,7 +366,7 @@ func (s *Session) noteNotSent() {
 func (s *Session) hidesCookie() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cookie != cookieKeep && !s.cookieTaken {
+	if s.answer.cookie != cookieKeep && !s.answer.taken {
 		return true
 	}
 	ops := s.ops()
@@ -395,7 +397,7 @@ func (s *Session) lockTurn() error {
 
 // lockTurnLocked is lockTurn with s.mu held, which is free while it waits.
 func (s *Session) lockTurnLocked() error {
-	if s.finished {
+	if s.phase == finished {
 		return ErrFinished
 	}
 	w := s.changes()

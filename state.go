@@ -12,16 +12,17 @@ import (
 // looked at under Session.mu only, and what leaves that is copies; fields of state.doc
 // may be shared as long as some commit or sign-out has its turn, see changes.line.
 type body struct {
-	state   engine.State  // as loaded or as committed last; it may have no record
-	ticket  string        // empty for a session that has none yet
-	err     error         // sticky
-	tick    int64         // when loading or committing had ended, see [engine.Engine.Tick]
-	goneID  string        // the store's id of what is gone
-	w       *changes      // nil before the first change
-	changed changes       // what w points to
-	room    document.Room // what the fields of the document were loaded into
-	second  document.Room // what those of the first commit may go to
-	lent    bool          // second was given to a commit
+	state     engine.State  // as loaded or as committed last; it may have no record
+	ticket    string        // empty for a session that has none yet
+	err       error         // sticky
+	tick      int64         // when loading or committing had ended, see [engine.Engine.Tick]
+	goneID    string        // the store's id of what is gone
+	w         *changes      // nil before the first change
+	changed   changes       // what w points to
+	room      document.Room // what the fields of the document were loaded into
+	second    document.Room // what those of the first commit may go to
+	lent      bool          // second was given to a commit
+	committed bool          // Session.limit has been that of a commit
 }
 
 // nobody is the body of a Session that was not used yet, or is finished. It is never changed.
@@ -55,6 +56,7 @@ func (s *Session) drop() {
 		b.second.Clear()
 		b.lent = false
 	}
+	b.committed = false
 	bodies.Put(b)
 }
 

@@ -34,7 +34,6 @@ func (s *Session) Reload() error {
 		case err == nil && !present.Doc.Sealed():
 			s.setState(&present, s.w.ops)
 			s.tick = tick
-			s.wasOwned = present.Doc.Owner() != nil
 			s.see()
 			return s.err
 		case errors.Is(err, ErrUnreadable):
@@ -58,7 +57,7 @@ func (s *Session) renewed(f func() error) error {
 	if err := s.ensure(); err != nil {
 		return err
 	}
-	if s.gone {
+	if s.phase.gone() {
 		return s.over()
 	}
 	if !s.state.Stored() {
@@ -67,8 +66,7 @@ func (s *Session) renewed(f func() error) error {
 	err := f()
 	if isOver(err) {
 		s.dropped = len(s.w.ops) > 0
-		s.end(nil)
-		s.unreadable = errors.Is(err, ErrUnreadable)
+		s.end(nil, err)
 	}
 	return err
 }
