@@ -83,16 +83,25 @@ type exchange struct {
 	outer   http.Header             // what middleware outside had set; once answered, the handler's
 	sent    http.Header             // once answered: the answer's
 
-	began    atomic.Bool // the final header is being written, or was
-	finished atomic.Bool // the handler has returned
-	failed   bool        // the handler's response is not sent
-	answered bool        // by ErrorHandler
-	cookie   bool        // the header has our cookie
+	stage    atomic.Uint32 // of the response, see stage
+	finished atomic.Bool   // the handler has returned
+	cookie   bool          // the header has our cookie
 
 	vary, cache [1]string // the header's, without allocations of their own
 	inner       http.Request
 	own         Session
 }
+
+// The stages of a response.
+const (
+	stageOpen       uint32 = iota // its final header is not written yet
+	stagePassed                   // the handler's response is sent
+	stageCommitting               // the session is being committed, or that has panicked
+	stageReplaced                 // Options.ErrorHandler has answered
+)
+
+// began reports whether the final header is being written, or was.
+func (x *exchange) began() bool { return x.stage.Load() != stageOpen }
 
 // get returns the one session of the request.
 func (x *exchange) get() *Session {
@@ -118,7 +127,7 @@ func (x *exchange) open() bool {
 	}
 	s.open(x.r.Context(), x.m, x, x.m.ticketsIn(x.r.Header["Cookie"]))
 	x.session.Store(s)
-	if x.began.Load() {
+	if x.began() {
 		s.headerSent = true
 	}
 	if x.finished.Load() {
@@ -141,10 +150,9 @@ func (x *exchange) Value(key any) any {
 // begin commits the session before the final header, and reports whether the handler's
 // response may be sent.
 func (x *exchange) begin() bool {
-	if x.began.Load() {
-		return !x.failed
+	if !x.stage.CompareAndSwap(stageOpen, stagePassed) {
+		return x.stage.Load() == stagePassed
 	}
-	x.began.Store(true)
 	s := x.session.Load()
 	if p := x.m.options.Profile; p != nil && p.RefreshEachRequest {
 		s = x.refresh()
@@ -152,7 +160,7 @@ func (x *exchange) begin() bool {
 	if s == nil {
 		return true
 	}
-	x.failed = true // until it is known better: the commit may panic
+	x.stage.Store(stageCommitting)
 	err := s.commitHeader()
 	if isOver(err) && s.Err() == nil {
 		s.reportDropped(err)
@@ -162,7 +170,7 @@ func (x *exchange) begin() bool {
 		x.fail(s, err)
 		return false
 	}
-	x.failed = false
+	x.stage.Store(stagePassed)
 	x.setHeader(s)
 	return true
 }
@@ -183,7 +191,7 @@ func (x *exchange) refresh() *Session {
 }
 
 func (x *exchange) fail(s *Session, err error) {
-	x.failed, x.answered = true, true
+	x.stage.Store(stageReplaced)
 	level := slog.LevelError
 	if x.r.Context().Err() != nil {
 		level = slog.LevelInfo // the client hung up, so nobody is waiting
@@ -273,16 +281,16 @@ func (x *exchange) finish(returned bool) {
 		x.abandon()
 		return
 	}
-	late := x.began.Load()
+	late := x.began()
 	if !late {
 		x.begin()
 	}
 	s := x.session.Load()
 	switch {
 	case s == nil:
-	case x.failed && !x.answered: // a handler recovered from a panic of the commit
+	case x.stage.Load() == stageCommitting: // a handler recovered from a panic of the commit
 		x.fail(s, errNotSent)
-	case late && !x.failed:
+	case late && x.stage.Load() == stagePassed:
 		if closed = s.closeIdle(); closed {
 			return
 		}
@@ -301,15 +309,14 @@ func (x *exchange) finish(returned bool) {
 func (x *exchange) abandon() {
 	s := x.session.Load()
 	switch {
-	case x.failed && !x.answered: // the commit has panicked
+	case x.stage.Load() == stageCommitting: // the commit has panicked
 		resetHeader(x.w.Header(), x.outer)
-	case x.began.Load():
+	case x.began():
 		return
 	case s != nil:
 		x.setHeader(s)
 	}
-	x.began.Store(true)
-	x.failed = false
+	x.stage.Store(stagePassed)
 }
 
 // carryBack leaves in the request what middleware outside finds there without this one:

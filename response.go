@@ -30,7 +30,7 @@ var errNotSent = errors.New("cloakroom: the response is not sent, since its sess
 
 // Header returns the response's header, or once that is another's one that is sent nowhere.
 func (x *exchange) Header() http.Header {
-	if x.answered {
+	if x.stage.Load() == stageReplaced {
 		return x.outer
 	}
 	return x.w.Header()
@@ -38,7 +38,7 @@ func (x *exchange) Header() http.Header {
 
 func (x *exchange) WriteHeader(status int) {
 	informational := status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols
-	if informational && !x.failed || x.begin() {
+	if informational && x.stage.Load() < stageCommitting || x.begin() {
 		x.w.WriteHeader(status)
 	}
 }
@@ -105,7 +105,7 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if !can(x.w, func(w http.ResponseWriter) bool { _, ok := w.(http.Hijacker); return ok }) {
 		return nil, nil, http.ErrNotSupported
 	}
-	began := x.began.Load()
+	began := x.began()
 	if s := x.session.Load(); s != nil && !began && s.hidesCookie() {
 		return nil, nil, errorAt("hijack: call Session.Save before, and send Session.Cookies", ErrHeaderSent)
 	}
@@ -114,7 +114,7 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	conn, rw, err := http.NewResponseController(x.w).Hijack()
 	if err != nil && !began { // the header has not left after all
-		x.began.Store(false)
+		x.stage.Store(stageOpen)
 		if s := x.session.Load(); s != nil {
 			s.noteNotSent()
 		}
