@@ -1,10 +1,13 @@
 package cloakroom
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/cloakroom-go/cloakroom/internal/deadline"
 	"github.com/cloakroom-go/cloakroom/internal/document"
+	"github.com/cloakroom-go/cloakroom/internal/engine"
 )
 
 // maxOwnerBytes is how long the name of an owner may be.
@@ -78,4 +81,97 @@ func clip(s string, n int) string {
 		s = s[:n]
 	}
 	return strings.ToValidUTF8(s, "")
+}
+
+// Logout ends the session: its record is deleted now, what was changed and not
+// committed is dropped, and the response clears the cookie. What is set afterwards goes
+// to a new session. When Logout fails, the response will not be sent. It is done also
+// when the client has hung up. If the session moved to a new ticket within the last
+// minute, that one ends too, and where the browser sent several cookies, all their
+// sessions do.
+func (s *Session) Logout() error {
+	if err := s.lockTurn(); err != nil {
+		s.fail(err)
+		return err
+	}
+	defer s.unlockTurn()
+	id, known, err := s.toEnd()
+	if err != nil {
+		return err
+	}
+	if id != "" {
+		limit := s.m.engine.Limit(s.ctx(), true)
+		defer limit.Release()
+		err = s.m.engine.End(limit, id, known, "")
+	}
+	err = errors.Join(err, s.endOthers())
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		err = errorAt("sign out", err)
+		s.failLocked(err)
+		return err
+	}
+	s.startFresh()
+	s.dropped, s.answer.cookie, s.answer.others = false, cookieKeep, true
+	if s.answer.sent > 0 {
+		s.answer.cookie = cookieClear
+	}
+	return nil
+}
+
+// toEnd returns what a sign-out has to end: a store's id, if any, and what was loaded
+// of it. Sticky errors other than that of the load do not keep anybody signed in.
+func (s *Session) toEnd() (id string, known *engine.State, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.ensureFor(true); err != nil && (s.phase == finished || s.phase == unloaded) {
+		return "", nil, err
+	}
+	if !s.state.Stored() {
+		return s.goneID, nil, nil
+	}
+	loaded := s.state
+	return s.state.ID, &loaded, nil
+}
+
+// noSuccessor stands for an owner that no seal names: what is ended with it, no session
+// that took its place ends.
+const noSuccessor = "-"
+
+// endRivals ends the sessions of the browser's other tickets before a commit hands out
+// a new one: that cookie may come after theirs in the next request, and then they would
+// win.
+func (s *Session) endRivals(c *engine.Commit) error {
+	if s.rare == nil || !document.MovesTicket(c.Ops) {
+		return nil
+	}
+	return s.endTickets(c.Limit, noSuccessor, c.Base.ID)
+}
+
+// endOthers ends the sessions of the browser's other tickets for a sign-out.
+func (s *Session) endOthers() error {
+	if s.rare == nil {
+		return nil
+	}
+	limit := s.m.engine.Limit(s.ctx(), true)
+	defer limit.Release()
+	return s.endTickets(limit, "", "")
+}
+
+// endTickets ends what the other tickets lead to, but for the session stored under
+// spare: a profile may have two tickets for one. It goes on after one that cannot be
+// ended. The session is loaded.
+func (s *Session) endTickets(limit *deadline.Context, nextOwner, spare string) error {
+	var failed error
+	for _, ticket := range s.rare.others {
+		id := s.m.policy.ID(ticket)
+		if id == spare {
+			continue
+		}
+		err := s.m.engine.End(limit, id, nil, nextOwner)
+		failed = errors.Join(failed, err)
+	}
+	return failed
 }

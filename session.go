@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
 	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/internal/engine"
-	"github.com/cloakroom-go/cloakroom/internal/queue"
+	"github.com/cloakroom-go/cloakroom/internal/ticket"
 )
 
 // Session is one request's view of a session: the record as it was loaded, and the
@@ -54,97 +53,6 @@ type answer struct {
 type rare struct {
 	visit  *Visit   // the request, where it is not one of net/http
 	others []string // the browser's other tickets; not changed once the session is loaded
-}
-
-// changes is what a Session needs once something is changed.
-type changes struct {
-	ops  []document.Operation
-	view *document.Draft // the document with the operations performed; nil until somebody looks at it
-	gen  int             // counts the changes of ops and of what they are based on
-
-	line queue.Line // commits and sign-outs of this Session take turns
-
-	first [1]document.Operation // room for what is mostly all
-}
-
-// changes returns the changes, which there are from now on. The session is not
-// finished. s.mu is held.
-func (s *Session) changes() *changes {
-	b := s.own()
-	if b.w == nil {
-		b.w = &b.changed
-		b.w.ops = b.w.first[:0]
-	}
-	return b.w
-}
-
-// view returns the document as this request sees it. s.mu is held.
-func (s *Session) view() *document.Document {
-	if s.w == nil || s.w.view == nil && len(s.w.ops) == 0 {
-		return &s.state.Doc
-	}
-	return &s.draft().Document
-}
-
-// draft is view for whoever is about to change it. Where there is no view yet, what is
-// pending is neither code of the caller's nor can fail: whatever may be is performed
-// when it is recorded, or by see. s.mu is held.
-func (s *Session) draft() *document.Draft {
-	w := s.w
-	if w.view == nil {
-		d, err := s.state.Doc.Perform(w.ops)
-		if err != nil {
-			s.failLocked(err)
-		}
-		w.view = &d
-	}
-	return w.view
-}
-
-func (s *Session) ops() []document.Operation {
-	if s.w != nil {
-		return s.w.ops
-	}
-	return nil
-}
-
-// setState makes st what this session builds on, and ops what is pending. The view
-// follows at the next call of see.
-func (s *Session) setState(st *engine.State, ops []document.Operation) {
-	s.own().state = *st
-	if s.w != nil {
-		s.w.ops, s.w.view = ops, nil
-		if len(ops) > 0 { // see runs code of the caller's, which may look at the session meanwhile
-			base := s.state.Doc.Draft()
-			s.w.view = &base
-		}
-		s.w.gen++
-	}
-}
-
-// see performs what is pending on the view. Code of the caller's runs without s.mu, and
-// again if another goroutine came in between.
-func (s *Session) see() {
-	for len(s.ops()) > 0 {
-		gen, base, ops := s.w.gen, s.state.Doc, slices.Clone(s.w.ops)
-		var d document.Draft
-		err := s.unlocked(func() (err error) {
-			d, err = base.Perform(ops)
-			return err
-		})
-		if s.phase == finished {
-			return
-		}
-		if gen == s.w.gen {
-			if err != nil {
-				s.failLocked(err)
-				return
-			}
-			s.w.view = &d
-			s.w.gen++
-			return
-		}
-	}
 }
 
 func (s *Session) ctx() context.Context { return s.limit.Parent() }
@@ -296,161 +204,141 @@ func (s *Session) lookUp(name string) (document.Value, error) {
 	return s.view().Shared(name), nil
 }
 
-// write implements [Values].
-func (s *Session) write(op document.Operation) {
-	if err := s.record(op); err != nil {
-		s.reportVain(err)
+// phase is where a session is in its life, as far as this request knows. docs/concurrency.md draws
+// what leads from one to another, and phase_test.go tests each arrow.
+type phase uint8
+
+const (
+	unloaded   phase = iota
+	fresh            // it has no record
+	live             // it has a record
+	sealed           // its ticket leads to a seal: it ended or moved before this request
+	unreadable       // its record cannot be read: a sign-in or Clear ends that, and starts afresh
+	ended            // it was ended during this request: a sign-in starts afresh
+	endedOwned       // likewise, and it had an owner: a sign-in fails with ErrEnded
+	finished         // the handler has returned, or Close was called
+)
+
+// gone reports whether there is nothing to read, and changes are dropped, but for a sign-in.
+func (p phase) gone() bool { return sealed <= p && p <= endedOwned }
+
+// enter makes p the phase of the session. A finished one stays finished. s.mu is held.
+func (s *Session) enter(p phase) {
+	if s.phase != finished {
+		s.phase = p
 	}
 }
 
-// record records an operation and performs it on the view. It returns why the session
-// cannot be used, if it cannot.
-func (s *Session) record(op document.Operation) error {
+// over returns why a change has nowhere to go: ErrEnded or ErrUnreadable.
+func (s *Session) over() error {
+	if s.phase == unreadable {
+		return ErrUnreadable
+	}
+	return ErrEnded
+}
+
+// body is what a Session knows while it is in use. Its memory goes to another session
+// when this one is finished: it would be most of what a request allocates. So it is
+// looked at under Session.mu only, and what leaves that is copies; fields of state.doc
+// may be shared as long as some commit or sign-out has its turn, see changes.line.
+type body struct {
+	state     engine.State  // as loaded or as committed last; it may have no record
+	ticket    string        // empty for a session that has none yet
+	err       error         // sticky
+	tick      int64         // when loading or committing had ended, see [engine.Engine.Tick]
+	goneID    string        // the store's id of what is gone
+	w         *changes      // nil before the first change
+	changed   changes       // what w points to
+	room      document.Room // what the fields of the document were loaded into
+	second    document.Room // what those of the first commit may go to
+	lent      bool          // second was given to a commit
+	committed bool          // Session.limit has been that of a commit
+}
+
+// nobody is the body of a Session that was not used yet, or is finished. It is never changed.
+var nobody body
+
+var bodies = sync.Pool{New: func() any { return new(body) }}
+
+// own returns the body, which may be written to. The session is not finished. s.mu is held.
+func (s *Session) own() *body {
+	if s.body == &nobody {
+		s.body = bodies.Get().(*body)
+	}
+	return s.body
+}
+
+// drop lets go of the body of a session that is finished, and of whose cookie nobody
+// will ask any more. s.mu is held.
+func (s *Session) drop() {
+	b := s.body
+	if b == &nobody || b.w != nil && b.w.line.Taken() {
+		return
+	}
+	s.body = &nobody
+	room := b.room
+	if b.w != nil {
+		b.changed = changes{}
+	}
+	b.state, b.ticket, b.err, b.goneID, b.w, b.room = engine.State{}, "", nil, "", nil, nil
+	b.state.Doc.Reuse(room)
+	if b.lent {
+		b.second.Clear()
+		b.lent = false
+	}
+	b.committed = false
+	bodies.Put(b)
+}
+
+// lend returns room for the fields of the first commit, whose turn it is, and of no other: what the
+// session was loaded into may be looked at still. s.mu is held.
+func (b *body) lend() document.Room {
+	if b.lent {
+		return nil
+	}
+	b.second, b.lent = b.second.Fit(&b.state.Doc)
+	if !b.lent {
+		return nil
+	}
+	return b.second
+}
+
+// Close finishes the use of a session that [Manager.Open] gave. What was not committed
+// is dropped.
+func (s *Session) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	justLoaded := s.phase == unloaded
-	if err := s.ensure(); err != nil {
-		return err
-	}
-	if err := op.Settle(s.state.Doc.Format()); err != nil {
-		s.failLocked(err)
-		return nil
-	}
-	// What was loaded by this very call is as good as now. On anything older, a change that
-	// seems to change nothing may be one by now, so the commit must look.
-	op.Must = op.Kind == document.Set || !justLoaded && (op.Kind == document.Change || op.Kind == document.Clear)
-	if op.Kind == document.Delete && justLoaded && !s.view().At(op.Name).Present() {
-		return nil
-	}
-	for {
-		if s.phase == finished {
-			return ErrFinished
-		}
-		if s.dropIfGone(op.Kind) {
-			return nil
-		}
-		if err := s.refuseLate(op.Kind); err != nil {
-			s.failLocked(err)
-			return nil
-		}
-		w := s.changes()
-		if err := s.refuseValue(&op); err != nil {
-			s.failLocked(err)
-			return nil
-		}
-		if op.Kind != document.Change {
-			if w.view != nil || !op.Fits(s.state.Doc.Format()) {
-				if err := s.draft().Apply(&op, false); err != nil {
-					s.failLocked(err)
-					return nil
-				}
-			}
-			w.ops = append(w.ops, op)
-			w.gen++
-			return nil
-		}
-		// Code of the caller's runs without s.mu, on a copy, and again if another
-		// goroutine came in between.
-		gen, d := w.gen, *s.draft()
-		d.Own()
-		err := s.unlocked(func() error { return d.Apply(&op, false) })
-		if s.phase == finished || gen != w.gen {
-			continue
-		}
-		if err == nil {
-			err = d.CheckLen(s.m.options.MaxValues, s.state.Doc.Len())
-		}
-		if err == nil {
-			err = s.refuseLate(op.Kind)
-		}
-		if err != nil {
-			s.failLocked(err)
-			return nil
-		}
-		w.view = &d
-		w.ops = append(w.ops, op)
-		w.gen++
-		return nil
-	}
+	s.finish(false)
 }
 
-// unlocked calls f without s.mu, which is held again when it returns or panics.
-func (s *Session) unlocked(f func() error) error {
-	s.mu.Unlock()
-	defer s.mu.Lock()
-	return f()
-}
-
-// dropIfGone reports whether a change has nowhere to go, since the session has ended. A
-// sign-in may still start another one.
-func (s *Session) dropIfGone(kind document.Kind) bool {
-	if s.phase.gone() && !s.restarts(kind) && s.firstRestart(s.ops()) < 0 {
-		s.dropped = true
-		return true
-	}
-	return false
-}
-
-// restarts reports whether an operation begins another session where this one is gone.
-// A sign-in does, and so does clearing what cannot be read: both end that record first.
-func (s *Session) restarts(kind document.Kind) bool {
-	return restarts(kind, s.phase == unreadable)
-}
-
-func restarts(kind document.Kind, unreadable bool) bool {
-	return kind == document.SignIn || kind == document.Clear && unreadable
-}
-
-// firstRestart returns the position of the first operation that restarts the session, or -1.
-func (s *Session) firstRestart(ops []document.Operation) int {
-	return firstRestart(ops, s.phase == unreadable)
-}
-
-func firstRestart(ops []document.Operation, unreadable bool) int {
-	return slices.IndexFunc(ops, func(op document.Operation) bool {
-		return restarts(op.Kind, unreadable)
-	})
-}
-
-// refuseValue returns an error for a value that is one too many. The commit would tell
-// so too, but each of the thousands that may have been set by then takes longer than
-// the one before.
-func (s *Session) refuseValue(op *document.Operation) error {
-	if op.Kind != document.Set || s.state.Doc.Len()+len(s.w.ops) < s.m.options.MaxValues {
-		return nil
-	}
-	return s.draft().Refuse(op, s.m.options.MaxValues, s.state.Doc.Len())
-}
-
-// refuseLate returns an error for a change that needs a new cookie when the header has left.
-func (s *Session) refuseLate(kind document.Kind) error {
-	if s.headerSent && (!s.state.Stored() || kind == document.SignIn || kind == document.Renew) {
-		return ErrHeaderSent
-	}
-	return nil
-}
-
-// Clear removes all values and flash messages. The session, its ticket and its owner
-// stay. With a
-// [Profile] the owner is one of the values and goes too, and so does the session if nothing is set
-// afterwards.
-func (s *Session) Clear() { s.write(document.Operation{Kind: document.Clear}) }
-
-// SetPersistent decides whether the cookie outlives the browser: then it lives to the
-// session's absolute deadline. Options.Persistent is the default.
-func (s *Session) SetPersistent(persistent bool) {
-	if s.IsPersistent() == persistent {
-		return
-	}
+// close is Close when nobody has to send a cookie any more.
+func (s *Session) close() {
 	s.mu.Lock()
-	late := s.headerSent && s.phase != finished
-	s.mu.Unlock()
-	if late {
-		s.fail(ErrHeaderSent)
-		return
+	defer s.mu.Unlock()
+	s.finish(true)
+}
+
+// finish finishes the use. s.mu is held.
+func (s *Session) finish(last bool) {
+	s.phase = finished
+	if s.w != nil {
+		s.w.ops = nil
 	}
-	s.write(document.Operation{
-		Kind: document.Change, Name: document.NamePermanent,
-		Change: func(d *document.Draft) error { return d.SetPersistent(persistent) },
-	})
+	if last || s.answer.cookie == cookieKeep {
+		s.drop()
+	}
+}
+
+// loadedID is ID for messages: it loads nothing.
+func (s *Session) loadedID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.loadedIDLocked()
+}
+
+func (s *Session) loadedIDLocked() string {
+	if s.state.ID == "" {
+		return ""
+	}
+	return ticket.PublicID(s.state.ID)
 }

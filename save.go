@@ -8,7 +8,6 @@ import (
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
 	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/internal/engine"
-	"github.com/cloakroom-go/cloakroom/internal/ticket"
 )
 
 // Save commits what is pending now, and notes that the session was used if that is due.
@@ -248,85 +247,6 @@ func (s *Session) restart(c *saving) error {
 	return nil
 }
 
-// Logout ends the session: its record is deleted now, what was changed and not
-// committed is dropped, and the response clears the cookie. What is set afterwards goes
-// to a new session. When Logout fails, the response will not be sent. It is done also
-// when the client has hung up. If the session moved to a new ticket within the last
-// minute, that one ends too, and where the browser sent several cookies, all their
-// sessions do.
-func (s *Session) Logout() error {
-	if err := s.lockTurn(); err != nil {
-		s.fail(err)
-		return err
-	}
-	defer s.unlockTurn()
-	id, known, err := s.toEnd()
-	if err != nil {
-		return err
-	}
-	if id != "" {
-		limit := s.m.engine.Limit(s.ctx(), true)
-		defer limit.Release()
-		err = s.m.engine.End(limit, id, known, "")
-	}
-	err = errors.Join(err, s.endOthers())
-
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err != nil {
-		err = errorAt("sign out", err)
-		s.failLocked(err)
-		return err
-	}
-	s.startFresh()
-	s.dropped, s.answer.cookie, s.answer.others = false, cookieKeep, true
-	if s.answer.sent > 0 {
-		s.answer.cookie = cookieClear
-	}
-	return nil
-}
-
-// toEnd returns what a sign-out has to end: a store's id, if any, and what was loaded
-// of it. Sticky errors other than that of the load do not keep anybody signed in.
-func (s *Session) toEnd() (id string, known *engine.State, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.ensureFor(true); err != nil && (s.phase == finished || s.phase == unloaded) {
-		return "", nil, err
-	}
-	if !s.state.Stored() {
-		return s.goneID, nil, nil
-	}
-	loaded := s.state
-	return s.state.ID, &loaded, nil
-}
-
-// Close finishes the use of a session that [Manager.Open] gave. What was not committed
-// is dropped.
-func (s *Session) Close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.finish(false)
-}
-
-// close is Close when nobody has to send a cookie any more.
-func (s *Session) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.finish(true)
-}
-
-// finish finishes the use. s.mu is held.
-func (s *Session) finish(last bool) {
-	s.phase = finished
-	if s.w != nil {
-		s.w.ops = nil
-	}
-	if last || s.answer.cookie == cookieKeep {
-		s.drop()
-	}
-}
-
 // closeIdle is close if there is nothing to commit, and nothing to report either.
 func (s *Session) closeIdle() bool {
 	s.mu.Lock()
@@ -371,20 +291,6 @@ func (s *Session) hidesCookie() bool {
 	}
 	ops := s.ops()
 	return len(ops) > 0 && (!s.state.Stored() || document.MovesTicket(ops) || s.view().Persistent() != s.state.Doc.Persistent())
-}
-
-// loadedID is ID for messages: it loads nothing.
-func (s *Session) loadedID() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.loadedIDLocked()
-}
-
-func (s *Session) loadedIDLocked() string {
-	if s.state.ID == "" {
-		return ""
-	}
-	return ticket.PublicID(s.state.ID)
 }
 
 // lockTurn makes commits and sign-outs of this Session wait for each other, while others may read
@@ -437,4 +343,24 @@ func (s *Session) reportTouch(err error) {
 		const message = "touch failed: the session may end early"
 		s.m.engine.Log(s.ctx(), slog.LevelWarn, message, s.loadedID(), err)
 	}
+}
+
+// Discard drops what this request has changed and not committed, a Login among it: for middleware
+// that recovers from a panic within [Manager.Handler] and answers by itself, or for a handler that
+// gives up half-way. What [Session.Save], [Key.UpdateNow], [Session.Transact] or [Session.Logout] has
+// committed stays, and so does an error that keeps the response from being sent. What is changed
+// afterwards is committed as ever.
+func (s *Session) Discard() {
+	if err := s.lockTurn(); err != nil { // a commit is under way, and does not end
+		s.fail(err)
+		return
+	}
+	defer s.unlockTurn()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase == finished {
+		return
+	}
+	s.w.ops, s.w.view, s.dropped = nil, nil, false
+	s.w.gen++
 }

@@ -3,11 +3,11 @@ package cloakroom
 import (
 	"net/http"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/cloakroom-go/cloakroom/internal/engine"
 	"github.com/cloakroom-go/cloakroom/internal/ticket"
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // FuzzCookie: whatever a browser sends, a ticket is well-formed or is none, and the
@@ -38,32 +38,24 @@ func FuzzCookie(f *testing.F) {
 	})
 }
 
-// FuzzCacheControl: whatever a handler says, the result refuses shared caches, and says
-// so once more when it is given back.
-func FuzzCacheControl(f *testing.F) {
-	for _, line := range []string{"public, max-age=60", `private="a, b", s-maxage=1`, "no-store, must-understand", `x="\"`, ",=,"} {
-		f.Add(line, "")
+// TestCloseBeforeCookie: somebody may close a session of the middleware while its
+// header is being written. The header has the ticket all the same: without one it would
+// clear the cookie.
+func TestCloseBeforeCookie(t *testing.T) {
+	m, err := New(store.Complete(nil), Options{})
+	if err != nil {
+		t.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, line1, line2 string) {
-		lines := []string{line1, line2}
-		if line, changed := private(lines); changed {
-			lines = []string{line}
-			if again, changed := private(lines); changed {
-				t.Fatalf("%q, %q gives %q, and that %q", line1, line2, line, again)
-			}
-		}
-		refuses := false
-		for directive := range directives(lines) {
-			name, _, has := strings.Cut(strings.ToLower(directive), "=")
-			switch name = strings.TrimSpace(name); {
-			case name == "public", name == "s-maxage", name == "must-understand":
-				t.Fatalf("%q says %q", lines, directive)
-			case name == "no-store", name == "private" && !has:
-				refuses = true
-			}
-		}
-		if !refuses {
-			t.Fatalf("%q refuses nothing", lines)
-		}
-	})
+	ticket := ticket.New()
+	var s Session
+	s.open(t.Context(), m, &exchange{m: m}, tickets{first: ticket, sent: 1})
+	s.answer.cookie = cookieSet
+	s.Close()
+	if c := s.cookieLocked(); c == nil || c.Value != ticket {
+		t.Error("the cookie is not that of the session")
+	}
+	s.close()
+	if s.body != &nobody {
+		t.Error("what is finished keeps its memory")
+	}
 }
