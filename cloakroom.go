@@ -125,7 +125,7 @@ func (m *Manager) newSession(ctx context.Context, v *Visit, t tickets) *Session 
 // open makes the zero Session that of these tickets. s.mu is held, or no other
 // goroutine has it yet.
 func (s *Session) open(ctx context.Context, m *Manager, x *exchange, t tickets) {
-	s.m, s.x, s.body = m, x, &nobody
+	s.m, s.x, s.body = m, x, &emptyBody
 	s.answer.sent = uint8(min(t.sent, 2))
 	if t.others != nil {
 		s.rare = &rare{others: t.others}

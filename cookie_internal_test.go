@@ -38,7 +38,7 @@ func FuzzCookie(f *testing.F) {
 	})
 }
 
-// TestCloseBeforeCookie: somebody may close a session of the middleware while its
+// TestCloseBeforeCookie: a handler may close a session of the middleware while its
 // header is being written. The header has the ticket all the same: without one it would
 // clear the cookie.
 func TestCloseBeforeCookie(t *testing.T) {
@@ -55,7 +55,7 @@ func TestCloseBeforeCookie(t *testing.T) {
 		t.Error("the cookie is not that of the session")
 	}
 	s.close()
-	if s.body != &nobody {
+	if s.body != &emptyBody {
 		t.Error("what is finished keeps its memory")
 	}
 }

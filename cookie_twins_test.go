@@ -82,7 +82,7 @@ func (s *site) secureManager(options cloakroom.Options) *cloakroom.Manager {
 }
 
 // TestCookieOptionsChange: whichever attributes of the cookie change between two
-// releases, visitors stay signed in, and whoever signs in or out afterwards is.
+// releases, visitors stay signed in, and those who sign in or out afterwards are.
 func TestCookieOptionsChange(t *testing.T) {
 	const name = "__Secure-id"
 	host := cloakroom.Options{CookieName: name}

@@ -13,7 +13,7 @@ import (
 // Info describes a session to its owner or to an operator. It holds nothing secret.
 type Info struct {
 	ID              string    // see [Session.ID]
-	Owner           string    // "" for a session that nobody signed in
+	Owner           string    // "" for an anonymous session
 	CreatedAt       time.Time // to the microsecond
 	AuthenticatedAt time.Time // the latest sign-in; zero for none
 	// exact to a tenth of the idle timeout, and only if that was not changed since
@@ -69,7 +69,7 @@ func (m *Manager) info(st *engine.State) Info {
 
 // Revoke ends the owner's session of that [Session.ID]: no request in flight can bring
 // it back. It returns [ErrNotFound] when the owner has no such session, also when it is
-// somebody else's. A session that was given a new ticket within the last minute is
+// that of another owner. A session that was given a new ticket within the last minute is
 // found by its former ID too.
 func (m *Manager) Revoke(ctx context.Context, owner, id string) error {
 	return errorUnlessNil("revoke session", m.engine.Revoke(ctx, owner, id))
@@ -88,8 +88,8 @@ func (m *Manager) RevokeOwned(ctx context.Context, owner string) (int, error) {
 }
 
 // RevokeOthers ends all sessions of the owner of s but s itself, and returns how many
-// there were, with the promise of [Manager.RevokeOwned]. Nobody owns the sessions that
-// nobody signed in: for one of these it does nothing.
+// there were, with the promise of [Manager.RevokeOwned]. For an anonymous session it
+// does nothing.
 func (m *Manager) RevokeOthers(ctx context.Context, s *Session) (int, error) {
 	if err := s.Load(); err != nil {
 		return 0, err

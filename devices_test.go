@@ -61,7 +61,7 @@ func TestManagement(t *testing.T) {
 		}
 
 		if err := s.m.Revoke(t.Context(), "bob", tabs[0].id()); !errors.Is(err, cloakroom.ErrNotFound) || tabs[0].owner() != "ann" {
-			t.Errorf("revoking somebody else's: %v", err)
+			t.Errorf("revoking another owner's: %v", err)
 		}
 		if err := s.m.Revoke(t.Context(), "ann", tabs[0].id()); err != nil || tabs[0].owner() != "" || tabs[1].owner() != "ann" {
 			t.Errorf("revoking one: %v", err)

@@ -85,7 +85,7 @@ func TestFlashesOfAny(t *testing.T) {
 	}
 }
 
-// TestFlashesNoList: what is no list of messages stays as it is, and wedges nobody.
+// TestFlashesNoList: what is no list of messages stays as it is, and fails no request.
 func TestFlashesNoList(t *testing.T) {
 	for name, data := range map[string]string{
 		"MessagePack": "\x81\xa8_flashes\xa5other", "JSON": `{"_flashes":"other"}`,

@@ -79,7 +79,7 @@ type exchange struct {
 	w       http.ResponseWriter
 	r       *http.Request // as it came, with the context that this one extends
 	m       *Manager
-	session atomic.Pointer[Session] // own, once somebody asked for it
+	session atomic.Pointer[Session] // own, once it was asked for
 	outer   http.Header             // what middleware outside had set; once answered, the handler's
 	sent    http.Header             // once answered: the answer's
 
@@ -114,10 +114,9 @@ func (x *exchange) get() *Session {
 	return &x.own
 }
 
-// open opens the session of the request, once, and reports whether this call did. It
-// may be first asked for late, when the header is being written or the handler has
-// returned: whoever sets began or finished looks for a session afterwards, and nobody
-// uses it before it knows.
+// open opens the session of the request, once, and reports whether this call did. That may be late,
+// when the header is being written or the handler has returned: what sets stage or finished looks for
+// a session afterwards, and the session is not used before it knows.
 func (x *exchange) open() bool {
 	s := &x.own
 	s.mu.Lock()
@@ -194,7 +193,7 @@ func (x *exchange) fail(s *Session, err error) {
 	x.stage.Store(stageReplaced)
 	level := slog.LevelError
 	if x.r.Context().Err() != nil {
-		level = slog.LevelInfo // the client hung up, so nobody is waiting
+		level = slog.LevelInfo // the client hung up
 	}
 	x.m.engine.Log(x.r.Context(), level, "response not sent", s.loadedID(), err, route(&x.inner)...)
 	h := x.w.Header()
@@ -213,7 +212,7 @@ func resetHeader(h, to http.Header) {
 }
 
 // route names the handler of a request in logs: never its path or query, which may hold
-// what is nobody's business.
+// what must not be logged.
 func route(r *http.Request) []slog.Attr {
 	attrs := []slog.Attr{slog.String("method", r.Method)}
 	if r.Pattern != "" {

@@ -288,9 +288,9 @@ func TestRecoveredCommitPanic(t *testing.T) {
 	}
 }
 
-// TestNobodyElses: whoever goes on reading a session after its request reads that
+// TestOwnSessionAlone: a goroutine that goes on reading a session after its request reads that
 // session or nothing, however many others are served meanwhile.
-func TestNobodyElses(t *testing.T) {
+func TestOwnSessionAlone(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	var requests, readers sync.WaitGroup
 	for i := range 8 {

@@ -57,7 +57,7 @@ func (s *Session) CreatedAt() time.Time {
 }
 
 // AuthenticatedAt returns when its owner signed in last, the zero time for a session
-// that nobody signed in. Compare it to the current time to ask for a password again
+// that is anonymous. Compare it to the current time to ask for a password again
 // (ASVS 5.0 7.5.3).
 func (s *Session) AuthenticatedAt() time.Time {
 	return s.noted((*document.Document).Authenticated)

@@ -23,7 +23,7 @@ type Values interface {
 	read(name string) (document.Value, error)
 	write(op document.Operation)
 	fail(err error)   // the response must not be sent
-	report(err error) // somebody should know
+	report(err error) // log it
 }
 
 // Get returns the value, or the zero value of T when it is absent. A stored value that

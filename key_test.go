@@ -324,7 +324,7 @@ func TestReservedNames(t *testing.T) {
 		}
 	}
 	tab := s.browser()
-	tab.set("_user_id", "7") // Flask-Login's name is nobody's but the application's
+	tab.set("_user_id", "7") // Flask-Login's name belongs to the application
 	if v := tab.value("_user_id"); v != "7" {
 		t.Errorf("_user_id=%q", v)
 	}

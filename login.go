@@ -122,7 +122,7 @@ func (s *Session) Logout() error {
 }
 
 // toEnd returns what a sign-out has to end: a store's id, if any, and what was loaded
-// of it. Sticky errors other than that of the load do not keep anybody signed in.
+// of it. Sticky errors other than that of the load keep no owner signed in.
 func (s *Session) toEnd() (id string, known *engine.State, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

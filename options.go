@@ -15,7 +15,7 @@ import (
 // Options configure a [Manager]. The zero value is ready for production behind HTTPS:
 // each field states its default. [New] refuses what is inconsistent.
 type Options struct {
-	// AnonymousIdle is Idle for sessions that nobody signed in, which robots make in
+	// AnonymousIdle is Idle for anonymous sessions, which robots make in
 	// numbers: at most Idle and at least a second. The default is an hour, or Idle if
 	// that is shorter. With a Profile it is Idle.
 	AnonymousIdle time.Duration
@@ -88,7 +88,7 @@ type Options struct {
 	// 7.3.2; NIST SP 800-63B-4 allows 12 hours at AAL3, 24 at AAL2, 30 days at AAL1).
 	Lifetime time.Duration
 
-	// Logger gets what nobody else is told: unreadable records, dropped changes, failed touches
+	// Logger gets what no caller is told: unreadable records, dropped changes, failed touches
 	// and failed commits. Sessions appear by their public ID. The default is [slog.Default].
 	Logger *slog.Logger
 

@@ -73,7 +73,7 @@ func TestApplicationCopied(t *testing.T) {
 	}
 }
 
-// TestAnonymousIdle: a session that nobody signed in ends sooner, and lives as others
+// TestAnonymousIdle: an anonymous session ends sooner, and lives as others
 // do from a sign-in on.
 func TestAnonymousIdle(t *testing.T) {
 	eachMove(t, func(t *testing.T, s *site) {

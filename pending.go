@@ -11,7 +11,7 @@ import (
 // changes is what a Session needs once something is changed.
 type changes struct {
 	ops  []document.Operation
-	view *document.Draft // the document with the operations performed; nil until somebody looks at it
+	view *document.Draft // the document with the operations performed; nil until it is looked at
 	gen  int             // counts the changes of ops and of what they are based on
 
 	line queue.Line // commits and sign-outs of this Session take turns
@@ -38,7 +38,7 @@ func (s *Session) view() *document.Document {
 	return &s.draft().Document
 }
 
-// draft is view for whoever is about to change it. Where there is no view yet, what is
+// draft is view for a change. Where there is no view yet, what is
 // pending is neither code of the caller's nor can fail: whatever may be is performed
 // when it is recorded, or by see. s.mu is held.
 func (s *Session) draft() *document.Draft {

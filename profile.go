@@ -18,7 +18,7 @@ import (
 // seen when it is loaded. A session without values, but for whether it is persistent, is not stored, and a commit that
 // leaves none deletes the record and the cookie. A persistent cookie lives for Options.Idle from each response that
 // sets it, and every response after a commit does. A ticket that was replaced leaves no seal behind, so that a
-// sign-out by the old ticket no longer finds the session. Nobody but Cloakroom keeps an index, so listing and
+// sign-out by the old ticket no longer finds the session. The other library keeps no index, so listing and
 // revoking by owner is [errors.ErrUnsupported].
 type Profile struct {
 	// ClearCookies are cleared, with ours, by a Logout, and by a Login that replaces
@@ -110,7 +110,7 @@ func (p *Profile) check() error {
 }
 
 // refresh slides the idle timeout of a session that the browser has, and hands its
-// cookie out again if that is persistent. Where nobody looked at the session, its
+// cookie out again if that is persistent. Where the handler did not look at the session, its
 // failure to load fails no response, and is returned.
 func (s *Session) refresh() error {
 	s.mu.Lock()

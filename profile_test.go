@@ -171,7 +171,7 @@ func TestProfileEmpty(t *testing.T) {
 	if s.recordOf(id) != "" || tab.cookie != "" || w.Header().Get("Vary") != "Cookie" {
 		t.Errorf("an emptied session is kept: %q, %v", s.recordOf(id), w.Header())
 	}
-	// Somebody else's change in between keeps it.
+	// Another request's change in between keeps it.
 	tab, id = s.plant("\x82\xaa_permanent\xc3\xa1a\xa3one")
 	before := tab.other()
 	tab.do(func(_ http.ResponseWriter, _ *http.Request, x *cloakroom.Session) {

@@ -282,7 +282,7 @@ func (s *Session) noteNotSent() {
 	s.headerSent = false
 }
 
-// hidesCookie reports whether a cookie has to be sent that nobody has taken yet.
+// hidesCookie reports whether a cookie has to be sent that was not taken yet.
 func (s *Session) hidesCookie() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

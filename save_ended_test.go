@@ -190,7 +190,7 @@ func TestUpdateAfterEnd(t *testing.T) {
 	}
 }
 
-// TestLateCreate: a creation that is applied late brings nobody back.
+// TestLateCreate: a creation that is applied late brings no session back.
 func TestLateCreate(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	l := &lateCreate{FullStore: s.store.FullStore}

@@ -255,27 +255,26 @@ type body struct {
 	committed bool          // Session.limit has been that of a commit
 }
 
-// nobody is the body of a Session that was not used yet, or is finished. It is never changed.
-var nobody body
+// emptyBody is the body of a Session that was not used yet, or is finished. It is never changed.
+var emptyBody body
 
 var bodies = sync.Pool{New: func() any { return new(body) }}
 
 // own returns the body, which may be written to. The session is not finished. s.mu is held.
 func (s *Session) own() *body {
-	if s.body == &nobody {
+	if s.body == &emptyBody {
 		s.body = bodies.Get().(*body)
 	}
 	return s.body
 }
 
-// drop lets go of the body of a session that is finished, and of whose cookie nobody
-// will ask any more. s.mu is held.
+// drop returns the body to the pool. Call it once Cookie can no longer be called. s.mu is held.
 func (s *Session) drop() {
 	b := s.body
-	if b == &nobody || b.w != nil && b.w.line.Taken() {
+	if b == &emptyBody || b.w != nil && b.w.line.Taken() {
 		return
 	}
-	s.body = &nobody
+	s.body = &emptyBody
 	room := b.room
 	if b.w != nil {
 		b.changed = changes{}
@@ -311,7 +310,7 @@ func (s *Session) Close() {
 	s.finish(false)
 }
 
-// close is Close when nobody has to send a cookie any more.
+// close is Close when no cookie has to be sent any more.
 func (s *Session) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

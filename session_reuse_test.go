@@ -169,7 +169,7 @@ func TestPanics(t *testing.T) {
 }
 
 // TestReuse: with everything that can be done to a session, during its request and
-// after, nobody sees what is another's.
+// after, no session sees what is another's.
 func TestReuse(t *testing.T) {
 	for _, format := range []cloakroom.Format{cloakroom.MessagePack, cloakroom.JSON} {
 		s := newSite(t, cloakroom.Options{Format: format})

@@ -169,7 +169,7 @@ func TestLogoutThenSet(t *testing.T) {
 	}
 }
 
-// TestLogoutAfterError: what a handler did wrong before keeps nobody signed in.
+// TestLogoutAfterError: what a handler did wrong before keeps no owner signed in.
 func TestLogoutAfterError(t *testing.T) {
 	for what, wrong := range map[string]func(x *cloakroom.Session){
 		"Set":    func(x *cloakroom.Session) { cloakroom.Key[string]("").Set(x, "") },

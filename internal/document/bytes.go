@@ -5,17 +5,16 @@ import (
 	"unsafe"
 )
 
-// What follows spares copies of large values, on the ground that nobody changes the
-// bytes of a string or of a record.
+// What follows spares copies of large values. It relies on this: the bytes of a string and of a record
+// are never changed.
 
-// textOf returns bytes of a record as a string without copying them. Nobody changes
-// those, see [Store]: neither a store that was given them, nor one that returned them,
-// nor the core, which shares them between sessions.
+// textOf returns bytes of a record as a string without copying them. Neither a store that was given
+// them or returned them may change them, see package store, nor sessions, which share them.
 func textOf(b []byte) string {
 	return unsafe.String(unsafe.SliceData(b), len(b))
 }
 
-// bytesOf returns the bytes of a string, which nobody may change, without copying them.
+// bytesOf returns the bytes of a string, which must not be changed, without copying them.
 func bytesOf(s string) []byte {
 	return unsafe.Slice(unsafe.StringData(s), len(s))
 }

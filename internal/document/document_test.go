@@ -16,7 +16,7 @@ import (
 )
 
 // sampleDocuments are what the benchmarks work on: a session with one value, and one
-// that somebody signed in to, with a few.
+// of an owner, with a few.
 func sampleDocuments(format Format) map[string]Document {
 	now := micros(time.Unix(1_760_000_000, 123_456_000))
 	value := func(v any) []byte {

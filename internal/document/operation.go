@@ -127,7 +127,7 @@ func (op *Operation) Settle(f Format) (err error) {
 }
 
 // valueIn returns the value in the format of the document that it goes into. That is
-// another one than it was encoded in only when somebody else replaced the record by one
+// another one than it was encoded in only when another process replaced the record by one
 // of the other format.
 func (op *Operation) valueIn(f Format) ([]byte, error) {
 	at := field{value: op.value, bare: op.bare}

@@ -352,7 +352,7 @@ func (c *Commit) reload(try int, failure error) (applied bool, err error) {
 	}
 	switch {
 	case present.Doc.Sealed():
-		return false, c.over() // whoever sealed it may have taken this commit along
+		return false, c.over() // the request that sealed it may have taken this commit along
 	case present.Doc.HasCommit(c.id[:]):
 		c.Base = present
 		return true, nil
@@ -425,7 +425,7 @@ func (c *Commit) create() (Result, error) {
 	}
 	for try := 0; ; try++ {
 		// Each try has a ticket of its own: an earlier one may be applied later, even
-		// after the session was ended, and then must be nobody's.
+		// after the session was ended, and then no browser must have its ticket.
 		var ticket string
 		ticket, next.ID = c.Engine.config.Policy.Mint()
 		next.Record.Version, err = c.Engine.store.Create(c.Limit, next.ID, next.Record)
@@ -446,9 +446,8 @@ func (c *Commit) create() (Result, error) {
 	}
 }
 
-// findCreated looks, after a failed Create, for the record under the new id.
-// store.ErrNotFound means that it is not there, or not yet; ErrGone, that somebody sealed the
-// id before the record came.
+// findCreated looks, after a failed Create, for the record under the new id. store.ErrNotFound means
+// that it is not there, or not yet; ErrGone, that the id was sealed before the record came.
 func (c *Commit) findCreated(try int, id string, failure error) (State, error) {
 	if err := c.noteFailure(try, failure); err != nil {
 		return State{}, err

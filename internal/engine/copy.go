@@ -205,7 +205,7 @@ func leavingOwner(doc *document.Document) string {
 }
 
 // leaving is the commit id that a copy notes which leaves the other library. It is always the
-// same for a session, so that when it is the newest one in the target, nobody changed
+// same for a session, so that when it is the newest one in the target, no request changed
 // the session there.
 func leaving(id string) (c document.CommitID) {
 	sum := sha256.Sum256([]byte("cloakroom leaves the profile\x00" + id))

@@ -12,7 +12,7 @@ import (
 
 // move stores the changed session under a new ticket and leaves a seal at the old ID: a
 // record that reads as no session and takes no write, names the new id, and expires by
-// itself. The old ticket is dead before the new one is alive, and whoever ends the
+// itself. The old ticket is dead before the new one is alive, and a request that ends the
 // session by its old id, now or within the next minute, ends the new one.
 func (c *Commit) move() (Result, error) {
 	c.moving.ticket, c.moving.id = c.Engine.config.Policy.Mint()
@@ -85,7 +85,7 @@ func (c *Commit) sealThenCreate() (Result, error) {
 }
 
 // createSealed creates the new record of a session whose old one is sealed. After a
-// failure it is not tried again unless the record can be seen: somebody may have found
+// failure it is not tried again unless the record can be seen: another request may have found
 // the new one and ended it, and it must not come back.
 func (c *Commit) createSealed() (Result, error) {
 	var err error

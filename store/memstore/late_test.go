@@ -12,7 +12,7 @@ import (
 )
 
 // held is a store whose loads and replacements take so long that a record expires
-// meanwhile, which somebody else notices.
+// meanwhile, which another call notices.
 type held struct {
 	*memstore.Store
 	notice func(id string) (gone bool)
@@ -36,7 +36,7 @@ func (h *held) Replace(ctx context.Context, id string, old, next store.Record) (
 	return h.Store.Replace(ctx, id, old, next)
 }
 
-// TestGoneStaysGone: a record that one call found expired is found by nobody later,
+// TestGoneStaysGone: a record that one call found expired is found by no later call,
 // also not by a load or a commit that the core began before.
 func TestGoneStaysGone(t *testing.T) {
 	const count = cloakroom.Key[int]("count")

@@ -65,7 +65,7 @@ func TestLimits(t *testing.T) {
 			if fit != tt.fit || s.Len() != fit || s.Bytes() != int64(fit*each) {
 				t.Fatalf("%d fit, want %d; Len %d, Bytes %d", fit, tt.fit, s.Len(), s.Bytes())
 			}
-			for i := range fit { // nobody was evicted
+			for i := range fit { // none was evicted
 				if _, err := s.Load(ctx, id(i)); err != nil {
 					t.Fatal(err)
 				}

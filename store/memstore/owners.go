@@ -33,7 +33,7 @@ func newRef(shard int, slot uint32) ref { return ref(shard)<<32 | ref(slot) }
 func (r ref) shard() int   { return int(r >> 32) }
 func (r ref) slot() uint32 { return uint32(r) }
 
-// named returns the owner's name; nil is nobody.
+// named returns the owner's name; nil has none.
 func (o *owner) named() string {
 	if o == nil {
 		return ""

@@ -19,7 +19,7 @@ type item struct {
 	data     []byte
 	version  store.Version // empty: the slot is free
 	expires  int64
-	owner    *owner // nil: nobody
+	owner    *owner // nil for none
 	ownerPos uint32 // its place in owner.refs
 	heapPos  uint32 // its place in shard.heap, or in a free slot the next free slot plus one
 }
