@@ -10,7 +10,11 @@ MODULES    := $(WORKSPACE) $(APART)
 RACE       := $(shell command -v cc >/dev/null 2>&1 && echo -race)
 FUZZTIME   ?= 5m
 
-.PHONY: help demo test test-core test-integration prove check fmt vet lint tidy alone directions fuzz bench bench-quick
+# What `make mutate` changes. MUTATE="-sample 100" is a short run.
+MUTANTS    ?= . $(wildcard internal/engine internal/document internal/queue internal/deadline internal/ticket store/*store)
+MUTATE     ?=
+
+.PHONY: help demo test test-core test-integration mutate prove check fmt vet lint tidy alone directions fuzz bench bench-quick
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -28,6 +32,10 @@ test-integration: ## run the tests that need servers or a browser
 	cd integration && GOWORK=off go test $(RACE) -count=1 -timeout 20m ./...
 	cd integration && GOWORK=off go test -count=1 -p 1 -timeout 20m -run 'Million|SweepUnderLoad' ./sql/million ./dynamodb # these measure
 	cd bench && GOWORK=off go test -timeout 10m ./...
+
+mutate: ## change the code a little, time and again, and list what the unit tests do not notice
+	scripts/install-test-servers
+	nice go run ./internal/mutate -also store/redisstore=integration/redis -also store/sqlstore=integration/sql $(MUTATE) $(MUTANTS)
 
 prove: ## prove the promises under faults, and what is shared with Flask, at length: see docs/promises.md
 	scripts/install-test-servers

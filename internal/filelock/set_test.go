@@ -1,21 +1,22 @@
-package filelock_test
+package filelock
 
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
-
-	"github.com/cloakroom-go/cloakroom/internal/filelock"
+	"time"
 )
 
 // One at a time holds a lock, of those who share the Set and those who share only its folder.
 func TestExclusion(t *testing.T) {
 	dir := t.TempDir()
-	sets := []*filelock.Set{filelock.NewSet(dir), filelock.NewSet(dir)}
+	sets := []*Set{NewSet(dir), NewSet(dir)}
 	var held, total atomic.Int32 // the race detector does not know locks between files
 	var wg sync.WaitGroup
 	for i := range 8 {
@@ -44,12 +45,12 @@ func TestExclusion(t *testing.T) {
 // Who gives up waiting does not keep the lock.
 func TestContext(t *testing.T) {
 	dir := t.TempDir()
-	a, b := filelock.NewSet(dir), filelock.NewSet(dir)
+	a, b := NewSet(dir), NewSet(dir)
 	unlock, err := a.Lock(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range []*filelock.Set{a, b} {
+	for _, s := range []*Set{a, b} {
 		ctx, cancel := context.WithCancel(t.Context())
 		go cancel()
 		if _, err := s.Lock(ctx, 1); !errors.Is(err, context.Canceled) {
@@ -72,7 +73,7 @@ func TestContext(t *testing.T) {
 // moves on to the new one.
 func TestRemoved(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "locks")
-	a, b, c := filelock.NewSet(dir), filelock.NewSet(dir), filelock.NewSet(dir)
+	a, b, c := NewSet(dir), NewSet(dir), NewSet(dir)
 	unlock, err := a.Lock(t.Context(), 7)
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +86,13 @@ func TestRemoved(t *testing.T) {
 		}
 		waiting <- second
 	}()
-	if err := os.RemoveAll(filepath.Dir(dir)); err != nil {
+	waitsFor(b, 7)
+	for range 100 { // b may make a file while the folder is being emptied
+		if err = os.RemoveAll(filepath.Dir(dir)); err == nil {
+			break
+		}
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	unlock()
@@ -97,4 +104,112 @@ func TestRemoved(t *testing.T) {
 		unlock()
 	}
 	second()
+}
+
+// waitsFor returns once a goroutine is through the gate of a lock that another Set holds, and
+// has had time to get as far as the file.
+func waitsFor(s *Set, i byte) {
+	for len(s.gates[i]) == 0 {
+		runtime.Gosched()
+	}
+	time.Sleep(20 * time.Millisecond)
+}
+
+// A lock that is free is had without a look at the context's channel, which may have to be
+// made for it.
+func TestFreeLock(t *testing.T) {
+	s := NewSet(t.TempDir())
+	for range 20 {
+		unlock, err := s.Lock(noDone{t.Context(), t}, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		unlock()
+	}
+}
+
+// noDone is a context whose channel must not be asked for.
+type noDone struct {
+	context.Context
+	t *testing.T
+}
+
+func (c noDone) Done() <-chan struct{} {
+	c.t.Error("the context's channel was asked for")
+	return c.Context.Done()
+}
+
+// A lock that cannot be had says why, each time it is tried, and keeps no turn.
+func TestNoFolder(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := NewSet(file) // not a folder
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // so that waiting for a turn fails otherwise
+	for range 3 {
+		var failure *os.PathError
+		if _, err := s.Lock(ctx, 9); !errors.As(err, &failure) {
+			t.Errorf("error %v, want an *os.PathError", err)
+		}
+	}
+}
+
+// Of a Set, one goroutine at a time waits for a file: one that gave up has the turn until its
+// wait ends in the background.
+func TestTurnWhileWaiting(t *testing.T) {
+	dir := t.TempDir()
+	a, b := NewSet(dir), NewSet(dir)
+	unlock, err := a.Lock(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := b.Lock(ctx, 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want context.Canceled", err)
+	}
+	time.Sleep(20 * time.Millisecond)
+	if len(b.gates[1]) == 0 {
+		t.Error("the turn was given back before the wait ended")
+	}
+	unlock()
+	for range 2 { // the wait in the background lets go of both, turn and lock
+		if unlock, err = b.Lock(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		unlock()
+	}
+}
+
+// Each lock has a file of its own, in two hexadecimal digits, which other processes use too.
+func TestNames(t *testing.T) {
+	dir := t.TempDir()
+	s := NewSet(dir)
+	for i, name := range map[byte]string{0x00: "00", 0x0f: "0f", 0xf0: "f0", 0xa7: "a7"} {
+		unlock, err := s.Lock(t.Context(), i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		unlock()
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) != 4 {
+		t.Errorf("%d files, want 4: %v", len(files), err)
+	}
+}
+
+// SyncFolder says when there is no folder.
+func TestSyncFolder(t *testing.T) {
+	dir := t.TempDir()
+	if err := SyncFolder(dir); err != nil {
+		t.Error(err)
+	}
+	if err := SyncFolder(filepath.Join(dir, "missing")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error %v, want fs.ErrNotExist", err)
+	}
 }
