@@ -170,9 +170,12 @@ func TestTurnWhileWaiting(t *testing.T) {
 	if _, err := b.Lock(ctx, 1); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want context.Canceled", err)
 	}
+	if _, err := b.Lock(ctx, 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want context.Canceled", err)
+	}
 	time.Sleep(20 * time.Millisecond)
-	if len(b.gates[1]) == 0 {
-		t.Error("the turn was given back before the wait ended")
+	if len(b.gates[1]) != 1 {
+		t.Errorf("%d have the turn before the wait ended, want 1", len(b.gates[1]))
 	}
 	unlock()
 	for range 2 { // the wait in the background lets go of both, turn and lock

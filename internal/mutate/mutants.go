@@ -75,7 +75,9 @@ func (p *pkg) mutants() []mutant {
 			continue
 		}
 		for _, d := range f.tree.Decls {
-			w := walker{pkg: p, file: f, in: nameOf(d)}
+			w := walker{
+				pkg: p, file: f, in: nameOf(d), failures: make(map[*ast.ReturnStmt]bool),
+			}
 			ast.Inspect(d, w.visit)
 			all = append(all, w.found...)
 		}
@@ -121,6 +123,8 @@ type walker struct {
 	file  *source
 	in    string
 	found []mutant
+
+	failures map[*ast.ReturnStmt]bool // those that certainly return an error
 }
 
 func (w *walker) offset(p token.Pos) int { return w.fset.Position(p).Offset }
@@ -162,6 +166,7 @@ func (w *walker) visit(n ast.Node) bool {
 		}
 	case *ast.IfStmt:
 		w.condition(n.Cond)
+		w.noteFailure(n)
 	case *ast.ForStmt:
 		if n.Cond != nil {
 			w.replace("never", n.Cond, "false && ("+w.textOf(n.Cond)+")")
@@ -175,7 +180,7 @@ func (w *walker) visit(n ast.Node) bool {
 		w.replace("case", n, "")
 		w.statements(n.Body)
 	case *ast.ReturnStmt:
-		w.returned(n)
+		return w.returned(n)
 	case *ast.CallExpr:
 		w.call(n)
 	case *ast.AssignStmt:
@@ -275,16 +280,34 @@ func acts(s ast.Stmt) bool {
 	return false
 }
 
-// returned has a function return no error where it returns one.
-func (w *walker) returned(n *ast.ReturnStmt) {
+// returned has a function return no error where it returns one. What it returns beside an error
+// is left alone, since callers do not look at it. returned reports whether to look within.
+func (w *walker) returned(n *ast.ReturnStmt) bool {
 	if len(n.Results) == 0 {
-		return
+		return true
 	}
 	last := n.Results[len(n.Results)-1]
 	t := w.info.Types[last]
 	failure := types.Universe.Lookup("error").Type()
-	if t.Type != nil && !t.IsNil() && types.Identical(t.Type, failure) {
-		w.replace("error", last, "nil")
+	if t.Type == nil || t.IsNil() || !types.Identical(t.Type, failure) {
+		return true
+	}
+	w.replace("error", last, "nil")
+	if _, ok := last.(*ast.Ident); ok && !w.failures[n] {
+		return true // the error may be nil
+	}
+	ast.Inspect(last, w.visit)
+	return false
+}
+
+// noteFailure notes the return within `if err != nil`, where there is an error in any case.
+func (w *walker) noteFailure(n *ast.IfStmt) {
+	c, ok := n.Cond.(*ast.BinaryExpr)
+	if !ok || c.Op != token.NEQ || !w.info.Types[c.Y].IsNil() || len(n.Body.List) == 0 {
+		return
+	}
+	if r, ok := n.Body.List[len(n.Body.List)-1].(*ast.ReturnStmt); ok {
+		w.failures[r] = true
 	}
 }
 

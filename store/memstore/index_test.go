@@ -43,3 +43,17 @@ func TestIndex(t *testing.T) {
 		}
 	}
 }
+
+// The index grows when more than three quarters of it would be used, and not before.
+func TestIndexGrows(t *testing.T) {
+	var ix index
+	want := 8
+	for slot := range uint32(1000) {
+		for 4*int(slot+1) > 3*want {
+			want *= 2
+		}
+		if ix.add(uint64(slot)<<40, slot); len(ix.entries) != want {
+			t.Fatalf("%d entries have %d places, want %d", slot+1, len(ix.entries), want)
+		}
+	}
+}

@@ -1,8 +1,10 @@
 package memstore_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -185,5 +187,171 @@ func TestBadCursor(t *testing.T) {
 	}
 	if page, next, err := s.All(t.Context(), "63:1000", 1); len(page) != 0 || next != "" || err != nil {
 		t.Errorf("a cursor past the end: %v %q %v", page, next, err)
+	}
+}
+
+// Every operation says that the store is closed, and what a context that is done cut short.
+func TestEveryOperation(t *testing.T) {
+	c := newClock()
+	s := open(t, memstore.Options{Now: c.now})
+	r := record(c, "x", time.Minute)
+	v, err := s.Create(t.Context(), id(1), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Version = v
+	do := map[string]func(ctx context.Context) error{
+		"load": func(ctx context.Context) error {
+			_, err := s.Load(ctx, id(1))
+			return err
+		},
+		"create": func(ctx context.Context) error {
+			_, err := s.Create(ctx, id(2), r)
+			return err
+		},
+		"replace": func(ctx context.Context) error {
+			_, err := s.Replace(ctx, id(1), r, r)
+			return err
+		},
+		"touch":  func(ctx context.Context) error { return s.Touch(ctx, id(1), r, r.Expires) },
+		"delete": func(ctx context.Context) error { return s.Delete(ctx, id(1), r) },
+		"move": func(ctx context.Context) error {
+			_, err := s.Move(ctx, id(1), r, r, id(3), r)
+			return err
+		},
+		"list by owner": func(ctx context.Context) error {
+			_, _, err := s.Owned(ctx, "ann", "", 1)
+			return err
+		},
+		"list": func(ctx context.Context) error {
+			_, _, err := s.All(ctx, "", 1)
+			return err
+		},
+		"sweep": func(ctx context.Context) error {
+			_, _, err := s.Sweep(ctx, "", 1)
+			return err
+		},
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, f := range do {
+		if err := f(ctx); !errors.Is(err, context.Canceled) ||
+			!strings.HasPrefix(err.Error(), "memstore: "+name+": ") {
+			t.Errorf("%s: %v, want context.Canceled", name, err)
+		}
+	}
+	if got, err := s.Load(t.Context(), id(1)); err != nil || got.Version != v || s.Len() != 1 {
+		t.Errorf("something was done all the same: %v, %v", got, err)
+	}
+	s.Close()
+	for name, f := range do {
+		if err := f(t.Context()); !errors.Is(err, memstore.ErrClosed) {
+			t.Errorf("%s: %v, want ErrClosed", name, err)
+		}
+	}
+}
+
+// A record of exactly MaxBytes fits, and one of a byte more never will.
+func TestTooLarge(t *testing.T) {
+	c := newClock()
+	s := open(t, memstore.Options{Now: c.now, MaxBytes: 264 + 50, SweepEvery: -1})
+	most := record(c, strings.Repeat("x", 50), time.Minute)
+	more := record(c, strings.Repeat("x", 51), time.Minute)
+	if _, err := s.Create(t.Context(), id(1), more); !errors.Is(err, store.ErrTooLarge) {
+		t.Errorf("create: %v, want ErrTooLarge", err)
+	}
+	v, err := s.Create(t.Context(), id(1), most)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := store.Record{Version: v}
+	if _, err := s.Replace(t.Context(), id(1), old, more); !errors.Is(err, store.ErrTooLarge) {
+		t.Errorf("replace: %v, want ErrTooLarge", err)
+	}
+	for _, two := range [][2]store.Record{{more, most}, {most, more}} {
+		_, err := s.Move(t.Context(), id(1), old, two[0], id(2), two[1])
+		if !errors.Is(err, store.ErrTooLarge) {
+			t.Errorf("move: %v, want ErrTooLarge", err)
+		}
+	}
+	if v, err = s.Replace(t.Context(), id(1), old, most); err != nil {
+		t.Error(err)
+	}
+	old.Version = v
+	if _, err := s.Replace(t.Context(), id(1), old, record(c, "", time.Minute)); err != nil {
+		t.Error(err)
+	}
+	if s.Bytes() != 264 {
+		t.Errorf("%d bytes, want 264", s.Bytes())
+	}
+}
+
+// At a limit, expired records make room for each kind of write, and those alone.
+func TestRoom(t *testing.T) {
+	const limit = 20_000 // so many that a shard has more than one batch of a sweep
+	ctx, c := t.Context(), newClock()
+	s := open(t, memstore.Options{Now: c.now, MaxRecords: limit, SweepEvery: -1})
+	fill := func() {
+		t.Helper()
+		for i := s.Len(); i < limit; i++ {
+			if _, err := s.Create(ctx, id(1000+i), record(c, "", time.Minute)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	old := record(c, "", time.Hour)
+	var err error
+	if old.Version, err = s.Create(ctx, id(1), old); err != nil {
+		t.Fatal(err)
+	}
+	fill()
+	next := record(c, "", time.Hour)
+	if _, err := s.Move(ctx, id(1), old, next, id(2), next); !errors.Is(err, store.ErrFull) {
+		t.Errorf("move: %v, want ErrFull", err)
+	}
+	c.advance(time.Minute)
+	if _, err := s.Move(ctx, id(1), old, next, id(2), next); err != nil {
+		t.Errorf("move: %v", err)
+	}
+	if s.Len() != 2 {
+		t.Errorf("%d records, want 2", s.Len())
+	}
+	small := open(t, memstore.Options{Now: c.now, MaxBytes: 1000, SweepEvery: -1})
+	if old.Version, err = small.Create(ctx, id(1), record(c, "", time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = small.Create(ctx, id(2), record(c, "", time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	large := record(c, strings.Repeat("x", 600), time.Hour)
+	if _, err := small.Replace(ctx, id(1), old, large); !errors.Is(err, store.ErrFull) {
+		t.Errorf("replace: %v, want ErrFull", err)
+	}
+	c.advance(time.Minute)
+	if _, err := small.Replace(ctx, id(1), old, large); err != nil {
+		t.Errorf("replace: %v", err)
+	}
+}
+
+// Times are kept to the nanosecond, the zero time as itself, and those that have no
+// nanoseconds as the nearest that have.
+func TestTimes(t *testing.T) {
+	first, last := time.Unix(0, math.MinInt64+1), time.Unix(0, math.MaxInt64)
+	for _, c := range []struct{ t, want time.Time }{
+		{time.Time{}, time.Time{}},
+		{time.Unix(0, 0), time.Unix(0, 0)},
+		{time.Unix(1_800_000_000, 1), time.Unix(1_800_000_000, 1)},
+		{time.Unix(1<<33-1, 1), time.Unix(1<<33-1, 1)},
+		{time.Unix(1<<33, 1), time.Unix(1<<33, 1)},
+		{time.Unix(-1<<33, 1), time.Unix(-1<<33, 1)},
+		{time.Unix(-1<<33+1, 1), time.Unix(-1<<33+1, 1)},
+		{first, first}, {first.Add(-1), first}, {first.Add(1), first.Add(1)},
+		{first.AddDate(-100, 0, 0), first},
+		{last, last}, {last.Add(1), last}, {last.Add(-1), last.Add(-1)},
+		{time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), last},
+	} {
+		if got := memstore.FromNanos(memstore.Nanos(c.t)); !got.Equal(c.want) {
+			t.Errorf("%v became %v, want %v", c.t, got, c.want)
+		}
 	}
 }

@@ -1,0 +1,7 @@
+package memstore
+
+// For tests: the times that expiries are kept as.
+var (
+	Nanos     = nanos
+	FromNanos = fromNanos
+)

@@ -1,0 +1,139 @@
+package memstore
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/cloakroom-go/cloakroom/store"
+)
+
+func TestPageSize(t *testing.T) {
+	for limit, want := range map[int]int{
+		-1: 100, 0: 100, 1: 1, 100: 100, 10_000: 10_000, 10_001: 10_000,
+	} {
+		if n := pageSize(limit); n != want {
+			t.Errorf("limit %d: %d, want %d", limit, n, want)
+		}
+	}
+}
+
+// fill creates records that expire in a minute.
+func fill(t *testing.T, s *Store, n int, owner string) {
+	t.Helper()
+	for i := range n {
+		r := store.Record{Expires: s.now().Add(time.Minute), Owner: owner}
+		if _, err := s.Create(t.Context(), fmt.Sprint(i), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A page of All looks at so many slots at most, since most may be free.
+func TestAllIsBounded(t *testing.T) {
+	s, _ := still(t)
+	fill(t, s, 3000, "")
+	if page, _, err := s.All(t.Context(), "", 5); err != nil || cap(page) != 5 {
+		t.Errorf("a page of 5 has room for %d: %v", cap(page), err)
+	}
+	for i := range 3000 {
+		if err := s.Delete(t.Context(), fmt.Sprint(i), store.Record{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cursor, looked := "", 0
+	for pages := 1; ; pages++ {
+		page, next, err := s.All(t.Context(), cursor, 5)
+		if err != nil || len(page) > 0 || cap(page) > s.Len() {
+			t.Fatal(page, err)
+		}
+		if next == "" {
+			break
+		}
+		n, slot, err := parseCursor(next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := int(slot)
+		for i := range n {
+			at += int(s.shards[i].used)
+		}
+		if at-looked != 5*scanFactor {
+			t.Fatalf("page %d looked at %d slots, want %d", pages, at-looked, 5*scanFactor)
+		}
+		cursor, looked = next, at
+	}
+	if 3000-looked > 5*scanFactor {
+		t.Errorf("the last page looked at %d slots", 3000-looked)
+	}
+}
+
+// What has expired is not listed at its very instant, and pages are full until the last one.
+func TestAllAtTheInstant(t *testing.T) {
+	s, now := still(t)
+	fill(t, s, 25, "ann")
+	list := func() (all, owned int) {
+		t.Helper()
+		for _, list := range []struct {
+			n    *int
+			page func(cursor string) ([]store.Entry, string, error)
+		}{
+			{&all, func(c string) ([]store.Entry, string, error) { return s.All(t.Context(), c, 10) }},
+			{&owned, func(c string) ([]store.Entry, string, error) {
+				return s.Owned(t.Context(), "ann", c, 10)
+			}},
+		} {
+			for cursor := ""; ; {
+				page, next, err := list.page(cursor)
+				if err != nil || next != "" && s.now() == *now && len(page) != 10 && *list.n < 20 {
+					t.Fatalf("a page of %d, next %q: %v", len(page), next, err)
+				}
+				if *list.n += len(page); next == "" {
+					break
+				}
+				cursor = next
+			}
+		}
+		return all, owned
+	}
+	*now = now.Add(time.Minute - 1)
+	if all, owned := list(); all != 25 || owned != 25 {
+		t.Errorf("before: %d and %d listed, want 25", all, owned)
+	}
+	*now = now.Add(1)
+	if page, _, err := s.All(t.Context(), "", 10); len(page) != 0 || err != nil {
+		t.Errorf("at the instant: %d listed, %v", len(page), err)
+	}
+	if page, _, err := s.Owned(t.Context(), "ann", "", 10); len(page) != 0 || err != nil {
+		t.Errorf("at the instant: %d of the owner listed, %v", len(page), err)
+	}
+}
+
+// Sweep looks at no more than its limit, removes what has expired at its very instant, and
+// leaves what was touched since.
+func TestSweepIsBounded(t *testing.T) {
+	s, now := still(t)
+	fill(t, s, 250, "")
+	for i := range 50 {
+		err := s.Touch(t.Context(), fmt.Sprint(i), store.Record{}, now.Add(2*time.Minute))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	*now = now.Add(time.Minute)
+	total, cursor := 0, ""
+	for _, last := range []bool{false, false, true} { // 250 to look at, 100 a time
+		n, next, err := s.Sweep(t.Context(), cursor, 0)
+		if err != nil || n > 100 || (next == "") != last {
+			t.Fatalf("%d removed, next %q, %v", n, next, err)
+		}
+		total, cursor = total+n, next
+	}
+	if total != 200 || s.Len() != 50 {
+		t.Errorf("%d removed, %d left", total, s.Len())
+	}
+	*now = now.Add(time.Minute)
+	if n, next, err := s.Sweep(t.Context(), "", 50); n != 50 || next != "" || err != nil {
+		t.Errorf("the rest: %d removed, next %q, %v", n, next, err)
+	}
+}
