@@ -156,6 +156,45 @@ func TestNoFolder(t *testing.T) {
 	}
 }
 
+// A file that neither opens nor can be created is an error in the end, and so is a folder that
+// cannot be made, with the reason.
+func TestCannotBeMade(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Symlink(filepath.Join(dir, "missing"), filepath.Join(dir, "01")); err != nil {
+		t.Skip(err) // the system has no links, or not for all
+	}
+	if _, err := NewSet(dir).Lock(t.Context(), 1); err == nil {
+		t.Error("a link to nothing was locked")
+	}
+	if _, err := os.Stat("/sys/kernel"); err != nil {
+		t.Skip("needs a folder in which even root can make nothing")
+	}
+	_, err := NewSet("/sys/cloakroom").Lock(t.Context(), 1)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error %v, want why the folder cannot be made", err)
+	}
+}
+
+// Of several that need a folder and its files at once, all get them.
+func TestFirstUse(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "locks")
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			s := NewSet(dir)
+			for i := range Count {
+				unlock, err := s.Lock(t.Context(), byte(i))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				unlock()
+			}
+		})
+	}
+	wg.Wait()
+}
+
 // Of a Set, one goroutine at a time waits for a file: one that gave up has the turn until its
 // wait ends in the background.
 func TestTurnWhileWaiting(t *testing.T) {

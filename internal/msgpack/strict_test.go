@@ -223,3 +223,56 @@ func TestNoAliasing(t *testing.T) {
 		t.Errorf("the old slice was written to: %v, %v", held, err)
 	}
 }
+
+// A pointer that is nil is refused, whatever it would point to.
+func TestNilPointers(t *testing.T) {
+	for in, into := range map[string]any{
+		"a0": (*string)(nil), "c400": (*[]byte)(nil), "c2": (*bool)(nil), "01": (*int)(nil),
+		"02": (*int64)(nil), "03": (*uint64)(nil), "cb3ff0000000000000": (*float64)(nil),
+		"d6ff00000001": (*time.Time)(nil), "c0": (*any)(nil), "90": (*[]int)(nil),
+	} {
+		if err := Unmarshal(unhex(in), into, Limits{}); !errors.Is(err, ErrUnsupported) {
+			t.Errorf("%s into %T: %v, want ErrUnsupported", in, into, err)
+		}
+	}
+}
+
+// Of values of the wrong type, the error names both types, and where it is.
+func TestMismatchesAreNamed(t *testing.T) {
+	for _, c := range []struct {
+		hex   string
+		into  any
+		wrong string
+	}{
+		{"9101", new([]byte), "array into Go []uint8 (at byte 0)"},
+		{"9101", new([1]byte), "array into Go [1]uint8 (at byte 0)"},
+		{"c40101", new([]int), "bin into Go []int (at byte 0)"},
+		{"c40101", new([1]int), "bin into Go [1]int (at byte 0)"},
+		{"9191c40101", new([][][]int), "bin into Go []int (at byte 2)"},
+		{"80", new([]int), "map into Go []int (at byte 0)"},
+		{"90", new(map[string]int), "array into Go map[string]int (at byte 0)"},
+		{"90", new(struct{ A int }), "array into Go struct { A int } (at byte 0)"},
+		{"c3", new(string), "bool into Go string (at byte 0)"},
+		{"a0", new(bool), "str into Go bool (at byte 0)"},
+		{"a0", new(int), "str into Go int (at byte 0)"},
+		{"cb3ff0000000000000", new(int), "float into Go int (at byte 0)"},
+		{"c0", new(int), "nil into Go int (at byte 0)"},
+	} {
+		err := Unmarshal(unhex(c.hex), c.into, Limits{})
+		if !errors.Is(err, ErrType) || !strings.HasSuffix(err.Error(), c.wrong) {
+			t.Errorf("%s into %T: %v, want %s", c.hex, c.into, err, c.wrong)
+		}
+	}
+}
+
+// A map whose keys are strings at first and others later keeps all of them.
+func TestMixedKeys(t *testing.T) {
+	var got any
+	if err := Unmarshal(unhex("84 a161 01 a162 02 03 04 a163 05"), &got, Limits{}); err != nil {
+		t.Fatal(err)
+	}
+	want := map[any]any{"a": int64(1), "b": int64(2), int64(3): int64(4), "c": int64(5)}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}

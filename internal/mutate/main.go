@@ -32,6 +32,7 @@ type options struct {
 	root     string               // the folder of the project; all paths are below it
 	accepted string               // the file of accepted survivors
 	also     map[string][]testSet // further tests, by the folder of the package they are for
+	list     bool                 // only print the mutants
 	least    float64              // percent of the counted mutants that must be killed
 	match    *regexp.Regexp       // which mutants to try, by "file:line kind"; nil is all
 	parallel int                  // mutants tried at a time
@@ -69,6 +70,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	f.StringVar(&o.accepted, "accepted", "internal/mutate/equivalent.txt",
 		"the `file` of survivors that are accepted, each with its reason")
 	f.Float64Var(&o.least, "least", 90, "the `percent` of each package's mutants to kill")
+	f.BoolVar(&o.list, "list", false, "print the mutants instead of trying them")
 	f.IntVar(&o.parallel, "p", 1, "try so many mutants at a time")
 	f.IntVar(&o.sample, "sample", 0, "try so many mutants of each package; 0 tries all")
 	f.Uint64Var(&o.seed, "seed", 1, "take the sample by this number")
@@ -124,21 +126,26 @@ func mutatePackage(ctx context.Context, o options, dir string, accepted map[stri
 	if err != nil {
 		return fmt.Errorf("%s: %w", dir, err)
 	}
+	all := p.mutants()
+	if o.list {
+		for _, m := range p.choose(all, o) {
+			o.log("%s\n%s\n", m.place(), m.key())
+		}
+		return nil
+	}
 	t := &tester{options: o, sets: append([]testSet{{dir: dir}}, o.also[dir]...)}
 	if err := t.checkUnchanged(ctx); err != nil {
 		return fmt.Errorf("%s: %w", dir, err)
 	}
-	all := p.mutants()
 	stale := staleEntries(accepted, dir, all)
 	for _, key := range stale {
 		o.log("%s: no such change any more; take it out of it:\n%s", o.accepted, key)
 	}
 	c := tryAll(ctx, t, p.choose(all, o), accepted)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
 	o.log("%s: %s", dir, c)
 	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
 	case len(stale) > 0:
 		return fmt.Errorf("%s: %d accepted survivors are out of date", dir, len(stale))
 	case c.percent() < o.least:

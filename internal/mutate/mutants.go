@@ -288,8 +288,8 @@ func (w *walker) returned(n *ast.ReturnStmt) bool {
 	}
 	last := n.Results[len(n.Results)-1]
 	t := w.info.Types[last]
-	failure := types.Universe.Lookup("error").Type()
-	if t.Type == nil || t.IsNil() || !types.Identical(t.Type, failure) {
+	failure := types.Universe.Lookup("error").Type().Underlying().(*types.Interface)
+	if t.Type == nil || t.IsNil() || !types.Implements(t.Type, failure) {
 		return true
 	}
 	w.replace("error", last, "nil")

@@ -171,6 +171,23 @@ func TestBackgroundSweep(t *testing.T) {
 	})
 }
 
+// Unless told otherwise, the store sweeps once a minute.
+func TestDefaultSweep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, memstore.Options{})
+		r := store.Record{Expires: time.Now().Add(time.Second)}
+		if _, err := s.Create(t.Context(), id(1), r); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []int{1, 0} {
+			time.Sleep(40 * time.Second)
+			if synctest.Wait(); s.Len() != want {
+				t.Errorf("%d records, want %d", s.Len(), want)
+			}
+		}
+	})
+}
+
 func TestBadCursor(t *testing.T) {
 	s, err := memstore.New(memstore.Options{})
 	if err != nil {
