@@ -55,7 +55,7 @@ func TestDepth(t *testing.T) {
 				t.Errorf("%s, %s: reading it: %v", f.name, w.name, err)
 			}
 			if _, err := f.write(nil, w.wrap(t, v)); !errors.Is(err, pickle.ErrTooLarge) {
-				t.Errorf("%s, one more level of %s: error %v, want ErrTooLarge", f.name, w.name, err)
+				t.Errorf("%s, %s more: error %v, want ErrTooLarge", f.name, w.name, err)
 			}
 		}
 	}
@@ -124,7 +124,8 @@ func TestReadMessagePackKey(t *testing.T) {
 		t.Errorf("%#v, %v, want %#v", v, err, want)
 	}
 	for _, bad := range []string{"", "\x80", "\x91\x80", "\x01\x01", "\xc1", "\x92\x01"} {
-		if v, err := msgspec.ReadMessagePackKey([]byte(bad)); !errors.Is(err, msgspec.ErrMalformed) {
+		v, err := msgspec.ReadMessagePackKey([]byte(bad))
+		if !errors.Is(err, msgspec.ErrMalformed) {
 			t.Errorf("%x: %#v, error %v, want ErrMalformed", bad, v, err)
 		}
 	}

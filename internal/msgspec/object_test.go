@@ -176,45 +176,50 @@ func TestAlmostObjects(t *testing.T) {
 	const (
 		when    = "C\x0a\x07\xe8\x01\x01\x00\x00\x00\x00\x00\x00"
 		dict    = "ccollections\nOrderedDict\n)R"
-		multi   = "cwerkzeug.datastructures\nImmutableMultiDict\n"
+		tools   = "cwerkzeug.datastructures\n"
+		multi   = tools + "ImmutableMultiDict\n"
+		utc     = "cpytz\n_UTC\n)R"
 		reduced = "ccopy_reg\n_reconstructor\n"
 	)
 	for name, p := range map[string]string{
-		"an enum's class called with nothing":       "cm\nC\n)R.",
-		"an enum's class called with two":           "cm\nC\n(Vx\nVy\ntR.",
-		"an enum that has a state":                  "cm\nC\nVx\n\x85R}b.",
-		"a reconstructor that is a class":           reduced + "(cm\nC\nc__builtin__\nobject\nNt\x81}b.",
-		"a reconstructor of two":                    reduced + "(cm\nC\nc__builtin__\nobject\ntR}b.",
-		"a reconstructor of another base":           reduced + "(cm\nC\ncm\nobject\nNtR}b.",
-		"a reconstructed int of text":               reduced + "(cm\nC\nc__builtin__\nint\nVx\ntR.",
-		"a reconstructed str of a number":           reduced + "(cm\nC\nc__builtin__\nunicode\nK\x01tR.",
-		"a reconstructed tuple of a list":           reduced + "(cm\nC\nc__builtin__\ntuple\n]tR.",
-		"a reconstructed dict of a list":            reduced + "(cm\nC\nc__builtin__\ndict\n]tR.",
-		"a state that is a pair without None":       "cm\nC\n)\x81Vx\n}\x86b.",
-		"a state of one":                            "cm\nC\n)\x81N\x85b.",
-		"a state of three":                          "cm\nC\n)\x81(N}}tb.",
-		"a state told twice":                        "cm\nC\n)\x81}b}b.",
-		"a Counter called with two":                 "ccollections\nCounter\n(}}tR.",
-		"an OrderedDict called with a list":         "ccollections\nOrderedDict\n]\x85R.",
-		"an OrderedDict called with a dict":         "ccollections\nOrderedDict\n}\x85R.",
-		"another class of collections":              "ccollections\nUserDict\n)R.",
-		"an ImmutableMultiDict called with two":     multi + "(]]tR.",
-		"an ImmutableMultiDict of threes":           multi + "](Va\nNNta\x85R.",
-		"an ImmutableMultiDict of numbers":          multi + "]K\x01N\x86a\x85R.",
-		"an ImmutableMultiDict of what is no pair":  multi + "]Va\na\x85R.",
-		"a CombinedMultiDict":                       "cwerkzeug.datastructures\nCombinedMultiDict\n]\x85R.",
-		"a class of another werkzeug":               "cwerkzeug.datastructuresx\nImmutableDict\n}\x85R.",
-		"a MultiDict with an item":                  "cwerkzeug.datastructures\nMultiDict\n)\x81}a.",
-		"an ImmutableDict of two":                   "cwerkzeug.datastructures\nImmutableDict\n(}}tR.",
-		"a UUID that is too long":                   "\x80\x02cuuid\nUUID\n)\x81}Vint\n\x8a\x12" + strings.Repeat("\x7f", 18) + "sb.",
-		"a dict with a tuple as a key":              dict + "()Nu.",
-		"a dict with a large key":                   "\x80\x02" + dict + "(\x8a\x0a" + strings.Repeat("\x7f", 10) + "Nu.",
-		"a key that is an object of nothing":        dict + "(cm\nC\n)\x81Nu.",
-		"a key that is an object with items":        dict + "(cm\nC\nVx\n\x85\x81(K\x01K\x02uNu.",
-		"a key that is an object of a list":         dict + "(cm\nC\n]\x85\x81Nu.",
-		"a datetime with a zone and one thing more": "cdatetime\ndatetime\n(" + when + "cpytz\n_UTC\n)RNtR.",
-		"a datetime of a short state":               "cdatetime\ndatetime\n(C\x09\x07\xe8\x01\x01\x00\x00\x00\x00\x00cpytz\n_UTC\n)RtR.",
-		"a timedelta with a zone":                   "cdatetime\ntimedelta\n(" + when + "cpytz\n_UTC\n)RtR.",
+		"an enum of nothing":               "cm\nC\n)R.",
+		"an enum of two":                   "cm\nC\n(Vx\nVy\ntR.",
+		"an enum that has a state":         "cm\nC\nVx\n\x85R}b.",
+		"a reconstructor as a class":       reduced + "(cm\nC\nc__builtin__\nobject\nNt\x81}b.",
+		"a reconstructor of two":           reduced + "(cm\nC\nc__builtin__\nobject\ntR}b.",
+		"another base":                     reduced + "(cm\nC\ncm\nobject\nNtR}b.",
+		"an int of text":                   reduced + "(cm\nC\nc__builtin__\nint\nVx\ntR.",
+		"a str of a number":                reduced + "(cm\nC\nc__builtin__\nunicode\nK\x01tR.",
+		"a tuple of a list":                reduced + "(cm\nC\nc__builtin__\ntuple\n]tR.",
+		"a dict of a list":                 reduced + "(cm\nC\nc__builtin__\ndict\n]tR.",
+		"a state of a pair without None":   "cm\nC\n)\x81Vx\n}\x86b.",
+		"a state of one":                   "cm\nC\n)\x81N\x85b.",
+		"a state of three":                 "cm\nC\n)\x81(N}}tb.",
+		"a state told twice":               "cm\nC\n)\x81}b}b.",
+		"a Counter of two":                 "ccollections\nCounter\n(}}tR.",
+		"an OrderedDict of a list":         "ccollections\nOrderedDict\n]\x85R.",
+		"an OrderedDict of a dict":         "ccollections\nOrderedDict\n}\x85R.",
+		"another class of collections":     "ccollections\nUserDict\n)R.",
+		"an ImmutableMultiDict of two":     multi + "(]]tR.",
+		"an ImmutableMultiDict of threes":  multi + "](Va\nNNta\x85R.",
+		"an ImmutableMultiDict of numbers": multi + "]K\x01N\x86a\x85R.",
+		"an ImmutableMultiDict of text":    multi + "]Va\na\x85R.",
+		"a CombinedMultiDict":              tools + "CombinedMultiDict\n]\x85R.",
+		"a class of another werkzeug":      "cwerkzeug.datastructuresx\nImmutableDict\n}\x85R.",
+		"a MultiDict with an item":         tools + "MultiDict\n)\x81}a.",
+		"an ImmutableDict of two":          tools + "ImmutableDict\n(}}tR.",
+		"a UUID that is too long": "\x80\x02cuuid\nUUID\n)\x81}Vint\n\x8a\x12" +
+			strings.Repeat("\x7f", 18) + "sb.",
+		"a dict with a tuple as a key": dict + "()Nu.",
+		"a dict with a large key": "\x80\x02" + dict +
+			"(\x8a\x0a" + strings.Repeat("\x7f", 10) + "Nu.",
+		"a key of nothing":    dict + "(cm\nC\n)\x81Nu.",
+		"a key with items":    dict + "(cm\nC\nVx\n\x85\x81(K\x01K\x02uNu.",
+		"a key of a list":     dict + "(cm\nC\n]\x85\x81Nu.",
+		"a datetime of three": "cdatetime\ndatetime\n(" + when + utc + "NtR.",
+		"a datetime of nine bytes": "cdatetime\ndatetime\n(C\x09" +
+			when[3:12] + utc + "tR.",
+		"a timedelta with a zone": "cdatetime\ntimedelta\n(" + when + utc + "tR.",
 	} {
 		refuses(t, name, p)
 	}

@@ -74,7 +74,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	f.IntVar(&o.parallel, "p", 1, "try so many mutants at a time")
 	f.IntVar(&o.sample, "sample", 0, "try so many mutants of each package; 0 tries all")
 	f.Uint64Var(&o.seed, "seed", 1, "take the sample by this number")
-	f.DurationVar(&o.timeout, "timeout", time.Minute, "the longest time for the tests of one mutant")
+	f.DurationVar(&o.timeout, "timeout", time.Minute, "the longest time for one mutant's tests")
 	f.Func("match", "try only mutants whose \"file:line kind\" matches this `pattern`",
 		func(s string) (err error) {
 			o.match, err = regexp.Compile(s)

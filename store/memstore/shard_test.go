@@ -39,13 +39,12 @@ func sound(t *testing.T, s *Store) {
 			}
 			live++
 			id := sh.id(slot)
-			if _, hash := s.shard(id); true {
-				if found, ok := sh.find(hash, id); !ok || found != slot {
-					t.Fatalf("shard %d: %q is in slot %d, found in %d, %v", n, id, slot, found, ok)
-				}
+			_, hash := s.shard(id)
+			if found, ok := sh.find(hash, id); !ok || found != slot {
+				t.Fatalf("shard %d: %q is in slot %d, found in %d, %v", n, id, slot, found, ok)
 			}
-			if at := sh.heap[it.heapPos]; at.slot != slot || at.at > it.expires {
-				t.Fatalf("shard %d: slot %d expires at %d, and is due as %+v", n, slot, it.expires, at)
+			if d := sh.heap[it.heapPos]; d.slot != slot || d.at > it.expires {
+				t.Fatalf("shard %d: slot %d expires at %d, due as %+v", n, slot, it.expires, d)
 			}
 			if it.owner != nil {
 				owned++
@@ -160,8 +159,9 @@ func TestSlotsAreReused(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if n, refs := used(), len(s.ownerShard("ann").byName["ann"].refs); n != 1000 || refs != 1000 {
-			t.Fatalf("round %d: 1,000 records use %d slots and %d places", round, n, refs)
+		slots, places := used(), len(s.ownerShard("ann").byName["ann"].refs)
+		if slots != 1000 || places != 1000 {
+			t.Fatalf("round %d: %d slots and %d places, want 1,000", round, slots, places)
 		}
 		for i := range 999 { // the last one keeps the owner
 			if err := s.Delete(t.Context(), fmt.Sprint(i), store.Record{}); err != nil {
