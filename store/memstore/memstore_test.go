@@ -171,21 +171,58 @@ func TestBackgroundSweep(t *testing.T) {
 	})
 }
 
-// Unless told otherwise, the store sweeps once a minute.
+// Unless told otherwise, the store sweeps once a minute while it has a record.
 func TestDefaultSweep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, memstore.Options{})
-		r := store.Record{Expires: time.Now().Add(time.Second)}
+		r := store.Record{Expires: time.Now().Add(90 * time.Second)}
 		if _, err := s.Create(t.Context(), id(1), r); err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []int{1, 0} {
-			time.Sleep(40 * time.Second)
+		for _, want := range []int{1, 1, 0} {
+			time.Sleep(50 * time.Second)
 			if synctest.Wait(); s.Len() != want {
 				t.Errorf("%d records, want %d", s.Len(), want)
 			}
 		}
 	})
+}
+
+// A store that is told so does not sweep by itself.
+func TestNoSweep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, memstore.Options{SweepEvery: -1})
+		r := store.Record{Expires: time.Now().Add(time.Second)}
+		if _, err := s.Create(t.Context(), id(1), r); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if synctest.Wait(); s.Len() != 1 {
+			t.Errorf("%d records, want 1", s.Len())
+		}
+	})
+}
+
+// asked is a context that knows the time, by another clock than the store's.
+type asked struct {
+	context.Context
+	at time.Time
+}
+
+func (a asked) Asked() (int64, error) { return a.at.UnixNano(), nil }
+func (a asked) ErrAt(time.Time) error { return context.DeadlineExceeded }
+
+// A store that was given a clock goes by that alone.
+func TestOwnClock(t *testing.T) {
+	c := newClock()
+	s := open(t, memstore.Options{Now: c.now})
+	if _, err := s.Create(t.Context(), id(1), record(c, "x", time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	ctx := asked{t.Context(), c.now().Add(time.Hour)}
+	if _, err := s.Load(ctx, id(1)); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestBadCursor(t *testing.T) {
