@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/internal/deadline"
 	"github.com/cloakroom-go/cloakroom/store"
 	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
@@ -203,23 +204,18 @@ func TestNoSweep(t *testing.T) {
 	})
 }
 
-// asked is a context that knows the time, by another clock than the store's.
-type asked struct {
-	context.Context
-	at time.Time
-}
-
-func (a asked) Asked() (int64, error) { return a.at.UnixNano(), nil }
-func (a asked) ErrAt(time.Time) error { return context.DeadlineExceeded }
-
-// A store that was given a clock goes by that alone.
+// A store that was given a clock goes by that alone, also for a context that knows when its
+// call began by the real one.
 func TestOwnClock(t *testing.T) {
 	c := newClock()
 	s := open(t, memstore.Options{Now: c.now})
 	if _, err := s.Create(t.Context(), id(1), record(c, "x", time.Minute)); err != nil {
 		t.Fatal(err)
 	}
-	ctx := asked{t.Context(), c.now().Add(time.Hour)}
+	var w deadline.Watch
+	ctx := w.New(t.Context(), time.Hour, false)
+	defer ctx.Release()
+	ctx.NoteStart(c.now().Add(24*time.Hour), deadline.Now())
 	if _, err := s.Load(ctx, id(1)); err != nil {
 		t.Error(err)
 	}
