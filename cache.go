@@ -32,7 +32,8 @@ func keepPrivate(h http.Header, room []string, m *Manager) {
 				delete(h, name)
 			}
 		case kind == headerExpires:
-			if at, err := http.ParseTime(values[0]); len(values) > 1 || err == nil && at.After(m.engine.Now()) {
+			at, err := http.ParseTime(values[0])
+			if len(values) > 1 || err == nil && at.After(m.engine.Now()) {
 				delete(h, name)
 			}
 		default:

@@ -70,11 +70,12 @@ func errorAt(operation string, err error) error {
 	return fmt.Errorf("cloakroom: %s: %w", operation, err)
 }
 
-// Open returns the session of a ticket, for use without the middleware: WebSockets, RPC, or a
-// framework that is not net/http. A ticket that is empty, malformed or unknown gives a new session.
-// Nothing is loaded yet. Use the session, commit it with [Session.Save] before the response is
-// sent, hand [Session.Cookies] to the browser, and call [Session.Close]. Cancelling ctx aborts
-// loads within 20 milliseconds, but not commits.
+// Open returns the session of a ticket, for use without the middleware: WebSockets,
+// RPC, or a framework that is not net/http. A ticket that is empty, malformed or
+// unknown gives a new session. Nothing is loaded yet. Use the session, commit it with
+// [Session.Save] before the response is sent, hand [Session.Cookies] to the browser,
+// and call [Session.Close]. Cancelling ctx aborts loads within 20 milliseconds, but not
+// commits.
 //
 // Where there is a request, [Manager.OpenWith] takes more of it in.
 func (m *Manager) Open(ctx context.Context, ticket string) *Session {

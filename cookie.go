@@ -32,7 +32,8 @@ func (m *Manager) cookie(ticket string, persistent bool, deadline time.Time) *ht
 	o := &m.options
 	c := &http.Cookie{
 		Name: o.CookieName, Value: ticket, Path: o.Path, Domain: o.Domain,
-		Secure: !o.InsecureCookie, HttpOnly: o.Profile == nil || !o.Profile.ScriptCookie, SameSite: o.SameSite, Partitioned: o.Partitioned,
+		Secure: !o.InsecureCookie, HttpOnly: o.Profile == nil || !o.Profile.ScriptCookie,
+		SameSite: o.SameSite, Partitioned: o.Partitioned,
 	}
 	if ticket == "" {
 		c.MaxAge = -1
@@ -226,7 +227,9 @@ func dead(st *engine.State, err error) bool {
 // live session. Where none is, the session stays the first that has a record at all,
 // one that cannot be read before a sealed one: its cookie is not to be lost. id and err
 // are what came of the first ticket. s.mu is held.
-func (s *Session) loadOther(l *deadline.Context, now time.Time, id string, err error) (string, error) {
+func (s *Session) loadOther(
+	l *deadline.Context, now time.Time, id string, err error,
+) (string, error) {
 	b := s.own()
 	best := rank(&b.state, err)
 	others := s.rare.others
@@ -277,8 +280,10 @@ func (m *Manager) reportSeveral(ctx context.Context) {
 	if n == 0 {
 		return
 	}
-	err := fmt.Errorf("several cookies are named %q: the first whose session lives counts", m.options.CookieName)
-	m.engine.Log(ctx, slog.LevelWarn, "browsers send several cookies of one name", "", err, slog.Int64("requests", n))
+	err := fmt.Errorf("several cookies are named %q: the first whose session lives counts",
+		m.options.CookieName)
+	const message = "browsers send several cookies of one name"
+	m.engine.Log(ctx, slog.LevelWarn, message, "", err, slog.Int64("requests", n))
 }
 
 // throttle bounds how often something is reported.

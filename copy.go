@@ -46,9 +46,11 @@ type CopyResult struct {
 	Written bool
 }
 
-// CopyTo copies all live sessions to another store, with their ids, so that their tickets stay valid, and
-// their data, expiry, owner and deadline. It yields one [CopyResult] for each session; an error as the second value
-// is of the listing, or the context's, and is the last. Where the store of m cannot list, it is [errors.ErrUnsupported].
+// CopyTo copies all live sessions to another store, with their ids, so that their
+// tickets stay valid, and their data, expiry, owner and deadline. It yields one
+// [CopyResult] for each session; an error as the second value is of the listing, or the
+// context's, and is the last. Where the store of m cannot list, it is
+// [errors.ErrUnsupported].
 //
 // It can be run again after it was stopped, and to bring later changes: what is there
 // already is left alone, or brought up to date when it is an earlier state of the same
@@ -64,7 +66,9 @@ type CopyResult struct {
 // only if that fails: the former ticket is dead in the target too.
 //
 // Options.Timeout of m bounds each session. At most 32 records are in memory at once.
-func (m *Manager) CopyTo(ctx context.Context, to store.Store, options CopyOptions) iter.Seq2[CopyResult, error] {
+func (m *Manager) CopyTo(
+	ctx context.Context, to store.Store, options CopyOptions,
+) iter.Seq2[CopyResult, error] {
 	return func(yield func(CopyResult, error) bool) {
 		if options.WithoutProfile && m.options.Profile == nil {
 			yield(CopyResult{}, errNoProfile)

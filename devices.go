@@ -95,7 +95,8 @@ func (m *Manager) RevokeOthers(ctx context.Context, s *Session) (int, error) {
 		return 0, err
 	}
 	s.mu.Lock()
-	owner, keep, gone := string(s.view().Owner()), s.state.ID, s.phase.gone() && s.firstRestart(s.ops()) < 0
+	owner, keep := string(s.view().Owner()), s.state.ID
+	gone := s.phase.gone() && s.firstRestart(s.ops()) < 0
 	if s.phase.gone() && s.phase != unreadable {
 		keep = s.goneID // the sign-in that is pending may join the session that it has moved to
 	}

@@ -74,14 +74,16 @@
 //
 // # Errors
 //
-// A session that could not be loaded reads as empty, and its error is sticky: [Session.Err]. The
-// response that a handler computes from it is not sent, so most handlers need no error handling of
-// their own. They do where they have effects besides the response, such as charging a card: there, put
-// [Manager.Require] before the handler, which fails before it runs.
+// A session that could not be loaded reads as empty, and its error is sticky:
+// [Session.Err]. The response that a handler computes from it is not sent, so most
+// handlers need no error handling of their own. They do where they have effects besides
+// the response, such as charging a card: there, put [Manager.Require] before the
+// handler, which fails before it runs.
 //
 // # Values
 //
-// A value is read and written by a typed [Key], and stored as MessagePack or JSON; see [Format].
-// Adding fields to a struct is safe; a value that no longer decodes into its type reads as absent, is
-// logged, and stays stored as it is until it is overwritten, so a deploy that is rolled back loses nothing.
+// A value is read and written by a typed [Key], and stored as MessagePack or JSON; see
+// [Format]. Adding fields to a struct is safe; a value that no longer decodes into its
+// type reads as absent, is logged, and stays stored as it is until it is overwritten,
+// so a deploy that is rolled back loses nothing.
 package cloakroom

@@ -34,10 +34,10 @@ var (
 	// ready.
 	ErrRefused = store.ErrRefused
 
-	// ErrUnreadable means that a session is stored that cannot be read: it is damaged, or a newer
-	// version wrote it. It wraps [ErrNotFound]. A request with such a session has none, keeps its
-	// cookie, and what it changes is dropped; [Session.Logout], [Session.Login] and [Session.Clear]
-	// end the session.
+	// ErrUnreadable means that a session is stored that cannot be read: it is damaged,
+	// or a newer version wrote it. It wraps [ErrNotFound]. A request with such a
+	// session has none, keeps its cookie, and what it changes is dropped;
+	// [Session.Logout], [Session.Login] and [Session.Clear] end the session.
 	ErrUnreadable = store.ErrUnreadable
 )
 
@@ -53,7 +53,8 @@ var (
 
 	// ErrHeaderSent means that a change needs a new cookie when the response's header
 	// is gone already.
-	ErrHeaderSent = errors.New("cloakroom: the response has begun, so a new ticket cannot be handed out any more")
+	ErrHeaderSent = errors.New("cloakroom: the response has begun, so a new ticket cannot be " +
+		"handed out any more")
 
 	// ErrInvalidKey means that the name of a [Key] is reserved, empty, longer than 255
 	// bytes or not UTF-8.
@@ -77,7 +78,8 @@ func (s *Session) reportVain(err error) {
 		return
 	}
 	if place := caller(); s.m.engine.First(place) {
-		s.m.engine.Log(s.ctx(), slog.LevelError, "session used in vain", "", err, slog.String("at", place))
+		const message = "session used in vain"
+		s.m.engine.Log(s.ctx(), slog.LevelError, message, "", err, slog.String("at", place))
 	}
 }
 

@@ -35,10 +35,11 @@ func (s *Session) Flash(category, message string) {
 	if len(waiting) >= maxFlashes {
 		if n := s.m.flashes.count(time.Minute); n > 0 {
 			const message = "too many flash messages wait, so the oldest are dropped"
-			s.m.engine.Log(s.ctx(), slog.LevelWarn, message, s.loadedID(), nil, slog.Int64("messages", n))
+			s.m.engine.Log(s.ctx(), slog.LevelWarn, message, s.loadedID(), nil,
+				slog.Int64("messages", n))
 		}
 	}
-	s.write(document.Operation{Kind: document.Change, Name: document.NameFlashes, Change: func(d *document.Draft) error {
+	s.write(changeFlashes(func(d *document.Draft) error {
 		item, err := document.Encode(d.Format(), document.NameFlashes, []string{category, message})
 		if err != nil {
 			return err
@@ -49,7 +50,7 @@ func (s *Session) Flash(category, message string) {
 		}
 		d.SetList(document.NameFlashes, append(items, item))
 		return nil
-	}})
+	}))
 }
 
 // Flashes returns the messages of the given categories, or all messages, and removes
@@ -90,12 +91,13 @@ func FlashesOf[T any](s *Session, categories ...string) []Flash[T] {
 
 // removeFlashes removes each of these messages once, as far as they are still there.
 func removeFlashes(taken [][]byte) document.Operation {
-	return document.Operation{Kind: document.Change, Name: document.NameFlashes, Change: func(d *document.Draft) error {
+	return changeFlashes(func(d *document.Draft) error {
 		times := make(map[string]int, len(taken)) // another library may have left any number
 		for _, item := range taken {
 			times[string(item)]++
 		}
-		d.SetList(document.NameFlashes, slices.DeleteFunc(d.List(document.NameFlashes), func(item []byte) bool {
+		waiting := d.List(document.NameFlashes)
+		d.SetList(document.NameFlashes, slices.DeleteFunc(waiting, func(item []byte) bool {
 			if times[string(item)] == 0 {
 				return false
 			}
@@ -103,7 +105,11 @@ func removeFlashes(taken [][]byte) document.Operation {
 			return true
 		}))
 		return nil
-	}}
+	})
+}
+
+func changeFlashes(change func(*document.Draft) error) document.Operation {
+	return document.Operation{Kind: document.Change, Name: document.NameFlashes, Change: change}
 }
 
 var errNoFlash = errors.New("no list of a category and a message")

@@ -10,26 +10,26 @@ import (
 	"time"
 )
 
-// Handler is the middleware that gives the requests of next their sessions, to be had from
-// [Manager.Get]. It commits a session before the first byte of the response leaves, or when next
-// returns without having written one. If that fails, nothing of next's response is sent:
-// Options.ErrorHandler writes one instead. What next changes afterwards is committed when it
-// returns.
+// Handler is the middleware that gives the requests of next their sessions, to be had
+// from [Manager.Get]. It commits a session before the first byte of the response
+// leaves, or when next returns without having written one. If that fails, nothing of
+// next's response is sent: Options.ErrorHandler writes one instead. What next changes
+// afterwards is committed when it returns.
 //
 // When next panics, what was not committed is dropped, and middleware outside that
 // recovers answers. Middleware inside that recovers calls [Session.Discard], or what
 // was changed before the panic is committed with its answer.
 //
-// No shared cache may store a response that sets the cookie, whatever Cache-Control next wrote, nor
-// one before which the session was read, unless [Session.AllowSharedCache] was called. A request
-// that leaves its session alone is left alone.
+// No shared cache may store a response that sets the cookie, whatever Cache-Control
+// next wrote, nor one before which the session was read, unless
+// [Session.AllowSharedCache] was called. A request that leaves its session alone is
+// left alone.
 //
 // Wrap the outermost handler that uses sessions, inside middleware that compresses or
-// buffers. An
-// [http.TimeoutHandler] is best outside: then a handler that is too slow still commits as a whole.
-// Inside, its time-out is the response whose first byte commits what the handler had
-// changed by then, and nothing after that. docs/middleware.md tells which middleware
-// belongs where.
+// buffers. An [http.TimeoutHandler] is best outside: then a handler that is too slow
+// still commits as a whole. Inside, its time-out is the response whose first byte
+// commits what the handler had changed by then, and nothing after that.
+// docs/middleware.md tells which middleware belongs where.
 func (m *Manager) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.serve(next, w, r) })
 }
@@ -114,9 +114,10 @@ func (x *exchange) get() *Session {
 	return &x.own
 }
 
-// open opens the session of the request, once, and reports whether this call did. That may be late,
-// when the header is being written or the handler has returned: what sets stage or finished looks for
-// a session afterwards, and the session is not used before it knows.
+// open opens the session of the request, once, and reports whether this call did. That
+// may be late, when the header is being written or the handler has returned: what sets
+// stage or finished looks for a session afterwards, and the session is not used before
+// it knows.
 func (x *exchange) open() bool {
 	s := &x.own
 	s.mu.Lock()
@@ -184,7 +185,8 @@ func (x *exchange) refresh() *Session {
 	}
 	s := x.get()
 	if err := s.refresh(); err != nil {
-		x.m.engine.Log(x.r.Context(), slog.LevelWarn, "session not refreshed: it may end early", "", err)
+		const message = "session not refreshed: it may end early"
+		x.m.engine.Log(x.r.Context(), slog.LevelWarn, message, "", err)
 	}
 	return s
 }
@@ -298,7 +300,8 @@ func (x *exchange) finish(returned bool) {
 			s.reportDropped(err)
 		} else if err != nil {
 			const message = "what was changed after the response had begun is not stored"
-			x.m.engine.Log(x.r.Context(), slog.LevelError, message, s.loadedID(), err, route(&x.inner)...)
+			x.m.engine.Log(x.r.Context(), slog.LevelError, message, s.loadedID(), err,
+				route(&x.inner)...)
 		}
 	}
 }

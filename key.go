@@ -133,7 +133,7 @@ func (k Key[T]) UpdateNow(s *Session, fn func(T) T) (T, error) {
 // updating is the operation of calling fn, which leaves what fn returned last in result.
 func (k Key[T]) updating(fn func(T) T, result *T) document.Operation {
 	name := string(k)
-	return document.Operation{Kind: document.Change, Name: name, Change: func(d *document.Draft) error {
+	change := func(d *document.Draft) error {
 		var before T
 		if at := d.At(name); at.Present() {
 			var err error
@@ -151,11 +151,13 @@ func (k Key[T]) updating(fn func(T) T, result *T) document.Operation {
 		}
 		d.Set(name, value)
 		return nil
-	}}
+	}
+	return document.Operation{Kind: document.Change, Name: name, Change: change}
 }
 
-// Format is how documents are encoded. A record of either format is recognised when it is loaded, and
-// keeps its format for as long as it lives, so the format can be changed at any time.
+// Format is how documents are encoded. A record of either format is recognised when it
+// is loaded, and keeps its format for as long as it lives, so the format can be changed
+// at any time.
 type Format = document.Format
 
 const (
@@ -176,7 +178,7 @@ const (
 	JSON = document.JSON
 )
 
-// A DecodeError says that a stored value, or a whole record, could not be read as what was asked for.
-// Its field Name is the name of the value, empty for a whole record, and Err says what is wrong. It
-// holds no stored data.
+// A DecodeError says that a stored value, or a whole record, could not be read as what
+// was asked for. Its field Name is the name of the value, empty for a whole record, and
+// Err says what is wrong. It holds no stored data.
 type DecodeError = document.DecodeError

@@ -19,9 +19,10 @@ const maxOwnerBytes = 16 << 10
 // The absolute deadline is counted anew. Values stay, unless the session belonged to
 // another owner: then it keeps only what is set after Login.
 //
-// Where another request has signed in the same owner with the same ticket within the last minute, as the first click of
-// a double click, this one joins that session: both end in one, under the ticket of the later, with what either changed. (With
-// a [Profile] it cannot: no seal tells where the session went.)
+// Where another request has signed in the same owner with the same ticket within the
+// last minute, as the first click of a double click, this one joins that session: both
+// end in one, under the ticket of the later, with what either changed. (With a
+// [Profile] it cannot: no seal tells where the session went.)
 //
 // Where the session ended meanwhile, an anonymous one is replaced by a new one with
 // only what is set after Login, and one that had an owner fails with [ErrEnded]. A
@@ -32,7 +33,8 @@ const maxOwnerBytes = 16 << 10
 // could not be loaded, or that the response has begun; it is sticky.
 func (s *Session) Login(owner string) error {
 	if owner == "" || len(owner) > maxOwnerBytes {
-		err := fmt.Errorf("cloakroom: Login: the owner's name has %d bytes: it must have 1 to %d", len(owner), maxOwnerBytes)
+		err := fmt.Errorf("cloakroom: Login: the owner's name has %d bytes: it must have 1 to %d",
+			len(owner), maxOwnerBytes)
 		s.fail(err)
 		return err
 	}
@@ -67,7 +69,8 @@ func (s *Session) renews() (isNew bool, err error) {
 	}
 	isNew = !s.state.Stored()
 	if s.phase.gone() && s.firstRestart(s.ops()) < 0 {
-		if s.phase == unreadable { // its ticket would stay as it is, and the caller must not think otherwise
+		// its ticket would stay as it is, and the caller must not think otherwise
+		if s.phase == unreadable {
 			s.failLocked(errorAt("renew", ErrUnreadable))
 		}
 		return isNew, s.over()

@@ -123,8 +123,9 @@ type Options struct {
 	// Profile shares the sessions with another library. The default is none.
 	Profile *Profile
 
-	// SameSite is the cookie's SameSite attribute. The default is [http.SameSiteLaxMode].
-	// [http.SameSiteNoneMode] needs Secure. With a Profile the default is not to have the attribute.
+	// SameSite is the cookie's SameSite attribute. The default is
+	// [http.SameSiteLaxMode]. [http.SameSiteNoneMode] needs Secure. With a Profile the
+	// default is not to have the attribute.
 	SameSite http.SameSite
 
 	// Timeout bounds each load and each commit, retries included, from 10 milliseconds
@@ -209,10 +210,12 @@ func (o *Options) checkLength() error {
 	}
 	switch n := len(o.CookieName) + ticket; {
 	case n > maxCookieBytes:
-		return fmt.Errorf("cloakroom: Options.CookieName is %.32q..., with the ticket %d bytes: browsers store at most %d",
+		return fmt.Errorf("cloakroom: Options.CookieName is %.32q..., with the ticket %d bytes: "+
+			"browsers store at most %d",
 			o.CookieName, n, maxCookieBytes)
 	case len(o.Path) > maxAttributeBytes:
-		return fmt.Errorf("cloakroom: Options.Path is %.32q..., of %d bytes: browsers take at most %d",
+		return fmt.Errorf("cloakroom: Options.Path is %.32q..., of %d bytes: browsers take at "+
+			"most %d",
 			o.Path, len(o.Path), maxAttributeBytes)
 	}
 	return nil
@@ -221,7 +224,8 @@ func (o *Options) checkLength() error {
 // checkDomains looks at ClearDomains as [http.Cookie.Valid] does at Domain.
 func (o *Options) checkDomains() error {
 	if len(o.ClearDomains) > 0 && hasPrefixFold(o.CookieName, "__Host-") {
-		return fmt.Errorf("cloakroom: Options.ClearDomains is %q: a cookie named %q cannot have a Domain",
+		return fmt.Errorf("cloakroom: Options.ClearDomains is %q: a cookie named %q cannot have "+
+			"a Domain",
 			o.ClearDomains, o.CookieName)
 	}
 	for _, domain := range o.ClearDomains {
@@ -236,21 +240,28 @@ func (o *Options) checkDomains() error {
 func (o *Options) checkLimits() error {
 	switch {
 	case o.Lifetime < time.Second || o.Lifetime > 100*365*24*time.Hour:
-		return fmt.Errorf("cloakroom: Options.Lifetime is %v: it must be from one second to a hundred years", o.Lifetime)
+		return fmt.Errorf("cloakroom: Options.Lifetime is %v: it must be from one second to a "+
+			"hundred years", o.Lifetime)
 	case o.Idle < time.Second:
 		return fmt.Errorf("cloakroom: Options.Idle is %v: it must be at least one second", o.Idle)
 	case o.Idle > o.Lifetime:
-		return fmt.Errorf("cloakroom: Options.Idle is %v, longer than Options.Lifetime, %v", o.Idle, o.Lifetime)
+		return fmt.Errorf("cloakroom: Options.Idle is %v, longer than Options.Lifetime, %v",
+			o.Idle, o.Lifetime)
 	case o.AnonymousIdle < time.Second || o.AnonymousIdle > o.Idle:
-		return fmt.Errorf("cloakroom: Options.AnonymousIdle is %v: it must be from one second to Options.Idle, %v", o.AnonymousIdle, o.Idle)
+		return fmt.Errorf("cloakroom: Options.AnonymousIdle is %v: it must be from one second "+
+			"to Options.Idle, %v", o.AnonymousIdle, o.Idle)
 	case o.Timeout < 10*time.Millisecond || o.Timeout > 20*time.Second:
-		return fmt.Errorf("cloakroom: Options.Timeout is %v: it must be from 10ms to 20s", o.Timeout)
+		return fmt.Errorf("cloakroom: Options.Timeout is %v: it must be from 10ms to 20s",
+			o.Timeout)
 	case o.Format > JSON:
-		return fmt.Errorf("cloakroom: Options.Format is %v: it must be MessagePack or JSON", o.Format)
+		return fmt.Errorf("cloakroom: Options.Format is %v: it must be MessagePack or JSON",
+			o.Format)
 	case o.MaxBytes < 1024 || o.MaxBytes > 1<<30:
-		return fmt.Errorf("cloakroom: Options.MaxBytes is %d: it must be from 1024 to 1 GiB", o.MaxBytes)
+		return fmt.Errorf("cloakroom: Options.MaxBytes is %d: it must be from 1024 to 1 GiB",
+			o.MaxBytes)
 	case o.MaxValues < 1 || o.MaxValues > 1<<16:
-		return fmt.Errorf("cloakroom: Options.MaxValues is %d: it must be from 1 to 65536", o.MaxValues)
+		return fmt.Errorf("cloakroom: Options.MaxValues is %d: it must be from 1 to 65536",
+			o.MaxValues)
 	}
 	return nil
 }
@@ -260,36 +271,46 @@ const maxApplication = 64
 func (o *Options) checkApplication() error {
 	for i := range len(o.Application) {
 		if c := o.Application[i]; c < ' ' || c > '~' || len(o.Application) > maxApplication {
-			return fmt.Errorf("cloakroom: Options.Application is %.70q: it must have at most %d printable ASCII characters", o.Application, maxApplication)
+			return fmt.Errorf("cloakroom: Options.Application is %.70q: it must have at most %d "+
+				"printable ASCII characters", o.Application, maxApplication)
 		}
 	}
 	if o.Application != "" && o.Profile != nil {
-		return errors.New("cloakroom: Options.Application is set, and Options.Profile too, whose records another library reads: give them a prefix of their own")
+		return errors.New("cloakroom: Options.Application is set, and Options.Profile too, " +
+			"whose records another library reads: give them a prefix of their own")
 	}
 	return nil
 }
 
 func (o *Options) checkCookie() error {
 	probe := http.Cookie{
-		Name: o.CookieName, Value: strings.Repeat("A", ticket.Length), Domain: o.Domain, Path: o.Path,
+		Name: o.CookieName, Value: strings.Repeat("A", ticket.Length),
+		Domain: o.Domain, Path: o.Path,
 		SameSite: o.SameSite, Secure: !o.InsecureCookie, Partitioned: o.Partitioned,
 	}
 	lower := strings.ToLower(o.CookieName)
 	switch err := probe.Valid(); {
 	case o.SameSite < http.SameSiteDefaultMode || o.SameSite > http.SameSiteNoneMode:
-		return fmt.Errorf("cloakroom: Options.SameSite is %d: it must be a mode of net/http", o.SameSite)
+		return fmt.Errorf("cloakroom: Options.SameSite is %d: it must be a mode of net/http",
+			o.SameSite)
 	case o.SameSite == http.SameSiteNoneMode && o.InsecureCookie:
-		return errors.New("cloakroom: Options.SameSite is None, which browsers accept only with Secure, and Options.InsecureCookie is set")
+		return errors.New("cloakroom: Options.SameSite is None, which browsers accept only with " +
+			"Secure, and Options.InsecureCookie is set")
 	case o.Partitioned && o.InsecureCookie:
-		return errors.New("cloakroom: Options.Partitioned is set, which browsers accept only with Secure, and Options.InsecureCookie is set too")
+		return errors.New("cloakroom: Options.Partitioned is set, which browsers accept only " +
+			"with Secure, and Options.InsecureCookie is set too")
 	case !strings.HasPrefix(o.Path, "/"):
 		return fmt.Errorf("cloakroom: Options.Path is %q: it must begin with a slash", o.Path)
-	case strings.HasPrefix(lower, "__host-") && (o.InsecureCookie || o.Domain != "" || o.Path != "/"):
-		return fmt.Errorf("cloakroom: Options.CookieName is %q, which browsers accept only with Secure, Path=/ and no Domain (RFC 6265bis section 4.1.3.2)", o.CookieName)
+	case strings.HasPrefix(lower, "__host-") &&
+		(o.InsecureCookie || o.Domain != "" || o.Path != "/"):
+		return fmt.Errorf("cloakroom: Options.CookieName is %q, which browsers accept only with "+
+			"Secure, Path=/ and no Domain (RFC 6265bis section 4.1.3.2)", o.CookieName)
 	case strings.HasPrefix(lower, "__secure-") && o.InsecureCookie:
-		return fmt.Errorf("cloakroom: Options.CookieName is %q, which browsers accept only with Secure (RFC 6265bis section 4.1.3.1)", o.CookieName)
+		return fmt.Errorf("cloakroom: Options.CookieName is %q, which browsers accept only with "+
+			"Secure (RFC 6265bis section 4.1.3.1)", o.CookieName)
 	case err != nil:
-		return fmt.Errorf("cloakroom: Options.CookieName %q, Domain %q or Path %q: %w", o.CookieName, o.Domain, o.Path, err)
+		return fmt.Errorf("cloakroom: Options.CookieName %q, Domain %q or Path %q: %w",
+			o.CookieName, o.Domain, o.Path, err)
 	}
 	return o.checkDomains()
 }

@@ -121,7 +121,8 @@ func (s *Session) record(op document.Operation) error {
 	}
 	// What was loaded by this very call is as good as now. On anything older, a change that
 	// seems to change nothing may be one by now, so the commit must look.
-	op.Must = op.Kind == document.Set || !justLoaded && (op.Kind == document.Change || op.Kind == document.Clear)
+	op.Must = op.Kind == document.Set ||
+		!justLoaded && (op.Kind == document.Change || op.Kind == document.Clear)
 	if op.Kind == document.Delete && justLoaded && !s.view().At(op.Name).Present() {
 		return nil
 	}
@@ -234,9 +235,8 @@ func (s *Session) refuseLate(kind document.Kind) error {
 }
 
 // Clear removes all values and flash messages. The session, its ticket and its owner
-// stay. With a
-// [Profile] the owner is one of the values and goes too, and so does the session if nothing is set
-// afterwards.
+// stay. With a [Profile] the owner is one of the values and goes too, and so does the
+// session if nothing is set afterwards.
 func (s *Session) Clear() { s.write(document.Operation{Kind: document.Clear}) }
 
 // SetPersistent decides whether the cookie outlives the browser: then it lives to the

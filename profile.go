@@ -14,12 +14,14 @@ import (
 // and writes the same records under the same cookie. Package flask makes the one for
 // Flask-Session; most users need none.
 //
-// With a profile, a record may have been written by the other library: one without notes of Cloakroom counts as first
-// seen when it is loaded. A session without values, but for whether it is persistent, is not stored, and a commit that
-// leaves none deletes the record and the cookie. A persistent cookie lives for Options.Idle from each response that
-// sets it, and every response after a commit does. A ticket that was replaced leaves no seal behind, so that a
-// sign-out by the old ticket no longer finds the session. The other library keeps no index, so listing and
-// revoking by owner is [errors.ErrUnsupported].
+// With a profile, a record may have been written by the other library: one without
+// notes of Cloakroom counts as first seen when it is loaded. A session without values,
+// but for whether it is persistent, is not stored, and a commit that leaves none
+// deletes the record and the cookie. A persistent cookie lives for Options.Idle from
+// each response that sets it, and every response after a commit does. A ticket that was
+// replaced leaves no seal behind, so that a sign-out by the old ticket no longer finds
+// the session. The other library keeps no index, so listing and revoking by owner is
+// [errors.ErrUnsupported].
 type Profile struct {
 	// ClearCookies are cleared, with ours, by a Logout, and by a Login that replaces
 	// another owner, as far as the browser sent them: those by which the other library
@@ -49,8 +51,8 @@ type Profile struct {
 	// NewID returns an id for a new session, of at least 128 random bits. Required.
 	NewID func() string
 
-	// OwnerName is the name of the value that holds the owner, a string or an integer. [Session.Login]
-	// sets it. Required.
+	// OwnerName is the name of the value that holds the owner, a string or an integer.
+	// [Session.Login] sets it. Required.
 	OwnerName string
 
 	// RefreshEachRequest makes every response to a request with a ticket slide the idle
@@ -104,7 +106,8 @@ func (p *Profile) check() error {
 	case p.ID == nil || p.NewID == nil || p.Ticket == nil:
 		return errors.New("cloakroom: Options.Profile: ID, NewID and Ticket are required")
 	case p.OwnerName == "" || len(p.OwnerName) > document.MaxName:
-		return fmt.Errorf("cloakroom: Options.Profile.OwnerName is %q: it must have 1 to %d bytes", p.OwnerName, document.MaxName)
+		return fmt.Errorf("cloakroom: Options.Profile.OwnerName is %q: it must have 1 to %d bytes",
+			p.OwnerName, document.MaxName)
 	}
 	return nil
 }

@@ -26,7 +26,8 @@ var (
 type closeNotifier interface{ CloseNotify() <-chan bool }
 
 // errNotSent is what the handler's writes return once its response has been replaced.
-var errNotSent = errors.New("cloakroom: the response is not sent, since its session could not be loaded or committed")
+var errNotSent = errors.New("cloakroom: the response is not sent, since its session could not " +
+	"be loaded or committed")
 
 // Header returns the response's header, or once that is another's one that is sent nowhere.
 func (x *exchange) Header() http.Header {
@@ -107,7 +108,8 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	began := x.began()
 	if s := x.session.Load(); s != nil && !began && s.hidesCookie() {
-		return nil, nil, errorAt("hijack: call Session.Save before, and send Session.Cookies", ErrHeaderSent)
+		const what = "hijack: call Session.Save before, and send Session.Cookies"
+		return nil, nil, errorAt(what, ErrHeaderSent)
 	}
 	if !x.begin() {
 		return nil, nil, errNotSent
@@ -129,7 +131,10 @@ func (x *exchange) Unwrap() http.ResponseWriter { return x.w }
 // below has none, the end of the request's context tells the same.
 func (x *exchange) CloseNotify() <-chan bool {
 	var below closeNotifier
-	if can(x.w, func(w http.ResponseWriter) (ok bool) { below, ok = w.(closeNotifier); return ok }) {
+	if can(x.w, func(w http.ResponseWriter) (ok bool) {
+		below, ok = w.(closeNotifier)
+		return ok
+	}) {
 		return below.CloseNotify()
 	}
 	closed := make(chan bool, 1)
@@ -165,7 +170,10 @@ func (x *exchange) EnableFullDuplex() error {
 // coder/websocket looks for it.
 func (x *exchange) WriteHeaderNow() {
 	var below interface{ WriteHeaderNow() }
-	if can(x.w, func(w http.ResponseWriter) (ok bool) { below, ok = w.(interface{ WriteHeaderNow() }); return ok }) && x.begin() {
+	if can(x.w, func(w http.ResponseWriter) (ok bool) {
+		below, ok = w.(interface{ WriteHeaderNow() })
+		return ok
+	}) && x.begin() {
 		below.WriteHeaderNow()
 	}
 }

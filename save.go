@@ -14,11 +14,11 @@ import (
 // Call it before work that must not outrun the session: a message to another service, a
 // long stream. The cookie, if a new one is needed, goes out with the response's header.
 //
-// [ErrEnded] means that the session ended meanwhile, and what was pending was dropped: not a failure of
-// the response, but there is nothing to build on any more. [ErrUnreadable] means the
-// same of a record that is there and cannot be read. Other errors are sticky, unless
-// the changes were refused with
-// [ErrTooLarge]; they stay pending.
+// [ErrEnded] means that the session ended meanwhile, and what was pending was dropped:
+// not a failure of the response, but there is nothing to build on any more.
+// [ErrUnreadable] means the same of a record that is there and cannot be read. Other
+// errors are sticky, unless the changes were refused with [ErrTooLarge]; they stay
+// pending.
 func (s *Session) Save() error { return s.commit(nil) }
 
 // commit commits everything pending, and after it extra, if there is one, which is not
@@ -30,8 +30,8 @@ func (s *Session) commit(extra *document.Operation) error {
 	return s.commitPending(extra)
 }
 
-// saving is one commit of a session: which of its pending operations it takes, and what is to be
-// logged when nothing is locked any more.
+// saving is one commit of a session: which of its pending operations it takes, and what
+// is to be logged when nothing is locked any more.
 type saving struct {
 	engine.Commit
 	n     int  // pending operations, counted from the first
@@ -39,9 +39,9 @@ type saving struct {
 	touch error
 }
 
-// commitPending is commit without the short way. It begins, runs, and settles what came of that. Where
-// a sign-in is among the operations of a session that was found to have ended, they are run once more,
-// on a new session.
+// commitPending is commit without the short way. It begins, runs, and settles what came
+// of that. Where a sign-in is among the operations of a session that was found to have
+// ended, they are run once more, on a new session.
 func (s *Session) commitPending(extra *document.Operation) error {
 	c := saving{extra: extra != nil}
 	todo, err := s.begin(&c, extra)
@@ -96,8 +96,9 @@ func (s *Session) touchIdle(header bool) (idle bool, err error) {
 	return true, s.touch()
 }
 
-// begin waits for the turn, and takes down for a commit what is pending. It reports false when there
-// is nothing to do, after a touch if that is due, and the turn is given back.
+// begin waits for the turn, and takes down for a commit what is pending. It reports
+// false when there is nothing to do, after a touch if that is due, and the turn is
+// given back.
 func (s *Session) begin(c *saving, extra *document.Operation) (todo bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -219,9 +220,9 @@ func (s *Session) settle(c *saving, res engine.Result, err error) error {
 	return nil
 }
 
-// restart makes c the commit of a sign-in that follows the end of the session, with what comes after
-// it. Changes before it are dropped. It returns an error where there is no such sign-in, or it must
-// not start afresh.
+// restart makes c the commit of a sign-in that follows the end of the session, with
+// what comes after it. Changes before it are dropped. It returns an error where there
+// is no such sign-in, or it must not start afresh.
 func (s *Session) restart(c *saving) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -251,7 +252,8 @@ func (s *Session) restart(c *saving) error {
 func (s *Session) closeIdle() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if w := s.w; w != nil && (w.line.Taken() || len(w.ops) > 0) || s.err != nil || s.dropped || s.state.Due {
+	busy := s.w != nil && (s.w.line.Taken() || len(s.w.ops) > 0)
+	if busy || s.err != nil || s.dropped || s.state.Due {
 		return false
 	}
 	s.finish(true)
@@ -290,11 +292,12 @@ func (s *Session) hidesCookie() bool {
 		return true
 	}
 	ops := s.ops()
-	return len(ops) > 0 && (!s.state.Stored() || document.MovesTicket(ops) || s.view().Persistent() != s.state.Doc.Persistent())
+	return len(ops) > 0 && (!s.state.Stored() || document.MovesTicket(ops) ||
+		s.view().Persistent() != s.state.Doc.Persistent())
 }
 
-// lockTurn makes commits and sign-outs of this Session wait for each other, while others may read
-// it. It gives up when for Options.Timeout no turn was over.
+// lockTurn makes commits and sign-outs of this Session wait for each other, while
+// others may read it. It gives up when for Options.Timeout no turn was over.
 func (s *Session) lockTurn() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -328,8 +331,8 @@ func (s *Session) unlockTurn() {
 
 func (s *Session) unlockTurnLocked() { s.w.line.Leave(true) }
 
-// touch slides the idle timeout, if that is due, once. Its failure is to be logged and is no failure
-// of the request. s.mu is held.
+// touch slides the idle timeout, if that is due, once. Its failure is to be logged and
+// is no failure of the request. s.mu is held.
 func (s *Session) touch() error {
 	if !s.state.Due {
 		return nil
@@ -345,11 +348,11 @@ func (s *Session) reportTouch(err error) {
 	}
 }
 
-// Discard drops what this request has changed and not committed, a Login among it: for middleware
-// that recovers from a panic within [Manager.Handler] and answers by itself, or for a handler that
-// gives up half-way. What [Session.Save], [Key.UpdateNow], [Session.Transact] or [Session.Logout] has
-// committed stays, and so does an error that keeps the response from being sent. What is changed
-// afterwards is committed as ever.
+// Discard drops what this request has changed and not committed, a Login among it: for
+// middleware that recovers from a panic within [Manager.Handler] and answers by itself,
+// or for a handler that gives up half-way. What [Session.Save], [Key.UpdateNow],
+// [Session.Transact] or [Session.Logout] has committed stays, and so does an error that
+// keeps the response from being sent. What is changed afterwards is committed as ever.
 func (s *Session) Discard() {
 	if err := s.lockTurn(); err != nil { // a commit is under way, and does not end
 		s.fail(err)

@@ -143,9 +143,9 @@ func (s *Session) startFresh() {
 	s.enter(fresh)
 }
 
-// end takes in why the session is no more, ErrEnded or ErrUnreadable: there is nothing to read, and changes are
-// dropped. The pending operations that are given stay, for a session that a sign-in
-// among them begins.
+// end takes in why the session is no more, ErrEnded or ErrUnreadable: there is nothing
+// to read, and changes are dropped. The pending operations that are given stay, for a
+// session that a sign-in among them begins.
 func (s *Session) end(ops []document.Operation, why error) {
 	next := ended
 	switch {
@@ -204,8 +204,9 @@ func (s *Session) lookUp(name string) (document.Value, error) {
 	return s.view().Shared(name), nil
 }
 
-// phase is where a session is in its life, as far as this request knows. docs/concurrency.md draws
-// what leads from one to another, and phase_test.go tests each arrow.
+// phase is where a session is in its life, as far as this request knows.
+// docs/concurrency.md draws what leads from one to another, and phase_test.go tests
+// each arrow.
 type phase uint8
 
 const (
@@ -255,7 +256,8 @@ type body struct {
 	committed bool          // Session.limit has been that of a commit
 }
 
-// emptyBody is the body of a Session that was not used yet, or is finished. It is never changed.
+// emptyBody is the body of a Session that was not used yet, or is finished. It is never
+// changed.
 var emptyBody body
 
 var bodies = sync.Pool{New: func() any { return new(body) }}
@@ -268,7 +270,8 @@ func (s *Session) own() *body {
 	return s.body
 }
 
-// drop returns the body to the pool. Call it once Cookie can no longer be called. s.mu is held.
+// drop returns the body to the pool. Call it once Cookie can no longer be called. s.mu
+// is held.
 func (s *Session) drop() {
 	b := s.body
 	if b == &emptyBody || b.w != nil && b.w.line.Taken() {
@@ -289,8 +292,8 @@ func (s *Session) drop() {
 	bodies.Put(b)
 }
 
-// lend returns room for the fields of the first commit, whose turn it is, and of no other: what the
-// session was loaded into may be looked at still. s.mu is held.
+// lend returns room for the fields of the first commit, whose turn it is, and of no
+// other: what the session was loaded into may be looked at still. s.mu is held.
 func (b *body) lend() document.Room {
 	if b.lent {
 		return nil

@@ -10,8 +10,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
-// arrow is one way from phase to phase: what is stored before, and what a session and other requests
-// of it then do.
+// arrow is one way from phase to phase: what is stored before, and what a session and
+// other requests of it then do.
 type arrow struct {
 	stored string // "", "anonymous", "owned", "sealed" or "unreadable"
 	do     func(t *testing.T, p *phases)

@@ -21,7 +21,7 @@ type Tx struct {
 // the session. When fn returns an error, nothing of what it did is stored, and Transact
 // returns that error. [ErrEnded] means that the session was ended meanwhile.
 func (s *Session) Transact(fn func(tx *Tx) error) error {
-	return s.commit(&document.Operation{Kind: document.Change, Change: func(d *document.Draft) error {
+	change := func(d *document.Draft) error {
 		tx := &Tx{d: *d, log: s.report, most: s.m.options.MaxValues, before: d.Len()}
 		tx.d.Own()
 		err := fn(tx)
@@ -34,7 +34,8 @@ func (s *Session) Transact(fn func(tx *Tx) error) error {
 		}
 		*d = tx.d
 		return nil
-	}})
+	}
+	return s.commit(&document.Operation{Kind: document.Change, Change: change})
 }
 
 func (tx *Tx) read(name string) (document.Value, error) {

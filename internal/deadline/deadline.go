@@ -1,6 +1,7 @@
-// Package deadline makes contexts that end at a deadline and cost nothing until a goroutine waits
-// for that end: a timer and a derived context for each call of a store would cost as much as a
-// fast server's answer. It knows time and contexts, and nothing of stores or sessions.
+// Package deadline makes contexts that end at a deadline and cost nothing until a
+// goroutine waits for that end: a timer and a derived context for each call of a store
+// would cost as much as a fast server's answer. It knows time and contexts, and nothing
+// of stores or sessions.
 package deadline
 
 import (
@@ -10,17 +11,18 @@ import (
 	"time"
 )
 
-// Context is a context that ends at its own deadline and, unless it is detached, with its parent.
-// Make one with [Watch.New], or embed one and call Init and Arm. Once Done was called it joins the
-// others of its watch; a store in this process never calls Done.
+// Context is a context that ends at its own deadline and, unless it is detached, with
+// its parent. Make one with [Watch.New], or embed one and call Init and Arm. Once Done
+// was called it joins the others of its watch; a store in this process never calls
+// Done.
 type Context struct {
 	watch   *Watch
 	parent  context.Context
 	word    atomic.Int64           // four times the deadline, and the bits below
 	awaited atomic.Pointer[waited] // set by the first call of Done
 
-	// wall is what, added to the deadline, gives the start in nanoseconds since 1970. It is zero
-	// if that is not known.
+	// wall is what, added to the deadline, gives the start in nanoseconds since 1970.
+	// It is zero if that is not known.
 	wall int64
 }
 
@@ -42,8 +44,8 @@ type waited struct {
 	after []func() // to be called at the end; nil where it was stopped
 }
 
-// Watch ends contexts in time, all of them by one timer, which rests while nothing waits. The zero
-// value is ready to use.
+// Watch ends contexts in time, all of them by one timer, which rests while nothing
+// waits. The zero value is ready to use.
 type Watch struct {
 	mu    sync.Mutex
 	all   []*Context
@@ -51,8 +53,8 @@ type Watch struct {
 	timer *time.Timer
 }
 
-// parentEvery is how often parents are looked at, so a cancelled one ends its contexts at most so
-// much later.
+// parentEvery is how often parents are looked at, so a cancelled one ends its contexts
+// at most so much later.
 const parentEvery = 20 * time.Millisecond
 
 var epoch = time.Now()
@@ -78,9 +80,9 @@ func (c *Context) Init(w *Watch, parent context.Context) { c.watch, c.parent = w
 // Parent returns the context that Init was given.
 func (c *Context) Parent() context.Context { return c.parent }
 
-// Arm sets the deadline, by [Now]. It may be called once more, for another use: it then reports
-// false if a goroutine already waits, since a context ends once. What was left running of the
-// former use may go on with the next one.
+// Arm sets the deadline, by [Now]. It may be called once more, for another use: it then
+// reports false if a goroutine already waits, since a context ends once. What was left
+// running of the former use may go on with the next one.
 func (c *Context) Arm(end int64, detached bool) bool {
 	word := end << bits
 	if detached {
@@ -96,8 +98,8 @@ func (c *Context) Armed() bool { return c.word.Load() != 0 }
 // NoteStart notes that what is armed next, with the given deadline, starts at now.
 func (c *Context) NoteStart(now time.Time, end int64) { c.wall = now.UnixNano() - end }
 
-// CheckStart discards the start if the wall clock has jumped since NoteStart, or the machine slept.
-// Call it right after Arm, with the time of now.
+// CheckStart discards the start if the wall clock has jumped since NoteStart, or the
+// machine slept. Call it right after Arm, with the time of now.
 func (c *Context) CheckStart(now time.Time) {
 	off := c.wall + c.end() - now.UnixNano()
 	if off < -int64(time.Millisecond) || off > int64(time.Millisecond) {
@@ -108,9 +110,10 @@ func (c *Context) CheckStart(now time.Time) {
 // Stale discards the start: something was waited for since.
 func (c *Context) Stale() { c.word.Or(bitStale) }
 
-// Started returns when the operation of this deadline began, in nanoseconds since 1970, and why its
-// caller does not want it any more, if so. Zero means unknown. A store in this process may compare
-// expiries with it: one more look at the clock would be a quarter of a load.
+// Started returns when the operation of this deadline began, in nanoseconds since 1970,
+// and why its caller does not want it any more, if so. Zero means unknown. A store in
+// this process may compare expiries with it: one more look at the clock would be a
+// quarter of a load.
 func (c *Context) Started() (nanos int64, err error) {
 	word := c.word.Load()
 	if c.wall == 0 || word&bitStale != 0 {
@@ -299,8 +302,8 @@ func (c *Context) AfterFunc(f func()) (stop func() bool) {
 	}
 }
 
-// Value implements [context.Context]. Where it leads package context to a parent's cancellation,
-// that is not taken for this one's, since its channel is another.
+// Value implements [context.Context]. Where it leads package context to a parent's
+// cancellation, that is not taken for this one's, since its channel is another.
 func (c *Context) Value(key any) any {
 	if c.detached() {
 		return context.WithoutCancel(c.parent).Value(key)

@@ -53,8 +53,8 @@ func TestContext(t *testing.T) {
 	})
 }
 
-// TestArmAgain: a context that was a load's is a commit's only while no goroutine has waited for
-// its end, and ends once.
+// TestArmAgain: a context that was a load's is a commit's only while no goroutine has
+// waited for its end, and ends once.
 func TestArmAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, asked := range []string{"while loading", "in between", "later", "never"} {

@@ -3,6 +3,7 @@ package document
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/cloakroom-go/cloakroom/internal/msgpack"
 	"github.com/cloakroom-go/cloakroom/store"
@@ -51,13 +52,15 @@ func (b Bounds) Check(data []byte, values int) error {
 		return err
 	}
 	if size := len(data) - min(reserved, reservedBytes); size > b.Bytes {
-		return fmt.Errorf("cloakroom: %w: %d bytes, and Options.MaxBytes is %d", store.ErrTooLarge, size, b.Bytes)
+		return fmt.Errorf("cloakroom: %w: %d bytes, and Options.MaxBytes is %d",
+			store.ErrTooLarge, size, b.Bytes)
 	}
 	return nil
 }
 
-// Decode slices a record into its values and decodes none of them, and uses the room of those that d
-// has. After an error d is empty. What was stored under higher bounds stays readable.
+// Decode slices a record into its values and decodes none of them, and uses the room of
+// those that d has. After an error d is empty. What was stored under higher bounds
+// stays readable.
 func (b Bounds) Decode(data []byte, d *Document) error {
 	b.Bytes, b.Values = max(b.Bytes, readableBytes), max(b.Values, readableValues)
 	if len(data) > b.Bytes+reservedBytes {
@@ -81,7 +84,7 @@ func (b Bounds) slice(data []byte, d *Document) (reserved int, err error) {
 	case len(data) > 0 && (data[0]&0xf0 == 0x80 || data[0] == 0xde || data[0] == 0xdf):
 		d.format = MessagePack
 		return b.sliceMessagePack(data, d)
-	case len(data) > 0 && (data[0] == '{' || data[0] == ' ' || data[0] == '\n' || data[0] == '\t' || data[0] == '\r'):
+	case len(data) > 0 && strings.IndexByte("{ \n\t\r", data[0]) >= 0:
 		d.format = JSON
 		fields, reserve, err := b.sliceJSON(data)
 		switch {

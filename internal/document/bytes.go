@@ -5,11 +5,12 @@ import (
 	"unsafe"
 )
 
-// What follows spares copies of large values. It relies on this: the bytes of a string and of a record
-// are never changed.
+// What follows spares copies of large values. It relies on this: the bytes of a string
+// and of a record are never changed.
 
-// textOf returns bytes of a record as a string without copying them. Neither a store that was given
-// them or returned them may change them, see package store, nor sessions, which share them.
+// textOf returns bytes of a record as a string without copying them. Neither a store
+// that was given them or returned them may change them, see package store, nor
+// sessions, which share them.
 func textOf(b []byte) string {
 	return unsafe.String(unsafe.SliceData(b), len(b))
 }

@@ -1,6 +1,7 @@
-// Package document is what a session's record holds: values by name, each encoded, and notes about
-// the session. It decodes records without decoding their values, performs operations on a document,
-// and encodes it again, as MessagePack or JSON. It knows neither stores nor requests.
+// Package document is what a session's record holds: values by name, each encoded, and
+// notes about the session. It decodes records without decoding their values, performs
+// operations on a document, and encodes it again, as MessagePack or JSON. It knows
+// neither stores nor requests.
 package document
 
 import (
@@ -19,8 +20,8 @@ const (
 	nameReserved = "_cloakroom"
 )
 
-// Document is a decoded record. Its slices are shared between sessions and never written to: see
-// [Draft].
+// Document is a decoded record. Its slices are shared between sessions and never
+// written to: see [Draft].
 type Document struct {
 	format Format
 	fields []field
@@ -41,9 +42,9 @@ func New(f Format, application string, persistent bool, created, deadline time.T
 	return d
 }
 
-// Seal returns the document that takes the place of d when its session ends, or moves to the id
-// next, as that of an owner with the digest nextOwner. Its deadline, not only the store's expiry,
-// ends it: a touch that was under way may lengthen that.
+// Seal returns the document that takes the place of d when its session ends, or moves
+// to the id next, as that of an owner with the digest nextOwner. Its deadline, not only
+// the store's expiry, ends it: a touch that was under way may lengthen that.
 func (d *Document) Seal(deadline time.Time, next, nextOwner string) Document {
 	seal := Document{format: d.format, meta: meta{
 		created: d.meta.created, deadline: micros(deadline), sealed: true,
@@ -97,8 +98,8 @@ func (d *Document) At(name string) Value { return Value{bytes: d.value(name), fo
 // smallRecord is how long a record may be, in bytes, that is kept for a value of any length.
 const smallRecord = 256
 
-// Shared is At for a value that lives no longer than the record: a string may be a part of it, where
-// it keeps not much more than itself.
+// Shared is At for a value that lives no longer than the record: a string may be a part
+// of it, where it keeps not much more than itself.
 func (d *Document) Shared(name string) Value {
 	value := d.value(name)
 	return Value{bytes: value, format: d.format, share: d.span <= 2*len(value)+smallRecord}
@@ -209,8 +210,9 @@ func (d *Document) Encode() []byte {
 	return d.encodeMessagePack(commitList{kept: d.meta.commits}, false)
 }
 
-// EncodeWith is Encode after it has added a commit to those that the document notes. Where the
-// fields are the document's own, they point into the new record afterwards, and keep no other one.
+// EncodeWith is Encode after it has added a commit to those that the document notes.
+// Where the fields are the document's own, they point into the new record afterwards,
+// and keep no other one.
 func (d *Document) EncodeWith(id CommitID, own bool) []byte {
 	if d.format == JSON {
 		d.meta.commits = d.meta.withCommit(id)
@@ -222,8 +224,9 @@ func (d *Document) EncodeWith(id CommitID, own bool) []byte {
 	return data
 }
 
-// EncodeShared is EncodeWith for a record that another library reads too: all notes are text or
-// numbers, since that library may make JSON of them, and the owner stands among the values alone.
+// EncodeShared is EncodeWith for a record that another library reads too: all notes are
+// text or numbers, since that library may make JSON of them, and the owner stands among
+// the values alone.
 func (d *Document) EncodeShared(id CommitID) []byte {
 	d.meta.commits = d.meta.withCommit(id)
 	stored := *d

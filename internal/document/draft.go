@@ -31,10 +31,11 @@ func (d *Draft) Owned() bool { return d.owned }
 // Disown makes the next change copy the fields, since another draft goes on with these.
 func (d *Draft) Disown() { d.owned = false }
 
-// Unchanged reports whether a draft says the same as the document that it came from, but for times
-// of sign-in.
+// Unchanged reports whether a draft says the same as the document that it came from,
+// but for times of sign-in.
 func (d *Draft) Unchanged(base *Document) bool {
-	return (!d.dirty || sameFields(d.fields, base.fields)) && bytes.Equal(d.meta.owner, base.meta.owner)
+	return (!d.dirty || sameFields(d.fields, base.fields)) &&
+		bytes.Equal(d.meta.owner, base.meta.owner)
 }
 
 // KeepCommits makes the commits that the draft notes those of base.
@@ -65,8 +66,8 @@ func (d *Draft) setText(name string, text []byte) {
 	d.put(d.index(name), name, field{value: text, bare: true})
 }
 
-// Refuse returns an error for an operation that would add a value to as many as there may be: most,
-// or as many as there were before.
+// Refuse returns an error for an operation that would add a value to as many as there
+// may be: most, or as many as there were before.
 func (d *Draft) Refuse(op *Operation, most, before int) error {
 	if op.Kind != Set || len(d.fields) < max(most, before) || d.index(op.Name) >= 0 {
 		return nil
@@ -93,8 +94,8 @@ func (d *Draft) SetPersistent(persistent bool) error {
 	return err
 }
 
-// List returns the items of a list that stands under a name, each encoded, and none if what stands
-// there is no list.
+// List returns the items of a list that stands under a name, each encoded, and none if
+// what stands there is no list.
 func (d *Draft) List(name string) [][]byte {
 	items, err := d.format.splitList(d.value(name))
 	if err != nil {
@@ -116,7 +117,8 @@ func (d *Draft) SetList(name string, items [][]byte) {
 }
 
 func tooManyValues(n, most int) error {
-	return fmt.Errorf("cloakroom: %w: %d values, and Options.MaxValues is %d", store.ErrTooLarge, n, most)
+	return fmt.Errorf("cloakroom: %w: %d values, and Options.MaxValues is %d",
+		store.ErrTooLarge, n, most)
 }
 
 // put makes f the value of a name, which stands at i or nowhere.
@@ -163,8 +165,8 @@ const maxRoom = 16
 // Room returns the memory of the fields.
 func (d *Document) Room() Room { return d.fields }
 
-// Reuse gives an empty document the memory of another one that is not used any more. More than a
-// few fields are left to the garbage collector.
+// Reuse gives an empty document the memory of another one that is not used any more.
+// More than a few fields are left to the garbage collector.
 func (d *Document) Reuse(r Room) {
 	if cap(r) <= maxRoom {
 		clear(r)
@@ -172,7 +174,8 @@ func (d *Document) Reuse(r Room) {
 	}
 }
 
-// Fit returns r, or larger room, for the fields of a draft of d, or false where that would be large.
+// Fit returns r, or larger room, for the fields of a draft of d, or false where that
+// would be large.
 func (r Room) Fit(d *Document) (Room, bool) {
 	n := len(d.fields) + 2
 	if n > maxRoom {

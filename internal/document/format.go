@@ -12,7 +12,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/internal/msgpack"
 )
 
-// Format is how a document is encoded. A record of either format is recognised when it is decoded.
+// Format is how a document is encoded. A record of either format is recognised when it
+// is decoded.
 type Format uint8
 
 // The formats. The root package documents what becomes of values in them.
@@ -31,8 +32,8 @@ func (f Format) String() string {
 	return fmt.Sprintf("Format(%d)", uint8(f))
 }
 
-// DecodeError says that a stored value, or a whole record, could not be read as what was asked for.
-// It holds no stored data.
+// DecodeError says that a stored value, or a whole record, could not be read as what
+// was asked for. It holds no stored data.
 type DecodeError struct {
 	Name string // of the value; empty for the whole record
 	Err  error

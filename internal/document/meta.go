@@ -153,7 +153,8 @@ const (
 // size bounds the length of what appendMessagePack appends from above, but for commit ids.
 func (m *meta) size() int {
 	const number = 1 + 9 // the headers of a name and of a time
-	n := 3 + len(metaVersion) + 2 + number + len(metaCreated) + number + len(metaDeadline) + 1 + len(metaCommits) + 3
+	n := 3 + len(metaVersion) + 2 + number + len(metaCreated) + number + len(metaDeadline) +
+		1 + len(metaCommits) + 3
 	if m.authenticated != 0 {
 		n += number + len(metaAuthenticated)
 	}
@@ -239,7 +240,8 @@ func (m *meta) readMessagePack(data []byte) (int, error) {
 	)
 	// The times, as appendMessagePack writes them: entries one by one nearly double the
 	// time of a small record.
-	if count >= 4 && readTime(&m.created, data, &at, "\xa1"+metaVersion+"\x01\xa7"+metaCreated+"\xcf") {
+	const first = "\xa1" + metaVersion + "\x01\xa7" + metaCreated + "\xcf"
+	if count >= 4 && readTime(&m.created, data, &at, first) {
 		version, count = 1, count-2
 		if readTime(&m.authenticated, data, &at, "\xad"+metaAuthenticated+"\xcf") {
 			count--
@@ -367,7 +369,8 @@ type metaJSON struct {
 
 func (m *meta) appendJSON(out []byte) []byte {
 	j := metaJSON{
-		Version: formatVersion, Created: m.created, Authenticated: m.authenticated, Deadline: m.deadline,
+		Version: formatVersion, Created: m.created,
+		Authenticated: m.authenticated, Deadline: m.deadline,
 		UserAgent: string(m.text(UserAgent)), IP: string(m.text(IP)), Sealed: m.sealed,
 		Next: string(m.text(Next)), NextOwner: string(m.text(NextOwner)),
 		Application: string(m.text(Application)), Commits: m.commits,
@@ -384,19 +387,25 @@ func (m *meta) appendJSON(out []byte) []byte {
 	return append(out, encoded...)
 }
 
+var errNotes = errors.New("what stands under " + strconv.Quote(nameReserved) + " is not ours")
+
 func readMetaJSON(data []byte) (meta, error) {
 	var j metaJSON
 	if err := json.Unmarshal(data, &j); err != nil {
-		return meta{}, errors.New("what stands under " + strconv.Quote(nameReserved) + " is not ours")
+		return meta{}, errNotes
 	}
-	m := meta{created: j.Created, authenticated: j.Authenticated, deadline: j.Deadline, sealed: j.Sealed, commits: j.Commits}
+	m := meta{
+		created: j.Created, authenticated: j.Authenticated, deadline: j.Deadline,
+		sealed: j.Sealed, commits: j.Commits,
+	}
 	if len(j.OwnerBytes) > 0 {
 		m.owner = j.OwnerBytes
 	} else if j.Owner != "" {
 		m.owner = []byte(j.Owner)
 	}
 	for _, t := range [...]struct{ name, text string }{
-		{UserAgent, j.UserAgent}, {IP, j.IP}, {Next, j.Next}, {NextOwner, j.NextOwner}, {Application, j.Application},
+		{UserAgent, j.UserAgent}, {IP, j.IP}, {Next, j.Next}, {NextOwner, j.NextOwner},
+		{Application, j.Application},
 	} {
 		if t.text != "" {
 			m.setText(t.name, t.text)
@@ -414,8 +423,8 @@ func (d *Document) SetOwner(owner []byte) { d.meta.owner = owner }
 // Text returns the note of a name, or nil.
 func (d *Document) Text(name string) []byte { return d.meta.text(name) }
 
-// Sealed reports whether the document is a seal: it stands where a session was, reads as no session
-// and takes no write.
+// Sealed reports whether the document is a seal: it stands where a session was, reads
+// as no session and takes no write.
 func (d *Document) Sealed() bool { return d.meta.sealed }
 
 // Created returns when the session began, to the microsecond.
@@ -431,9 +440,12 @@ func (d *Document) Deadline() time.Time { return timeOf(d.meta.deadline) }
 func (d *Document) Over(now time.Time) bool { return now.UnixMicro() >= d.meta.deadline }
 
 // LimitDeadline moves the absolute end to at, if that is earlier.
-func (d *Document) LimitDeadline(at time.Time) { d.meta.deadline = min(d.meta.deadline, micros(at)) }
+func (d *Document) LimitDeadline(at time.Time) {
+	d.meta.deadline = min(d.meta.deadline, micros(at))
+}
 
-// SetTimes notes when a session began, and its absolute end, in a document that another library made.
+// SetTimes notes when a session began, and its absolute end, in a document that another
+// library made.
 func (d *Document) SetTimes(created, deadline time.Time) {
 	d.meta.created, d.meta.deadline = micros(created), micros(deadline)
 }

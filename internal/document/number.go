@@ -42,8 +42,12 @@ type finder struct {
 }
 
 var (
-	whenDecoding = &finder{methods: []reflect.Type{reflect.TypeFor[json.Unmarshaler](), reflect.TypeFor[encoding.TextUnmarshaler]()}}
-	whenEncoding = &finder{methods: []reflect.Type{reflect.TypeFor[json.Marshaler](), reflect.TypeFor[encoding.TextMarshaler]()}}
+	whenDecoding = &finder{methods: []reflect.Type{
+		reflect.TypeFor[json.Unmarshaler](), reflect.TypeFor[encoding.TextUnmarshaler](),
+	}}
+	whenEncoding = &finder{methods: []reflect.Type{
+		reflect.TypeFor[json.Marshaler](), reflect.TypeFor[encoding.TextMarshaler](),
+	}}
 )
 
 func (f *finder) find(t reflect.Type) bool {
@@ -80,9 +84,12 @@ func (f *finder) search(t reflect.Type, seen map[reflect.Type]bool) bool {
 	return false
 }
 
+// replacer returns what takes the place of x.
+type replacer func(x any, depth int) (any, error)
+
 // each replaces what is in each any in v, which can be set, by what f makes of it. What
 // v points to is copied.
-func (within *finder) each(v reflect.Value, depth int, f func(x any, depth int) (any, error)) error {
+func (within *finder) each(v reflect.Value, depth int, f replacer) error {
 	// more than a document can have, with a struct and a pointer for each level
 	if depth > 2*maxDepth {
 		return errTooDeep
@@ -131,7 +138,7 @@ func (within *finder) each(v reflect.Value, depth int, f func(x any, depth int) 
 	return nil
 }
 
-func (within *finder) eachInMap(v reflect.Value, depth int, f func(x any, depth int) (any, error)) error {
+func (within *finder) eachInMap(v reflect.Value, depth int, f replacer) error {
 	if v.IsNil() {
 		return nil
 	}
@@ -185,7 +192,8 @@ func number(s string) (any, error) {
 	if n, err := strconv.ParseUint(s, 10, 64); err == nil {
 		return n, nil
 	}
-	if n, ok := new(big.Int).SetString(s[:min(len(s), maxDigits+1)], 10); ok && len(s) <= maxDigits {
+	n, ok := new(big.Int).SetString(s[:min(len(s), maxDigits+1)], 10)
+	if ok && len(s) <= maxDigits {
 		return n, nil
 	}
 	return nil, &json.UnmarshalTypeError{Value: "number", Type: reflect.TypeFor[*big.Int]()}

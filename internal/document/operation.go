@@ -10,9 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// Operation is one recorded change of a session. A commit performs all of them, in order, on the
-// record that it started from, and again on a newer one after a conflict. Make a Set by [SetText] or
-// [SetValue].
+// Operation is one recorded change of a session. A commit performs all of them, in
+// order, on the record that it started from, and again on a newer one after a conflict.
+// Make a Set by [SetText] or [SetValue].
 type Operation struct {
 	Kind   Kind
 	Must   bool // the commit must write, or know for certain that it would change nothing
@@ -45,7 +45,8 @@ type Login struct {
 	ValueName            string // of the value that holds the owner too, if any
 }
 
-// SetText returns the operation that sets a string, which is not copied before it is committed.
+// SetText returns the operation that sets a string, which is not copied before it is
+// committed.
 func SetText(name, text string) Operation {
 	return Operation{
 		Kind: Set, Name: name, typ: reflect.TypeFor[string](),
@@ -184,8 +185,9 @@ var ErrInvalidName = errors.New("invalid key")
 func CheckName(name string) error {
 	switch {
 	case name == "" || len(name) > MaxName:
-		return fmt.Errorf("cloakroom: %w %.32q: a name has 1 to %d bytes", ErrInvalidName, name, MaxName)
-	case name[0] == '_' && (name == NamePermanent || name == NameFlashes || strings.HasPrefix(name, nameReserved)):
+		return fmt.Errorf("cloakroom: %w %.32q: a name has 1 to %d bytes",
+			ErrInvalidName, name, MaxName)
+	case name == NamePermanent, name == NameFlashes, strings.HasPrefix(name, nameReserved):
 		return fmt.Errorf("cloakroom: %w %.32q: the name is reserved", ErrInvalidName, name)
 	case !utf8.ValidString(name):
 		return fmt.Errorf("cloakroom: %w %.32q: a name is valid UTF-8", ErrInvalidName, name)

@@ -28,7 +28,8 @@ func checkReadable(t reflect.Type) error {
 }
 
 var unmarshalers = []reflect.Type{
-	reflect.TypeFor[encoding.TextUnmarshaler](), reflect.TypeFor[encoding.BinaryUnmarshaler](), reflect.TypeFor[json.Unmarshaler](),
+	reflect.TypeFor[encoding.TextUnmarshaler](), reflect.TypeFor[encoding.BinaryUnmarshaler](),
+	reflect.TypeFor[json.Unmarshaler](),
 }
 
 // unreadableIn returns an interface with methods that a type consists of, or nil.

@@ -12,8 +12,9 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// Commit is one commit on its way: the operations of a request, and the state that they are performed
-// on, which moves on when others commit first. Set its exported fields, and call [Commit.Run].
+// Commit is one commit on its way: the operations of a request, and the state that they
+// are performed on, which moves on when others commit first. Set its exported fields,
+// and call [Commit.Run].
 type Commit struct {
 	Engine *Engine
 	Limit  *deadline.Context
@@ -23,13 +24,15 @@ type Commit struct {
 	Base State // what the session was when it was loaded, or committed last
 	Tick int64 // when the base had been loaded, see [Engine.Tick]
 
-	// View is what the first Seen operations make of the base, and stays behind when it moves on.
+	// View is what the first Seen operations make of the base, and stays behind when it
+	// moves on.
 	View document.Draft
 	Seen int
 	Room document.Room // for the fields of the first draft
 
-	// Where the base has no record: the id of the session that is gone, where a seal may stand, or
-	// the id of a record that cannot be read, to be ended before another is created.
+	// Where the base has no record: the id of the session that is gone, where a seal
+	// may stand, or the id of a record that cannot be read, to be ended before another
+	// is created.
 	Seal       string
 	Unreadable string
 
@@ -47,8 +50,9 @@ type Commit struct {
 type doubt struct {
 	err error // nil where there is no doubt
 
-	// The newest commit and the data of the record that the write started from: a record that lists
-	// that commit and not ours, or has these data, proves that the write was not applied.
+	// The newest commit and the data of the record that the write started from: a
+	// record that lists that commit and not ours, or has these data, proves that the
+	// write was not applied.
 	commit []byte
 	data   []byte
 }
@@ -72,18 +76,22 @@ type Result struct {
 // Next returns what the session is after a commit that succeeded.
 func (c *Commit) Next() *State { return &c.next }
 
-// Uncertain reports whether a commit that failed may have been stored, so that its operations must
-// not be repeated.
+// Uncertain reports whether a commit that failed may have been stored, so that its
+// operations must not be repeated.
 func (c *Commit) Uncertain() bool { return c.doubt.exists() || c.moving.sealed }
 
-// Restart makes c the commit of the operations from an index on, on a session that begins with them,
-// after Run has found that the one of before is gone. It reports false where a sign-in must not do
-// so: a new session would hide what became of one that was signed in, or that may live on.
+// Restart makes c the commit of the operations from an index on, on a session that
+// begins with them, after Run has found that the one of before is gone. It reports
+// false where a sign-in must not do so: a new session would hide what became of one
+// that was signed in, or that may live on.
 func (c *Commit) Restart(from int, base State) bool {
 	if !c.Base.Stored() || c.moving.sealed {
 		return false
 	}
-	*c = Commit{Engine: c.Engine, Limit: c.Limit, Ops: c.Ops[from:], Base: base, Unreadable: c.Unreadable}
+	*c = Commit{
+		Engine: c.Engine, Limit: c.Limit,
+		Ops: c.Ops[from:], Base: base, Unreadable: c.Unreadable,
+	}
 	return true
 }
 
@@ -183,15 +191,16 @@ func (c *Commit) build() (bool, error) {
 	return changed, nil
 }
 
-// encode makes the data of the next record, within the bounds. own tells that the fields are the
-// document's own.
+// encode makes the data of the next record, within the bounds. own tells that the
+// fields are the document's own.
 func (c *Commit) encode(own bool) error {
 	doc, base, p := &c.next.Doc, &c.Base.Doc, &c.Engine.config.Policy
 	data, err := p.encode(doc, base, c.id, own)
 	if err != nil {
 		return err
 	}
-	// The bounds may have been higher when the base was stored: what does not grow is let through.
+	// The bounds may have been higher when the base was stored: what does not grow is
+	// let through.
 	if err := c.Engine.bounds.Check(data, doc.Len()); err != nil && doc.Outgrows(base) {
 		return err
 	}
@@ -228,7 +237,8 @@ func (c *Commit) replace() (Result, error) {
 		if emptied {
 			err = c.Engine.store.Delete(c.Limit, c.Base.ID, c.Base.Record)
 		} else {
-			c.next.Record.Version, err = c.Engine.store.Replace(c.Limit, c.Base.ID, c.Base.Record, c.next.Record)
+			next := &c.next.Record
+			next.Version, err = c.Engine.store.Replace(c.Limit, c.Base.ID, c.Base.Record, *next)
 		}
 		switch {
 		case err == nil && emptied:
@@ -307,7 +317,8 @@ func (c *Commit) refresh(try int) (bool, error) {
 // isRefusal reports whether a store said that nothing was written and that trying again
 // won't help.
 func isRefusal(err error) bool {
-	return errors.Is(err, store.ErrTooLarge) || errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrRefused)
+	return errors.Is(err, store.ErrTooLarge) || errors.Is(err, store.ErrFull) ||
+		errors.Is(err, store.ErrRefused)
 }
 
 // final returns the error to give up with, which must not hide that an earlier try is
@@ -323,7 +334,8 @@ func (c *Commit) final(err error) error {
 // give up with.
 func (c *Commit) noteFailure(try int, failure error) error {
 	c.waited()
-	if !errors.Is(failure, store.ErrConflict) && !errors.Is(failure, store.ErrExists) && !c.doubt.exists() {
+	known := errors.Is(failure, store.ErrConflict) || errors.Is(failure, store.ErrExists)
+	if !known && !c.doubt.exists() {
 		c.doubt.err = failure
 		c.doubt.commit = c.Base.Doc.NewestCommit()
 		c.doubt.data = c.Base.Record.Data
@@ -446,8 +458,9 @@ func (c *Commit) create() (Result, error) {
 	}
 }
 
-// findCreated looks, after a failed Create, for the record under the new id. store.ErrNotFound means
-// that it is not there, or not yet; ErrGone, that the id was sealed before the record came.
+// findCreated looks, after a failed Create, for the record under the new id.
+// store.ErrNotFound means that it is not there, or not yet; ErrGone, that the id was
+// sealed before the record came.
 func (c *Commit) findCreated(try int, id string, failure error) (State, error) {
 	if err := c.noteFailure(try, failure); err != nil {
 		return State{}, err

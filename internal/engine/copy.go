@@ -27,20 +27,21 @@ type Copied struct {
 // copyPage is how many records are held at once.
 const copyPage = 32
 
-// copySlack is by how much an expiry may differ from the one copied before it is set again: stores
-// keep whole seconds.
+// copySlack is by how much an expiry may differ from the one copied before it is set
+// again: stores keep whole seconds.
 const copySlack = 2 * time.Second
 
 var (
-	errDiverged  = errors.New("the target has another record of this session, which is left as it is")
+	errDiverged = errors.New("the target has another record of this session, which is left as " +
+		"it is")
 	errNoRecord  = errors.New("the record cannot be read, so it is no session")
 	errNotTicket = errors.New("its cookie is not spelled as a ticket, as a signed one is not, " +
 		"so it cannot be found without the profile")
 	errOddKey = errors.New("it has a key that is no string, which only a profile can keep")
 )
 
-// CopyTo copies all live sessions to another store. Where leave is set, they become Cloakroom's own
-// on the way.
+// CopyTo copies all live sessions to another store. Where leave is set, they become
+// Cloakroom's own on the way.
 func (e *Engine) CopyTo(ctx context.Context, to store.Store, leave bool) iter.Seq2[Copied, error] {
 	return func(yield func(Copied, error) bool) {
 		for cursor := ""; ; {
@@ -66,7 +67,8 @@ func (e *Engine) CopyTo(ctx context.Context, to store.Store, leave bool) iter.Se
 	}
 }
 
-// copyEntry copies one record. It reports false for what is no live session and nothing to tell of.
+// copyEntry copies one record. It reports false for what is no live session and nothing
+// to tell of.
 func (e *Engine) copyEntry(
 	ctx context.Context, to store.Store, entry store.Entry, leave bool,
 ) (Copied, bool) {
@@ -112,7 +114,10 @@ func (e *Engine) copyEntry(
 // copyRecord stores rec under id unless it is there. After a failure that leaves open
 // what happened it looks, and tries again: a Create that comes late finds the id taken,
 // and a Replace another version.
-func (e *Engine) copyRecord(ctx *deadline.Context, to store.Store, id string, rec store.Record, source *document.Document, leave bool) (written bool, err error) {
+func (e *Engine) copyRecord(
+	ctx *deadline.Context, to store.Store, id string, rec store.Record,
+	source *document.Document, leave bool,
+) (written bool, err error) {
 	doubt := false // a write of ours may be what is there
 	for try := range maxTries {
 		_, err = to.Create(ctx, id, rec)
@@ -123,8 +128,10 @@ func (e *Engine) copyRecord(ctx *deadline.Context, to store.Store, id string, re
 		present, loading := to.Load(ctx, id)
 		target := State{ID: id, Record: present}
 		unreadable := loading == nil && e.decode(&target) != nil
+		same := bytes.Equal(present.Data, rec.Data) ||
+			leave && !unreadable && sameLeft(source, &target.Doc)
 		switch {
-		case loading == nil && (bytes.Equal(present.Data, rec.Data) || leave && !unreadable && sameLeft(source, &target.Doc)):
+		case loading == nil && same:
 			if rec.Expires.Sub(present.Expires) > copySlack {
 				err = to.Touch(ctx, id, present, rec.Expires)
 			} else {
@@ -162,8 +169,8 @@ func (e *Engine) copyRecord(ctx *deadline.Context, to store.Store, id string, re
 	return false, err
 }
 
-// supersedes reports whether a record of the source is a later state of what the target holds. It
-// returns an error when that cannot be told.
+// supersedes reports whether a record of the source is a later state of what the target
+// holds. It returns an error when that cannot be told.
 func supersedes(source, target *document.Document) (bool, error) {
 	ours, theirs := source.NewestCommit(), target.NewestCommit()
 	switch {
@@ -196,7 +203,8 @@ func (e *Engine) unshare(st *State) (id string, former bool, err error) {
 	return id, former, nil
 }
 
-// leavingOwner is the digest of the owner in whose index a record belongs once it is Cloakroom's own.
+// leavingOwner is the digest of the owner in whose index a record belongs once it is
+// Cloakroom's own.
 func leavingOwner(doc *document.Document) string {
 	if doc.Owner() == nil {
 		return ""
@@ -213,7 +221,8 @@ func leaving(id string) (c document.CommitID) {
 	return c
 }
 
-// sameLeft reports whether two documents that left the other library are one, but for when they did.
+// sameLeft reports whether two documents that left the other library are one, but for
+// when they did.
 func sameLeft(a, b *document.Document) bool {
 	return a.Format() == b.Format() && bytes.Equal(a.NewestCommit(), b.NewestCommit()) && a.Same(b)
 }

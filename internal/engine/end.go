@@ -2,11 +2,9 @@ package engine
 
 import (
 	"errors"
-	"log/slog"
 
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
 	"github.com/cloakroom-go/cloakroom/internal/document"
-	"github.com/cloakroom-go/cloakroom/internal/ticket"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
@@ -24,7 +22,9 @@ const (
 // session that the seal names, if nextOwner is empty or the hash of its owner. known
 // may hold what was loaded. When it returns no error, no request in flight can bring
 // the session back.
-func (e *Engine) end(ctx *deadline.Context, id string, known *State, nextOwner string) (ending, error) {
+func (e *Engine) end(
+	ctx *deadline.Context, id string, known *State, nextOwner string,
+) (ending, error) {
 	failure := store.ErrConflict // the first, since the last is often only that time is up
 	for try := range maxTries {
 		if known == nil {
@@ -88,9 +88,7 @@ func (e *Engine) endNext(ctx *deadline.Context, seal *State) (ending, error) {
 			if seal.Record.Owner == "" {
 				seal.Record.Owner = e.indexOwner(&seal.Doc)
 			}
-			if err := e.store.Delete(ctx, seal.ID, seal.Record); err != nil && !errors.Is(err, store.ErrNotFound) {
-				e.Log(ctx, slog.LevelWarn, "seal not deleted", ticket.PublicID(seal.ID), withoutID{err, seal.ID})
-			}
+			e.dropSeal(ctx, seal.ID, seal.Record)
 			how = endedLive
 		}
 		if next == nil {
@@ -145,14 +143,16 @@ func (e *Engine) tombstone() store.Record {
 	return e.seal(&State{Doc: e.newDocument(false)}, "", "")
 }
 
-// End ends the session stored under id, after the commits of it in this process that are under way. It
-// is what end does, see there.
+// End ends the session stored under id, after the commits of it in this process that
+// are under way. It is what end does, see there.
 func (e *Engine) End(ctx *deadline.Context, id string, known *State, nextOwner string) error {
 	_, err := e.endCommitting(ctx, id, known, nextOwner)
 	return err
 }
 
-func (e *Engine) endCommitting(ctx *deadline.Context, id string, known *State, nextOwner string) (ending, error) {
+func (e *Engine) endCommitting(
+	ctx *deadline.Context, id string, known *State, nextOwner string,
+) (ending, error) {
 	turn, left, err := e.commits.Enter(id, e.config.Timeout)
 	if err != nil {
 		return endedNothing, errorAt("waiting for other requests of the session", err)

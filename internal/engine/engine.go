@@ -1,7 +1,8 @@
-// Package engine keeps sessions in a store: it loads them, commits operations exactly, moves them to
-// new tickets, ends them so that no request in flight can bring them back, and lists them. It is
-// where the promises of the root package are kept. It knows stores and documents, and neither HTTP
-// nor what a request does between a load and a commit.
+// Package engine keeps sessions in a store: it loads them, commits operations exactly,
+// moves them to new tickets, ends them so that no request in flight can bring them
+// back, and lists them. It is where the promises of the root package are kept. It knows
+// stores and documents, and neither HTTP nor what a request does between a load and a
+// commit.
 package engine
 
 import (
@@ -64,8 +65,8 @@ func New(c Config) *Engine {
 func (e *Engine) Now() time.Time { return e.now() }
 
 // Clocks returns the time by the clock of the timeouts and by the monotonic one, see
-// [deadline.Now]. Reading a clock costs as much as a small allocation, so it is read once if that
-// will do.
+// [deadline.Now]. Reading a clock costs as much as a small allocation, so it is read
+// once if that will do.
 func (e *Engine) Clocks() (now time.Time, ticks int64) {
 	if e.realTime {
 		now = time.Now()
@@ -77,8 +78,8 @@ func (e *Engine) Clocks() (now time.Time, ticks int64) {
 // Tick returns a number that orders loads and writes, see [queue.ByID].
 func (e *Engine) Tick() int64 { return e.commits.Tick() }
 
-// Limit returns a context for an operation that may take the time of a load or a commit. Detached,
-// it goes on when the parent is cancelled.
+// Limit returns a context for an operation that may take the time of a load or a
+// commit. Detached, it goes on when the parent is cancelled.
 func (e *Engine) Limit(parent context.Context, detached bool) *deadline.Context {
 	return e.limits.New(parent, e.config.Timeout, detached)
 }
@@ -95,8 +96,8 @@ func (e *Engine) ArmLoad(c *deadline.Context, now time.Time, ticks int64, detach
 	c.Arm(end, detached)
 }
 
-// ArmCommit arms for a commit an embedded limit that may have been a load's. It reports false where
-// a goroutine already waits on it.
+// ArmCommit arms for a commit an embedded limit that may have been a load's. It reports
+// false where a goroutine already waits on it.
 func (e *Engine) ArmCommit(c *deadline.Context, now time.Time, ticks int64) bool {
 	if !c.Arm(ticks+int64(e.config.Timeout), true) {
 		return false

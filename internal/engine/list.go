@@ -12,9 +12,9 @@ import (
 // pageSize is how many entries are asked of a store at once.
 const pageSize = 200
 
-// Owned lists the live sessions of an owner, in no order. A session that appears or ends meanwhile may
-// be listed or not. An error is the last element: [errors.ErrUnsupported] where the store cannot list
-// by owner.
+// Owned lists the live sessions of an owner, in no order. A session that appears or
+// ends meanwhile may be listed or not. An error is the last element:
+// [errors.ErrUnsupported] where the store cannot list by owner.
 func (e *Engine) Owned(ctx context.Context, owner string) iter.Seq2[*State, error] {
 	digest := e.digest(owner)
 	return e.list(ctx, func(cursor string) ([]store.Entry, string, error) {
@@ -22,8 +22,8 @@ func (e *Engine) Owned(ctx context.Context, owner string) iter.Seq2[*State, erro
 	}, func(st *State) bool { return st.belongsTo(owner) })
 }
 
-// All lists all live sessions of the application, or of all applications if the engine has none. It is
-// as Owned, and may list one twice.
+// All lists all live sessions of the application, or of all applications if the engine
+// has none. It is as Owned, and may list one twice.
 func (e *Engine) All(ctx context.Context) iter.Seq2[*State, error] {
 	return e.list(ctx, func(cursor string) ([]store.Entry, string, error) {
 		return e.store.All(ctx, cursor, pageSize)
@@ -70,8 +70,9 @@ func (e *Engine) listed(ctx context.Context, entry store.Entry) (State, bool) {
 	return st, err == nil && now.Before(entry.Record.Expires) && now.Before(st.Record.Deadline)
 }
 
-// Sweep removes expired records, in batches, from a store that does not do so by itself, and returns
-// how many it removed. A record that cannot be removed spares no other.
+// Sweep removes expired records, in batches, from a store that does not do so by
+// itself, and returns how many it removed. A record that cannot be removed spares no
+// other.
 func (e *Engine) Sweep(ctx context.Context) (int, error) {
 	total := 0
 	var failed failures

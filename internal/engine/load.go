@@ -12,8 +12,8 @@ import (
 )
 
 // Load fills st with the live session stored under id at the time of now, or returns
-// [store.ErrNotFound]. A record that cannot be read is logged, once, and is [store.ErrUnreadable]. One
-// whose absolute deadline has passed is none.
+// [store.ErrNotFound]. A record that cannot be read is logged, once, and is
+// [store.ErrUnreadable]. One whose absolute deadline has passed is none.
 func (e *Engine) Load(ctx context.Context, id string, st *State, now time.Time) error {
 	var err error
 	if st.Record, err = e.store.Load(ctx, id); err != nil {

@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// Log logs what no caller is told otherwise, with the public id of a session and an error where
-// there are any.
+// Log logs what no caller is told otherwise, with the public id of a session and an
+// error where there are any.
 func (e *Engine) Log(
 	ctx context.Context, level slog.Level, message, publicID string, err error, more ...slog.Attr,
 ) {
@@ -23,8 +23,8 @@ func (e *Engine) Log(
 	e.config.Logger.LogAttrs(ctx, level, "cloakroom: "+message, attrs...)
 }
 
-// First reports whether it is called with a key for the first time, as far as it remembers: some
-// thousands of keys.
+// First reports whether it is called with a key for the first time, as far as it
+// remembers: some thousands of keys.
 func (e *Engine) First(key string) bool { return e.reported.first(key) }
 
 // reported remembers what was logged, in bounded room.
@@ -48,8 +48,8 @@ func (r *reported) first(key string) bool {
 	return true
 }
 
-// withoutID is an error whose text leaves out the store's id, which a store may name as a file or a
-// key.
+// withoutID is an error whose text leaves out the store's id, which a store may name as
+// a file or a key.
 type withoutID struct {
 	error
 	id string

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,7 +27,8 @@ func (c *Commit) move() (Result, error) {
 		next := &c.next
 		next.ID = c.moving.id
 		seal := c.Engine.seal(&c.Base, c.moving.id, next.Record.Owner)
-		version, err := c.Engine.store.Move(c.Limit, c.Base.ID, c.Base.Record, seal, c.moving.id, next.Record)
+		version, err := c.Engine.store.Move(
+			c.Limit, c.Base.ID, c.Base.Record, seal, c.moving.id, next.Record)
 		if errors.Is(err, errors.ErrUnsupported) {
 			return c.sealThenCreate()
 		}
@@ -67,7 +69,8 @@ func (c *Commit) sealThenCreate() (Result, error) {
 			return Result{}, c.final(err)
 		}
 		c.next.ID = c.moving.id
-		_, err := c.Engine.store.Replace(c.Limit, c.Base.ID, c.Base.Record, c.Engine.seal(&c.Base, c.moving.id, c.next.Record.Owner))
+		seal := c.Engine.seal(&c.Base, c.moving.id, c.next.Record.Owner)
+		_, err := c.Engine.store.Replace(c.Limit, c.Base.ID, c.Base.Record, seal)
 		switch {
 		case err == nil:
 			return c.createSealed()
@@ -114,8 +117,14 @@ func (c *Commit) dropSeal() {
 	if c.Engine.config.Policy.LeavesSeal {
 		return
 	}
-	if err := c.Engine.store.Delete(c.Limit, c.Base.ID, store.Record{}); err != nil && !errors.Is(err, store.ErrNotFound) {
-		c.Engine.Log(c.Limit, slog.LevelWarn, "seal not deleted", ticket.PublicID(c.Base.ID), withoutID{err, c.Base.ID})
+	c.Engine.dropSeal(c.Limit, c.Base.ID, store.Record{})
+}
+
+// dropSeal deletes a seal, and logs that it could not: it then expires by itself.
+func (e *Engine) dropSeal(ctx context.Context, id string, seal store.Record) {
+	err := e.store.Delete(ctx, id, seal)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		e.Log(ctx, slog.LevelWarn, "seal not deleted", ticket.PublicID(id), withoutID{err, id})
 	}
 }
 

@@ -12,7 +12,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// Policy answers where sessions that are shared with another library differ from Cloakroom's own.
+// Policy answers where sessions that are shared with another library differ from
+// Cloakroom's own.
 type Policy struct {
 	KeepsEmpty    bool // a session without values stays stored
 	LeavesSeal    bool // a session that moves leaves a seal at its former id, until that expires
@@ -26,8 +27,8 @@ type Policy struct {
 	Owns  func(id string) bool            // reports whether it is spelled as a store's id
 	Spell func(id string) (ticket string) // the way back from ID; nil where there is none
 
-	// OwnerName is the name of the value that holds the owner. It is empty where the owner stands
-	// among the notes. The functions below are nil then.
+	// OwnerName is the name of the value that holds the owner. It is empty where the
+	// owner stands among the notes. The functions below are nil then.
 	OwnerName  string
 	ClearName  string // of a value "clear", which is not stored; see [Commit.ClearsOthers]
 	CheckValue func(f document.Format, value []byte) error
@@ -35,8 +36,8 @@ type Policy struct {
 	Restore    func(doc, before []byte) ([]byte, error)
 }
 
-// Own is the policy of Cloakroom's own sessions, of one application. former takes tickets too that
-// another library handed out.
+// Own is the policy of Cloakroom's own sessions, of one application. former takes
+// tickets too that another library handed out.
 func Own(application string, former bool) Policy {
 	digest := func(t string) string { return ticket.Digest(application, t) }
 	return Policy{
@@ -65,13 +66,14 @@ func (withoutIndex) Owned(context.Context, string, string, int) ([]store.Entry, 
 // digest is the store's name for an owner of this application.
 func (e *Engine) digest(owner string) string { return ticket.Digest(e.config.Application, owner) }
 
-// ownerDigest is the store's name for the owner of a session, which need not be of this application.
+// ownerDigest is the store's name for the owner of a session, which need not be of this
+// application.
 func ownerDigest(doc *document.Document) string {
 	return ticket.Digest(string(doc.Text(document.Application)), string(doc.Owner()))
 }
 
-// indexOwner is the digest of the owner in whose index a record belongs, if there is one. A seal
-// belongs into that of the owner of the next session.
+// indexOwner is the digest of the owner in whose index a record belongs, if there is
+// one. A seal belongs into that of the owner of the next session.
 func (e *Engine) indexOwner(doc *document.Document) string {
 	switch {
 	case !e.config.Policy.HasIndex:
@@ -82,8 +84,8 @@ func (e *Engine) indexOwner(doc *document.Document) string {
 	return string(doc.Text(document.NextOwner))
 }
 
-// decode fills in the document of a state from its record, and in the record what a store may leave
-// out.
+// decode fills in the document of a state from its record, and in the record what a
+// store may leave out.
 func (e *Engine) decode(st *State) error {
 	p := &e.config.Policy
 	err := e.bounds.Decode(st.Record.Data, &st.Doc)
@@ -137,9 +139,11 @@ func (p *Policy) ownerIn(d *document.Document) []byte {
 	return nil
 }
 
-// encode is EncodeWith, for a shared record after a look at the values that are new in it. own tells
-// that the fields are the document's own.
-func (p *Policy) encode(d, base *document.Document, id document.CommitID, own bool) ([]byte, error) {
+// encode is EncodeWith, for a shared record after a look at the values that are new in
+// it. own tells that the fields are the document's own.
+func (p *Policy) encode(
+	d, base *document.Document, id document.CommitID, own bool,
+) ([]byte, error) {
 	if !p.Shared() {
 		return d.EncodeWith(id, own), nil
 	}
@@ -158,11 +162,12 @@ func (p *Policy) encode(d, base *document.Document, id document.CommitID, own bo
 	return d.EncodeShared(id), nil
 }
 
-// clears reports whether a commit asks for the other library's cookies to be cleared: by the value of
-// ClearName, which it takes out, or since another owner signs in.
+// clears reports whether a commit asks for the other library's cookies to be cleared:
+// by the value of ClearName, which it takes out, or since another owner signs in.
 func (p *Policy) clears(d *document.Draft, base *document.Document, ops []document.Operation) bool {
 	return p.Shared() && (p.takeClear(d) || base.Owner() != nil &&
-		document.First(ops, document.SignIn) >= 0 && !bytes.Equal(base.Owner(), p.ownerIn(&d.Document)))
+		document.First(ops, document.SignIn) >= 0 &&
+		!bytes.Equal(base.Owner(), p.ownerIn(&d.Document)))
 }
 
 func (p *Policy) takeClear(d *document.Draft) bool {

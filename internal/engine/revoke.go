@@ -14,8 +14,8 @@ import (
 // maxPasses is how often RevokeOwned looks again for sessions that appear while it revokes.
 const maxPasses = 10
 
-// Revoke ends the owner's session of that public id. It returns [store.ErrNotFound] when the owner has
-// no such session.
+// Revoke ends the owner's session of that public id. It returns [store.ErrNotFound]
+// when the owner has no such session.
 func (e *Engine) Revoke(ctx context.Context, owner, publicID string) error {
 	found := false
 	err := e.eachOwned(ctx, e.digest(owner), func(entry store.Entry) error {
@@ -53,8 +53,9 @@ func (e *Engine) follow(ctx context.Context, ids []string, hash string) ([]strin
 	return nil, store.ErrConflict
 }
 
-// RevokeOwned ends all sessions of an owner but the one stored under keep, if that is not empty, and
-// returns how many it ended. A session that cannot be ended spares no other.
+// RevokeOwned ends all sessions of an owner but the one stored under keep, if that is
+// not empty, and returns how many it ended. A session that cannot be ended spares no
+// other.
 func (e *Engine) RevokeOwned(ctx context.Context, owner, keep string) (int, error) {
 	var kept []string
 	if keep != "" {
@@ -92,7 +93,8 @@ func (e *Engine) revokeOwned(ctx context.Context, owner string, keep []string) (
 			return total, errors.Join(failed.joined(), err)
 		}
 	}
-	return total, fmt.Errorf("sessions kept appearing through %d passes; %d were ended", maxPasses, total)
+	return total, fmt.Errorf("sessions kept appearing through %d passes; %d were ended",
+		maxPasses, total)
 }
 
 // failures are errors of which the first are kept.
@@ -140,7 +142,9 @@ func (e *Engine) eachOwned(ctx context.Context, hash string, do func(store.Entry
 }
 
 // revoke ends what an entry of the owner's index stands for.
-func (e *Engine) revoke(ctx context.Context, owner string, entry store.Entry, keep []string) (ending, error) {
+func (e *Engine) revoke(
+	ctx context.Context, owner string, entry store.Entry, keep []string,
+) (ending, error) {
 	limit := e.Limit(ctx, true)
 	defer limit.Release()
 	if entry.Record.Version == "" { // about to be created, so that must fail

@@ -20,8 +20,8 @@ func (e *Engine) NewState() State { return State{Doc: e.newDocument(e.config.Per
 func (st *State) Stored() bool { return st.Record.Version != "" }
 
 func (e *Engine) newDocument(persistent bool) document.Document {
-	now := e.now()
-	return document.New(e.config.Format, e.config.Application, persistent, now, now.Add(e.config.Lifetime))
+	now, c := e.now(), &e.config
+	return document.New(c.Format, c.Application, persistent, now, now.Add(c.Lifetime))
 }
 
 // belongsTo reports whether a session is of the owner with this name.

@@ -17,15 +17,15 @@ func (e *Engine) Idle(owner []byte) time.Duration {
 	return e.config.Idle
 }
 
-// due reports whether the use of a session should be noted that has so much left until it expires:
-// about once per tenth of its idle timeout. An expiry further away than it can be is from before the
-// timeout was lowered, or a clock was set right.
+// due reports whether the use of a session should be noted that has so much left until
+// it expires: about once per tenth of its idle timeout. An expiry further away than it
+// can be is from before the timeout was lowered, or a clock was set right.
 func due(left, idle time.Duration) bool {
 	return left <= idle-idle/10 || left >= idle+idle/10
 }
 
-// between returns how long it is from a to b by the wall clock, in a third of the time that b.Sub(a)
-// takes.
+// between returns how long it is from a to b by the wall clock, in a third of the time
+// that b.Sub(a) takes.
 func between(a, b time.Time) time.Duration {
 	if d := b.Unix() - a.Unix(); -1e9 < d && d < 1e9 {
 		return time.Duration(d)*time.Second + time.Duration(b.Nanosecond()-a.Nanosecond())
@@ -58,10 +58,10 @@ func (e *Engine) Touch(ctx context.Context, st *State) error {
 	}
 }
 
-// expires returns the next record's expiry. A change slides the idle timeout no more often than a use
-// does, see due: where a store has an index of expiries, one that stays as it was costs nothing. Where
-// another request slides it between this commit's look at the clock and its write, that is undone,
-// and made up for by the next use.
+// expires returns the next record's expiry. A change slides the idle timeout no more
+// often than a use does, see due: where a store has an index of expiries, one that
+// stays as it was costs nothing. Where another request slides it between this commit's
+// look at the clock and its write, that is undone, and made up for by the next use.
 func (c *Commit) expires() time.Time {
 	now, before, idle := c.clock(), c.Base.Record.Expires, c.Engine.Idle(c.next.Doc.Owner())
 	if !c.Engine.config.Policy.SlidesOnWrite && c.Base.Stored() && !document.MovesTicket(c.Ops) &&

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// ByID has a line for each id that is in use, and hands the state that one turn leaves to the next:
-// commits of one session in this process need not conflict in the store and load again. Call Init
-// before use.
+// ByID has a line for each id that is in use, and hands the state that one turn leaves
+// to the next: commits of one session in this process need not conflict in the store
+// and load again. Call Init before use.
 type ByID[T any] struct {
 	seed    maphash.Seed
 	ticks   atomic.Int64
@@ -17,8 +17,8 @@ type ByID[T any] struct {
 	buckets [512]bucket[T]
 }
 
-// bucket holds the turns whose ids share a hash, in a list: there are few, since one exists only
-// while its line is in use.
+// bucket holds the turns whose ids share a hash, in a list: there are few, since one
+// exists only while its line is in use.
 type bucket[T any] struct {
 	mu    sync.Mutex
 	first *Turn[T]
@@ -40,8 +40,8 @@ type Turn[T any] struct {
 	tick   int64
 }
 
-// Init prepares the queue. keep makes the copy of a state that is handed over independent of the
-// original, whose memory may be used again.
+// Init prepares the queue. keep makes the copy of a state that is handed over
+// independent of the original, whose memory may be used again.
 func (q *ByID[T]) Init(keep func(*T)) { q.seed, q.keep = maphash.MakeSeed(), keep }
 
 // Tick returns a number that orders loads and writes within this process.
@@ -77,8 +77,8 @@ func (t *Turn[T]) Waited() bool { return t.waited }
 // that a state which was loaded before that is older. It is nil, 0 before the first.
 func (t *Turn[T]) Latest() (*T, int64) { return t.latest, t.tick }
 
-// Leave gives the turn to the next in line, with the state that it left, if it is not nil, and the
-// tick of when its write began.
+// Leave gives the turn to the next in line, with the state that it left, if it is not
+// nil, and the tick of when its write began.
 func (q *ByID[T]) Leave(t *Turn[T], left *T, began int64) {
 	b := t.bucket
 	b.mu.Lock()

@@ -15,8 +15,8 @@ func newQueue() *ByID[string] {
 	return q
 }
 
-// TestByIDOrder: the turn goes to the one that has waited longest, other ids wait for nothing, and
-// the line of an id that is not in use is gone.
+// TestByIDOrder: the turn goes to the one that has waited longest, other ids wait for
+// nothing, and the line of an id that is not in use is gone.
 func TestByIDOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue()
@@ -62,7 +62,8 @@ func TestByIDOrder(t *testing.T) {
 	})
 }
 
-// TestByIDTimeout: a waiter gives up when nothing moved for as long as it was told, not before.
+// TestByIDTimeout: a waiter gives up when nothing moved for as long as it was told, not
+// before.
 func TestByIDTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue()
@@ -99,8 +100,8 @@ func TestByIDTimeout(t *testing.T) {
 	})
 }
 
-// TestByIDHandsOver: the next in line gets a copy of what the one before left, and all of its time
-// since then.
+// TestByIDHandsOver: the next in line gets a copy of what the one before left, and all
+// of its time since then.
 func TestByIDHandsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue()

@@ -1,6 +1,6 @@
-// Package queue lets goroutines take turns, first in, first out. A waiter gives up only when nothing
-// moves: a long queue that moves is no failure, while a store that is down fails all in time. It
-// knows nothing of what the turns are for.
+// Package queue lets goroutines take turns, first in, first out. A waiter gives up only
+// when nothing moves: a long queue that moves is no failure, while a store that is down
+// fails all in time. It knows nothing of what the turns are for.
 package queue
 
 import (
@@ -31,10 +31,13 @@ func (l *Line) Join() chan struct{} {
 	return turn
 }
 
-// Wait waits for the turn that Join returned. It gives up with [context.DeadlineExceeded] when for
-// d nothing moved: neither this entry nor a turn. left is what remains of d since something moved.
-// The lock is not held, and Wait takes it.
-func (l *Line) Wait(lock sync.Locker, turn chan struct{}, d time.Duration) (left time.Duration, err error) {
+// Wait waits for the turn that Join returned. It gives up with
+// [context.DeadlineExceeded] when for d nothing moved: neither this entry nor a turn.
+// left is what remains of d since something moved. The lock is not held, and Wait takes
+// it.
+func (l *Line) Wait(
+	lock sync.Locker, turn chan struct{}, d time.Duration,
+) (left time.Duration, err error) {
 	entered := time.Now()
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -78,8 +81,8 @@ func (l *Line) cancel(lock sync.Locker, turn chan struct{}) bool {
 	return true
 }
 
-// Leave gives the turn to the next in line, and reports whether there was one. moved tells that
-// the turn moved something, so that those who wait go on waiting.
+// Leave gives the turn to the next in line, and reports whether there was one. moved
+// tells that the turn moved something, so that those who wait go on waiting.
 func (l *Line) Leave(moved bool) bool {
 	if len(l.waiting) == 0 {
 		l.taken = false

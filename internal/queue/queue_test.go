@@ -52,8 +52,9 @@ func TestLine(t *testing.T) {
 	})
 }
 
-// TestLineGivesUp: a waiter gives up when for as long as it was told nothing moved, and only then.
-// A turn that ends without having moved anything is given on, and resets no waiter's time.
+// TestLineGivesUp: a waiter gives up when for as long as it was told nothing moved, and
+// only then. A turn that ends without having moved anything is given on, and resets no
+// waiter's time.
 func TestLineGivesUp(t *testing.T) {
 	for moved, want := range map[bool]time.Duration{true: 1600 * time.Millisecond, false: time.Second} {
 		synctest.Test(t, func(t *testing.T) {

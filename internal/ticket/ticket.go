@@ -1,5 +1,5 @@
-// Package ticket makes and checks tickets, and derives from them, and from the names of owners, what
-// a store and the public may see. It knows nothing else of sessions.
+// Package ticket makes and checks tickets, and derives from them, and from the names of
+// owners, what a store and the public may see. It knows nothing else of sessions.
 package ticket
 
 import (
@@ -9,9 +9,10 @@ import (
 	"encoding/binary"
 )
 
-// A ticket is the secret in the cookie: 256 random bits (twice the 128 that ASVS 5.0 7.2.3 asks for)
-// as 43 characters of unpadded URL-safe base64. It has one spelling: the two bits that the last
-// character has to spare are zero. The store sees only its SHA-256.
+// A ticket is the secret in the cookie: 256 random bits (twice the 128 that ASVS 5.0
+// 7.2.3 asks for) as 43 characters of unpadded URL-safe base64. It has one spelling:
+// the two bits that the last character has to spare are zero. The store sees only its
+// SHA-256.
 const (
 	randomBytes = 32
 
@@ -19,7 +20,8 @@ const (
 	Length = 43
 )
 
-// The lengths of Flask-Session's ids: 16 to 128 bytes in unpadded base64. A UUID has 36 characters.
+// The lengths of Flask-Session's ids: 16 to 128 bytes in unpadded base64. A UUID has 36
+// characters.
 const (
 	minFormer = 22
 	maxFormer = 171
@@ -32,8 +34,8 @@ func New() string {
 	return base64.RawURLEncoding.EncodeToString(random[:])
 }
 
-// spelling tells the characters of a ticket: 1 for one that may stand anywhere, 3 for one that may
-// also come last.
+// spelling tells the characters of a ticket: 1 for one that may stand anywhere, 3 for
+// one that may also come last.
 var spelling = func() (t [256]uint8) {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	for i, c := range []byte(alphabet) {
@@ -70,8 +72,9 @@ func ValidFormer(s string) bool {
 	return true
 }
 
-// Digest returns the lower-case hexadecimal SHA-256 by which a store knows a ticket or an owner's
-// name. Those of one application mean nothing to another; an empty application has none of this.
+// Digest returns the lower-case hexadecimal SHA-256 by which a store knows a ticket or
+// an owner's name. Those of one application mean nothing to another; an empty
+// application has none of this.
 func Digest(application, s string) string {
 	if application != "" {
 		s = application + "\x00" + s
@@ -114,8 +117,8 @@ func hexDigits(x uint32) uint64 {
 	return n + '0'*ones + letters*('a'-'0'-10)
 }
 
-// PublicID derives from a store's id what may be shown and logged. The way back, which would let its
-// holder look the record up, is closed.
+// PublicID derives from a store's id what may be shown and logged. The way back, which
+// would let its holder look the record up, is closed.
 func PublicID(id string) string {
 	var room [128]byte
 	sum := sha256.Sum256(append(append(room[:0], "cloakroom public id\x00"...), id...))
