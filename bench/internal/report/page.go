@@ -30,7 +30,8 @@ func (r *Report) page() string {
 	for _, s := range r.Skipped {
 		fmt.Fprintf(&b, "\nNot measured: %s.\n", s)
 	}
-	b.WriteString("\nAll cells: [results.csv](performance/results.csv) has the medians, [results.json](performance/results.json) every round.\n")
+	b.WriteString("\n[results.csv](performance/results.csv) has the median of every cell. " +
+		"`make bench` leaves every round in results.json beside it.\n")
 	return b.String()
 }
 

@@ -36,7 +36,8 @@ type Ratio struct {
 	Holds bool    `json:"holds"`
 }
 
-// Write writes performance.md and the folder performance into dir.
+// Write writes performance.md and the folder performance into dir. Git ignores results.json
+// there, which has every round.
 func (r *Report) Write(dir string, results *measure.Results) error {
 	r.results, r.Cells = results, results.List
 	folder := filepath.Join(dir, "performance")
