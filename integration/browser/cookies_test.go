@@ -137,8 +137,8 @@ func TestCookieAttributesChange(t *testing.T) {
 	}
 }
 
-// TestPlantedByScript: a page of a sibling host sets a cookie of the application's
-// name, before the visitor comes and after, and nobody is locked out.
+// TestPlantedByScript: a page of a sibling host sets a cookie of the application's name,
+// before the visitor comes and after, and the visitor can still sign in.
 func TestPlantedByScript(t *testing.T) {
 	for what, value := range map[string]string{"junk": "junk", "an unknown ticket": strings.Repeat("A", 43)} {
 		// that of a longer path comes first in any case

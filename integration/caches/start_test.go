@@ -86,7 +86,7 @@ ErrorLog /dev/stderr
 		text += fmt.Sprintf("LoadModule %s_module %smod_%s.so\n", module, modules, module)
 	}
 	if os.Getuid() == 0 {
-		text += "User nobody\nGroup nogroup\n"
+		text += "User daemon\nGroup daemon\n"
 	}
 	text += fmt.Sprintf(`CacheRoot ${DIR}/cache
 CacheEnable disk /

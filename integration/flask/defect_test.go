@@ -103,7 +103,8 @@ func slowly(t *testing.T, s side, cookie, name string) (finish func() answer) {
 	}
 }
 
-// Whoever signs out, Go's slow request stays out. Flask's own brings the session back.
+// After a sign-out at either side, Go's slow request does not bring the session back.
+// Flask's does.
 func slowLogout(t *testing.T, p pair, store store.Store) {
 	for _, ender := range []side{p.golang, p.python} {
 		for _, slow := range []side{p.golang, p.python} {
@@ -289,7 +290,7 @@ func TestBrokenFile(t *testing.T) {
 	b.holds(p.golang, "a", "2")
 }
 
-// Over Flask's threshold of 500 files, Go evicts nobody.
+// Over Flask's threshold of 500 files, Go evicts no session.
 func TestManyFiles(t *testing.T) {
 	t.Parallel()
 	settings := stores["filesystem"](t)

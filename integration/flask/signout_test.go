@@ -75,8 +75,8 @@ func anotherUser(t *testing.T, p pair, b *browser, name string) {
 	b.answers(p.python, "GET /whoami", "")
 }
 
-// rememberedAlone comes back without a session: Go has nobody until Flask has signed
-// the user in again.
+// rememberedAlone returns without a session: for Go the visitor is signed out until Flask
+// has signed the user in again.
 func rememberedAlone(t *testing.T, p pair, b *browser) {
 	b.cookie = ""
 	b.answers(p.golang, "GET /whoami", "")

@@ -229,7 +229,7 @@ func (s *goSite) slow(x *cloakroom.Session, r *http.Request) (string, error) {
 	select {
 	case <-g.goOn:
 	case <-r.Context().Done():
-		return "", errors.New("nobody opened the gate")
+		return "", errors.New("the gate stayed closed")
 	}
 	return set(x, r)
 }

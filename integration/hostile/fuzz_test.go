@@ -22,8 +22,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/storetest"
 )
 
-// placeholder stands for the ticket of a session that is there, and stranger for one
-// that nobody was handed out.
+// placeholder stands for the ticket of a live session. stranger is a ticket that was
+// never handed out.
 const (
 	placeholder = "TICKET"
 	stranger    = "0123456789012345678901234567890123456789_-A"
@@ -31,7 +31,7 @@ const (
 
 // FuzzRequest: whatever bytes come over a connection, the site answers like a server,
 // calls its store only for well-formed tickets, adopts none that it did not hand out,
-// shows nobody what another holds, and goes on serving.
+// shows no other session's data, and goes on serving.
 func FuzzRequest(f *testing.F) {
 	for _, seed := range []string{
 		"GET /get HTTP/1.1\r\nHost: h\r\nCookie: session=TICKET\r\n\r\n",

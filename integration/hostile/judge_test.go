@@ -23,7 +23,7 @@ type outcome struct {
 	// may be called
 	writes  bool
 	owns    bool // the request has the ticket of the session with the secret
-	hangsUp bool // the request breaks off, so nobody waits for an answer
+	hangsUp bool // the request breaks off, so no client reads the answer
 }
 
 // secret is what a session holds that is not the sender's.
@@ -54,7 +54,7 @@ func (o outcome) wrong(raw []byte) (all []string) {
 		found("it called the store")
 	}
 	if o.adopted {
-		found("a ticket that nobody was handed out was adopted")
+		found("a ticket that was never handed out was adopted")
 	}
 	if !o.owns && strings.Contains(o.rest, secret) && !strings.Contains(string(raw), secret) {
 		found("it got what another session holds")

@@ -19,7 +19,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
-// place is somewhere that sessions are kept, for the promises to be proven there.
+// place is a kind of store in which the promises are proven.
 type place struct {
 	name    string
 	ops     int // how many operations the long mode does at least
@@ -39,7 +39,7 @@ type backend struct {
 	noNaps bool             // sessions do not expire by the real time
 }
 
-// fault is something that happens, and is over when do returns.
+// fault is something that happens and is over when do returns.
 type fault struct {
 	name string
 	do   func(r *run, lots *rand.Rand) error
@@ -48,7 +48,7 @@ type fault struct {
 // short is how long a fault lasts.
 func short(lots *rand.Rand) time.Duration { return time.Duration(50+lots.IntN(250)) * time.Millisecond }
 
-// plainly is a fault that begins, lasts, and ends.
+// plainly returns a fault that begins, lasts, and ends.
 func plainly(name string, begin, end func()) fault {
 	return fault{name, func(_ *run, lots *rand.Rand) error {
 		begin()
@@ -217,8 +217,8 @@ func failover(t testing.TB, c *servers.Cluster) fault {
 	}}
 }
 
-// smallDisk returns a folder on a file system of its own, and the fault of filling it
-// up; or an ordinary folder where no file system can be mounted.
+// smallDisk returns a folder on a file system of its own and the fault of filling it up,
+// or an ordinary folder where no file system can be mounted.
 func smallDisk(t testing.TB) (string, *fault) {
 	t.Helper()
 	dir := t.TempDir()

@@ -19,8 +19,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/dynamodbstore"
 )
 
-// How places lose everything: at one moment, since a sign-in that is one step must not
-// come in between, or record by record where it is two.
+// How places lose all data: at one moment where a sign-in is one step, so that none comes
+// in between, and record by record where it is two.
 
 // wipeTime bounds emptying a place.
 const wipeTime = 30 * time.Second

@@ -147,8 +147,8 @@ func (s *SQLServer) URL(t testing.TB) string {
 	return s.scheme + "://" + user + "@" + s.Addr + "/" + name
 }
 
-// account is whom a server runs as, where the test runs as root and the server would
-// refuse to.
+// account is the user that a server runs as if the test runs as root, which the server
+// refuses.
 type account struct{ uid, gid int }
 
 // unprivileged returns an account other than root, or nothing where the test is not root.
@@ -157,7 +157,7 @@ func unprivileged(t testing.TB, name string) *account {
 	if os.Getuid() != 0 {
 		return nil
 	}
-	for _, name := range []string{name, "nobody"} {
+	for _, name := range []string{name, "daemon"} {
 		if u, err := user.Lookup(name); err == nil {
 			uid, err1 := strconv.Atoi(u.Uid)
 			gid, err2 := strconv.Atoi(u.Gid)
@@ -166,7 +166,7 @@ func unprivileged(t testing.TB, name string) *account {
 			}
 		}
 	}
-	t.Fatalf("there is neither a user %s nor nobody to run the server", name)
+	t.Fatalf("there is neither a user %s nor daemon to run the server", name)
 	return nil
 }
 

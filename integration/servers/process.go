@@ -275,7 +275,7 @@ func FreePort(t testing.TB) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // nobody connects
+	defer l.Close() //nolint:errcheck // no client connects
 	return l.Addr().(*net.TCPAddr).Port
 }
 

@@ -42,8 +42,7 @@ func StartRedis(t testing.TB, o RedisOptions) *Redis {
 	return r
 }
 
-// startRedis starts a server. Somebody else may have taken the port meanwhile: then it
-// tries another.
+// startRedis starts a server, on another port if the first was taken meanwhile.
 func startRedis(t testing.TB, o RedisOptions) *Redis {
 	t.Helper()
 	path := Need(t, o.program())

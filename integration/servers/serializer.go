@@ -27,9 +27,9 @@ type request struct {
 	answered bool
 }
 
-// serveOneByOne passes requests on, each when its turn has come. It goes on reading
-// while one waits, so as to learn that the client has gone: what nobody waits for any
-// more must not hold up the others, or a busy server never catches up.
+// serveOneByOne passes requests on, each when its turn has come. It reads on while one
+// waits, to learn whether the client has gone: a request that no client waits for must
+// not hold up the others, or a busy server never catches up.
 func (p *Proxy) serveOneByOne(client, server net.Conn) {
 	requests, gone, done := make(chan request), make(chan struct{}), make(chan struct{})
 	defer close(done)

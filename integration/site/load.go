@@ -14,7 +14,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/integration/servers"
 )
 
-// visitor is somebody who asks again and again.
+// visitor is a client that asks again and again.
 type visitor struct {
 	name, cookie string
 	stored       atomic.Int64 // requests that were answered with success
