@@ -22,7 +22,9 @@ import (
 // lastWins replaces whatever record is there: lost updates.
 type lastWins struct{ store.FullStore }
 
-func (s lastWins) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
+func (s lastWins) Replace(
+	ctx context.Context, id string, old, next store.Record,
+) (store.Version, error) {
 	for {
 		v, err := s.FullStore.Replace(ctx, id, old, next)
 		if !errors.Is(err, cloakroom.ErrConflict) {
@@ -37,7 +39,9 @@ func (s lastWins) Replace(ctx context.Context, id string, old, next store.Record
 // resurrecting creates a record that was deleted before it could be replaced.
 type resurrecting struct{ store.FullStore }
 
-func (s resurrecting) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
+func (s resurrecting) Replace(
+	ctx context.Context, id string, old, next store.Record,
+) (store.Version, error) {
 	v, err := s.FullStore.Replace(ctx, id, old, next)
 	if errors.Is(err, cloakroom.ErrNotFound) {
 		return s.Create(ctx, id, next)

@@ -334,7 +334,9 @@ func (b *browser) learn(h *history, in input, out output, secret string) {
 }
 
 // send performs an operation at a node. An error is a fault of the site.
-func (r *run) send(to node, in input, h *history, secret string, pause int) (output, string, error) {
+func (r *run) send(
+	to node, in input, h *history, secret string, pause int,
+) (output, string, error) {
 	q := url.Values{
 		"kind":  {string(in.kind)},
 		"arg":   {in.arg},
