@@ -56,12 +56,11 @@ func withTable(from string) string {
 func applicationAfterFlask() cloakroom.Options {
 	// guide
 	options := cloakroom.Options{
-		AnonymousIdle: 31 * 24 * time.Hour, // an hour otherwise, for who has not signed in
-		// SESSION_COOKIE_NAME; Domain and Path too where Flask had others
-		CookieName: "session",
-		Idle:       31 * 24 * time.Hour, // PERMANENT_SESSION_LIFETIME
-		Lifetime:   31 * 24 * time.Hour, // as --lifetime
-		Persistent: true,                // SESSION_PERMANENT
+		AnonymousIdle: 31 * 24 * time.Hour, // the default is an hour before a sign-in
+		CookieName:    "session",           // SESSION_COOKIE_NAME; also Domain and Path, if set
+		Idle:          31 * 24 * time.Hour, // PERMANENT_SESSION_LIFETIME
+		Lifetime:      31 * 24 * time.Hour, // as --lifetime
+		Persistent:    true,                // SESSION_PERMANENT
 	}
 	// end
 	return options
