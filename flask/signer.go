@@ -25,6 +25,9 @@ func (Secret) LogValue() slog.Value { return slog.StringValue("[secret]") }
 // MarshalText implements [encoding.TextMarshaler].
 func (Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
 
+// Signer signs session ids as Flask-Session does with SESSION_USE_SIGNER: the id, a dot,
+// and an HMAC-SHA1 of it in URL-safe base64. It is safe for concurrent use.
+//
 // The signature adds nothing to an id of 256 random bits, and Flask-Session has
 // deprecated it. It is here to share cookies with applications that use it.
 type Signer struct {

@@ -150,8 +150,8 @@ var schemes = map[string][]string{
 
 func (c Config) checkScheme(setting, scheme string) error {
 	if known := schemes[strings.ToLower(c.SessionType)]; !slices.Contains(known, scheme) {
-		return fmt.Errorf("%s is a URL of %s:, and SESSION_TYPE is %s: want one of %s:",
-			setting, scheme, c.SessionType, strings.Join(known, ":, "))
+		return fmt.Errorf("%s is a URL of %s:, and SESSION_TYPE is %s: want one of %s",
+			setting, scheme, c.SessionType, strings.Join(known, ":, ")+":")
 	}
 	return nil
 }
