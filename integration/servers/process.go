@@ -82,7 +82,7 @@ func findRoot() (string, error) {
 			return dir, nil
 		}
 	}
-	return "", errors.New("this is not the repository")
+	return "", errors.New("servers: the working directory is not in the repository")
 }
 
 // Optional is Need that never fails: for a server beside the one that must be there.
