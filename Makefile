@@ -2,7 +2,7 @@
 
 SHELL      := /bin/bash
 GOLANGCI   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-# Modules in go.work, and those that are not, so that their dependencies are nobody else's.
+# Modules in go.work, and those kept apart, so that their dependencies stay their own.
 WORKSPACE  := . cmd/cloakroom store/dynamodbstore store/memcachedstore store/mongostore store/redisstore
 APART      := integration integration/ferretdb bench
 MODULES    := $(WORKSPACE) $(APART)
@@ -17,7 +17,7 @@ MUTATE     ?= -sample 100
 MUTATEALSO := -also 'store/redisstore=integration/redis:Single|Cluster$$|Index|Limits|Near|Refused|OtherType|Replace' \
 	-also 'store/sqlstore=integration/sql:SQLite|Postgres|MariaDB|Collate|Seconds|Column|Blob|Rights|Damaged|NoTable|NoRight'
 
-.PHONY: help demo test test-core test-integration mutate prove check fmt vet lint tidy alone directions fuzz bench bench-quick
+.PHONY: help demo test test-core test-integration mutate prove check fmt sums vet lint tidy alone directions words fuzz bench bench-quick
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -46,7 +46,7 @@ prove: ## prove the promises under faults, and what is shared with Flask, at len
 	cd integration && GOWORK=off go test -count=1 -timeout 1h ./flask -flask.full
 	cd integration && GOWORK=off go test -count=1 -timeout 1h -v ./rehearsal -rehearsal.full # see docs/from-flask.md
 
-check: fmt vet tidy alone directions lint ## check formatting, vet, go.mod files, imports and lint of every module
+check: fmt sums vet tidy alone directions words lint ## check formatting, go.work.sum, vet, go.mod files, imports, words and lint
 
 fmt:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt these files:"; echo "$$unformatted"; exit 1; fi
@@ -65,6 +65,14 @@ alone:
 
 directions:
 	@scripts/check-directions
+
+# go.work.sum is what the go command leaves.
+sums:
+	@scripts/check-sums
+
+# Comments: their words and their width.
+words:
+	@scripts/check-words
 
 lint:
 	@set -e; for m in $(MODULES); do echo "lint $$m"; (cd $$m && GOWORK=off go run $(GOLANGCI) run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...); done

@@ -41,8 +41,8 @@ func BenchmarkRequest(b *testing.B) {
 	}
 }
 
-// TestLimits compares times, so it is run by whoever wants to know: go test -run Limits
-// -ratios. A ratio that is over its limit is measured up to three times.
+// TestLimits compares times, so it runs only on demand: go test -run Limits -ratios. It
+// measures a ratio that is over its limit up to three times.
 func TestLimits(t *testing.T) {
 	if !*checkRatios {
 		t.Skip("times are not compared without -ratios")
@@ -77,8 +77,8 @@ type allocated struct {
 	bytes  int // a tenth more is allowed: sizes differ a little from one version of Go to the next
 }
 
-// TestAllocations holds on every machine, however busy. Whoever lowers a number may
-// lower it here; raising one needs a reason.
+// TestAllocations holds on every machine, however busy. A change that lowers a number
+// should lower it here; raising one needs a reason.
 func TestAllocations(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for store, limits := range map[string]map[string]allocated{

@@ -15,31 +15,36 @@ import (
 	"github.com/cloakroom-go/cloakroom/bench/internal/sections"
 )
 
-// usualPayload is that of the cells that are measured with several numbers of clients.
+// usualPayload is the payload of cells with several numbers of clients.
 const usualPayload = 1000
 
 // scale is how large a full run is.
 type scale struct {
 	clients  []int
 	sizes    []int // of populations
-	huge     int   // one more, in memory only, if not zero
+	huge     int   // one more size, in memory only; zero is none
 	expired  int
 	cachelib []int
-	records  int // in memory, whose overhead is taken
+	records  int // in memory, to measure their overhead
 }
 
 var (
 	fullScale = scale{
-		clients: []int{1, 16, manyClients, 256}, sizes: []int{1000, 100_000, 1_000_000}, expired: 20_000,
-		cachelib: []int{1000, 10_000, 50_000}, records: 1_000_000,
+		clients: []int{1, 16, manyClients, 256}, sizes: []int{1000, 100_000, 1_000_000},
+		expired: 20_000, cachelib: []int{1000, 10_000, 50_000}, records: 1_000_000,
 	}
-	tinyScale = scale{clients: []int{1, manyClients}, sizes: []int{10, 300}, expired: 20, cachelib: []int{10, 100}, records: 10_000}
+	tinyScale = scale{
+		clients: []int{1, manyClients}, sizes: []int{10, 300},
+		expired: 20, cachelib: []int{10, 100}, records: 10_000,
+	}
 )
 
 // full measures everything.
 func (x *run) full(ctx context.Context, s scale) error {
 	for _, section := range sections.All() {
-		err := x.section(ctx, section.Store, func(_ testing.TB, o *sections.Opened) error { return x.everything(ctx, section, o, s) })
+		err := x.section(ctx, section.Store, func(_ testing.TB, o *sections.Opened) error {
+			return x.everything(ctx, section, o, s)
+		})
 		if err != nil {
 			return err
 		}
@@ -60,7 +65,9 @@ func (x *run) full(ctx context.Context, s scale) error {
 }
 
 // everything measures one store.
-func (x *run) everything(ctx context.Context, section sections.Section, o *sections.Opened, s scale) error {
+func (x *run) everything(
+	ctx context.Context, section sections.Section, o *sections.Opened, s scale,
+) error {
 	crowds := sections.Crowds(o.Sites, sections.Tasks(100, 1000, 10000))
 	if section.Alone {
 		if err := x.alone(crowds); err != nil {
@@ -71,7 +78,7 @@ func (x *run) everything(ctx context.Context, section sections.Section, o *secti
 		chosen := crowds
 		var more []measure.Cell
 		if clients != manyClients {
-			chosen = sections.Crowds(o.Sites, []sections.Task{{Act: measure.Read, Payload: usualPayload}, {Act: measure.Write, Payload: usualPayload}})
+			chosen = sections.Crowds(o.Sites, sections.ReadWrite(usualPayload))
 		} else if section.Store == "redis" || section.Store == "postgres" {
 			var err error
 			if more, err = x.small(section.Store, o, o.Sites); err != nil {
@@ -95,7 +102,7 @@ func (x *run) everything(ctx context.Context, section sections.Section, o *secti
 	return nil
 }
 
-// count counts store calls and bytes on the wire, and notes them with the cells of any
+// count counts store calls and bytes on the wire, and adds them to the cells of any
 // number of clients.
 func (x *run) count(crowds []*measure.Crowd, clients []int) error {
 	for _, c := range crowds {
@@ -121,7 +128,8 @@ func (x *run) growth(ctx context.Context, s scale) error {
 		}
 		err := x.part(ctx, "growth of "+store, func(t testing.TB) error {
 			g, err := growth.Measure(t, growth.Plan{
-				Store: store, Sizes: sizes, Acts: []measure.Act{measure.Read, measure.Write}, Rounds: x.rounds, Each: x.each, Expired: s.expired,
+				Store: store, Sizes: sizes, Acts: []measure.Act{measure.Read, measure.Write},
+				Rounds: x.rounds, Each: x.each, Expired: s.expired,
 			}, &x.results)
 			x.grown[store] = g
 			return err
@@ -149,14 +157,15 @@ func (x *run) growth(ctx context.Context, s scale) error {
 
 func (x *run) growthRatio(store string, s scale) {
 	for _, act := range []measure.Act{measure.Read, measure.Write} {
-		largest, smallest := growth.Key(store, act, s.sizes[len(s.sizes)-1]), growth.Key(store, act, s.sizes[0])
+		largest := growth.Key(store, act, s.sizes[len(s.sizes)-1])
+		smallest := growth.Key(store, act, s.sizes[0])
 		if v, ok := x.results.Ratio(largest, smallest, true); ok {
 			x.values["growth "+store+" "+string(act)] = v
 		}
 	}
 }
 
-// overhead takes what a record takes in memory beyond its data.
+// overhead measures what a record takes in memory beyond its data.
 func (x *run) overhead(ctx context.Context, records int) error {
 	return x.part(ctx, fmt.Sprintf("overhead of %d records", records), func(testing.TB) error {
 		bytes, err := growth.Overhead(ctx, records)
@@ -165,7 +174,7 @@ func (x *run) overhead(ctx context.Context, records int) error {
 	})
 }
 
-// write writes the page and what belongs to it.
+// write writes the page, its figures and results.
 func (x *run) write(ctx context.Context, dir string) error {
 	root, err := overhttp.Root()
 	if err != nil {
@@ -180,7 +189,9 @@ func (x *run) write(ctx context.Context, dir string) error {
 	}
 	for _, one := range ratios() {
 		if value, ok := one.of(x); ok {
-			r.Ratios = append(r.Ratios, report.Ratio{Name: one.name, Value: value, Bound: one.bound(), Holds: one.holds(value)})
+			r.Ratios = append(r.Ratios, report.Ratio{
+				Name: one.name, Value: value, Bound: one.bound(), Holds: one.holds(value),
+			})
 		}
 	}
 	if err := r.Write(dir, &x.results); err != nil {

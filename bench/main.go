@@ -5,7 +5,7 @@
 //
 //	GOWORK=off go run .          # in memory, one client alone
 //	GOWORK=off go run . -quick   # the core of it, on files and servers too, within two minutes
-//	GOWORK=off go run . -full -rounds 9   # everything, with docs/performance.md, in about half an hour
+//	GOWORK=off go run . -full -rounds 9   # everything, into docs/performance.md, in half an hour
 //
 //	GOWORK=off go run . -only postgres                    # one part of -quick
 //	GOWORK=off go run . -only redis -cpuprofile cpu.prof   # where its time goes
@@ -31,7 +31,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cloakroom-go/cloakroom/bench/internal/measure"
 	"github.com/cloakroom-go/cloakroom/bench/internal/overhttp"
 	"github.com/cloakroom-go/cloakroom/bench/internal/sections"
 )
@@ -43,14 +42,21 @@ func main() {
 	quick := flag.Bool("quick", false, "measure what the ratios need, on files and servers too")
 	only := flag.String("only", "", "measure one part of -quick: "+strings.Join(quickNames(), ", "))
 	full := flag.Bool("full", false, "measure everything, and write docs/performance.md")
-	huge := flag.Bool("huge", false, "with -full: also ten million sessions in memory, which takes some 10 GB")
-	tiny := flag.Bool("tiny", false, "with -full: few sessions, to see that everything works; give -rounds 1 -time 5ms -out DIR with it")
+	huge := flag.Bool("huge", false,
+		"with -full: also ten million sessions in memory, which takes some 10 GB")
+	tiny := flag.Bool("tiny", false, "with -full: few sessions, to see that everything works; "+
+		"give -rounds 1 -time 5ms -out DIR with it")
 	dir := flag.String("out", "", "with -full: the folder to write to, instead of docs")
-	rounds := flag.Int("rounds", 15, "how often each cell is measured; at least 5 make a fair median")
-	profile := flag.String("cpuprofile", "", "write a processor profile of this process to `file`; go tool pprof -focus shows one library's part of it")
-	each := flag.Duration("time", 50*time.Millisecond, "how long each cell is measured in one round")
+	rounds := flag.Int("rounds", 15,
+		"how often each cell is measured; at least 5 make a fair median")
+	profile := flag.String("cpuprofile", "",
+		"write a processor profile of this process to `file`; "+
+			"go tool pprof -focus shows one library's part of it")
+	each := flag.Duration("time", 50*time.Millisecond,
+		"how long each cell is measured in one round")
 	flag.Parse()
-	if *rounds < 1 || *each <= 0 || flag.NArg() > 0 || *only != "" && !slices.Contains(quickNames(), *only) {
+	unknown := *only != "" && !slices.Contains(quickNames(), *only)
+	if *rounds < 1 || *each <= 0 || flag.NArg() > 0 || unknown {
 		flag.Usage()
 		os.Exit(2)
 	}
@@ -58,7 +64,7 @@ func main() {
 	defer stop()
 	x := newRun(os.Stdout, *rounds, *each)
 	do := func(ctx context.Context) error {
-		return x.memory(ctx, sections.Tasks(100), measure.Bare, "middleware", sections.Cloakroom, "scs", "scs-json")
+		return x.memory(ctx, sections.Tasks(100), memoryLibraries...)
 	}
 	switch {
 	case *full:
@@ -88,7 +94,7 @@ func main() {
 	}
 }
 
-// profiled calls f, and writes a processor profile of it to a file, if one is named.
+// profiled calls f and writes a processor profile of it, if a file is named.
 func profiled(name string, f func() error) error {
 	if name == "" {
 		return f()
@@ -105,8 +111,8 @@ func profiled(name string, f func() error) error {
 	return errors.Join(err, out.Close())
 }
 
-// serving makes this process a server of its own, if it was started as one, and returns
-// when that has ended.
+// serving turns this process into a server if it was started as one, and returns when the
+// server has ended.
 func serving() bool {
 	if len(os.Args) < 2 || os.Args[1] != overhttp.Command {
 		return false

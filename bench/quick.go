@@ -12,7 +12,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/bench/internal/sections"
 )
 
-// quickParts are what the ratios need, and no more.
+// quickParts are what the ratios need.
 var quickParts = []struct {
 	name string
 	do   func(*run, context.Context) error
@@ -47,14 +47,16 @@ func (x *run) quick(ctx context.Context, names ...string) error {
 	return nil
 }
 
+var memoryLibraries = []string{measure.Bare, "middleware", sections.Cloakroom, "scs", "scs-json"}
+
 func (x *run) quickMemory(ctx context.Context) error {
-	return x.memory(ctx, sections.Tasks(100, 1000, 10000), measure.Bare, "middleware", sections.Cloakroom, "scs", "scs-json")
+	return x.memory(ctx, sections.Tasks(100, 1000, 10000), memoryLibraries...)
 }
 
 func (x *run) quickFiles(ctx context.Context) error {
 	return x.section(ctx, "file", func(_ testing.TB, o *sections.Opened) error {
 		list := o.Select(measure.Bare, "gorilla bare", sections.Cloakroom, "gorilla")
-		return x.alone(sections.Crowds(list, []sections.Task{{Act: measure.Read, Payload: 100}, {Act: measure.Write, Payload: 100}}))
+		return x.alone(sections.Crowds(list, sections.ReadWrite(100)))
 	})
 }
 
@@ -67,15 +69,16 @@ func (x *run) quickRedis(ctx context.Context) error {
 	})
 }
 
-// quickValkey measures the same where the server compares and swaps by a command, for
-// which Redis 7 needs a script. It need not be there.
+// quickValkey measures the same on a server that compares and swaps by a command, where
+// Redis 7 needs a script. Valkey is optional.
 func (x *run) quickValkey(ctx context.Context) error {
 	if !sections.HasValkey() {
 		x.leaveOut("Valkey: scripts/install-valkey has not installed it")
 		return nil
 	}
 	return x.section(ctx, sections.Valkey, func(_ testing.TB, o *sections.Opened) error {
-		return x.smallTogether(sections.Valkey, o, o.Select(sections.Cloakroom, sections.DefaultClient, "scs"))
+		list := o.Select(sections.Cloakroom, sections.DefaultClient, "scs")
+		return x.smallTogether(sections.Valkey, o, list)
 	})
 }
 
@@ -89,11 +92,15 @@ func (x *run) smallTogether(store string, o *sections.Opened, list []*measure.Si
 }
 
 // small returns the cells of small records with many clients, and of the bare Load of Redis.
-func (x *run) small(store string, o *sections.Opened, list []*measure.Site) ([]measure.Cell, error) {
+func (x *run) small(
+	store string, o *sections.Opened, list []*measure.Site,
+) ([]measure.Cell, error) {
 	var crowds []*measure.Crowd
 	for _, s := range list {
 		if s.Does(measure.Read) {
-			crowds = append(crowds, measure.NewCrowd(s, measure.Read, smallRecord), measure.NewCrowd(s, measure.Write, smallRecord))
+			crowds = append(crowds,
+				measure.NewCrowd(s, measure.Read, smallRecord),
+				measure.NewCrowd(s, measure.Write, smallRecord))
 		}
 	}
 	cells := sections.Together(crowds, manyClients)
@@ -104,7 +111,7 @@ func (x *run) small(store string, o *sections.Opened, list []*measure.Site) ([]m
 	return append(cells, load), err
 }
 
-// redisChecks checks that a near cache serves no stale value to who wrote it, and
+// redisChecks checks that a near cache serves no stale value to its own writer, and
 // counts calls.
 func (x *run) redisChecks(ctx context.Context, o *sections.Opened) error {
 	for _, near := range o.Select(sections.Near) {
@@ -126,7 +133,11 @@ func (x *run) quickGrowth(ctx context.Context) error {
 	s := fullScale
 	err := x.part(ctx, "growth of memory", func(t testing.TB) error {
 		sizes := []int{s.sizes[0], s.sizes[len(s.sizes)-1]}
-		_, err := growth.Measure(t, growth.Plan{Store: "memory", Sizes: sizes, Acts: []measure.Act{measure.Read}, Rounds: x.rounds, Each: x.each}, &x.results)
+		plan := growth.Plan{
+			Store: "memory", Sizes: sizes, Acts: []measure.Act{measure.Read},
+			Rounds: x.rounds, Each: x.each,
+		}
+		_, err := growth.Measure(t, plan, &x.results)
 		return err
 	})
 	if err != nil {
@@ -136,17 +147,23 @@ func (x *run) quickGrowth(ctx context.Context) error {
 	return x.overhead(ctx, s.records)
 }
 
-// quickHTTP compares with servers of their own.
+// quickHTTP compares servers that are processes of their own.
 func (x *run) quickHTTP(ctx context.Context) error {
-	return x.overHTTP(ctx, "redis", []int{manyClients}, "bare", "cloakroom", "fiber bare", "fiber", "flask bare", "flask")
+	return x.overHTTP(ctx, "redis", []int{manyClients},
+		"bare", "cloakroom", "fiber bare", "fiber", "flask bare", "flask")
 }
 
-// overHTTP measures servers that are processes of their own. Their cells need longer
-// than others, to have enough requests of the slow ones.
-func (x *run) overHTTP(ctx context.Context, store string, clients []int, libraries ...string) error {
+// overHTTP measures servers that are processes of their own. Their cells take longer than
+// others, to have enough requests of the slow ones.
+func (x *run) overHTTP(
+	ctx context.Context, store string, clients []int, libraries ...string,
+) error {
 	if slices.Contains(libraries, "flask") && !overhttp.HasFlask() {
-		libraries = slices.DeleteFunc(libraries, func(name string) bool { return strings.HasPrefix(name, "flask") })
-		if err := x.skip("Flask-Session: scripts/install-flask-session has not installed it"); err != nil {
+		libraries = slices.DeleteFunc(libraries, func(name string) bool {
+			return strings.HasPrefix(name, "flask")
+		})
+		err := x.skip("Flask-Session: scripts/install-flask-session has not installed it")
+		if err != nil {
 			return err
 		}
 	}

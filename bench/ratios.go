@@ -12,15 +12,15 @@ import (
 	"github.com/cloakroom-go/cloakroom/bench/internal/sections"
 )
 
-// ratio is what is printed: the cost of one cell divided by that of another, or a value
-// of its own.
+// ratio is a line to print: the cost of one cell divided by that of another, or another
+// value.
 type ratio struct {
 	name      string
 	over, per measure.Key
 	gross     bool    // without subtracting what the bare handler takes
 	value     string  // of run.values, instead of two cells
 	limit     float64 // zero is none
-	atMost    bool    // the limit is the most; or it is the least
+	atMost    bool    // the limit is an upper one; otherwise a lower one
 }
 
 func (r ratio) of(x *run) (float64, bool) {
@@ -51,12 +51,12 @@ func (r ratio) bound() string {
 	return fmt.Sprintf("at least %g", r.limit)
 }
 
-// cell is the key of one client alone.
+// cell returns the key of one client alone.
 func cell(store, library string, act measure.Act, payload int) measure.Key {
 	return measure.Key{Store: store, Library: library, Act: act, Payload: payload}
 }
 
-// crowd is the key of 64 clients.
+// crowd returns the key of 64 clients.
 func crowd(store, library string, act measure.Act, payload int) measure.Key {
 	k := cell(store, library, act, payload)
 	k.Clients = manyClients
@@ -65,7 +65,7 @@ func crowd(store, library string, act measure.Act, payload int) measure.Key {
 
 const (
 	manyClients = 64
-	// smallRecord is the value that makes the record of a session on Redis one of 300 bytes.
+	// smallRecord is the payload that makes a record of 300 bytes on Redis.
 	smallRecord = 224
 	recordBytes = 300
 )
@@ -75,10 +75,16 @@ func middlewareRatios() []ratio {
 	over := func(act measure.Act, limit float64) ratio {
 		return ratio{
 			name: string(act) + "/middleware", gross: true, limit: limit, atMost: true,
-			over: cell("memory", sections.Cloakroom, act, 100), per: cell("memory", "middleware", measure.Untouched, 0),
+			over: cell("memory", sections.Cloakroom, act, 100),
+			per:  cell("memory", "middleware", measure.Untouched, 0),
 		}
 	}
 	return []ratio{over(measure.Untouched, 1.4), over(measure.Read, 4), over(measure.Write, 7)}
+}
+
+// ofValue returns a ratio that is a value with an upper limit.
+func ofValue(name string, limit float64) ratio {
+	return ratio{name: name, value: name, limit: limit, atMost: true}
 }
 
 // memoryRatios compare with peers in memory, one client alone.
@@ -91,7 +97,7 @@ func memoryRatios() []ratio {
 		"read scs-json 100B": 3.2, "read scs-json 1KB": 6.8,
 		"write scs-json 100B": 3.5, "write scs-json 10KB": 10,
 	}
-	list := []ratio{{name: "allocations untouched memory", value: "allocations untouched memory", limit: 2, atMost: true}}
+	list := []ratio{ofValue("allocations untouched memory", 2)}
 	for _, peer := range []string{"scs", "scs-json", "gin"} {
 		against := func(act measure.Act, payload int, size string) ratio {
 			words := strings.TrimSpace(string(act) + " " + peer + " " + size)
@@ -118,15 +124,25 @@ func memoryRatios() []ratio {
 
 // serverRatios compare on stores with a server or with files.
 func serverRatios() []ratio {
+	gorilla := func(act measure.Act, limit float64) ratio {
+		return ratio{
+			name: string(act) + " file gorilla", limit: limit,
+			over: cell("file", "gorilla", act, 100),
+			per:  cell("file", sections.Cloakroom, act, 100),
+		}
+	}
 	list := []ratio{
-		{name: "read file gorilla", over: cell("file", "gorilla", measure.Read, 100), per: cell("file", sections.Cloakroom, measure.Read, 100), limit: 20},
-		{name: "write file gorilla", over: cell("file", "gorilla", measure.Write, 100), per: cell("file", sections.Cloakroom, measure.Write, 100), limit: 5},
+		gorilla(measure.Read, 20),
+		gorilla(measure.Write, 5),
 		{
-			name: "read/load redis", over: crowd("redis", sections.Cloakroom, measure.Read, smallRecord),
-			per: crowd("redis", sections.Load, measure.Read, recordBytes), limit: 1.35, atMost: true,
+			name: "read/load redis", limit: 1.35, atMost: true,
+			over: crowd("redis", sections.Cloakroom, measure.Read, smallRecord),
+			per:  crowd("redis", sections.Load, measure.Read, recordBytes),
 		},
 	}
-	for _, against := range []struct{ store, peer string }{{"redis", "scs"}, {"redis", "scs-json"}, {sections.Valkey, "scs"}} {
+	for _, against := range []struct{ store, peer string }{
+		{"redis", "scs"}, {"redis", "scs-json"}, {sections.Valkey, "scs"},
+	} {
 		limit, byDefault, near := 4.0, 2.8, 40.0
 		if against.peer != "scs" {
 			limit, byDefault, near = 0, 0, 0
@@ -137,17 +153,27 @@ func serverRatios() []ratio {
 		name := against.store + " " + against.peer
 		for _, act := range []measure.Act{measure.Read, measure.Write} {
 			peer := site(against.peer, act)
-			list = append(list,
-				ratio{name: string(act) + " " + name, over: peer, per: site(sections.Cloakroom, act), limit: limit},
-				ratio{name: string(act) + " " + name + " default-client", over: peer, per: site(sections.DefaultClient, act), limit: byDefault})
+			list = append(list, ratio{
+				name: string(act) + " " + name, limit: limit,
+				over: peer, per: site(sections.Cloakroom, act),
+			}, ratio{
+				name: string(act) + " " + name + " default-client", limit: byDefault,
+				over: peer, per: site(sections.DefaultClient, act),
+			})
 		}
 		if against.store == "redis" {
-			list = append(list, ratio{name: "near " + name, over: site(against.peer, measure.Read), per: site(sections.Near, measure.Read), limit: near})
+			list = append(list, ratio{
+				name: "near " + name, limit: near,
+				over: site(against.peer, measure.Read), per: site(sections.Near, measure.Read),
+			})
 		}
 	}
 	for _, act := range []measure.Act{measure.Read, measure.Write} {
-		ours := crowd("postgres", sections.Cloakroom, act, smallRecord)
-		list = append(list, ratio{name: string(act) + " postgres scs", over: crowd("postgres", "scs", act, smallRecord), per: ours, limit: 1.5})
+		list = append(list, ratio{
+			name: string(act) + " postgres scs", limit: 1.5,
+			over: crowd("postgres", "scs", act, smallRecord),
+			per:  crowd("postgres", sections.Cloakroom, act, smallRecord),
+		})
 	}
 	for _, peer := range []string{"flask", "fiber"} {
 		for _, act := range []measure.Act{measure.Untouched, measure.Read, measure.Write} {
@@ -163,7 +189,7 @@ func serverRatios() []ratio {
 		}
 	}
 	for _, store := range []string{"memory", "redis"} {
-		list = append(list, ratio{name: "increments " + store, value: "increments " + store, limit: 2.1, atMost: true})
+		list = append(list, ofValue("increments "+store, 2.1))
 	}
 	return list
 }
@@ -187,11 +213,12 @@ func growthRatios() []ratio {
 			list = append(list, r)
 		}
 	}
-	return append(list, ratio{name: "bytes memory", value: "bytes memory", limit: 250, atMost: true})
+	return append(list, ofValue("bytes memory", 250))
 }
 
-// printRatios prints a line for each ratio of what was measured, and a table of those
-// that have a limit, measured or not unless only a part was to be.
+// printRatios prints a line for each ratio that was measured, and a table of those that
+// have a limit. Ratios that were not measured are in the table too, unless only a part
+// was to be measured.
 func printRatios(out io.Writer, x *run) error {
 	var lines, limits strings.Builder
 	fmt.Fprint(&limits, "name\tvalue\tlimit\t\n")

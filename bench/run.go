@@ -25,20 +25,23 @@ type run struct {
 	rounds int
 	each   time.Duration // how long each cell is measured in one round
 	counts int           // requests whose calls and bytes are counted
-	partly bool          // one part is measured, and the others are not missing
+	partly bool          // only one part is to be measured
 
 	results measure.Results
-	values  map[string]float64 // what is not the cost of a cell
+	values  map[string]float64 // other than costs of cells
 	grown   map[string]*growth.Grown
 	skipped []string
 }
 
 func newRun(out io.Writer, rounds int, each time.Duration) *run {
-	return &run{out: out, rounds: rounds, each: each, counts: 100, values: make(map[string]float64), grown: make(map[string]*growth.Grown)}
+	return &run{
+		out: out, rounds: rounds, each: each, counts: 100,
+		values: make(map[string]float64), grown: make(map[string]*growth.Grown),
+	}
 }
 
-// part does one part of the run. What is not installed here is left out, visibly, or
-// fails where the environment has CI=true.
+// part does one part of the run. What is not installed is left out, visibly, or is an
+// error where the environment has CI=true.
 func (x *run) part(ctx context.Context, name string, do func(t testing.TB) error) error {
 	begun := time.Now()
 	skipped, err := host.Do(ctx, do)
@@ -55,7 +58,7 @@ func (x *run) part(ctx context.Context, name string, do func(t testing.TB) error
 	return ctx.Err()
 }
 
-// skip leaves something out.
+// skip leaves out a part that is not installed.
 func (x *run) skip(what string) error {
 	if os.Getenv("CI") == "true" {
 		return errors.New(what)
@@ -64,14 +67,16 @@ func (x *run) skip(what string) error {
 	return nil
 }
 
-// leaveOut leaves out what need not be there.
+// leaveOut leaves out an optional part.
 func (x *run) leaveOut(what string) {
 	x.skipped = append(x.skipped, what)
 	fmt.Fprintf(os.Stderr, "skipped: %s\n", what)
 }
 
-// section opens a section and does something with it.
-func (x *run) section(ctx context.Context, store string, do func(t testing.TB, o *sections.Opened) error) error {
+// section opens a section and calls do with it.
+func (x *run) section(
+	ctx context.Context, store string, do func(t testing.TB, o *sections.Opened) error,
+) error {
 	return x.part(ctx, store, func(t testing.TB) error {
 		o, err := sections.Find(store).Open(t)
 		if err != nil {
@@ -83,7 +88,7 @@ func (x *run) section(ctx context.Context, store string, do func(t testing.TB, o
 
 // alone measures one client of each, in processor time.
 func (x *run) alone(crowds []*measure.Crowd) error {
-	// or idle processors would collect garbage at a cell's cost
+	// otherwise idle processors would collect garbage at a cell's cost
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	return x.results.Rounds(sections.Serial(crowds), x.rounds, x.each)
 }
@@ -133,7 +138,8 @@ func (x *run) table() error {
 		if r.Latency != nil {
 			latency = fmt.Sprintf("%.1f\t%.1f", r.Latency.P50/1e3, r.Latency.P99/1e3)
 		}
-		fmt.Fprintf(&text, "%s\t%s\t%s\t%s\t%d\t%.0f\t%.0f\t%.0f\t%s\t\n", r.Store, r.Library, r.Act, size, r.Clients, r.Nanos(), r.Bytes(), r.Allocs(), latency)
+		fmt.Fprintf(&text, "%s\t%s\t%s\t%s\t%d\t%.0f\t%.0f\t%.0f\t%s\t\n",
+			r.Store, r.Library, r.Act, size, r.Clients, r.Nanos(), r.Bytes(), r.Allocs(), latency)
 	}
 	if _, err := io.WriteString(table, text.String()); err != nil {
 		return err
@@ -141,6 +147,7 @@ func (x *run) table() error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(x.out, "\n%d rounds of %v; medians. 0 clients: one alone, in processor time; others: by the clock.\n\n", x.rounds, x.each)
+	_, err := fmt.Fprintf(x.out, "\n%d rounds of %v; medians. "+
+		"0 clients: one alone, in processor time; others: by the clock.\n\n", x.rounds, x.each)
 	return err
 }

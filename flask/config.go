@@ -5,20 +5,19 @@ import (
 	"time"
 )
 
-// Config is what a Flask application configures about its sessions. Start from [Default]: Flask's
-// defaults are not Go's zero values. The fields are named as in Flask.
+// Config is what a Flask application configures about its sessions. Start from [Default]:
+// Flask's defaults are not Go's zero values. The fields are named as in Flask.
 //
-// It was compared with Flask 3.1, Flask-Session 0.8.0 and its development branch,
-// Flask-Login 0.6.3 and Flask-SQLAlchemy 3.1. Names that begin with CLOAKROOM_ are Go's
-// own: Flask ignores them.
+// It follows Flask 3.1, Flask-Session 0.8.0 and its development branch, Flask-Login 0.6.3
+// and Flask-SQLAlchemy 3.1. Flask ignores the settings whose names begin with CLOAKROOM_.
 type Config struct {
 	// ApplicationRoot is the path of the cookie where SessionCookiePath is empty. The
 	// default is "/".
 	ApplicationRoot string `flask:"APPLICATION_ROOT"`
 
-	// CloakroomCachelibHash says by which hash the types filesystem and cachelib name
-	// their files: sha256, md5, which cachelib before 0.16 uses, or detect, the
-	// default, which looks into the folder.
+	// CloakroomCachelibHash is the hash by which the types filesystem and cachelib name
+	// their files: sha256, md5 (cachelib before 0.16), or detect, the default, which
+	// looks into the folder.
 	CloakroomCachelibHash string `flask:"CLOAKROOM_CACHELIB_HASH"`
 
 	// CloakroomMaxBytes is [cloakroom.Options.MaxBytes], from 1,024 to 1 GiB. The
@@ -30,9 +29,9 @@ type Config struct {
 	// default is 8,192.
 	CloakroomMaxValues int `flask:"CLOAKROOM_MAX_VALUES"`
 
-	// PermanentSessionLifetime is how long a session is stored after it was last
-	// written, permanent or not, and how long the cookie of a permanent one lives. The
-	// default is 31 days; less than a second is an error, and so is a fraction of one.
+	// PermanentSessionLifetime is how long a session lives after it was last written, and
+	// how long the cookie of a permanent one lives: whole seconds, at least one. The
+	// default is 31 days.
 	PermanentSessionLifetime time.Duration `flask:"PERMANENT_SESSION_LIFETIME"`
 
 	// RememberCookieDomain is the Domain of Flask-Login's cookie. The default, empty,
@@ -43,9 +42,9 @@ type Config struct {
 	RememberCookieHTTPOnly bool `flask:"REMEMBER_COOKIE_HTTPONLY"`
 
 	// RememberCookieName is the name of the cookie by which Flask-Login signs a visitor
-	// in again. A Logout clears it, or Flask would undo that; so does a Login of
-	// another owner. The default is "remember_token"; empty is for an application
-	// without Flask-Login.
+	// in again. Logout clears it, or Flask would undo the sign-out, and so does Login of
+	// another owner. The default is "remember_token"; empty is for an application without
+	// Flask-Login.
 	RememberCookieName string `flask:"REMEMBER_COOKIE_NAME"`
 
 	// RememberCookiePath is the Path of Flask-Login's cookie. The default is "/".
@@ -58,11 +57,12 @@ type Config struct {
 	// RememberCookieSecure is the Secure of Flask-Login's cookie. The default is false.
 	RememberCookieSecure bool `flask:"REMEMBER_COOKIE_SECURE"`
 
-	// SecretKey signs the cookie when SessionUseSigner is set. See there for what else
-	// it does.
+	// SecretKey signs the cookie when SessionUseSigner is set. Without that, cookies that
+	// it signed are still accepted.
 	SecretKey Secret `flask:"SECRET_KEY"`
 
-	// SecretKeyFallbacks are keys that signed cookies before. Flask-Session ignores them.
+	// SecretKeyFallbacks are former keys, whose signatures are accepted. Flask-Session
+	// ignores them.
 	SecretKeyFallbacks []Secret `flask:"SECRET_KEY_FALLBACKS"`
 
 	// SessionCachelib names the folder of a cachelib.FileSystemCache, as a URL
@@ -71,9 +71,9 @@ type Config struct {
 	// are errors.
 	SessionCachelib string `flask:"SESSION_CACHELIB"`
 
-	// SessionCleanupNRequests removes expired rows about every so many requests, on SQL
-	// stores. The default, zero, is never; run `cloakroom sweep` then, as one runs
-	// `flask session_cleanup`.
+	// SessionCleanupNRequests removes expired rows about once in so many requests, on SQL
+	// stores. The default, zero, is never: run `cloakroom sweep` then, as one runs `flask
+	// session_cleanup`.
 	SessionCleanupNRequests int `flask:"SESSION_CLEANUP_N_REQUESTS"`
 
 	// SessionCookieDomain is the cookie's Domain. The default, empty, is none: the host
@@ -106,8 +106,8 @@ type Config struct {
 	// SessionDynamoDBTable is the table. The default is "Sessions".
 	SessionDynamoDBTable string `flask:"SESSION_DYNAMODB_TABLE"`
 
-	// SessionDynamoDBTableExists says that the table is there, so that none is made.
-	// The default is false. It is on Flask-Session's development branch alone.
+	// SessionDynamoDBTableExists says that the table exists, so that none is created. The
+	// default is false. Only Flask-Session's development branch has it.
 	SessionDynamoDBTableExists bool `flask:"SESSION_DYNAMODB_TABLE_EXISTS"`
 
 	// SessionFileDir is the folder for the type filesystem. The default is
@@ -117,8 +117,8 @@ type Config struct {
 	// SessionFileMode is the mode of the files for the type filesystem. The default is 0600.
 	SessionFileMode fs.FileMode `flask:"SESSION_FILE_MODE"`
 
-	// SessionFileThreshold is how many files Python keeps for the type filesystem
-	// before it removes live sessions. Cloakroom removes none. The default is 500.
+	// SessionFileThreshold is how many files Python keeps for the type filesystem before
+	// it removes live sessions. Cloakroom removes none. The default is 500.
 	SessionFileThreshold int `flask:"SESSION_FILE_THRESHOLD"`
 
 	// SessionIDLength is how many random bytes an id has. The default is 32; less than
@@ -165,19 +165,18 @@ type Config struct {
 	// touches it, so that it expires that much later. The default is true.
 	SessionRefreshEachRequest bool `flask:"SESSION_REFRESH_EACH_REQUEST"`
 
-	// SessionSerializationFormat is how new sessions are stored: msgpack, json, or
-	// pickle, which Flask does not know. Give pickle beside Flask-Session before 0.7,
-	// and where session_interface.serializer is pickle; json where it is orjson. A
-	// session that is there keeps its form, and any is read. The types filesystem and
-	// cachelib ignore it: their files are pickles. The default is msgpack.
+	// SessionSerializationFormat is the form of new sessions: msgpack, json, or pickle,
+	// which Flask does not know. Use pickle beside Flask-Session before 0.7 and where
+	// session_interface.serializer is pickle, and json where it is orjson. A stored
+	// session is read in any form, and keeps its own. The types filesystem and cachelib
+	// ignore the setting: their files are pickles. The default is msgpack.
 	SessionSerializationFormat string `flask:"SESSION_SERIALIZATION_FORMAT"`
 
-	// SessionSQLAlchemy is the store's URL for the type sqlalchemy, as SQLAlchemy
-	// spells it: postgresql+psycopg2://user:password@host/database,
-	// mysql+pymysql://..., sqlite:////var/app.db for a full path and sqlite:///app.db
-	// for one below the working folder. Where that would be in a folder that is not
-	// there, sqlite:///var/app.db is the full path too. The default, empty, is
-	// SQLAlchemyDatabaseURI.
+	// SessionSQLAlchemy is the store's URL for the type sqlalchemy, as SQLAlchemy spells
+	// it: postgresql+psycopg2://user:password@host/database, mysql+pymysql://...,
+	// sqlite:////var/app.db for a full path and sqlite:///app.db for one below the
+	// working folder. If that folder does not exist, sqlite:///var/app.db is a full path
+	// too. The default, empty, is SQLAlchemyDatabaseURI.
 	SessionSQLAlchemy string `flask:"SESSION_SQLALCHEMY"`
 
 	// SessionSQLAlchemyBindKey chooses among the databases of a Flask application. With it,
@@ -199,14 +198,14 @@ type Config struct {
 	// mongodb, sqlalchemy, dynamodb or postgresql, in any case. It has no default.
 	SessionType string `flask:"SESSION_TYPE"`
 
-	// SQLAlchemyDatabaseURI is Flask-SQLAlchemy's database, for the type sqlalchemy
-	// where SessionSQLAlchemy is empty. A SQLite file must have its full path there:
-	// Flask-SQLAlchemy looks for others in the application's instance folder.
+	// SQLAlchemyDatabaseURI is Flask-SQLAlchemy's database, for the type sqlalchemy where
+	// SessionSQLAlchemy is empty. A SQLite file needs its full path: Flask-SQLAlchemy
+	// looks for others in the application's instance folder.
 	SQLAlchemyDatabaseURI string `flask:"SQLALCHEMY_DATABASE_URI"`
 
-	// SessionUseSigner signs the cookie with SecretKey. The default is false;
-	// Flask-Session has deprecated it. Without it Flask-Session refuses signed cookies,
-	// and Cloakroom takes them while it has the SecretKey.
+	// SessionUseSigner signs the cookie with SecretKey. The default is false, and
+	// Flask-Session has deprecated it. Without it, Flask-Session refuses signed cookies;
+	// Cloakroom accepts them as long as it has the SecretKey.
 	SessionUseSigner bool `flask:"SESSION_USE_SIGNER"`
 }
 

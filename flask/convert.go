@@ -13,28 +13,28 @@ import (
 	"github.com/cloakroom-go/cloakroom/internal/pickledoc"
 )
 
-// What a session that cannot be converted is refused with. What is returned wraps one
-// of them, and never quotes stored data.
+// Why a session cannot be converted. What is returned wraps one of these, and never
+// quotes stored data.
 var (
-	// ErrUnreadable: the data is no dict in MessagePack, JSON or a pickle, or is too large.
+	// ErrUnreadable: the data is not a dict in MessagePack, JSON or a pickle, or is too
+	// large.
 	ErrUnreadable = errors.New("flask: the stored session cannot be read")
-	// ErrObject: the data is a pickle with objects in it of which this cannot tell what
-	// they would be in the format, such as those of numpy.
+	// ErrObject: the data is a pickle with objects, such as those of numpy, whose form in
+	// the format is unknown.
 	ErrObject = errors.New("flask: the stored session holds a Python object")
-	// ErrHold: the session holds a value that the format has no place for, such as an
-	// int beyond 64 bits in MessagePack.
+	// ErrHold: the session holds a value that the format cannot, such as an int beyond 64
+	// bits in MessagePack.
 	ErrHold = errors.New("flask: the stored session holds what the format cannot")
 )
 
 // Convert returns a stored session in the format given, as Flask-Session would write it
-// after reading it: from MessagePack, from JSON, or from a pickle of any protocol,
-// which versions before 0.7 wrote. Data that is in that format already is returned as
-// it is, byte for byte.
+// after reading it: from MessagePack, from JSON, or from a pickle of any protocol, which
+// versions before 0.7 wrote. Data that is in that format already is returned unchanged.
 //
-// A pickle is a program, and Python executes what it says. This executes nothing: it
-// reads plain data, and of objects those whose pickle tells what they hold: subclasses
-// of str, int, list and dict such as Markup and OrderedDict, enums, dataclasses,
-// namedtuples, datetimes of a time zone. It refuses any other object with [ErrObject].
+// A pickle is a program that Python executes. Convert executes nothing. It reads plain
+// data, and those objects whose pickle tells what they hold: subclasses of str, int, list
+// and dict such as Markup and OrderedDict, enums, dataclasses, namedtuples, datetimes of
+// a time zone. It refuses any other object with [ErrObject].
 func Convert(data []byte, to cloakroom.Format) ([]byte, error) {
 	from := formatOf(data)
 	if from == to.String() {
@@ -58,14 +58,15 @@ func Convert(data []byte, to cloakroom.Format) ([]byte, error) {
 
 const pickled = "pickle"
 
-// formatOf returns the name of the format of data; what is neither MessagePack nor JSON
-// may be a pickle. None can be taken for another: a pickle may begin like an empty
-// MessagePack map, but goes on.
+// formatOf returns the name of the format of data: pickled if it is neither MessagePack
+// nor JSON. No pickle is taken for MessagePack: one may begin like an empty map, but goes
+// on.
 func formatOf(data []byte) string {
 	switch {
 	case len(data) == 0:
 	case data[0]&0xf0 == 0x80 || data[0] == 0xde || data[0] == 0xdf:
-		if n, err := msgpack.Next(data, msgpack.Limits{Depth: msgpack.MaxDepth}); err == nil && n == len(data) {
+		n, err := msgpack.Next(data, msgpack.Limits{Depth: msgpack.MaxDepth})
+		if err == nil && n == len(data) {
 			return cloakroom.MessagePack.String()
 		}
 	case bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) && json.Valid(data):
@@ -74,7 +75,7 @@ func formatOf(data []byte) string {
 	return pickled
 }
 
-// read returns the dict that data holds.
+// read decodes the dict in data.
 func read(data []byte, format string) (*pickle.Dict, error) {
 	var v pickle.Value
 	var err error
@@ -103,9 +104,9 @@ func read(data []byte, format string) (*pickle.Dict, error) {
 // isPickle reports whether data is neither MessagePack nor JSON, and so may be a pickle.
 func isPickle(data []byte) bool { return formatOf(data) == pickled }
 
-// document returns the document for a record of another form. A pickle becomes MessagePack, in
-// which what Go cannot read is an extension, whatever the format is: [restore] makes a pickle of it
-// again.
+// document returns the document of a record in another form. A pickle becomes
+// MessagePack, whatever format is, with an extension for what Go cannot read: [restore]
+// makes a pickle of it again.
 func document(data []byte, format cloakroom.Format) ([]byte, error) {
 	if !isPickle(data) {
 		return Convert(data, format)
@@ -114,8 +115,8 @@ func document(data []byte, format cloakroom.Format) ([]byte, error) {
 	return out, refusal(err)
 }
 
-// restore returns what to store for a document: a pickle if before was one, or if
-// pickles are what new sessions are stored as.
+// restore returns what to store for a document: a pickle if before was one, or, for a new
+// session, if pickles is true.
 func restore(document, before []byte, pickles bool) ([]byte, error) {
 	switch {
 	case len(before) == 0 && !pickles, len(before) > 0 && !isPickle(before):

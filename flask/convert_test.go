@@ -53,7 +53,7 @@ func TestConvertPickles(t *testing.T) {
 	}
 }
 
-// What is in the format already stays as it is, and the other format is read too.
+// Data in the format already stays as it is, and the other format is converted.
 func TestConvertFormats(t *testing.T) {
 	for _, line := range lines(t, "sessions.txt") {
 		msgpack, asJSON := unhex(t, line[1]), unhex(t, line[2])
@@ -131,4 +131,29 @@ func FuzzConvert(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Convert reads the objects that Flask-Session reads, and subclasses of str, list and
+// dict.
+func TestConvertObjects(t *testing.T) {
+	for p, want := range map[string]string{
+		"}Vm\ncmarkupsafe\nMarkup\nV<b>\n\x85\x81s.":               `{"m":"<b>"}`,
+		"}Vm\nccollections\nOrderedDict\n)RVb\nK\x01sVa\nK\x02ss.": `{"m":{"b":1,"a":2}}`,
+		"}Vm\ncm\nColor\nVred\n\x85Rs.":                            `{"m":"red"}`,
+		"}Vm\ncm\nPoint\n(K\x01K\x02t\x81s.":                       `{"m":[1,2]}`,
+		"}Vm\ncm\nItem\n)\x81}Va\nK\x01sbs.":                       `{"m":{"a":1}}`,
+		"}Vm\ncnumpy\nint64\nK\x05\x85Rs.":                         "",
+		"}Vm\nclen\nlen\ns.":                                       "",
+	} {
+		got, err := flask.Convert([]byte(p), cloakroom.JSON)
+		if want == "" {
+			if !errors.Is(err, flask.ErrObject) || strings.Contains(err.Error(), "5") {
+				t.Errorf("%q became %s, error %v", p, got, err)
+			}
+			continue
+		}
+		if err != nil || string(got) != want {
+			t.Errorf("%q became %s, error %v, want %s", p, got, err, want)
+		}
+	}
 }

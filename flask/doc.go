@@ -1,23 +1,25 @@
-// Package flask shares sessions with Flask-Session 0.8: a Flask application and a Go
-// one serve the same site side by side, with the same cookie and the same records, and
-// either may read, change, sign in and sign out.
+// Package flask shares sessions with Flask-Session 0.8: a Flask application and a Go one
+// serve the same site side by side, with the same cookie and the same records. Either may
+// read, change, sign in and sign out.
 //
-//	config, err := flask.FromEnv("") // FLASK_SESSION_TYPE=redis, FLASK_SESSION_REDIS=redis://localhost, ...
+//	config, err := flask.FromEnv("") // FLASK_SESSION_TYPE=redis, FLASK_SESSION_REDIS=..., ...
 //	sessions, closer, err := flask.Open(ctx, config, redisstore.Opener())
 //	http.ListenAndServe(":8080", sessions.Handler(mux))
 //
-// [Config] has every setting of Flask-Session, and those of Flask that are about sessions, under the same
-// names in Go form and with the same defaults; [FromMap] and [FromEnv] read them by
-// Flask's own names. [Open] opens the store that they name, and [New] takes one that is
-// open. Values are by name what session["name"] is in Python; flash messages are
+// [Config] has the settings of Flask-Session, and those of Flask that concern sessions,
+// under the same names in Go form and with the same defaults. [FromMap] and [FromEnv]
+// read them by Flask's own names. [Open] opens the store that they name; [New] takes a
+// store that is open.
+//
+// A value has the name that it has in Python: session["name"]. Flash messages are
 // Flask's, and the owner is Flask-Login's user, in "_user_id".
 //
-// What Cloakroom promises holds with limits beside Flask, which overwrites blindly,
-// keeps ids as they are, and writes on every request: docs/promises.md has the table,
-// promise by store, and docs/from-flask.md what else differs. A value that Python could
-// not read, or would round, such as in MessagePack a time with nanoseconds, is refused
-// when it is committed.
+// Beside Flask the promises of Cloakroom have limits, since Flask overwrites blindly,
+// keeps its ids at a sign-in, and writes on every request. docs/promises.md has the
+// table, and docs/from-flask.md says what else differs. A commit refuses a value that
+// Python could not read or would round, such as a time with nanoseconds in MessagePack.
 //
-// [Signer] signs cookies as SESSION_USE_SIGNER does. [Convert] reads what any version of Flask-Session
-// stored, pickles included, without executing anything; a manager does so by itself.
+// [Signer] signs cookies as SESSION_USE_SIGNER does. [Convert] reads what any version of
+// Flask-Session stored, pickles included, without executing anything; a manager does so
+// by itself.
 package flask

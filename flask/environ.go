@@ -8,14 +8,15 @@ import (
 	"strings"
 )
 
-// FromEnv is [FromMap] with the environment variables that Flask's from_prefixed_env
-// would take, such as FLASK_SESSION_TYPE. The prefix is "FLASK" unless another is
-// given; an underscore follows it. Values are JSON, or else strings: as in Flask,
-// `true` is a bool and `True` is not, which is an error here.
+// FromEnv is [FromMap] for the environment variables that Flask's from_prefixed_env
+// takes, such as FLASK_SESSION_TYPE. An empty prefix stands for "FLASK"; an underscore
+// follows the prefix. Values are JSON or else strings: as in Flask, `true` is a bool and
+// `True` is not, which is an error here.
 //
-// Of the other variables with the prefix, those that are hardly but a known name
-// misspelled are errors, and so are unknown ones of CLOAKROOM_. The rest are other
-// extensions' affair, such as FLASK_SESSION_PROTECTION of Flask-Login.
+// A variable whose name is close to that of a known setting is an error, as a
+// misspelling, and so is an unknown one of CLOAKROOM_. Others with the prefix are
+// ignored, since they belong to other extensions, such as FLASK_SESSION_PROTECTION of
+// Flask-Login.
 func FromEnv(prefix string) (Config, error) { return fromEnviron(prefix, os.Environ()) }
 
 func fromEnviron(prefix string, environ []string) (Config, error) {
@@ -47,21 +48,24 @@ func fromEnviron(prefix string, environ []string) (Config, error) {
 	return FromMap(settings)
 }
 
-// guarded are how the names begin that a misspelled one is looked for among: those on
-// which it depends whether a visitor's session is found, and safe.
+// guarded are the prefixes of the settings whose misspelling would lose or expose
+// sessions.
 var guarded = []string{"CLOAKROOM_", "PERMANENT_SESSION_", "REMEMBER_COOKIE_", "SESSION_"}
 
-// slips is by how many characters a name may differ from the one that is meant.
+// slips is how many characters of a misspelled name may be wrong.
 const slips = 2
 
-// misspelled returns an error for an unknown name that is hardly another extension's.
+// misspelled returns an error if an unknown name looks like a known one.
 func misspelled(name string, known []string) error {
 	if h := hint(name); h != "" {
 		return fmt.Errorf("flask: unknown setting %s%s", name, h)
 	}
 	for _, k := range known {
-		isGuarded := slices.ContainsFunc(guarded, func(g string) bool { return strings.HasPrefix(k, g) })
-		if isGuarded && max(len(name)-len(k), len(k)-len(name)) <= slips && distance(name, k) <= slips {
+		isGuarded := slices.ContainsFunc(guarded, func(g string) bool {
+			return strings.HasPrefix(k, g)
+		})
+		longer := max(len(name)-len(k), len(k)-len(name))
+		if isGuarded && longer <= slips && distance(name, k) <= slips {
 			return fmt.Errorf("flask: unknown setting %s: is it %s?", name, k)
 		}
 	}
@@ -71,29 +75,29 @@ func misspelled(name string, known []string) error {
 	return nil
 }
 
-// distance is how many characters must be put in, left out or changed to make b of a.
+// distance counts the characters to insert, delete or change to turn a into b.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := range len(a) {
-		before := row[0] // of the row above, to the left
+		left := row[0] // of the row above
 		row[0] = i + 1
 		for j := range len(b) {
-			cost := before
+			cost := left
 			if a[i] != b[j] {
-				cost = min(before, row[j], row[j+1]) + 1
+				cost = min(left, row[j], row[j+1]) + 1
 			}
-			before, row[j+1] = row[j+1], cost
+			left, row[j+1] = row[j+1], cost
 		}
 	}
 	return row[len(b)]
 }
 
-// envText is a value from the environment: what it is as JSON, and its text.
+// envText is the value of an environment variable.
 type envText struct {
-	value any // nil when it is null or no JSON
+	value any // the text read as JSON; nil if it is not JSON
 	text  string
 }
 

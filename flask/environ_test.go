@@ -90,7 +90,7 @@ func TestFromEnvUnknown(t *testing.T) {
 	}
 }
 
-// What follows JSON makes a text of it all, as for Python.
+// JSON with text behind it is a string, as for Python.
 func TestFromEnvWhole(t *testing.T) {
 	for _, text := range []string{`"hush"]`, `"hush"}`, `"hush" 1`, `"hush"` + "\u00a0"} {
 		t.Setenv("WHOLE_SESSION_TYPE", "redis")

@@ -11,15 +11,16 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// forEver is the longest absolute lifetime that the core takes: Flask has none.
+// forEver is the longest lifetime that cloakroom.Options takes. Sessions of Flask have no
+// deadline.
 const forEver = 100 * 365 * 24 * time.Hour
 
 // ownerName is where Flask-Login keeps its user's id.
 const ownerName = "_user_id"
 
 // New returns a manager that shares the sessions in store with a Flask application of
-// this configuration. The store must keep them where that application does: with the
-// same prefix, in the same table or folder. [Open] sees to that.
+// this configuration. The store must keep them where that application does: with the same
+// prefix, in the same table or folder. [Open] opens one that does.
 func New(store store.Store, c Config) (*cloakroom.Manager, error) {
 	o, err := c.Options()
 	if err != nil {
@@ -28,14 +29,15 @@ func New(store store.Store, c Config) (*cloakroom.Manager, error) {
 	return cloakroom.New(store, o)
 }
 
-// Options returns the options with which [cloakroom.New] makes a manager that shares
-// sessions with a Flask application of this configuration. Fields that Flask has no
-// setting for, such as Logger and ErrorHandler, may be set in what it returns. Lifetime
-// is a hundred years, since sessions of Flask have no absolute end; a shorter one binds
-// Cloakroom alone, and counts from when it first saw the session.
+// Options returns options for [cloakroom.New] that share sessions with a Flask
+// application of this configuration. You may set fields that Flask has no setting for,
+// such as Logger and ErrorHandler. Lifetime is a hundred years, since sessions of Flask
+// have no absolute end; a shorter one binds Cloakroom alone, from when it first saw the
+// session.
 //
-// Without SessionUseSigner but with a SecretKey, cookies that it signed are accepted all the same, and replaced by
-// plain ones: so the signer can be turned off without signing anyone out, once Flask serves the site no more. The error is that of [Config.Validate].
+// With a SecretKey but without SessionUseSigner, signed cookies are accepted and replaced
+// by plain ones: so the signer can be turned off without signing anyone out, once Flask
+// serves the site no more. The errors are those of [Config.Validate].
 func (c Config) Options() (cloakroom.Options, error) {
 	if err := c.Validate(); err != nil {
 		return cloakroom.Options{}, err
@@ -105,20 +107,22 @@ func (c Config) profile(format cloakroom.Format) *cloakroom.Profile {
 		Ticket:             func(id string) string { return id },
 	}
 	pickles := c.inFiles() || c.SessionSerializationFormat == pickled
-	p.Restore = func(document, before []byte) ([]byte, error) { return restore(document, before, pickles) }
+	p.Restore = func(document, before []byte) ([]byte, error) {
+		return restore(document, before, pickles)
+	}
 	return p
 }
 
-// newID returns an id as Python's secrets.token_urlsafe does.
+// newID returns an id made as by Python's secrets.token_urlsafe.
 func newID(size int) string {
 	random := make([]byte, size)
 	_, _ = rand.Read(random) // never fails: it crashes the program instead, see crypto/rand
 	return encoding.EncodeToString(random)
 }
 
-// isID reports whether id may be one of Flask-Session's, of any version and
-// SESSION_ID_LENGTH: from 22 to 171 characters of URL-safe base64, which a UUID has
-// too. Nothing else reaches the store.
+// isID reports whether Flask-Session may have made id, in any version and with any
+// SESSION_ID_LENGTH: 22 to 171 characters of URL-safe base64, as a UUID has too. No other
+// id reaches the store.
 func isID(id string) bool {
 	if len(id) < encoding.EncodedLen(minIDLength) || len(id) > encoding.EncodedLen(maxIDLength) {
 		return false
@@ -133,8 +137,8 @@ func isID(id string) bool {
 	return true
 }
 
-// checkValue refuses a value that msgspec could not read, or would round. What came
-// from a pickle may be in it.
+// checkValue refuses a value that msgspec could not read, or would round. It accepts what
+// came from a pickle.
 func checkValue(format cloakroom.Format, value []byte) error {
 	var err error
 	switch format {

@@ -1,14 +1,19 @@
 package flask_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/flask"
+	"github.com/cloakroom-go/cloakroom/internal/pickle"
+	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/cachelibstore"
 	"github.com/cloakroom-go/cloakroom/store/countstore"
 	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
@@ -56,7 +61,7 @@ func save(t *testing.T, m *cloakroom.Manager, ticket string, change func(*cloakr
 	return ticket, err
 }
 
-// An id that Flask-Session would look up is looked up, and nothing else.
+// An id reaches the store if Flask-Session would look it up.
 func TestIDs(t *testing.T) {
 	m, store := newManager(t, nil)
 	calls := func(ticket string) int64 {
@@ -100,7 +105,11 @@ func TestSignedTickets(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	id, _, _ := strings.Cut(ticket, ".")
-	for _, other := range []string{id, ticket + "A", "+" + ticket[1:]} {
+	signer, err := flask.NewSigner(flask.Secret("old"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, other := range []string{id, ticket + "A", "+" + ticket[1:], signer.Sign("no id"), signer.Sign("../" + id)} {
 		before := oldStore.Stats().Loads
 		if got := read(old, other); got != "" || oldStore.Stats().Loads != before {
 			t.Errorf("%q reached the store, and reads %q", other, got)
@@ -187,5 +196,165 @@ func TestOptions(t *testing.T) {
 	}
 	if _, err := flask.New(nil, flask.Config{}); err == nil {
 		t.Error("a zero Config was taken")
+	}
+}
+
+func TestLimits(t *testing.T) {
+	c, err := flask.FromMap(map[string]any{"SESSION_TYPE": "redis"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o, err := c.Options(); o.MaxBytes != 16<<20 || o.MaxValues != 8192 || err != nil {
+		t.Errorf("%d bytes and %d values, %v", o.MaxBytes, o.MaxValues, err)
+	}
+	c.CloakroomMaxBytes, c.CloakroomMaxValues = 2048, 7
+	if o, err := c.Options(); o.MaxBytes != 2048 || o.MaxValues != 7 || err != nil {
+		t.Errorf("%d bytes and %d values, %v", o.MaxBytes, o.MaxValues, err)
+	}
+}
+
+// odd is a session that Flask-Session 0.5 stored: a flash of Markup, an object of
+// numpy, and a key that is no string.
+const odd = "\x80\x04}(\x8c\x0a_permanent\x88\x8c\x08_user_id\x8c\x03ada" +
+	"\x8c\x08_flashes](\x8c\x07message\x8c\x0amarkupsafe\x8c\x06Markup\x93\x8c\x09<b>hi</b>\x85\x81\x86e" +
+	"\x8c\x02np\x8c\x05numpy\x8c\x05int64\x93K\x05\x85RK\x07\x8c\x05sevenu."
+
+const oddID = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+// unpickled returns the values of a record by name.
+func unpickled(t *testing.T, m store.Store, id string) *pickle.Dict {
+	t.Helper()
+	r, err := m.Load(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := pickle.Decode(r.Data)
+	d, ok := v.(*pickle.Dict)
+	if err != nil || !ok {
+		t.Fatalf("%q is stored: %v", r.Data, err)
+	}
+	return d
+}
+
+func newManagerOfFiles(t *testing.T, pickles bool) (*cloakroom.Manager, store.Store) {
+	t.Helper()
+	store, err := cachelibstore.New(t.TempDir(), cachelibstore.Options{NoSync: true, Pickles: pickles})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := flask.Default()
+	c.SessionType = "filesystem"
+	m, err := flask.New(store, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, store
+}
+
+// A record that is a pickle stays one, whatever the format, and keeps Python's types in
+// all that Go did not change.
+func TestPicklesStayPickles(t *testing.T) {
+	for _, format := range []string{"msgpack", "json", "files"} {
+		var m *cloakroom.Manager
+		var st store.Store
+		if format == "files" {
+			m, st = newManagerOfFiles(t, true)
+		} else {
+			m, st = newManager(t, map[string]any{"SESSION_SERIALIZATION_FORMAT": format})
+		}
+		r := store.Record{Data: []byte(odd), Expires: time.Now().Add(time.Hour)}
+		if _, err := st.Create(t.Context(), oddID, r); err != nil {
+			t.Fatal(err)
+		}
+		flashes := func(id string) []pickle.Value {
+			v, _ := unpickled(t, st, id).Get("_flashes")
+			l, _ := v.(*pickle.List)
+			return l.Items
+		}
+		if _, err := save(t, m, oddID, func(s *cloakroom.Session) {
+			if s.Owner() != "ada" {
+				t.Errorf("%s: the owner is %q, error %v", format, s.Owner(), s.Err())
+			}
+			color.Set(s, "red")
+		}); err != nil {
+			t.Fatal(err)
+		}
+		markup := func(v pickle.Value) bool {
+			flash, ok := v.(pickle.Tuple)
+			if !ok || len(flash) != 2 {
+				return false
+			}
+			o, ok := flash[1].(*pickle.Object)
+			return ok && o.Class().String() == "markupsafe.Markup"
+		}
+		if got := flashes(oddID); len(got) != 1 || !markup(got[0]) {
+			t.Errorf("%s: the flashes became %#v", format, got)
+		}
+		_, err := save(t, m, oddID, func(s *cloakroom.Session) { s.Flash("info", "more") })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := flashes(oddID); len(got) != 2 || !markup(got[0]) {
+			t.Errorf("%s: with one more, the flashes became %#v", format, got)
+		}
+		ticket, err := save(t, m, oddID, func(s *cloakroom.Session) { s.Login("ada") })
+		if err != nil || ticket == oddID {
+			t.Fatal(ticket, err)
+		}
+		d := unpickled(t, st, ticket)
+		if v, _ := d.Get("np"); v == nil || v.(*pickle.Object).Class().String() != "numpy.int64" {
+			t.Errorf("%s: the number became %#v", format, v)
+		}
+		if got := flashes(ticket); len(got) != 2 || !markup(got[0]) {
+			t.Errorf("%s: after a sign-in, the flashes are %#v", format, got)
+		}
+		if v, _ := d.Get("color"); v != "red" || !slices.Contains(d.Keys, pickle.Value(int64(7))) {
+			t.Errorf("%s: color=%v of %v", format, v, d.Keys)
+		}
+	}
+}
+
+// A new session has the form that the setting says.
+func TestNewRecords(t *testing.T) {
+	for _, format := range []string{"msgpack", "json", "pickle"} {
+		c := flask.Default()
+		c.SessionType, c.SessionRedis, c.SessionSerializationFormat = "redis", "redis://localhost", format
+		o, err := c.Options()
+		if err != nil {
+			if format == "pickle" {
+				t.Skip("the setting does not take pickle:", err)
+			}
+			t.Fatal(err)
+		}
+		got, err := o.Profile.Restore([]byte("\x81\xa1a\x01"), nil)
+		if pickled := !bytes.HasPrefix(got, []byte("\x81")); err != nil || pickled != (format == "pickle") {
+			t.Errorf("%s: %q, error %v", format, got, err)
+		}
+		if got, err := o.Profile.Restore([]byte("\x81\xa1a\x01"), []byte("\x81\xa1a\x02")); err != nil || string(got) != "\x81\xa1a\x01" {
+			t.Errorf("%s: a document became %q, error %v", format, got, err)
+		}
+	}
+}
+
+// In the files of cachelib new sessions are pickles too, whether the profile or the store
+// makes them.
+func TestFiles(t *testing.T) {
+	for _, pickles := range []bool{false, true} {
+		m, _ := newManagerOfFiles(t, pickles)
+		ticket, err := save(t, m, "", func(s *cloakroom.Session) { color.Set(s, "red") })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ticket, err = save(t, m, ticket, func(s *cloakroom.Session) { s.Login("ada") }); err != nil {
+			t.Fatal(err)
+		}
+		s := m.Open(t.Context(), ticket)
+		if color.Get(s) != "red" || s.Owner() != "ada" {
+			t.Errorf("pickles %v: color %q, owner %q, %v", pickles, color.Get(s), s.Owner(), s.Err())
+		}
+		if err := s.Logout(); err != nil {
+			t.Error(err)
+		}
+		s.Close()
 	}
 }

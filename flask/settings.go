@@ -12,10 +12,14 @@ import (
 	"time"
 )
 
-// FromMap returns [Default] with the settings given under Flask's own names, validated: see [Config.Validate].
-// Values are what Python would have: strings, bools and integers, also as float64 and [json.Number]; a lifetime in
-// seconds or as a [time.Duration]; keys as strings or []byte; nil for None, which is the default. A client object
-// of Python's is the store's URL. A name that is unknown, or a value of another type, is an error that names it.
+// FromMap returns [Default] changed by settings, which are named as in Flask, and
+// validates the result: see [Config.Validate].
+//
+// Values are those of Python: strings, bools and integers, also as float64 and
+// [json.Number]; a lifetime in seconds or as a [time.Duration]; keys as strings or
+// []byte; nil for None, which is the default. Where Flask has a client object, it is the
+// store's URL. An unknown name or a value of another type is an error that names the
+// setting.
 func FromMap(settings map[string]any) (Config, error) {
 	c := Default()
 	known := c.settings()
@@ -34,7 +38,7 @@ func FromMap(settings map[string]any) (Config, error) {
 	return c, c.Validate()
 }
 
-// settings returns how to set each field, by its Flask name.
+// settings returns, by Flask name, a function that sets the field.
 func (c *Config) settings() map[string]func(any) error {
 	known := map[string]func(any) error{}
 	fields := reflect.ValueOf(c).Elem()
@@ -51,7 +55,7 @@ func (c *Config) settings() map[string]func(any) error {
 	return known
 }
 
-// noneIfFalse are the settings of cookies where Flask takes False for none.
+// noneIfFalse are the settings of cookies where False means none in Flask.
 var noneIfFalse = []string{"REMEMBER_COOKIE_DOMAIN", "SESSION_COOKIE_DOMAIN", "SESSION_COOKIE_PATH"}
 
 // isFalse reports whether a value is false, or a spelling of Python's False or None.
@@ -68,14 +72,15 @@ func isFalse(v any) bool {
 	return false
 }
 
-// assign sets what field points to. Its errors do not show the value, which may be secret.
+// assign sets what field points to. Its errors do not show the value, which may be
+// secret.
 func assign(field, v any) error {
 	if env, ok := v.(envText); ok {
 		v = env.value
 		switch _, isText := env.value.(string); field.(type) {
 		case *string, *Secret:
 			if !isText {
-				v = env.text // a name or a key may well be digits alone
+				v = env.text // a name or a key may be digits alone
 			}
 		}
 		if v == nil {
@@ -109,7 +114,7 @@ func assign(field, v any) error {
 	case *[]Secret:
 		return assignSecrets(field, v)
 	default:
-		return fmt.Errorf("has a field of type %T", field) // a bug, which a test finds
+		return fmt.Errorf("has a field of type %T", field) // a bug: TestEveryField finds it
 	}
 	return nil
 }
@@ -125,7 +130,7 @@ func assignString(field *string, v any) error {
 
 var errNoNumber = errors.New("is no integer in range")
 
-// integer returns an int32, which every field has room for.
+// integer converts v to an int32, which fits every field.
 func integer(v any) (int32, error) {
 	var n int64
 	switch v := v.(type) {
@@ -197,7 +202,7 @@ func assignSecrets(field *[]Secret, v any) error {
 	return nil
 }
 
-// hint helps with names that Flask-Session's manual has, and its code has not.
+// hint corrects names that are in Flask-Session's manual but not in its code.
 func hint(name string) string {
 	switch name {
 	case "SESSION_DYNAMODB_TABLE_NAME":

@@ -25,21 +25,22 @@ func (Secret) LogValue() slog.Value { return slog.StringValue("[secret]") }
 // MarshalText implements [encoding.TextMarshaler].
 func (Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
 
-// Signer signs session ids as Flask-Session does with SESSION_USE_SIGNER: the id, a
-// dot, and an HMAC-SHA1 of it in URL-safe base64. It is safe for concurrent use.
+// Signer signs session ids as Flask-Session does with SESSION_USE_SIGNER: the id, a dot,
+// and an HMAC-SHA1 of it in URL-safe base64. It is safe for concurrent use.
 //
 // The signature adds nothing to an id of 256 random bits, and Flask-Session has
-// deprecated it; it is here because the cookie must be what both sides expect.
+// deprecated it. It is here to share cookies with applications that use it.
 type Signer struct {
 	keys [][]byte // derived; the first one signs
 }
 
-// salt is what Flask-Session derives its key with.
+// salt derives the signing key from SECRET_KEY, as in Flask-Session.
 const salt = "flask-session"
 
-// NewSigner returns a signer with SECRET_KEY, and with SECRET_KEY_FALLBACKS, which are
-// accepted and do not sign. Flask-Session itself knows no fallbacks: when it gets a new
-// key it refuses all cookies signed before. An empty key is an error.
+// NewSigner returns a signer that signs with key and accepts signatures of key and
+// fallbacks, which are SECRET_KEY and SECRET_KEY_FALLBACKS. An empty key is an error.
+// Flask-Session itself ignores fallbacks: after a change of the key it refuses all
+// cookies signed before.
 func NewSigner(key Secret, fallbacks ...Secret) (*Signer, error) {
 	s := &Signer{}
 	for _, k := range append([]Secret{key}, fallbacks...) {
@@ -64,10 +65,9 @@ func (s *Signer) Sign(id string) string {
 	return id + "." + encoding.EncodeToString(mac(s.keys[0], id))
 }
 
-// Unsign returns the id of a cookie's value, and whether one of the keys signed it. How
-// long it takes does not tell how much of a signature is right. A signature has one
-// spelling: Python accepts others that decode to the same bytes, but writes this one
-// alone.
+// Unsign returns the id in a cookie's value, and whether one of the keys signed it. It
+// compares in constant time, and accepts one spelling of a signature: Python also accepts
+// others that decode to the same bytes, but never writes them.
 func (s *Signer) Unsign(value string) (id string, ok bool) {
 	at := strings.LastIndexByte(value, '.')
 	if at < 0 || len(value)-at-1 != encoding.EncodedLen(sha1.Size) {

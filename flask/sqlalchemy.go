@@ -19,18 +19,20 @@ func (c Config) sqlAlchemyURL() (string, error) {
 	}
 	switch {
 	case c.SessionSQLAlchemySequence != "":
-		return "", errors.New("SESSION_SQLALCHEMY_SEQUENCE is not supported: make it the default of the table's id column, and leave the setting out here")
+		return "", errors.New("SESSION_SQLALCHEMY_SEQUENCE is not supported: leave it out here, " +
+			"and make it the default of the table's id column")
 	case c.SessionSQLAlchemyBindKey != "" && c.SessionSQLAlchemy == "":
-		return "", errors.New("SESSION_SQLALCHEMY_BIND_KEY chooses another database than SQLALCHEMY_DATABASE_URI: set SESSION_SQLALCHEMY to the URL of that one")
+		return "", errors.New("SESSION_SQLALCHEMY_BIND_KEY chooses another database than " +
+			"SQLALCHEMY_DATABASE_URI: set SESSION_SQLALCHEMY to the URL of that one")
 	}
 	return c.databaseURL(setting, rawURL, parameters{
-		{"schema", c.SessionSQLAlchemySchema}, {"sweep_every", c.sweepEvery()}, {"table", c.SessionSQLAlchemyTable},
+		{"schema", c.SessionSQLAlchemySchema}, {"sweep_every", c.sweepEvery()},
+		{"table", c.SessionSQLAlchemyTable},
 	})
 }
 
-// fullPath gives a file of SQLite four slashes that has three, as URLs of Cloakroom's
-// stores have before a full path, where that has a folder and a relative one would have
-// none.
+// fullPath returns sqlite:///file with the fourth slash of a full path, if only the full
+// path is in a folder that exists.
 func fullPath(rawURL string) string {
 	file, ok := strings.CutPrefix(rawURL, "sqlite:///")
 	if !ok || strings.HasPrefix(file, "/") {
@@ -48,14 +50,15 @@ func isFolder(name string) bool {
 	return err == nil && info.IsDir()
 }
 
-// databaseURL is completed for a database whose URL is spelled as SQLAlchemy does.
+// databaseURL is [Config.completed] for a URL that SQLAlchemy spells.
 func (c Config) databaseURL(setting, rawURL string, more parameters) (string, error) {
 	if rawURL == "" {
-		return "", fmt.Errorf("%s is not set, and is to be the URL of the store", setting)
+		return "", fmt.Errorf("%s is not set: want the URL of the store", setting)
 	}
 	u, err := fromSQLAlchemy(rawURL)
-	if err == nil && u.Scheme == "sqlite" && setting == "SQLALCHEMY_DATABASE_URI" && u.Opaque != "" {
-		err = errors.New("names a file in Flask's instance folder: give its full path, as sqlite:////srv/app/instance/app.db")
+	if err == nil && u.Opaque != "" && setting == "SQLALCHEMY_DATABASE_URI" {
+		err = errors.New("names a file in Flask's instance folder: " +
+			"give its full path, as sqlite:////srv/app/instance/app.db")
 	}
 	if err != nil {
 		return "", fmt.Errorf("%s %w", setting, err)
@@ -67,24 +70,26 @@ func (c Config) databaseURL(setting, rawURL string, more parameters) (string, er
 }
 
 // errNoDatabase does not show the URL, which may hold a password.
-var errNoDatabase = errors.New("is no URL of a database: want one as postgresql://user:password@host:5432/database or sqlite:////path/to/file")
+var errNoDatabase = errors.New("is no URL of a database: want one as " +
+	"postgresql://user:password@host:5432/database or sqlite:////path/to/file")
 
-// fromSQLAlchemy returns the URL, for a store of package sqlstore, of a database that
-// SQLAlchemy's URL names. What drivers for Python alone have is dropped where it
-// changes nothing. Other parameters stay, for the store to refuse. sqlite:file, the
-// spelling of the store for a relative path, is taken too.
+// fromSQLAlchemy turns a URL of SQLAlchemy into one of package sqlstore. It drops
+// parameters of Python's drivers that change nothing and keeps all others, for the store
+// to refuse. It also takes sqlite:file, the store's own spelling of a relative path.
 func fromSQLAlchemy(rawURL string) (*url.URL, error) {
 	scheme, rest, ok := strings.Cut(rawURL, ":")
-	name, _, _ := strings.Cut(strings.ToLower(scheme), "+") // the driver's name is Python's affair
+	name, _, _ := strings.Cut(strings.ToLower(scheme), "+") // without the driver of Python
 	switch {
 	case !ok || !isScheme(strings.ReplaceAll(scheme, "_", "")): // as cx_oracle
 		return nil, errNoDatabase
 	case name == "postgresql":
 		name = "postgres"
 	case !slices.Contains(schemes["sqlalchemy"], name):
-		return nil, fmt.Errorf("is a URL of %s:, and Go can share sessions of the databases sqlite, postgresql, mysql and mariadb", scheme)
+		return nil, fmt.Errorf("is a URL of %s:, and Go can share sessions of the databases "+
+			"sqlite, postgresql, mysql and mariadb", scheme)
 	case scheme == "sqlite+pysqlcipher":
-		return nil, errors.New("is a URL of sqlite+pysqlcipher:, and files that are encrypted cannot be shared")
+		return nil, errors.New("is a URL of sqlite+pysqlcipher:, " +
+			"whose encrypted files cannot be shared")
 	}
 	u := &url.URL{Scheme: name}
 	if name == "sqlite" {
@@ -93,11 +98,12 @@ func fromSQLAlchemy(rawURL string) (*url.URL, error) {
 	return u, serverDatabase(u, rest)
 }
 
-// sqliteFile fills in the file's name. SQLAlchemy has a slash before it, so that three
-// are before a relative path and four before a full one.
+// sqliteFile sets the file's path. SQLAlchemy puts a slash before it: three slashes stand
+// before a relative path and four before a full one.
 func sqliteFile(u *url.URL, rest string) error {
 	file, query, _ := strings.Cut(rest, "?")
-	err := setQuery(u, query, nil, "cached_statements", "check_same_thread", "detect_types", "isolation_level", "timeout")
+	err := setQuery(u, query, nil,
+		"cached_statements", "check_same_thread", "detect_types", "isolation_level", "timeout")
 	if err != nil {
 		return err
 	}
@@ -108,18 +114,24 @@ func sqliteFile(u *url.URL, rest string) error {
 	}
 	switch file = unquote(file); {
 	case file == "" || strings.HasPrefix(file, ":memory:"):
-		return errors.New("is a database in the memory of one process, which no other shares")
+		return errors.New("is a database in the memory of one process, which no other can share")
 	case strings.HasPrefix(file, "file:"):
-		return errors.New("has a URL of SQLite's own: give the file's path, as sqlite:////path/to/file")
+		return errors.New("is a URL of SQLite's own: " +
+			"give the file's path, as sqlite:////path/to/file")
 	case strings.HasPrefix(file, "/"):
 		u.Path = file
 	default:
-		u.Opaque = strings.ReplaceAll(url.PathEscape(file), "%2F", "/")
+		u.Opaque = relativePath(file)
 	}
 	return nil
 }
 
-// serverDatabase fills in user, host and database.
+// relativePath returns a path as the opaque part of a URL.
+func relativePath(path string) string {
+	return strings.ReplaceAll(url.PathEscape(path), "%2F", "/")
+}
+
+// serverDatabase sets user, host and database.
 func serverDatabase(u *url.URL, rest string) error {
 	rest, ok := strings.CutPrefix(rest, "//")
 	if !ok {
@@ -139,9 +151,8 @@ func serverDatabase(u *url.URL, rest string) error {
 	return setQuery(u, query, names, "autocommit", "charset", "client_encoding", "use_unicode")
 }
 
-// cutUser splits user and password off. SQLAlchemy takes a password as it is but for @
-// and what is percent-encoded, so there may be a slash, a question mark or a number
-// sign in one.
+// cutUser cuts user and password off. In SQLAlchemy's URLs a password may hold anything
+// but @, such as a slash, a question mark or a number sign.
 func cutUser(rest string) (*url.Userinfo, string) {
 	end := strings.IndexAny(rest, ":/")
 	if end < 0 {
@@ -149,7 +160,8 @@ func cutUser(rest string) (*url.Userinfo, string) {
 	}
 	if strings.HasPrefix(rest[end:], ":") {
 		if at := strings.IndexByte(rest[end:], '@'); at >= 0 {
-			return url.UserPassword(unquote(rest[:end]), unquote(rest[end+1:end+at])), rest[end+at+1:]
+			name, password := unquote(rest[:end]), unquote(rest[end+1:end+at])
+			return url.UserPassword(name, password), rest[end+at+1:]
 		}
 	}
 	if at := strings.LastIndexByte(rest[:end], '@'); at >= 0 {
@@ -158,8 +170,7 @@ func cutUser(rest string) (*url.Userinfo, string) {
 	return nil, rest
 }
 
-// setQuery fills in the parameters: those of Python's drivers that mean nothing to
-// others are left out, and some have another name.
+// setQuery sets the parameters: without those named, and some under another name.
 func setQuery(u *url.URL, query string, names map[string]string, without ...string) error {
 	q, err := url.ParseQuery(query)
 	if err != nil {
@@ -178,7 +189,7 @@ func setQuery(u *url.URL, query string, names map[string]string, without ...stri
 	return nil
 }
 
-// unquote decodes what is percent-encoded, and leaves other percent signs, as Python does.
+// unquote decodes %XX and leaves other percent signs alone, as Python does.
 func unquote(text string) string {
 	var b strings.Builder
 	for i := 0; i < len(text); i++ {

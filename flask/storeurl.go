@@ -10,12 +10,13 @@ import (
 )
 
 // StoreURL returns the URL, for [storeurl.Open], of the store that the configuration
-// names: what the field of its type holds, with the prefix, folder, table, schema,
-// collection or database of the other settings. It may hold a password. A URL that says
-// otherwise than a setting is an error, and so is one of another kind of store than
-// SessionType, one that is needed and missing, a prefix that is empty where the store
-// cannot have none, and SESSION_SQLALCHEMY_SEQUENCE: on a database where ids come from
-// a sequence, make that the default of the table's id column.
+// names: the field of its type, completed by the settings for prefix, folder, table,
+// schema, collection or database. It may hold a password.
+//
+// These are errors: a URL that contradicts a setting, is missing, or is for another kind
+// of store than SessionType; an empty prefix where the store needs one; and
+// SESSION_SQLALCHEMY_SEQUENCE. Where ids come from a sequence, make it the default of the
+// table's id column.
 func (c Config) StoreURL() (string, error) {
 	if err := c.Validate(); err != nil {
 		return "", err
@@ -29,7 +30,8 @@ func (c Config) StoreURL() (string, error) {
 
 func (c Config) storeURL() (string, error) {
 	if c.SessionKeyPrefix == "" && !c.inFiles() {
-		return "", fmt.Errorf("SESSION_KEY_PREFIX is empty, which only the types filesystem and cachelib can have: keys of %s are told apart by it", c.SessionType)
+		return "", fmt.Errorf("SESSION_KEY_PREFIX is empty: want one, since SESSION_TYPE %s "+
+			"tells keys apart by it", c.SessionType)
 	}
 	switch strings.ToLower(c.SessionType) {
 	case "redis":
@@ -44,17 +46,17 @@ func (c Config) storeURL() (string, error) {
 		return c.dynamoURL()
 	case "postgresql":
 		return c.databaseURL("SESSION_POSTGRESQL", c.SessionPostgreSQL, parameters{
-			{"layout", layoutPostgres}, {"schema", c.SessionPostgreSQLSchema}, {"sweep_every", c.sweepEvery()}, {"table", c.SessionPostgreSQLTable},
+			{"layout", layoutPostgres}, {"schema", c.SessionPostgreSQLSchema},
+			{"sweep_every", c.sweepEvery()}, {"table", c.SessionPostgreSQLTable},
 		})
 	}
 	return c.sqlAlchemyURL()
 }
 
-// layoutPostgres is the layout of the table of the type postgresql, as sqlstore's URLs
-// have it.
+// layoutPostgres is what sqlstore's URLs call the table of the type postgresql.
 const layoutPostgres = "flask_postgres"
 
-// sweepEvery is SESSION_CLEANUP_N_REQUESTS, empty for never.
+// sweepEvery returns SESSION_CLEANUP_N_REQUESTS, or "" for never.
 func (c Config) sweepEvery() string {
 	if c.SessionCleanupNRequests == 0 {
 		return ""
@@ -64,11 +66,12 @@ func (c Config) sweepEvery() string {
 
 // filesURL returns the URL of the folder of the types filesystem and cachelib.
 func (c Config) filesURL() (string, error) {
-	setting, folder, more := "SESSION_FILE_DIR", c.SessionFileDir, parameters{{"mode", fileMode(c.SessionFileMode)}}
+	setting, folder := "SESSION_FILE_DIR", c.SessionFileDir
+	more := parameters{{"mode", fileMode(c.SessionFileMode)}}
 	if c.isType("cachelib") {
 		setting, folder, more = "SESSION_CACHELIB", c.SessionCachelib, nil
 	}
-	// which the profile turns into documents and back
+	// The profile turns pickles into documents and back.
 	more = append(more, [2]string{"pickles", "on"})
 	if c.CloakroomCachelibHash != "detect" {
 		more = append(more, [2]string{"hash", c.CloakroomCachelibHash})
@@ -82,8 +85,8 @@ func (c Config) filesURL() (string, error) {
 
 func fileMode(mode fs.FileMode) string { return "0" + strconv.FormatUint(uint64(mode), 8) }
 
-// folderURL returns the URL of a folder of cachelib's, which a setting names by its
-// path, which may be relative, or by a URL.
+// folderURL returns the URL of the folder of cachelib that a setting names, by a path or
+// by a URL.
 func folderURL(setting, folder string) (string, error) {
 	scheme, rest, isURL := strings.Cut(folder, ":")
 	switch {
@@ -92,17 +95,18 @@ func folderURL(setting, folder string) (string, error) {
 	case isURL && (scheme == "cachelib" || scheme == "file"):
 		return "cachelib:" + rest, nil
 	case isURL && isScheme(scheme):
-		return "", fmt.Errorf("%s is a URL of %s:, and only the files of cachelib's FileSystemCache can be shared: give its folder (as ./%s:... if it is called so)",
-			setting, scheme, scheme)
+		return "", fmt.Errorf("%s is a URL of %s:, want the folder of cachelib's FileSystemCache: "+
+			"as ./%[2]s:... if it is called so", setting, scheme)
 	}
 	u := url.URL{Scheme: "cachelib", Path: folder}
 	if !strings.HasPrefix(folder, "/") {
-		u = url.URL{Scheme: "cachelib", Opaque: strings.ReplaceAll(url.PathEscape(folder), "%2F", "/")}
+		u = url.URL{Scheme: "cachelib", Opaque: relativePath(folder)}
 	}
 	return u.String(), nil
 }
 
-// isScheme reports whether text may be the scheme of a URL. One letter is a drive of Windows.
+// isScheme reports whether text may be the scheme of a URL. A single letter is a drive of
+// Windows.
 func isScheme(text string) bool {
 	u, err := url.Parse(text + ":x")
 	return err == nil && len(text) > 1 && strings.EqualFold(u.Scheme, text)
@@ -111,7 +115,7 @@ func isScheme(text string) bool {
 // parameters are names and values; an empty value is left out.
 type parameters [][2]string
 
-// completed returns a store's URL with parameters and the prefix.
+// completed returns a store's URL with the prefix and more parameters.
 func (c Config) completed(setting, rawURL string, more parameters) (string, error) {
 	u, err := c.parsed(setting, rawURL)
 	if err != nil {
@@ -120,10 +124,10 @@ func (c Config) completed(setting, rawURL string, more parameters) (string, erro
 	return c.withParameters(setting, u, more)
 }
 
-// parsed returns the URL of a store of the type.
+// parsed returns the URL that a setting holds, if its scheme fits SessionType.
 func (c Config) parsed(setting, rawURL string) (*url.URL, error) {
 	if rawURL == "" {
-		return nil, fmt.Errorf("%s is not set, and is to be the URL of the store", setting)
+		return nil, fmt.Errorf("%s is not set: want the URL of the store", setting)
 	}
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Scheme == "" {
@@ -132,7 +136,7 @@ func (c Config) parsed(setting, rawURL string) (*url.URL, error) {
 	return u, c.checkScheme(setting, u.Scheme)
 }
 
-// schemes are the schemes of the stores' URLs, by type.
+// schemes lists, by type, the schemes of URLs.
 var schemes = map[string][]string{
 	"redis":      {"redis", "rediss", "redis+unix", "unix", "valkey", "valkeys"},
 	"memcached":  {"memcached"},
@@ -146,7 +150,8 @@ var schemes = map[string][]string{
 
 func (c Config) checkScheme(setting, scheme string) error {
 	if known := schemes[strings.ToLower(c.SessionType)]; !slices.Contains(known, scheme) {
-		return fmt.Errorf("%s is a URL of %s:, and SESSION_TYPE is %s: want one of %s", setting, scheme, c.SessionType, strings.Join(known, ":, ")+":")
+		return fmt.Errorf("%s is a URL of %s:, and SESSION_TYPE is %s: want one of %s",
+			setting, scheme, c.SessionType, strings.Join(known, ":, ")+":")
 	}
 	return nil
 }
@@ -158,11 +163,12 @@ func (c Config) withParameters(setting string, u *url.URL, more parameters) (str
 	}
 	for _, p := range append(parameters{{"prefix", c.SessionKeyPrefix}}, more...) {
 		name, value := p[0], p[1]
-		isPrefix := name == "prefix" // which is none where it is empty
+		isPrefix := name == "prefix" // an empty prefix is one too
 		switch {
 		case value == "" && !isPrefix: // the setting says nothing
 		case q.Has(name) && q.Get(name) != value:
-			return "", fmt.Errorf("%s has the parameter %s, which another setting decides: leave it out", setting, name)
+			return "", fmt.Errorf("%s has the parameter %s, "+
+				"which another setting decides: leave it out", setting, name)
 		default:
 			q.Set(name, value)
 		}
@@ -171,8 +177,8 @@ func (c Config) withParameters(setting string, u *url.URL, more parameters) (str
 	return u.String(), nil
 }
 
-// mongoURL names the database in the path. There, MongoDB takes it also for that in
-// which the user is known, unless that is told apart.
+// mongoURL puts the database into the path. MongoDB would look the user up in that
+// database too, so authSource says which one it was.
 func (c Config) mongoURL() (string, error) {
 	const setting = "SESSION_MONGODB"
 	u, err := c.parsed(setting, c.SessionMongoDB)
@@ -202,8 +208,10 @@ func (c Config) dynamoURL() (string, error) {
 	case err != nil:
 		return "", err
 	case u.Host != "" && u.Host != c.SessionDynamoDBTable:
-		return "", fmt.Errorf("%s names the table %s, and SESSION_DYNAMODB_TABLE is %s", setting, u.Host, c.SessionDynamoDBTable)
+		return "", fmt.Errorf("%s names the table %s, and SESSION_DYNAMODB_TABLE is %s",
+			setting, u.Host, c.SessionDynamoDBTable)
 	}
 	u.Host = c.SessionDynamoDBTable
-	return c.withParameters(setting, u, parameters{{"create", strconv.FormatBool(!c.SessionDynamoDBTableExists)}})
+	create := strconv.FormatBool(!c.SessionDynamoDBTableExists)
+	return c.withParameters(setting, u, parameters{{"create", create}})
 }

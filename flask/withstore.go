@@ -10,16 +10,17 @@ import (
 	"strings"
 )
 
-// WithStore returns the configuration for the store that storeURL names, a URL of [storeurl.Open] or
-// of SQLAlchemy, in place of what SessionRedis and the like say. Call [Config.StoreURL] next, which
-// completes it. A sqlite:///file is a full path here, as for the store.
+// WithStore returns the configuration with storeURL, a URL of [storeurl.Open] or of
+// SQLAlchemy, in place of the store that SessionRedis and the like name. Complete it by
+// [Config.StoreURL]. Here sqlite:///file is a full path, as for the store.
 //
-// The settings say the rest, and SessionType too; where that is unset, it follows from
-// the scheme: sqlalchemy for a database, unless the URL has layout=flask_postgres, and
-// cachelib for files. A parameter, table or database in the URL decides where the
-// setting has its default. Where they contradict each other, and where the URL is of
-// another type than SessionType, it is an error that names them, and no password. The
-// error is also that of [Config.Validate].
+// Where SessionType is not set, it follows from the scheme: sqlalchemy for a database,
+// unless the URL has layout=flask_postgres, and cachelib for files. A parameter, table or
+// database in the URL wins over a setting that has its default.
+//
+// It is an error, which names both sides and no password, if the URL contradicts a
+// setting or is of another type than SessionType. Other errors are those of
+// [Config.Validate].
 func (c Config) WithStore(storeURL string) (Config, error) {
 	c, err := c.withStore(storeURL)
 	if err != nil {
@@ -37,10 +38,11 @@ func (c Config) withStore(storeURL string) (Config, error) {
 			return c, fmt.Errorf("%s %w", what, err)
 		}
 	case ok && isScheme(strings.ReplaceAll(scheme, "_", "")) && typeOf(scheme, nil) == "":
-		return c, fmt.Errorf("%s is one of %s:, and Flask-Session has no such store, or Go none that shares it", what, scheme)
+		return c, fmt.Errorf("%s is one of %s:, and Flask-Session has no such store, "+
+			"or Go none that shares it", what, scheme)
 	}
 	if err != nil || u.Scheme == "" {
-		return c, fmt.Errorf("%s is none, or malformed", what) // it may hold a password
+		return c, fmt.Errorf("%s is missing or malformed", what) // it may hold a password
 	}
 	q, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
@@ -62,13 +64,15 @@ func (c Config) withStore(storeURL string) (Config, error) {
 	return c, nil
 }
 
-// isDatabase reports whether a scheme is one of SQLAlchemy's, known or not.
+// isDatabase reports whether a scheme is SQLAlchemy's for a database, with or without a
+// driver.
 func isDatabase(scheme string) bool {
 	name, _, _ := strings.Cut(scheme, "+")
 	return slices.Contains(schemes["sqlalchemy"], name)
 }
 
-// storeDatabase is fromSQLAlchemy where three slashes are before a full path.
+// storeDatabase is fromSQLAlchemy for a URL in which three slashes stand before a full
+// path.
 func storeDatabase(rawURL string) (*url.URL, error) {
 	if file, ok := strings.CutPrefix(rawURL, "sqlite:///"); ok {
 		rawURL = "sqlite:////" + strings.TrimLeft(file, "/")
@@ -76,7 +80,7 @@ func storeDatabase(rawURL string) (*url.URL, error) {
 	return fromSQLAlchemy(rawURL)
 }
 
-// typeOf returns the type of the stores of a scheme, or an empty text.
+// typeOf returns the SessionType that a scheme belongs to, or "".
 func typeOf(scheme string, q url.Values) string {
 	switch {
 	case scheme == "postgres" && q.Get("layout") == layoutPostgres:
@@ -92,7 +96,7 @@ func typeOf(scheme string, q url.Values) string {
 	return ""
 }
 
-// adopt takes over what the URL says and the settings do not.
+// adopt takes from the URL what the settings leave at their defaults.
 func (c *Config) adopt(a *adopter, u *url.URL) {
 	switch strings.ToLower(c.SessionType) {
 	case "filesystem":
@@ -102,24 +106,36 @@ func (c *Config) adopt(a *adopter, u *url.URL) {
 			c.SessionFileMode = fs.FileMode(n)
 		}
 	case "mongodb":
-		a.text("collection", "SESSION_MONGODB_COLLECT", &c.SessionMongoDBCollect, a.of.SessionMongoDBCollect)
-		a.value(strings.TrimPrefix(u.Path, "/"), "database", "SESSION_MONGODB_DB", &c.SessionMongoDBDB, a.of.SessionMongoDBDB)
+		collect, db := &c.SessionMongoDBCollect, &c.SessionMongoDBDB
+		a.text("collection", "SESSION_MONGODB_COLLECT", collect, a.of.SessionMongoDBCollect)
+		name := strings.TrimPrefix(u.Path, "/")
+		a.value(name, "database", "SESSION_MONGODB_DB", db, a.of.SessionMongoDBDB)
 	case "dynamodb":
-		a.value(u.Host, "table", "SESSION_DYNAMODB_TABLE", &c.SessionDynamoDBTable, a.of.SessionDynamoDBTable)
-		if create := a.q.Get("create"); create == "false" {
-			c.SessionDynamoDBTableExists = true
-		} else if create == "true" && c.SessionDynamoDBTableExists && a.err == nil {
-			a.err = errors.New(`the URL of the store has the parameter create "true", and SESSION_DYNAMODB_TABLE_EXISTS is true`)
-		}
+		table := &c.SessionDynamoDBTable
+		a.value(u.Host, "table", "SESSION_DYNAMODB_TABLE", table, a.of.SessionDynamoDBTable)
+		c.adoptCreate(a)
 	case "sqlalchemy":
-		a.text("table", "SESSION_SQLALCHEMY_TABLE", &c.SessionSQLAlchemyTable, a.of.SessionSQLAlchemyTable)
+		table := &c.SessionSQLAlchemyTable
+		a.text("table", "SESSION_SQLALCHEMY_TABLE", table, a.of.SessionSQLAlchemyTable)
 	case "postgresql":
-		a.text("schema", "SESSION_POSTGRESQL_SCHEMA", &c.SessionPostgreSQLSchema, a.of.SessionPostgreSQLSchema)
-		a.text("table", "SESSION_POSTGRESQL_TABLE", &c.SessionPostgreSQLTable, a.of.SessionPostgreSQLTable)
+		schema, table := &c.SessionPostgreSQLSchema, &c.SessionPostgreSQLTable
+		a.text("schema", "SESSION_POSTGRESQL_SCHEMA", schema, a.of.SessionPostgreSQLSchema)
+		a.text("table", "SESSION_POSTGRESQL_TABLE", table, a.of.SessionPostgreSQLTable)
 	}
 }
 
-// setURL makes u what the setting of the type says.
+// adoptCreate sets SessionDynamoDBTableExists by the parameter create, its opposite.
+func (c *Config) adoptCreate(a *adopter) {
+	switch create := a.q.Get("create"); {
+	case create == "false":
+		c.SessionDynamoDBTableExists = true
+	case create == "true" && c.SessionDynamoDBTableExists && a.err == nil:
+		a.err = errors.New("the URL of the store has the parameter create \"true\", " +
+			"and SESSION_DYNAMODB_TABLE_EXISTS is true")
+	}
+}
+
+// setURL sets the field that the type reads the store's URL from.
 func (c *Config) setURL(u *url.URL) {
 	text := u.String()
 	switch strings.ToLower(c.SessionType) {
@@ -145,28 +161,29 @@ func (c *Config) setURL(u *url.URL) {
 	}
 }
 
-// adopter sets settings that have their defaults from the parameters of a URL, and
-// notes the first contradiction.
+// adopter takes settings from a URL where they have their defaults. err is the first
+// contradiction.
 type adopter struct {
 	q   url.Values
 	of  Config // the defaults
 	err error
 }
 
-// text is value for a parameter of the URL.
+// text takes a setting from a parameter.
 func (a *adopter) text(name, setting string, field *string, standard string) {
 	if a.q.Has(name) {
 		a.value(a.q.Get(name), "parameter "+name, setting, field, standard)
 	}
 }
 
-// value sets a field with its default to what the URL says, unless that is nothing.
+// value takes a setting from the URL. said is empty if the URL says nothing of it.
 func (a *adopter) value(said, what, setting string, field *string, standard string) {
 	switch {
 	case said == *field || said == "" && what != "parameter prefix":
 	case *field == standard:
 		*field = said
 	case a.err == nil:
-		a.err = fmt.Errorf("the URL of the store has the %s %q, and %s is %q", what, said, setting, *field)
+		a.err = fmt.Errorf("the URL of the store has the %s %q, and %s is %q",
+			what, said, setting, *field)
 	}
 }

@@ -17,7 +17,7 @@ func unchecked(t *testing.T, settings map[string]any) flask.Config {
 	return c
 }
 
-// What the URL says, the settings complete.
+// The settings complete what the URL leaves open.
 func TestWithStore(t *testing.T) {
 	for _, tt := range []struct {
 		settings  map[string]any
@@ -60,7 +60,7 @@ func TestWithStore(t *testing.T) {
 	}
 }
 
-// What contradicts the settings is named.
+// An error names what contradicts the settings.
 func TestWithStoreRefuses(t *testing.T) {
 	for _, tt := range []struct {
 		settings  map[string]any
@@ -72,8 +72,8 @@ func TestWithStoreRefuses(t *testing.T) {
 		{map[string]any{"SESSION_TYPE": "postgresql"}, "mysql://u:hush@h/d", "a URL of mysql:, and SESSION_TYPE is postgresql"},
 		{nil, "file:./x", "one of file:, and Flask-Session has no such store"},
 		{nil, "memory:", "one of memory:"},
-		{nil, "", "none, or malformed"},
-		{nil, "redis://u:hush@h:x", "none, or malformed"},
+		{nil, "", "missing or malformed"},
+		{nil, "redis://u:hush@h:x", "missing or malformed"},
 		{nil, "redis://u:hush@h?%zz", "malformed query"},
 		{nil, "mssql+pyodbc://u:hush@h/d", "one of mssql+pyodbc:"},
 		{nil, "oracle+cx_oracle://u:hush@h/d", "one of oracle+cx_oracle:"},

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// usageError says that the command was called wrongly.
+// usageError is a wrong call of the command.
 type usageError struct{ text string }
 
 func (e *usageError) Error() string { return e.text }
@@ -18,15 +18,16 @@ func usagef(format string, args ...any) error {
 	return &usageError{fmt.Sprintf(format, args...)}
 }
 
-// newFlags returns an empty set of flags that prints nothing by itself.
+// newFlags returns a set of flags that prints nothing by itself.
 func newFlags(name string) *flag.FlagSet {
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	return fs
 }
 
-// parse reads flags and arguments in any order, so that `list URL --owner U` works as `list --owner U
-// URL` does, and returns the arguments. What follows "--" is no flag. [flag.ErrHelp] asks for help.
+// parse reads flags and arguments in any order: `list URL --owner U` is `list --owner U
+// URL`. It returns the arguments. After "--" there are no flags. The error is
+// [flag.ErrHelp] where help is asked for.
 func parse(fs *flag.FlagSet, args []string) ([]string, error) {
 	var others []string
 	for len(args) > 0 {
@@ -39,7 +40,8 @@ func parse(fs *flag.FlagSet, args []string) ([]string, error) {
 			continue
 		}
 		n := 1
-		if name, _, joined := strings.Cut(strings.TrimPrefix(arg[1:], "-"), "="); !joined && takesValue(fs.Lookup(name)) {
+		name, _, joined := strings.Cut(strings.TrimPrefix(arg[1:], "-"), "=")
+		if !joined && takesValue(fs.Lookup(name)) {
 			n = min(2, len(args))
 		}
 		if err := fs.Parse(args[:n]); errors.Is(err, flag.ErrHelp) {
@@ -52,7 +54,8 @@ func parse(fs *flag.FlagSet, args []string) ([]string, error) {
 	return others, nil
 }
 
-// takesValue reports whether a flag stands before its value. Flags that are on or off do not.
+// takesValue reports whether a value follows the flag. None follows one that is on or
+// off.
 func takesValue(f *flag.Flag) bool {
 	if f == nil {
 		return false
@@ -61,8 +64,8 @@ func takesValue(f *flag.Flag) bool {
 	return !ok || !b.IsBoolFlag()
 }
 
-// parseURL is parse for a command that takes one argument, the store, which [storeEnv]
-// may name instead.
+// parseURL parses the arguments of a command that takes one, the store. Without an
+// argument [storeEnv] names it.
 func parseURL(fs *flag.FlagSet, args []string) (string, error) {
 	others, err := parse(fs, args)
 	switch {

@@ -16,8 +16,8 @@ import (
 const helpCopy = `Usage: cloakroom copy [--from-flask] [--lifetime TIME] FROM-URL TO-URL
 
 Copies all live sessions from one store to another, with their owners and both clocks. Tickets
-stay valid: nobody is signed out who goes on with the other store. Prints how many were copied,
-skipped since they were there, and failed, and how many other keys that begin alike were left
+stay valid with the other store. Prints how many sessions were copied, skipped since they were
+there, and failed, and how many other keys that begin alike were left
 alone; it exits with 1 when any session failed.
 
 The store at FROM-URL must be able to list, which memcached cannot. The other may be of any kind;
@@ -65,8 +65,8 @@ const (
 	copyTimeout  = 5 * time.Second // for one session
 	copyReport   = 10_000          // sessions
 	copyShown    = 20              // failures
-	copyMaxBytes = 1 << 30         // whatever limit the application has
-	copyValues   = 1 << 16
+	copyMaxBytes = 1 << 30         // above any limit that an application has
+	copyValues   = 1 << 16         // likewise
 )
 
 // copySource is where sessions are copied from.
@@ -74,11 +74,14 @@ type copySource struct {
 	url       string
 	options   cloakroom.Options
 	fromFlask bool
-	lookedFor string // by which settings of Flask the sessions are found
+	lookedFor string // the settings of Flask by which the sessions are found
 }
 
-// newCopySource returns the store at a URL, which Flask's settings complete with --from-flask.
-func newCopySource(t terminal, fromFlask bool, from string, lifetime time.Duration) (copySource, error) {
+// newCopySource returns the source at a URL. With --from-flask, Flask's settings complete
+// the URL.
+func newCopySource(
+	t terminal, fromFlask bool, from string, lifetime time.Duration,
+) (copySource, error) {
 	s := copySource{url: from, fromFlask: fromFlask}
 	o := &s.options
 	if fromFlask {
@@ -99,7 +102,7 @@ func newCopySource(t terminal, fromFlask bool, from string, lifetime time.Durati
 	return s, nil
 }
 
-// nothing tells of a store without any session.
+// nothing reports a store without any session.
 func (s *copySource) nothing(t terminal, other int) error {
 	if !s.fromFlask {
 		t.complainf("note: there was no session to copy\n")
@@ -109,7 +112,8 @@ func (s *copySource) nothing(t terminal, other int) error {
 	if other > 0 {
 		beside = ", only " + count(other, "key") + " of something else"
 	}
-	return fmt.Errorf("found no session of Flask by %s%s: set FLASK_ and the name of what the application has otherwise", s.lookedFor, beside)
+	return fmt.Errorf("found no session of Flask by %s%s: "+
+		"set FLASK_ and the name of what the application has otherwise", s.lookedFor, beside)
 }
 
 func runCopy(ctx context.Context, t terminal, args []string) (err error) {
@@ -156,10 +160,11 @@ func runCopy(ctx context.Context, t terminal, args []string) (err error) {
 		return err
 	}
 	defer closing(closeTo, &err)
-	return copySessions(ctx, t, &source, from, m.CopyTo(ctx, to, cloakroom.CopyOptions{WithoutProfile: source.fromFlask}))
+	copied := m.CopyTo(ctx, to, cloakroom.CopyOptions{WithoutProfile: source.fromFlask})
+	return source.show(ctx, t, from, copied)
 }
 
-// open opens the store that is copied from, which must be there.
+// open opens the store to copy from, which must exist.
 func (s *copySource) open(ctx context.Context, t terminal) (store.Store, io.Closer, error) {
 	if err := mustExist(s.url); err != nil {
 		return nil, nil, err
@@ -180,8 +185,11 @@ func closing(c io.Closer, err *error) {
 	}
 }
 
-// copySessions shows how the copying of the sessions in from goes.
-func copySessions(ctx context.Context, t terminal, source *copySource, from store.Store, copied iter.Seq2[cloakroom.CopyResult, error]) error {
+// show goes through what is copied from the store and shows the progress.
+func (s *copySource) show(
+	ctx context.Context, t terminal,
+	from store.Store, copied iter.Seq2[cloakroom.CopyResult, error],
+) error {
 	p := progress{out: t.out}
 	if t.isTTY {
 		p.bar = true
@@ -204,19 +212,21 @@ func copySessions(ctx context.Context, t terminal, source *copySource, from stor
 		}
 		p.step()
 	}
-	p.total = p.done() // seals were counted too
+	p.total = p.done() // the count included seals
 	p.end()
 	if _, err := fmt.Fprintln(t.out, p.counts()); err != nil {
 		return err
 	}
 	if former > 0 {
-		t.complainf("note: %s with a cookie that is no ticket: give the application Options.FormerTickets, or they are signed out\n", count(former, "session"))
+		t.complainf("note: %s with a cookie that is no ticket: "+
+			"give the application Options.FormerTickets, or they are signed out\n",
+			count(former, "session"))
 	}
 	switch {
 	case p.failed > 0:
 		return fmt.Errorf("%s could not be copied", count(p.failed, "session"))
 	case p.copied+p.skipped == 0:
-		return source.nothing(t, p.other)
+		return s.nothing(t, p.other)
 	}
 	return nil
 }
@@ -228,8 +238,8 @@ func copyFailure(err error) error {
 	return err
 }
 
-// countSessions counts the records of a store, for the bar. It is no more exact than
-// the listing.
+// countSessions adds the number of records in a store to n, for the bar. It is no more
+// exact than the listing.
 func countSessions(ctx context.Context, from store.Store, n *int) error {
 	lister := store.Complete(from)
 	const page = 100

@@ -44,7 +44,7 @@ func newFolder(t *testing.T) *folder {
 
 func (f *folder) url() string { return "file://" + f.dir }
 
-// begin starts a session, of an owner unless that is empty, and returns its ticket.
+// begin starts a session, of owner unless that is empty, and returns its ticket.
 func (f *folder) begin(owner, text string) (ticket string) {
 	f.t.Helper()
 	s := f.m.Open(f.t.Context(), "")
@@ -98,7 +98,7 @@ func TestCopy(t *testing.T) {
 	}
 }
 
-// Failures are named by public ID, and by nothing that would find the record.
+// Failures show the public ID, and nothing that would find the record.
 func TestCopyFailures(t *testing.T) {
 	from, to := newFolder(t), newFolder(t)
 	from.begin("ada", "hello")
@@ -114,7 +114,7 @@ func TestCopyFailures(t *testing.T) {
 	}
 }
 
-// However many fail, the others are copied.
+// Copying goes on after failures, however many.
 func TestCopyGoesOn(t *testing.T) {
 	from := newFolder(t)
 	for i := range 60 {
@@ -126,7 +126,7 @@ func TestCopyGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { full.Close() })
-	err = copySessions(t.Context(), terminal{out: &out, err: &errs, isTTY: true}, &copySource{}, from.store, from.m.CopyTo(t.Context(), full, cloakroom.CopyOptions{}))
+	err = new(copySource).show(t.Context(), terminal{out: &out, err: &errs, isTTY: true}, from.store, from.m.CopyTo(t.Context(), full, cloakroom.CopyOptions{}))
 	if err == nil || err.Error() != "59 sessions could not be copied" || !strings.Contains(out.String(), "1 session copied, 0 skipped, 59 failed") {
 		t.Errorf("%v\n%s", err, out.String())
 	}
@@ -135,7 +135,7 @@ func TestCopyGoesOn(t *testing.T) {
 	}
 }
 
-// Keys of something else are no failures, and are not copied.
+// Keys that are no sessions are neither copied nor failures.
 func TestCopyOtherKeys(t *testing.T) {
 	from, to := newFolder(t), newFolder(t)
 	from.begin("ada", "hello")
@@ -151,7 +151,7 @@ func TestCopyOtherKeys(t *testing.T) {
 	}
 }
 
-// A store of ours that is empty, as a new one is, is no failure, and is told of.
+// An empty store of ours is no failure, and is reported.
 func TestCopyNothing(t *testing.T) {
 	from, to := newFolder(t), newFolder(t)
 	code, out, errs := runIn(t, false, "copy", from.url(), to.url())
@@ -189,7 +189,7 @@ func TestCopyWrongUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tty := range []bool{false, true} {
-		err := copySessions(t.Context(), terminal{out: io.Discard, err: io.Discard, isTTY: tty}, &copySource{}, unlisted, m.CopyTo(t.Context(), here.store, cloakroom.CopyOptions{}))
+		err := new(copySource).show(t.Context(), terminal{out: io.Discard, err: io.Discard, isTTY: tty}, unlisted, m.CopyTo(t.Context(), here.store, cloakroom.CopyOptions{}))
 		if err == nil || !strings.Contains(err.Error(), "cannot list") {
 			t.Error(err)
 		}
@@ -210,39 +210,11 @@ func TestCopyInterrupted(t *testing.T) {
 		}
 		return storetest.Fault{}
 	}
-	err := copySessions(ctx, terminal{out: io.Discard, err: io.Discard}, &copySource{}, from.store, from.m.CopyTo(ctx, faulty, cloakroom.CopyOptions{}))
+	err := new(copySource).show(ctx, terminal{out: io.Discard, err: io.Discard}, from.store, from.m.CopyTo(ctx, faulty, cloakroom.CopyOptions{}))
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want the interruption", err)
 	}
 	if code, out, errs := runIn(t, false, "copy", from.url(), to.url()); code != 0 || !strings.Contains(out, ", 0 failed\n") {
 		t.Errorf("exit %d, %q, %q", code, out, errs)
-	}
-}
-
-func TestProgress(t *testing.T) {
-	var out strings.Builder
-	p := progress{out: &out}
-	for range 25_000 {
-		p.copied++
-		p.step()
-	}
-	if got, want := out.String(), "10000 sessions copied, 0 skipped, 0 failed so far\n20000 sessions copied, 0 skipped, 0 failed so far\n"; got != want {
-		t.Errorf("%q, want %q", got, want)
-	}
-	p = progress{out: &out, bar: true, total: 8, copied: 1, skipped: 1}
-	if got, want := p.line(), "[#######.......................]  25%  1 session copied, 1 skipped, 0 failed"; got != want {
-		t.Errorf("%q, want %q", got, want)
-	}
-	p.total = 0
-	if got := p.line(); !strings.Contains(got, "100%") {
-		t.Errorf("%q: more than were counted", got)
-	}
-	out.Reset()
-	p.step()
-	p.step()
-	p.clear()
-	p.clear()
-	if got := out.String(); strings.Count(got, "\r") != 2 || strings.Contains(got, "\n") {
-		t.Errorf("%q", got)
 	}
 }

@@ -22,17 +22,17 @@ import (
 )
 
 const (
-	shutdownTimeout = 10 * time.Second // for requests under way when the demo is told to stop
+	shutdownTimeout = 10 * time.Second // for requests under way when the demo stops
 	sweepEvery      = time.Minute
 )
 
 // demoConfig is what the flags of the demo say.
 type demoConfig struct {
 	addr, store    string
-	hosts          string // further names that it answers to, separated by commas
+	hosts          string // more host names to answer to, separated by commas
 	idle, lifetime time.Duration
 	cert, key      string // of --tls; empty for plain HTTP
-	flask          bool   // where idle, lifetime and store may be empty: Flask's settings then say
+	flask          bool   // Flask's settings stand in for empty idle, lifetime and store
 }
 
 func demoFlags(args []string) (demoConfig, error) {
@@ -68,7 +68,7 @@ func demoFlags(args []string) (demoConfig, error) {
 	return c, nil
 }
 
-// keepGiven empties what was not given, for which Flask has defaults of its own.
+// keepGiven empties what was not given: Flask has defaults of its own.
 func (c *demoConfig) keepGiven(fs *flag.FlagSet, store bool) {
 	if !store {
 		c.store = ""
@@ -81,14 +81,14 @@ func (c *demoConfig) keepGiven(fs *flag.FlagSet, store bool) {
 	}
 }
 
-// options returns those of the demo's sessions, and fills in the store if Flask's
-// settings name it.
+// options returns the options of the demo's sessions. With --flask it may change c.store.
 func (c *demoConfig) options() (o cloakroom.Options, err error) {
-	if !c.flask {
-		return cloakroom.Options{Idle: c.idle, InsecureCookie: c.cert == "", Lifetime: c.lifetime}, nil
+	if c.flask {
+		o, c.store, err = flaskDemo(*c)
+		return o, err
 	}
-	o, c.store, err = flaskDemo(*c)
-	return o, err
+	o.Idle, o.Lifetime, o.InsecureCookie = c.idle, c.lifetime, c.cert == ""
+	return o, nil
 }
 
 // names returns the host names that the demo answers to.
@@ -105,8 +105,8 @@ func (c *demoConfig) names() []string {
 	return names
 }
 
-// bounded returns the URL of a store in memory with limits, unless it has some: anyone
-// can make sessions.
+// bounded gives a store in memory limits, unless it has some: any visitor can make
+// sessions.
 func bounded(rawURL string) string {
 	if u, err := url.Parse(rawURL); err == nil && u.Scheme == "memory" && u.RawQuery == "" {
 		return rawURL + "?max_records=100000&max_bytes=67108864"
@@ -137,8 +137,6 @@ func (c *demoConfig) check(fs *flag.FlagSet, others []string, pair string) error
 	return nil
 }
 
-func logger(t terminal) *slog.Logger { return slog.New(slog.NewTextHandler(t.err, nil)) }
-
 func runDemo(ctx context.Context, t terminal, args []string) error {
 	c, err := demoFlags(args)
 	if err != nil {
@@ -150,7 +148,7 @@ func runDemo(ctx context.Context, t terminal, args []string) error {
 	}
 	log := logger(t)
 	options.ErrorHandler, options.Logger = demo.WriteError, log
-	// Before the store is opened, so that a wrong path leaves no folder behind.
+	// Before the store is opened: a wrong path leaves no folder behind.
 	var certificate tls.Certificate
 	if c.cert != "" {
 		if certificate, err = tls.LoadX509KeyPair(c.cert, c.key); err != nil {
@@ -161,7 +159,7 @@ func runDemo(ctx context.Context, t terminal, args []string) error {
 	if err != nil {
 		return err
 	}
-	// the server has closed it by then, unless it never began
+	// for a server that never began; others have closed it
 	defer func() { _ = listener.Close() }()
 	store, closer, err := openStore(ctx, bounded(c.store))
 	if err != nil {
@@ -178,14 +176,33 @@ func runDemo(ctx context.Context, t terminal, args []string) error {
 	if err != nil {
 		return usagef("%s", err)
 	}
+	handler := demo.New(demo.Config{
+		Sessions: sessions,
+		Stats:    counted.Stats,
+		Stopping: ctx.Done(),
+		Store:    schemeOf(c.store),
+		Hosts:    c.names(),
+	})
+	s := &demoServer{Server: newServer(handler, log), sessions: sessions, log: log}
+	scheme := "http"
+	s.serve = func() error { return s.Serve(listener) }
+	if c.cert != "" {
+		scheme = "https"
+		s.TLSConfig = &tls.Config{
+			Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12,
+		}
+		s.serve = func() error { return s.ServeTLS(listener, "", "") }
+	} else if !isLoopback(listener.Addr()) {
+		log.Warn("others on the network can read tickets: " +
+			"this is plain HTTP on an address that is not loopback; see --tls")
+	}
+	address := shownAddress(c.addr, listener.Addr())
+	return s.run(ctx, t.out, "listening on "+scheme+"://"+address)
+}
+
+func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 	server := &http.Server{
-		Handler: demo.New(demo.Config{
-			Sessions: sessions,
-			Stats:    counted.Stats,
-			Stopping: ctx.Done(),
-			Store:    schemeOf(c.store),
-			Hosts:    c.names(),
-		}),
+		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      demo.MaxSlow + 30*time.Second,
@@ -196,42 +213,43 @@ func runDemo(ctx context.Context, t terminal, args []string) error {
 	fresh := &newConns{open: map[net.Conn]struct{}{}}
 	server.ConnState = fresh.note
 	server.RegisterOnShutdown(fresh.close)
-	scheme, serve := "http", func() error { return server.Serve(listener) }
-	if c.cert != "" {
-		server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
-		scheme, serve = "https", func() error { return server.ServeTLS(listener, "", "") }
-	} else if !isLoopback(listener.Addr()) {
-		log.Warn("others on the network can read tickets: this is plain HTTP on an address that is not loopback; see --tls")
-	}
-	return serveUntil(ctx, t.out, log, server, sessions, serve, "listening on "+scheme+"://"+shownAddress(c.addr, listener.Addr()))
+	return server
 }
 
-// serveUntil serves, and sweeps now and then, until ctx ends or serving fails.
-func serveUntil(ctx context.Context, out io.Writer, log *slog.Logger, server *http.Server, sessions *cloakroom.Manager, serve func() error, ready string) error {
+// demoServer is the demo while it runs.
+type demoServer struct {
+	*http.Server
+	serve    func() error // over plain HTTP or TLS
+	sessions *cloakroom.Manager
+	log      *slog.Logger
+}
+
+// run serves and sweeps until ctx ends or serving fails. It prints ready first.
+func (s *demoServer) run(ctx context.Context, out io.Writer, ready string) error {
 	served := make(chan error, 1)
-	go func() { served <- serve() }()
+	go func() { served <- s.serve() }()
 	swept := make(chan struct{})
 	sweeping, stopSweeping := context.WithCancel(ctx)
 	go func() {
 		defer close(swept)
-		sweepUntil(sweeping, log, sessions)
+		sweepUntil(sweeping, s.log, s.sessions)
 	}()
 	defer func() { stopSweeping(); <-swept }()
 
 	if _, err := fmt.Fprintln(out, ready); err != nil {
-		return errors.Join(fmt.Errorf("print where the demo listens: %w", err), server.Close())
+		return errors.Join(fmt.Errorf("print where the demo listens: %w", err), s.Close())
 	}
 	select {
 	case err := <-served:
 		return err
 	case <-ctx.Done():
 	}
-	log.Info("stopping")
+	s.log.Info("stopping")
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
-	if err := server.Shutdown(bounded); err != nil {
-		log.Warn("requests that were still under way are cut off", "error", err)
-		_ = server.Close()
+	if err := s.Shutdown(bounded); err != nil {
+		s.log.Warn("requests that were still under way are cut off", "error", err)
+		_ = s.Close()
 	}
 	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 		return err
@@ -239,8 +257,7 @@ func serveUntil(ctx context.Context, out io.Writer, log *slog.Logger, server *ht
 	return nil
 }
 
-// sweepUntil removes expired records for as long as the demo runs, as every application should
-// whose store does not do so by itself.
+// sweepUntil removes expired records, as every application should if its store does not.
 func sweepUntil(ctx context.Context, log *slog.Logger, sessions *cloakroom.Manager) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
@@ -256,7 +273,7 @@ func sweepUntil(ctx context.Context, log *slog.Logger, sessions *cloakroom.Manag
 	}
 }
 
-// newConns are the connections on which no request came yet. Browsers keep some for later, and
+// newConns are connections without a request so far. Browsers keep some for later, and
 // Shutdown would wait five seconds for them.
 type newConns struct {
 	mu   sync.Mutex
@@ -281,8 +298,8 @@ func (n *newConns) close() {
 	}
 }
 
-// shownAddress is the address for a browser: the host as it was asked for, and the port
-// as it is.
+// shownAddress returns the address for a browser: the host as asked for and the actual
+// port.
 func shownAddress(asked string, actual net.Addr) string {
 	host, _, _ := net.SplitHostPort(asked)
 	_, port, _ := net.SplitHostPort(actual.String())

@@ -9,13 +9,13 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
-// flaskConfig returns what the environment says of a Flask application whose sessions
-// are in a store: FLASK_SESSION_KEY_PREFIX, FLASK_SECRET_KEY and so on. Where storeURL
-// is given it names the store, and the settings complete it.
+// flaskConfig reads the settings of a Flask application from the environment:
+// FLASK_SESSION_KEY_PREFIX, FLASK_SECRET_KEY and so on. If storeURL is not empty, it
+// names the store and the settings complete it.
 func flaskConfig(storeURL string) (flask.Config, error) {
 	c, err := flask.FromEnv("")
 	switch {
-	case c.SessionCookieName == "": // it could not be read, or is wrong in itself
+	case c.SessionCookieName == "": // the settings cannot be read
 		return c, err
 	case storeURL != "":
 		return c.WithStore(storeURL)
@@ -25,14 +25,16 @@ func flaskConfig(storeURL string) (flask.Config, error) {
 	return c, c.Validate()
 }
 
-// flaskSource returns the URL of the store of a Flask application, to be read, and the
-// configuration. Opening it makes no table.
+// flaskSource returns the URL of a Flask application's store, for reading, and the
+// configuration. Opening the URL makes no table.
 func flaskSource(storeURL string) (string, flask.Config, error) {
 	c, err := flaskConfig(storeURL)
 	if err != nil {
 		return "", c, err
 	}
-	c.SessionDynamoDBTableExists = c.SessionDynamoDBTableExists || !strings.Contains(storeURL, "create=")
+	if !strings.Contains(storeURL, "create=") {
+		c.SessionDynamoDBTableExists = true
+	}
 	complete, err := c.StoreURL()
 	if err != nil {
 		return "", c, err
@@ -40,23 +42,30 @@ func flaskSource(storeURL string) (string, flask.Config, error) {
 	return makingNothing(complete), c, nil
 }
 
-// lookedFor says by which settings the sessions of a Flask application are found in its store.
+// lookedFor names the settings by which the sessions of a Flask application are found.
 func lookedFor(c flask.Config) string {
-	where := ""
-	switch strings.ToLower(c.SessionType) {
-	case "mongodb":
-		where = fmt.Sprintf("SESSION_MONGODB_DB %q, SESSION_MONGODB_COLLECT %q, ", c.SessionMongoDBDB, c.SessionMongoDBCollect)
-	case "sqlalchemy":
-		where = fmt.Sprintf("SESSION_SQLALCHEMY_TABLE %q, ", c.SessionSQLAlchemyTable)
-		if c.SessionSQLAlchemySchema != "" {
-			where = fmt.Sprintf("SESSION_SQLALCHEMY_SCHEMA %q, %s", c.SessionSQLAlchemySchema, where)
-		}
-	case "postgresql":
-		where = fmt.Sprintf("SESSION_POSTGRESQL_SCHEMA %q, SESSION_POSTGRESQL_TABLE %q, ", c.SessionPostgreSQLSchema, c.SessionPostgreSQLTable)
-	case "dynamodb":
-		where = fmt.Sprintf("SESSION_DYNAMODB_TABLE %q, ", c.SessionDynamoDBTable)
+	sessionType := strings.ToLower(c.SessionType)
+	list := []string{"SESSION_TYPE " + sessionType}
+	add := func(setting, value string) {
+		list = append(list, fmt.Sprintf("%s %q", setting, value))
 	}
-	return fmt.Sprintf("SESSION_TYPE %s, %sSESSION_KEY_PREFIX %q", strings.ToLower(c.SessionType), where, c.SessionKeyPrefix)
+	switch sessionType {
+	case "mongodb":
+		add("SESSION_MONGODB_DB", c.SessionMongoDBDB)
+		add("SESSION_MONGODB_COLLECT", c.SessionMongoDBCollect)
+	case "sqlalchemy":
+		if c.SessionSQLAlchemySchema != "" {
+			add("SESSION_SQLALCHEMY_SCHEMA", c.SessionSQLAlchemySchema)
+		}
+		add("SESSION_SQLALCHEMY_TABLE", c.SessionSQLAlchemyTable)
+	case "postgresql":
+		add("SESSION_POSTGRESQL_SCHEMA", c.SessionPostgreSQLSchema)
+		add("SESSION_POSTGRESQL_TABLE", c.SessionPostgreSQLTable)
+	case "dynamodb":
+		add("SESSION_DYNAMODB_TABLE", c.SessionDynamoDBTable)
+	}
+	add("SESSION_KEY_PREFIX", c.SessionKeyPrefix)
+	return strings.Join(list, ", ")
 }
 
 // flaskDemo returns the options for the demo beside a Flask application, and the URL of

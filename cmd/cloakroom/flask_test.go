@@ -65,13 +65,13 @@ func TestDemoFlask(t *testing.T) {
 	}
 }
 
-// record is a session of ada that Flask stored.
+// flaskRecord returns a session of ada that Flask stored.
 func flaskRecord() store.Record {
 	return store.Record{Data: []byte("\x83\xaa_permanent\xc3\xa8_user_id\xa3ada\xa8greeting\xa5hello"), Expires: time.Now().Add(time.Hour)}
 }
 
-// flaskDatabase returns the path of a database of SQLite with sessions of Flask by
-// these tickets.
+// flaskDatabase returns the path of a SQLite database with sessions of Flask under these
+// tickets.
 func flaskDatabase(t *testing.T, parameters string, tickets ...string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "sessions.db")
@@ -125,7 +125,7 @@ func TestCopyFromFlaskSettings(t *testing.T) {
 	}
 }
 
-// Sessions of Flask-Session before 0.6 have UUIDs, and those who have them stay signed in.
+// Sessions of Flask-Session before 0.6 have UUIDs, and their cookies stay valid.
 func TestCopyFromFlaskUUIDs(t *testing.T) {
 	ticket, uuid := strings.Repeat("aB3-_z", 7)+"A", "0f3d4b7e-52c1-4f0a-9b1e-7a6c2d8e9f01"
 	file := flaskDatabase(t, "", ticket, uuid)
@@ -145,7 +145,7 @@ func TestCopyFromFlaskUUIDs(t *testing.T) {
 	}
 }
 
-// Whoever has a cookie that Flask made keeps it.
+// Cookies that Flask made stay valid.
 func TestCopyFromFlask(t *testing.T) {
 	ticket := strings.Repeat("aB3-_z", 7) + "A"
 	source := "sqlite://" + flaskDatabase(t, "", ticket)

@@ -64,11 +64,11 @@ const helpHelp = `Usage: cloakroom help [COMMAND]
 Prints what the command does, its flags with their units and defaults, and examples.
 `
 
-const helpDemo = `Usage: cloakroom demo [--addr HOST:PORT] [--hosts NAMES] [--store URL] [--idle TIME]
-                      [--lifetime TIME] [--tls CERT,KEY] [--flask]
+const helpDemo = `Usage: cloakroom demo [--addr HOST:PORT] [--hosts NAMES] [--store URL]
+                      [--idle TIME] [--lifetime TIME] [--tls CERT,KEY] [--flask]
 
 Serves a page that shows a session at work: what it holds, signing in and out, the devices where
-somebody is signed in, fifty requests at once, both clocks, and what all of it costs in store
+the user is signed in, fifty requests at once, both clocks, and what all of it costs in store
 calls. Other programs can use its routes, which README.md beside this command lists.
 
 Prints one line, "listening on http://HOST:PORT", when it is ready. Logs go to the standard
@@ -153,7 +153,7 @@ Examples:
 const helpRevoke = `Usage: cloakroom revoke [URL] --owner NAME [--id ID] [--application NAME]
 
 Ends all sessions of an owner, or one, and prints how many were ended. No request in flight can
-bring one back. Whoever holds their tickets is signed out.
+bring one back. Their browsers are signed out.
 
 memory: is this process's own memory, so there is never anything in it: it says so.
 

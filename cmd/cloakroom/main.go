@@ -1,12 +1,12 @@
-// Command cloakroom shows what Cloakroom does, in a demo for the browser, and looks after the
+// Command cloakroom shows what Cloakroom does, in a demo for the browser, and manages the
 // sessions in a store: it sweeps, lists, revokes and copies them.
 //
 //	cloakroom demo
 //	cloakroom list file:///var/lib/sessions --owner ada
 //
-// `cloakroom help` tells the rest. It exits with 0 when all went well, 1 when something
-// failed, and 2 when it was called wrongly. Errors are one line on the standard error
-// output.
+// `cloakroom help` tells the rest. The exit code is 0 when all went well, 1 when
+// something failed, and 2 when the command was called wrongly. Errors are one line on the
+// standard error output.
 package main
 
 import (
@@ -32,11 +32,16 @@ const (
 // terminal is where a command reads and writes.
 type terminal struct {
 	out, err io.Writer
-	isTTY    bool // out is a terminal: a person is reading
+	isTTY    bool // a person reads out
 }
 
-// complainf writes where errors go. Nobody is left to tell when that fails.
-func (t terminal) complainf(format string, args ...any) { _, _ = fmt.Fprintf(t.err, format, args...) }
+// complainf writes to the standard error output. If that fails, there is no place to
+// report it.
+func (t terminal) complainf(format string, args ...any) {
+	_, _ = fmt.Fprintf(t.err, format, args...)
+}
+
+func logger(t terminal) *slog.Logger { return slog.New(slog.NewTextHandler(t.err, nil)) }
 
 // show writes a help text and returns the exit code.
 func (t terminal) show(help string) int {
@@ -75,7 +80,7 @@ func main() {
 	os.Exit(code)
 }
 
-// run performs the command that args ask for and returns the exit code.
+// run performs the command in args and returns the exit code.
 func run(ctx context.Context, t terminal, args []string) int {
 	if len(args) == 0 {
 		t.complainf("%s", helpAll)
@@ -132,13 +137,13 @@ func runHelp(t terminal, args []string) int {
 	return t.show(c.help)
 }
 
-// oneLine keeps an error on the one line that it has.
+// oneLine turns an error into one printable line.
 func oneLine(s string) string {
 	return printable(strings.ReplaceAll(strings.TrimSpace(s), "\n", "; "))
 }
 
-// isTerminal reports whether f is a character device, which a terminal is and a pipe or
-// a file is not.
+// isTerminal reports whether f is a character device, as a terminal is; a pipe or a file
+// is none.
 func isTerminal(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0

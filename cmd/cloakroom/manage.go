@@ -51,7 +51,7 @@ func runList(ctx context.Context, t terminal, args []string) error {
 				return errors.New("this store cannot list its sessions")
 			}
 			if err != nil {
-				_ = out.Flush() // the rows so far, and then what went wrong
+				_ = out.Flush() // the rows before the error
 				return err
 			}
 			if !began {
@@ -95,7 +95,8 @@ func runRevoke(ctx context.Context, t terminal, args []string) error {
 		}
 		switch {
 		case errors.Is(err, errors.ErrUnsupported):
-			return errors.New("this store cannot list an owner's sessions, and so cannot revoke them")
+			return errors.New("this store cannot list an owner's sessions, " +
+				"and so cannot revoke them")
 		case *id != "" && errors.Is(err, cloakroom.ErrNotFound):
 			return fmt.Errorf("owner %q has no session %q", *owner, *id)
 		case err != nil && *id == "":

@@ -9,7 +9,7 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 )
 
-// progress tells how far copying has come: by a bar on a terminal, otherwise by a line
+// progress shows how far copying has come: by a bar on a terminal, otherwise by a line
 // now and then.
 type progress struct {
 	out   io.Writer
@@ -17,9 +17,9 @@ type progress struct {
 	total int // for the bar
 
 	copied, skipped, failed int
-	other                   int // keys of something else
+	other                   int // keys that are no sessions
 
-	drawn time.Time // when the bar was, zero while there is none
+	drawn time.Time // when the bar was drawn; zero while it is not shown
 }
 
 const (
@@ -44,16 +44,17 @@ func (p *progress) add(c cloakroom.CopyResult) (failed bool) {
 	return c.Err != nil
 }
 
-// counts is how it stands.
+// counts returns the counts in words.
 func (p *progress) counts() string {
-	text := fmt.Sprintf("%s copied, %d skipped, %d failed", count(p.copied, "session"), p.skipped, p.failed)
+	copied := count(p.copied, "session")
+	text := fmt.Sprintf("%s copied, %d skipped, %d failed", copied, p.skipped, p.failed)
 	if p.other > 0 {
 		text += ", " + count(p.other, "other key") + " left alone"
 	}
 	return text
 }
 
-// step follows each session. What can't be written is noticed with the last line.
+// step shows a session more. A failure to write shows at the last line.
 func (p *progress) step() {
 	switch {
 	case p.bar && time.Since(p.drawn) >= barEvery:
@@ -64,14 +65,15 @@ func (p *progress) step() {
 	}
 }
 
-// line is the bar. Sessions that began since they were counted make the total grow.
+// line returns the bar. Its total grows with sessions that began after the counting.
 func (p *progress) line() string {
 	total := max(p.total, p.done(), 1)
 	full := p.done() * barWidth / total
-	return fmt.Sprintf("[%s%s] %3d%%  %s", strings.Repeat("#", full), strings.Repeat(".", barWidth-full), p.done()*100/total, p.counts())
+	bar := strings.Repeat("#", full) + strings.Repeat(".", barWidth-full)
+	return fmt.Sprintf("[%s] %3d%%  %s", bar, p.done()*100/total, p.counts())
 }
 
-// clear takes the bar away, for other lines.
+// clear removes the bar, to make room for another line.
 func (p *progress) clear() {
 	if !p.drawn.IsZero() {
 		_, _ = fmt.Fprint(p.out, "\r\x1b[K")
@@ -79,7 +81,7 @@ func (p *progress) clear() {
 	}
 }
 
-// end shows the bar as it ended, on a line of its own.
+// end shows the bar a last time and ends its line.
 func (p *progress) end() {
 	if p.bar {
 		_, _ = fmt.Fprintf(p.out, "\r%s\x1b[K\n", p.line())

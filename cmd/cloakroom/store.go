@@ -29,18 +29,18 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
-// defaultStore is where the demo keeps sessions unless it is told otherwise.
+// defaultStore is where the demo keeps sessions by default.
 const defaultStore = "file:./cloakroom-data"
 
-// storeEnv is the environment variable that names the store where no argument does, so
-// that no password is in the list of processes.
+// storeEnv is the environment variable that names the store where no argument does: it
+// keeps passwords out of the list of processes.
 const storeEnv = "CLOAKROOM_STORE"
 
 // maxStoreFile is how long a file with a URL may be, in bytes.
 const maxStoreFile = 64 << 10
 
-// storeURL returns the URL that an argument stands for: itself, the content of a file
-// for @PATH, or that of [storeEnv] for "-", which may be @PATH too.
+// storeURL returns the URL that an argument stands for: itself, what the file holds for
+// @PATH, or what [storeEnv] holds for "-", which may be @PATH too.
 func storeURL(arg string) (string, error) {
 	if arg == "-" {
 		if arg = strings.TrimSpace(os.Getenv(storeEnv)); arg == "" || arg == "-" {
@@ -70,22 +70,25 @@ func storeURL(arg string) (string, error) {
 	return text, nil
 }
 
-// makingNothing returns the URL with create=never, whatever it says of that: opening
-// then makes no folder or table. A store that has nothing to make knows no such
-// parameter.
+// makingNothing returns the URL with create=never, in place of any create that it has:
+// opening it makes no folder or table. A store that makes nothing knows no such
+// parameter, so its URL is returned as it is.
 func makingNothing(rawURL string) string {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Fragment != "" {
 		return rawURL
 	}
 	switch u.Scheme {
-	case "file", "cachelib", "sqlite", "postgres", "postgresql", "mysql", "mariadb", "mongodb", "mongodb+srv", "dynamodb":
+	case "file", "cachelib", "sqlite", "postgres", "postgresql", "mysql", "mariadb",
+		"mongodb", "mongodb+srv", "dynamodb":
 	default:
 		return rawURL
 	}
 	where, query, _ := strings.Cut(rawURL, "?")
 	parameters := strings.FieldsFunc(query, func(r rune) bool { return r == '&' })
-	parameters = slices.DeleteFunc(parameters, func(p string) bool { return strings.HasPrefix(p, "create=") })
+	parameters = slices.DeleteFunc(parameters, func(p string) bool {
+		return strings.HasPrefix(p, "create=")
+	})
 	return where + "?" + strings.Join(append(parameters, "create=never"), "&")
 }
 
@@ -114,8 +117,8 @@ func openStore(ctx context.Context, rawURL string) (store.Store, io.Closer, erro
 	return storeurl.Open(ctx, rawURL, openers()...)
 }
 
-// schemeOf returns the scheme of a store URL that was opened, and nothing else of it:
-// the rest may hold a password.
+// schemeOf returns the scheme of a store URL, and nothing else of it: the rest may hold a
+// password.
 func schemeOf(rawURL string) string {
 	if u, err := url.Parse(rawURL); err == nil {
 		return u.Scheme
@@ -123,8 +126,8 @@ func schemeOf(rawURL string) string {
 	return ""
 }
 
-// mustExist returns an error for a folder of files, or a file of SQLite, that is not
-// there, whatever the URL says of making it: that is for an application to do, and a
+// mustExist returns an error if the folder of files, or the file of SQLite, does not
+// exist, even if the URL says that it may be made: an application makes it, and here the
 // name may be misspelled.
 func mustExist(rawURL string) error {
 	what, path := pathOf(rawURL)
@@ -134,11 +137,11 @@ func mustExist(rawURL string) error {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: there is no %s %q", storeurl.ErrNoStore, what, path)
 	}
-	return nil // opening says what else may be wrong
+	return nil // opening reports what else is wrong
 }
 
-// pathOf returns the folder or the file of a URL that is of one, or "" for any other or
-// a malformed one.
+// pathOf returns the folder or the file that a URL names, or "" for other stores and for
+// a malformed URL.
 func pathOf(rawURL string) (what, path string) {
 	u, err := url.Parse(rawURL)
 	switch {
@@ -154,14 +157,15 @@ func pathOf(rawURL string) (what, path string) {
 	if u.Opaque == "" {
 		return what, u.Path
 	}
-	path, _ = url.PathUnescape(u.Opaque) // empty when it fails
+	path, _ = url.PathUnescape(u.Opaque) // empty if malformed
 	return what, path
 }
 
-// withStore calls do with a manager of the sessions in a store that is there.
-// application is that of
-// [cloakroom.Options].
-func withStore(ctx context.Context, t terminal, rawURL, application string, do func(*cloakroom.Manager) error) (err error) {
+// withStore opens a store that exists and calls do with a manager of its sessions.
+// application is [cloakroom.Options.Application].
+func withStore(
+	ctx context.Context, t terminal, rawURL, application string, do func(*cloakroom.Manager) error,
+) (err error) {
 	defer func() { err = storeurl.Hide(err, rawURL) }()
 	if err := mustExist(rawURL); err != nil {
 		return err
@@ -170,11 +174,7 @@ func withStore(ctx context.Context, t terminal, rawURL, application string, do f
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if closing := closer.Close(); err == nil && closing != nil {
-			err = fmt.Errorf("close the store: %w", closing)
-		}
-	}()
+	defer closing(closer, &err)
 	if schemeOf(rawURL) == "memory" {
 		t.complainf("note: memory: is this process's own memory, so there is nothing in it\n")
 	}

@@ -5,15 +5,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
-	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/store/filestore"
 )
 
-// Commands that read make nothing, and say that there is no store.
+// Commands that read make nothing, and report a store that does not exist.
 func TestReadingMakesNothing(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "empty.db")
@@ -111,49 +109,8 @@ func TestWhereTheURLComesFrom(t *testing.T) {
 	}
 }
 
-// Sessions of an application are reached by its name.
-func TestApplication(t *testing.T) {
-	dir := t.TempDir()
-	store, err := filestore.New(dir, filestore.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := cloakroom.New(store, cloakroom.Options{Application: "shop"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := m.Open(t.Context(), "")
-	if err := s.Login("ada"); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Save(); err != nil {
-		t.Fatal(err)
-	}
-	for _, test := range []struct {
-		args string
-		rows int
-	}{
-		{"", 1}, {"--application shop", 1}, {"--application other", 0},
-		{"--owner ada", 0}, {"--owner ada --application shop", 1}, {"--owner ada --application other", 0},
-	} {
-		code, out, errs := runIn(t, false, append([]string{"list", "file://" + dir}, strings.Fields(test.args)...)...)
-		if code != 0 || strings.Count(out, "\n") != 1+test.rows {
-			t.Errorf("%s: exit %d, %q, %q", test.args, code, out, errs)
-		}
-	}
-	for _, test := range []struct{ application, out string }{{"other", "0 sessions ended\n"}, {"shop", "1 session ended\n"}} {
-		code, out, errs := runIn(t, false, "revoke", "file://"+dir, "--owner", "ada", "--application", test.application)
-		if code != 0 || out != test.out {
-			t.Errorf("%s: exit %d, %q, %q", test.application, code, out, errs)
-		}
-	}
-	if code, _, errs := runIn(t, false, "list", "file://"+dir, "--application", "\x01"); code != exitUsage || !strings.Contains(errs, "Application") {
-		t.Errorf("exit %d, %q", code, errs)
-	}
-}
-
-// No part of a password is printed, wherever it stands, with the real openers and
-// nothing listening.
+// No part of a password is printed, wherever it stands in the URL. The openers are the
+// real ones, with no server listening.
 func TestNoPasswordIsPrinted(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -205,27 +162,5 @@ func TestNoPasswordIsPrinted(t *testing.T) {
 				t.Errorf("%q: the password is in %q", args, out+errs)
 			}
 		}
-	}
-}
-
-// The demo's memory has limits unless the URL says some, and its names are those that
-// it listens at.
-func TestDemoBounds(t *testing.T) {
-	for url, want := range map[string]string{
-		"memory:": "memory:?max_records=100000&max_bytes=67108864", "memory:?max_records=5": "memory:?max_records=5", "file:x": "file:x",
-	} {
-		if got := bounded(url); got != want {
-			t.Errorf("%s: %s, want %s", url, got, want)
-		}
-	}
-	_, closer, err := openStore(t.Context(), bounded("memory:"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer closer.Close()
-	c, err := demoFlags([]string{"--addr", "demo.example:8080", "--hosts", "a.example, b.example,"})
-	want := []string{"localhost", "127.0.0.1", "::1", "demo.example", "a.example", "b.example"}
-	if err != nil || !slices.Equal(c.names(), want) {
-		t.Errorf("%q, %v, want %q", c.names(), err, want)
 	}
 }

@@ -9,10 +9,11 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 )
 
-// table writes sessions as rows, one at a time, so its widths are fixed.
+// table writes sessions as rows. It does not hold them back to measure them, so its
+// widths are fixed.
 type table struct {
 	out     *bufio.Writer
-	aligned bool // for a terminal; otherwise the cells are whole and separated by tabs
+	aligned bool // for a terminal; if not, cells are whole and separated by tabs
 }
 
 var columns = []struct {
@@ -36,7 +37,8 @@ func (t *table) header() {
 }
 
 func (t *table) row(s *cloakroom.Info) error {
-	return t.write([]string{s.ID, s.Owner, stamp(s.CreatedAt), stamp(s.ExpiresAt), s.IP, s.UserAgent})
+	created, expires := stamp(s.CreatedAt), stamp(s.ExpiresAt)
+	return t.write([]string{s.ID, s.Owner, created, expires, s.IP, s.UserAgent})
 }
 
 func (t *table) write(cells []string) error {
@@ -67,7 +69,8 @@ func stamp(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04:05Z")
 }
 
-// printable replaces what a terminal would act on, and what would turn the direction of text.
+// printable replaces characters that a terminal would act on, or that change the
+// direction of text.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -77,7 +80,7 @@ func printable(s string) string {
 	}, s)
 }
 
-// fit cuts s to a width, or, when asked, fills it up.
+// fit cuts s to a width, and fills it up if fill is set.
 func fit(s string, width int, fill bool) string {
 	runes := []rune(s)
 	switch {

@@ -24,7 +24,8 @@ const patience = time.Minute
 
 func TestMain(m *testing.M) { os.Exit(demotest.Main(m)) }
 
-// chromium returns the browser's path. Without one the test is skipped, and fails in CI.
+// chromium returns the browser's path. Without a browser the test is skipped, and fails
+// in CI.
 func chromium(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -48,8 +49,8 @@ type profile struct {
 	problems []string
 }
 
-// newProfile starts a browser that is closed when the test ends, and fails the test
-// when the page reported an error by then.
+// newProfile starts a browser, which is closed when the test ends. The test fails if the
+// page has reported an error by then.
 func newProfile(t *testing.T, more ...chromedp.ExecAllocatorOption) *profile {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
@@ -88,8 +89,8 @@ func newProfile(t *testing.T, more ...chromedp.ExecAllocatorOption) *profile {
 	return p
 }
 
-// listen takes down errors of scripts, what they logged as an error, requests that failed, and
-// violations of the content security policy.
+// listen records errors of scripts, their error logs, failed requests, and violations of
+// the content security policy.
 func (p *profile) listen(event any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -116,7 +117,7 @@ func (p *profile) reported() []string {
 // step is one thing done in a page.
 type step = chromedp.Action[chromedp.Void]
 
-// run performs steps within a bound, and says what the page shows when one fails.
+// run performs steps within a bound, and shows the page if one fails.
 func (p *profile) run(t *testing.T, steps ...step) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
@@ -127,7 +128,7 @@ func (p *profile) run(t *testing.T, steps ...step) {
 	}
 }
 
-// evaluate returns what a JavaScript expression in the page gives.
+// evaluate returns the value of a JavaScript expression in the page.
 func evaluate[T any](t *testing.T, p *profile, expression string) T {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
@@ -139,8 +140,8 @@ func evaluate[T any](t *testing.T, p *profile, expression string) T {
 	return v
 }
 
-// until waits for a JavaScript condition. It asks from outside, since the page's policy
-// forbids what polling within the page needs.
+// until waits for a JavaScript condition. It polls from outside, since the page's policy
+// forbids what polling within needs.
 func until(condition string) step {
 	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
 		for {
@@ -160,8 +161,7 @@ func until(condition string) step {
 	})
 }
 
-// shown waits until the page has done what it was asked, and an element's text contains
-// what is wanted.
+// shown waits until the page is done and an element's text contains want.
 func shown(selector, want string) step {
 	return until(fmt.Sprintf(`document.body.ariaBusy !== "true" && document.querySelector(%q)?.textContent.includes(%q)`, selector, want))
 }
@@ -173,8 +173,8 @@ func enter(selector, text string) step {
 	return chromedp.SendKeys(chromedp.CSS(selector), text+kb.Enter)
 }
 
-// holds fails the test unless a JavaScript expression gives an empty list; the list
-// says what is wrong.
+// holds fails the test unless a JavaScript expression gives an empty list. The list says
+// what is wrong.
 func (p *profile) holds(t *testing.T, what, expression string) {
 	t.Helper()
 	if wrong := evaluate[[]string](t, p, expression); len(wrong) > 0 {

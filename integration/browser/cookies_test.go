@@ -60,7 +60,7 @@ func newTwinSite(t *testing.T, options cloakroom.Options) *twinSite {
 	return s
 }
 
-// deploy makes the options those of the application from now on.
+// deploy changes the options of the application.
 func (s *twinSite) deploy(options cloakroom.Options) {
 	s.t.Helper()
 	m, err := cloakroom.New(s.store, options)
@@ -77,8 +77,7 @@ func (s *twinSite) get(host, path string) string {
 	return evaluate[string](s.t, s.profile, `document.body.innerText`)
 }
 
-// is holds the application to who is signed in, and to how many cookies of its name the
-// browser sends at most.
+// is checks who is signed in, and how many cookies of the name the browser sends at most.
 func (s *twinSite) is(what, owner string, cookies int) {
 	s.t.Helper()
 	var n int
@@ -89,7 +88,7 @@ func (s *twinSite) is(what, owner string, cookies int) {
 	}
 }
 
-// lives signs in and out, twice, and returns with no session.
+// lives signs in and out, twice, and ends without a session.
 func (s *twinSite) lives(cookies int) {
 	s.t.Helper()
 	for _, owner := range []string{"bob", "cid", "bob"} {
@@ -114,7 +113,7 @@ func TestCookieAttributesChange(t *testing.T) {
 	cleared := cloakroom.Options{CookieName: twinName, ClearDomains: []string{"example.test"}}
 	for what, c := range map[string]struct {
 		before, after cloakroom.Options
-		cookies       int // that are left once the visitor has signed in again
+		cookies       int // cookies left when the visitor has signed in again
 	}{
 		"partitioned":                 {host, partitioned, 1},
 		"not partitioned":             {partitioned, host, 1},
@@ -137,11 +136,11 @@ func TestCookieAttributesChange(t *testing.T) {
 	}
 }
 
-// TestPlantedByScript: a page of a sibling host sets a cookie of the application's
-// name, before the visitor comes and after, and nobody is locked out.
+// TestPlantedByScript: a page of a sibling host sets a cookie of the application's name,
+// before the visitor comes and after, and the visitor can still sign in.
 func TestPlantedByScript(t *testing.T) {
 	for what, value := range map[string]string{"junk": "junk", "an unknown ticket": strings.Repeat("A", 43)} {
-		// that of a longer path comes first in any case
+		// the cookie of a longer path comes first
 		for _, path := range []string{"/", "/app"} {
 			t.Run(what+", "+path, func(t *testing.T) {
 				s := newTwinSite(t, cloakroom.Options{CookieName: twinName, ClearDomains: []string{"example.test"}})

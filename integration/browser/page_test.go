@@ -56,7 +56,7 @@ func TestSession(t *testing.T) {
 	p.run(t, click("#logout"), shown("#who", "No session yet"), shown("#devices-hint", "Sign in to see"))
 	p.run(t, chromedp.Reload(), shown("#who", "No session yet"), shown("#counter", "not begun"))
 
-	// Without a ticket the fifty requests are of one session all the same.
+	// Without a ticket, the fifty requests still share one session.
 	p.run(t, click("#fifty"), shown("#fifty-result", "50 of 50 counted"), shown("#counter", "50"))
 }
 
@@ -87,7 +87,7 @@ func TestDevices(t *testing.T) {
 	second.run(t, click("#refresh"), shown("#who", "No session yet"))
 }
 
-// TestEnded tells a browser whose session was revoked, whatever it does next.
+// TestEnded: a browser whose session was revoked is told so, whatever it does next.
 func TestEnded(t *testing.T) {
 	chromium(t)
 	d := demotest.Start(t, "--store", "memory:")
@@ -109,7 +109,7 @@ func TestEnded(t *testing.T) {
 	}
 }
 
-// TestExpiry leaves the page alone until the idle timeout has ended its session.
+// TestExpiry: the page is left alone until the idle timeout has ended its session.
 func TestExpiry(t *testing.T) {
 	chromium(t)
 	d := demotest.Start(t, "--store", "memory:", "--idle", "2s")
@@ -122,7 +122,7 @@ func TestExpiry(t *testing.T) {
 // press sends a key to whatever has the focus.
 func press(key string) step { return chromedp.KeyEvent(key) }
 
-// tabTo presses Tab until an element has the focus, which must be visible then.
+// tabTo presses Tab until an element has the focus. It must be visible then.
 func (p *profile) tabTo(t *testing.T, selector string) {
 	t.Helper()
 	const most = 40
@@ -210,8 +210,8 @@ func TestAccessibleAndFits(t *testing.T) {
 	}
 }
 
-// contrast lists texts whose contrast to what is behind them is below 4.5 to 1 (WCAG
-// 2.2, 1.4.3).
+// contrast lists texts whose contrast to their background is below 4.5 to 1 (WCAG 2.2,
+// 1.4.3).
 const contrast = `(() => {
 	const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
 	const rgba = (color) => {

@@ -18,7 +18,7 @@ import (
 
 const visits = cloakroom.Key[int]("visits")
 
-// said are headers by which a handler asks for its response to be stored.
+// said are headers by which a handler asks caches to store its response.
 var said = []string{
 	"",
 	"Cache-Control: public, max-age=60",
@@ -40,7 +40,7 @@ var said = []string{
 	"X-Accel-Expires: 60|Cache-Control: public, max-age=60",
 }
 
-// site is an application, behind the middleware, that says for caches what the query asks for.
+// site is an application behind the middleware. The query says what it says to caches.
 type site struct {
 	m    *cloakroom.Manager
 	runs atomic.Int64
@@ -104,9 +104,8 @@ func get(t *testing.T, url, cookie string) answer {
 	return a
 }
 
-// TestSharedCaches: each visitor gets an answer of their own wherever the session was
-// used, whatever the handler says for caches, and pages that leave it alone are stored
-// as ever.
+// TestSharedCaches: each visitor gets a response of their own wherever the session was
+// used, whatever the handler says to caches. Pages that do not use it are stored as ever.
 func TestSharedCaches(t *testing.T) {
 	for _, c := range caches {
 		t.Run(c.name, func(t *testing.T) {
@@ -126,7 +125,7 @@ func TestSharedCaches(t *testing.T) {
 			ann := get(t, origin.URL+"/login/", "").cookie
 			stored := map[string]int{}
 			for i, say := range said {
-				// at returns a page that no other line of this test asks for.
+				// at returns a page that no other case requests.
 				at := func(kind string) string { return fmt.Sprintf("%s/%s/%d?say=%s", front, kind, i, url.QueryEscape(say)) }
 				for _, kind := range []string{"alone", "shared"} {
 					if first := get(t, at(kind), ""); get(t, at(kind), "") == first {

@@ -1,5 +1,5 @@
-// Package caches holds shared caches to what the middleware says: the ticket or the
-// page of one visitor never reaches the next.
+// Package caches checks with shared caches that the ticket or the page of one visitor
+// never reaches the next.
 package caches
 
 import (
@@ -12,11 +12,11 @@ import (
 	"github.com/cloakroom-go/cloakroom/integration/servers"
 )
 
-// cache is a shared cache, as eager to store as its operators make it.
+// cache is a shared cache, configured to store as much as it can.
 type cache struct {
 	name    string
 	program string
-	// start starts one that listens on a port of loopback, with an origin on another.
+	// start starts the cache on a port of loopback, with an origin on another.
 	start func(t *testing.T, path string, port, origin int)
 }
 
@@ -26,10 +26,10 @@ var caches = []cache{
 	{"Varnish", "varnishd", startVarnish},
 }
 
-// url starts the cache and returns where it is.
+// url starts the cache and returns its URL.
 func (c cache) url(t *testing.T, origin int) string {
 	t.Helper()
-	path := "/usr/sbin/" + c.program // where it is off the PATH of most users
+	path := "/usr/sbin/" + c.program // which the PATH of most users lacks
 	if _, err := os.Stat(path); err != nil {
 		path = servers.Need(t, c.program)
 	}
@@ -50,7 +50,7 @@ func (c cache) url(t *testing.T, origin int) string {
 	return url
 }
 
-// folder returns one that a server may write to whatever user it becomes, with a file in it.
+// folder returns a folder with a file in it, which a server may write to as any user.
 func folder(t *testing.T, file, text string) (dir, path string) {
 	t.Helper()
 	dir = servers.TempDir(t)
@@ -69,7 +69,7 @@ func folder(t *testing.T, file, text string) (dir, path string) {
 	return dir, path
 }
 
-// startApache makes it store what has neither an expiry nor a modification time, too.
+// startApache also lets it store responses without expiry and modification time.
 func startApache(t *testing.T, path string, port, origin int) {
 	const modules = "/usr/lib/apache2/modules/"
 	if _, err := os.Stat(modules + "mod_cache_disk.so"); err != nil {
@@ -86,7 +86,7 @@ ErrorLog /dev/stderr
 		text += fmt.Sprintf("LoadModule %s_module %smod_%s.so\n", module, modules, module)
 	}
 	if os.Getuid() == 0 {
-		text += "User nobody\nGroup nogroup\n"
+		text += "User daemon\nGroup daemon\n"
 	}
 	text += fmt.Sprintf(`CacheRoot ${DIR}/cache
 CacheEnable disk /
@@ -99,7 +99,7 @@ ProxyPass / http://127.0.0.1:%d/
 	servers.Start(t, dir, path, "-D", "FOREGROUND", "-f", conf)
 }
 
-// startNginx makes it store for a minute whatever says nothing else.
+// startNginx lets it store for a minute any response that says nothing else.
 func startNginx(t *testing.T, path string, port, origin int) {
 	user := ""
 	if os.Getuid() == 0 {
@@ -130,7 +130,7 @@ http {
 	servers.Start(t, dir, path, "-p", dir, "-c", conf)
 }
 
-// startVarnish makes it look up requests with cookies, too, which it passes by default.
+// startVarnish lets it look up requests with cookies, which it passes by default.
 func startVarnish(t *testing.T, path string, port, origin int) {
 	if os.Getenv("CI") != "true" {
 		servers.Optional(t, "cc") // it compiles its configuration

@@ -81,7 +81,7 @@ func TestPlainCookie(t *testing.T) {
 	}
 }
 
-// TestClocks checks that both flags reach the sessions.
+// TestClocks checks that --idle and --lifetime reach the sessions.
 func TestClocks(t *testing.T) {
 	d := demotest.Start(t, "--store", "memory:", "--lifetime", "90s")
 	resp, err := http.Get(d.URL + "/page.json")

@@ -11,11 +11,11 @@ import (
 
 // Store is a kind of store to check the demo with.
 type Store struct {
-	// URL returns the URL of a place that no other check uses at the same time.
+	// URL returns the URL of an empty store, which no other check uses.
 	URL func(t testing.TB) string
 
-	Shared  bool // several processes may use it at once
-	Durable bool // it outlives the process, also one that is killed
+	Shared  bool // several processes can use it at once
+	Durable bool // it outlives its process, even a killed one
 	Lists   bool // it can list the sessions of an owner
 }
 
@@ -55,8 +55,8 @@ func (s Store) one(t testing.TB) *Demo {
 	return Start(t, "--store", s.URL(t))
 }
 
-// two starts two demos with one store, or one that stands for both where processes
-// cannot share it.
+// two starts two demos on one store. If processes cannot share the store, both are one
+// demo.
 func (s Store) two(t testing.TB) (a, b *Demo) {
 	t.Helper()
 	url := s.URL(t)
@@ -89,11 +89,13 @@ func checkRoutes(t *testing.T, s Store) {
 	b.want(d, 200, "ok", "POST /slow", "ms=1&key=k&value=v")
 	b.want(d, 200, "v", "GET /value?key=k", "")
 	b.want(d, 200, "", "GET /value?key=absent", "")
-	b.want(d, 400, "key must be 1 to 255 bytes of UTF-8, and not a reserved name", "POST /incr", "key=_cloakroom")
+	b.want(d, 400, "key must be 1 to 255 bytes of UTF-8, and not a reserved name",
+		"POST /incr", "key=_cloakroom")
 	if a := b.do(d, "GET /set", ""); a.Status != http.StatusMethodNotAllowed {
 		t.Errorf("GET /set: got %d", a.Status)
 	}
-	if a := b.do(d, "GET /", ""); a.Status != 200 || !strings.Contains(a.Body, "<html lang=") || a.SetCookie {
+	a := b.do(d, "GET /", "")
+	if a.Status != 200 || !strings.Contains(a.Body, "<html lang=") || a.SetCookie {
 		t.Errorf("GET /: got %d, %.40q, a cookie: %v", a.Status, a.Body, a.SetCookie)
 	}
 	before := b.ticket
@@ -170,7 +172,8 @@ func checkSlowLosesNothing(t *testing.T, s Store) {
 	for i := range 20 {
 		wg.Go(func() {
 			form := fmt.Sprintf("ms=0&key=k%d&value=v%d", i, i)
-			if a, err := Send([]*Demo{d1, d2}[i%2], b.ticket, "POST /slow", form); err != nil || a.Body != "ok" {
+			a, err := Send([]*Demo{d1, d2}[i%2], b.ticket, "POST /slow", form)
+			if err != nil || a.Body != "ok" {
 				t.Errorf("POST /slow %s: %+v, %v", form, a, err)
 			}
 		})
@@ -189,7 +192,7 @@ func checkSlowLosesNothing(t *testing.T, s Store) {
 	}
 }
 
-// endedBy checks what a slow request that the end of its session overtook may do: nothing.
+// endedBy checks that a slow request has no effect on a session that ended meanwhile.
 func endedBy(t *testing.T, d1, d2 *Demo, how string, ticket string, answered <-chan Answer) {
 	t.Helper()
 	creates := stats(t, d1)["creates"]

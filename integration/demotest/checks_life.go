@@ -1,7 +1,6 @@
 package demotest
 
 import (
-	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -11,7 +10,8 @@ import (
 	"testing"
 )
 
-// checkSignals stops demos while a slow request is under way, which must not hold them up.
+// checkSignals stops demos while a slow request is under way, which must not hold them
+// up.
 func checkSignals(t *testing.T, s Store) {
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		d := s.one(t)
@@ -121,23 +121,26 @@ func checkKill(t *testing.T, s Store) {
 			continue // its first write was not answered
 		}
 		b := &browser{t: t, ticket: w.ticket}
-		for request, answered := range map[string]int{"GET /get": w.value, "GET /value?key=n": w.counter} {
+		answers := map[string]int{"GET /get": w.value, "GET /value?key=n": w.counter}
+		for request, answered := range answers {
 			got := b.do(d, request, "").Body
 			n, _ := strconv.Atoi(got)
-			// the one after it may have been stored before it was answered
+			// the next number may have been stored without an answer
 			if n != answered && n != answered+1 {
 				t.Errorf("%s: got %q, and %d was answered", request, got, answered)
 			}
 		}
 		b.want(d, 200, strconv.Itoa(b.count(d)+1), "POST /incr", "key=n")
 	}
-	if log := d.Log(); strings.Contains(log, "cannot be read") || strings.Contains(log, "reads as no session") {
+	log := d.Log()
+	if strings.Contains(log, "cannot be read") || strings.Contains(log, "reads as no session") {
 		t.Errorf("a record was damaged:\n%s", log)
 	}
 	if !s.Lists {
 		return
 	}
-	if out, errs, code := Run(t, "list", url); code != 0 || errs != "" || strings.Count(out, "\n") <= 1 {
+	out, errs, code := Run(t, "list", url)
+	if code != 0 || errs != "" || strings.Count(out, "\n") <= 1 {
 		t.Errorf("list: exit %d, stdout %q, stderr %q", code, out, errs)
 	}
 }
@@ -166,12 +169,14 @@ func checkCommands(t *testing.T, s Store) {
 		}
 	}
 	out, errs, code := Run(t, "list", url, "--owner", "ada")
-	rows := regexp.MustCompile(`(?m)^[\w-]{22}\tada\t\S+\t\S+\t127\.0\.0\.1\tGo-http-client/1\.1$`).FindAllString(out, -1)
+	row := regexp.MustCompile(`(?m)^[\w-]{22}\tada\t\S+\t\S+\t127\.0\.0\.1\tGo-http-client/1\.1$`)
+	rows := row.FindAllString(out, -1)
 	if code != 0 || errs != "" || len(rows) != 3 || strings.Count(out, "\n") != 4 {
 		t.Errorf("list --owner: exit %d, stdout %q, stderr %q", code, out, errs)
 	}
-	if out, _, _ := Run(t, "list", url); strings.Count(out, "\n") != 5 || !strings.Contains(out, bob.currentID(d)+"\tbob\t") {
-		t.Errorf("list: %q", out)
+	all, _, _ := Run(t, "list", url)
+	if strings.Count(all, "\n") != 5 || !strings.Contains(all, bob.currentID(d)+"\tbob\t") {
+		t.Errorf("list: %q", all)
 	}
 	for _, b := range []*browser{&ada[0], &ada[1], &ada[2], bob} {
 		if strings.Contains(out, b.ticket) {
@@ -184,11 +189,13 @@ func checkCommands(t *testing.T, s Store) {
 	for i := range ada {
 		ada[i].want(d, 401, "signed out", "GET /sessions", "")
 	}
-	if _, errs, code := Run(t, "revoke", url, "--owner", "bob", "--id", "unknown"); code != 1 || errs != fmt.Sprintf("cloakroom revoke: owner %q has no session %q\n", "bob", "unknown") {
+	_, errs, code = Run(t, "revoke", url, "--owner", "bob", "--id", "unknown")
+	if code != 1 || errs != "cloakroom revoke: owner \"bob\" has no session \"unknown\"\n" {
 		t.Errorf("revoke of an unknown ID: exit %d, stderr %q", code, errs)
 	}
 	bob.currentID(d)
-	if out, errs, code := Run(t, "sweep", url); code != 0 || errs != "" || !strings.HasSuffix(out, " removed\n") {
+	out, errs, code = Run(t, "sweep", url)
+	if code != 0 || errs != "" || !strings.HasSuffix(out, " removed\n") {
 		t.Errorf("sweep: exit %d, stdout %q, stderr %q", code, out, errs)
 	}
 	bob.currentID(d)

@@ -16,13 +16,13 @@ import (
 // cookieName is what the demo calls its cookie over plain HTTP.
 const cookieName = "session"
 
-// client keeps connections, and no cookies: tests say which ticket a request has.
+// client keeps connections and no cookies: tests say which ticket a request has.
 var client = &http.Client{
 	Timeout:   2 * patience,
 	Transport: &http.Transport{MaxIdleConnsPerHost: 64},
 }
 
-// Answer is what a request got.
+// Answer is the response to a request.
 type Answer struct {
 	Status    int
 	Body      string
@@ -34,7 +34,8 @@ type Answer struct {
 // which may be empty.
 func Send(d *Demo, ticket, request, form string) (Answer, error) {
 	method, path, _ := strings.Cut(request, " ")
-	r, err := http.NewRequestWithContext(context.Background(), method, d.URL+path, strings.NewReader(form))
+	r, err := http.NewRequestWithContext(
+		context.Background(), method, d.URL+path, strings.NewReader(form))
 	if err != nil {
 		return Answer{}, err
 	}
@@ -59,7 +60,7 @@ func Send(d *Demo, ticket, request, form string) (Answer, error) {
 	return a, err
 }
 
-// browser sends requests with the ticket that it was given last. It is for one goroutine.
+// browser sends requests with the ticket that it last got. It is for one goroutine.
 type browser struct {
 	t      testing.TB
 	ticket string
@@ -144,17 +145,18 @@ func difference(before, after map[string]int64) map[string]int64 {
 	return changed
 }
 
-// slow begins a POST /slow and returns once it has read its session, which is when the
-// process has made one more load. Nothing else may use the process meanwhile.
+// slow begins a POST /slow and returns when it has read its session, which the counts of
+// loads show. Nothing else may use the process meanwhile.
 func (b *browser) slow(d *Demo, ms int, key, value string) <-chan Answer {
 	b.t.Helper()
 	before := stats(b.t, d)["loads"]
 	form := url.Values{"ms": {fmt.Sprint(ms)}, "key": {key}, "value": {value}}
 	answered := b.background(d, "POST /slow", form.Encode())
-	for end := time.Now().Add(patience); stats(b.t, d)["loads"] == before; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(patience); stats(b.t, d)["loads"] == before; {
 		if time.Now().After(end) {
 			b.t.Fatal("POST /slow did not load its session")
 		}
+		time.Sleep(5 * time.Millisecond)
 	}
 	return answered
 }
@@ -163,13 +165,15 @@ func (b *browser) slow(d *Demo, ms int, key, value string) <-chan Answer {
 // to send, and returns the status line.
 func sendRaw(t testing.TB, d *Demo, path, cookie string) string {
 	t.Helper()
-	conn, err := (&net.Dialer{Timeout: patience}).DialContext(context.Background(), "tcp", strings.TrimPrefix(d.URL, "http://"))
+	dialer, addr := net.Dialer{Timeout: patience}, strings.TrimPrefix(d.URL, "http://")
+	conn, err := dialer.DialContext(context.Background(), "tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(patience))
-	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\nCookie: %s\r\nConnection: close\r\n\r\n", path, cookie); err != nil {
+	const request = "GET %s HTTP/1.1\r\nHost: localhost\r\nCookie: %s\r\nConnection: close\r\n\r\n"
+	if _, err := fmt.Fprintf(conn, request, path, cookie); err != nil {
 		t.Fatal(err)
 	}
 	response, err := io.ReadAll(conn)

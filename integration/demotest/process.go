@@ -1,5 +1,5 @@
-// Package demotest runs the cloakroom command as a process, and checks that its demo keeps the
-// promises with a store, whichever it is.
+// Package demotest runs the cloakroom command as a process, and checks that its demo
+// keeps the promises on any store.
 package demotest
 
 import (
@@ -79,24 +79,26 @@ func repository() (string, error) {
 			return dir, nil
 		}
 	}
-	return "", errors.New("demotest: the folder of cmd/cloakroom is not above the working directory")
+	return "", errors.New(
+		"demotest: the folder of cmd/cloakroom is not above the working directory")
 }
 
 // Demo is a running `cloakroom demo`.
 type Demo struct {
 	URL    string // http://HOST:PORT
 	cmd    *exec.Cmd
-	stdout chan string // the rest of it, once it ended
+	stdout chan string // what it wrote after its first line, once it has ended
 	stderr *buffer
 	ended  bool
 }
 
-// Start runs a demo on a free port of loopback. It is stopped, and must have stopped
-// cleanly, when the test ends.
+// Start runs a demo on a free port of loopback. When the test ends, the demo is stopped,
+// and must stop cleanly.
 func Start(t testing.TB, flags ...string) *Demo {
 	t.Helper()
 	d := &Demo{stdout: make(chan string, 1), stderr: new(buffer)}
-	d.cmd = exec.CommandContext(context.Background(), Command(t), append([]string{"demo", "--addr", "127.0.0.1:0"}, flags...)...)
+	args := append([]string{"demo", "--addr", "127.0.0.1:0"}, flags...)
+	d.cmd = exec.CommandContext(context.Background(), Command(t), args...)
 	d.cmd.Dir = t.TempDir()
 	d.cmd.Stderr = d.stderr
 	out, err := d.cmd.StdoutPipe()

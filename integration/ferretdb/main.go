@@ -29,10 +29,11 @@ func main() {
 func serve(addr, dir string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	errorsOnly := &slog.HandlerOptions{Level: slog.LevelError}
 	f, err := ferretdb.New(&ferretdb.Config{
 		Handler:   "sqlite",
 		Listener:  ferretdb.ListenerConfig{TCP: addr},
-		Logger:    slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+		Logger:    slog.New(slog.NewTextHandler(os.Stderr, errorsOnly)),
 		SQLiteURL: "file:" + dir + "/",
 	})
 	if err != nil {

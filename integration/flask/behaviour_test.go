@@ -15,8 +15,8 @@ import (
 // Flask and by Go.
 type behaviour struct {
 	name     string
-	variant  string   // of the settings
-	cookie   string   // that the browser begins with
+	variant  string   // see variants
+	cookie   string   // the browser's first one
 	requests []string // see send
 }
 
@@ -60,7 +60,7 @@ var variants = map[string]map[string]any{
 	},
 }
 
-// difference is a field in which Go's answer differs on purpose, in any behaviour.
+// difference is a field in which Go's response differs on purpose.
 type difference struct {
 	field          string
 	python, golang string
@@ -85,8 +85,8 @@ const (
 	noCookie       = "A cookie that the browser does not have is not cleared: there is nothing to clear."
 )
 
-// Flask and Go answer the same requests, each with sessions of its own, and their
-// answers are compared field by field.
+// Flask and Go answer the same requests, each with sessions of its own. Their responses
+// are compared field by field.
 func TestBehaviour(t *testing.T) {
 	t.Parallel()
 	settings := stores["redis"](t)
@@ -140,7 +140,7 @@ func TestBehaviour(t *testing.T) {
 
 var cookieFields = []string{"name", "value", "Path", "Domain", "Expires", "Max-Age", "Secure", "HttpOnly", "SameSite", "Partitioned"}
 
-// run returns the fields of each answer.
+// run returns the fields of each response.
 func (b behaviour) run(t *testing.T, s side) []map[string]string {
 	t.Helper()
 	cookie := b.cookie
@@ -168,7 +168,8 @@ func (b behaviour) run(t *testing.T, s side) []map[string]string {
 	return all
 }
 
-// describe notes the fields of a cookie. What differs from run to run is named by what it is.
+// describe adds the fields of a cookie. Values that differ in each run are replaced by
+// names.
 func describe(c *http.Cookie, before string, fields map[string]string) {
 	value := "another"
 	switch c.Value {

@@ -92,8 +92,8 @@ func newCopier(t *testing.T, format string) (*cloakroom.Manager, store.Store) {
 	return m, store
 }
 
-// copyAll stores a document, copies its values, and returns what it is then, and the
-// names that were copied.
+// copyAll stores a document, copies its values, and returns the stored document and the
+// names of the copies.
 func copyAll(t *testing.T, m *cloakroom.Manager, st store.Store, id string, data []byte, names []string, format string) (got []byte, done []string) {
 	t.Helper()
 	if _, err := st.Create(t.Context(), id, store.Record{Data: data, Expires: time.Now().Add(time.Hour)}); err != nil {
@@ -103,7 +103,7 @@ func copyAll(t *testing.T, m *cloakroom.Manager, st store.Store, id string, data
 	defer s.Close()
 	done = []string{}
 	for _, name := range names {
-		// Names of Flask's own, and those that Go has none for.
+		// Skip the names that are Flask's own or not valid in Go.
 		if name != "" && name != "_permanent" && name != "_flashes" && len(name) < 240 && copyOne(s, name, format) {
 			done = append(done, name)
 		}
@@ -118,8 +118,7 @@ func copyAll(t *testing.T, m *cloakroom.Manager, st store.Store, id string, data
 		t.Fatal(err)
 	}
 	if format == "msgpack" {
-		// Behind the header of a map of up to 15, or up to 65,535, begin the values as
-		// they were.
+		// Behind the header of a map of up to 15 or 65,535, the former values come first.
 		was, is := headless(data), headless(r.Data)
 		if !bytes.HasPrefix(is, was) {
 			t.Fatalf("session %s was\n%x, is\n%x", id, was, is)
@@ -163,7 +162,8 @@ func copyOne(s *cloakroom.Session, name, format string) bool {
 	return ok && err == nil
 }
 
-// exact is any JSON value, with numbers as they are spelled: in an any they would be float64.
+// exact is a JSON value that keeps the spelling of numbers: an any would make float64 of
+// them.
 type exact struct{ v any }
 
 func (e *exact) UnmarshalJSON(b []byte) error {

@@ -8,8 +8,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/flask"
 )
 
-// defaults returns the profile's defaults by Flask's names, as testdata/defaults.py
-// prints Flask's.
+// defaults returns the profile's defaults by Flask's names, in the form of
+// testdata/defaults.py.
 func defaults() map[string]any {
 	all := map[string]any{}
 	c := flask.Default()

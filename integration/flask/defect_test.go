@@ -19,8 +19,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
-// Defects of Flask-Session, each a case that Go passes. Those of single stores are
-// beside the stores' own tests.
+// Defects of Flask-Session, each a case that Go passes. Those of single stores are in the
+// stores' own tests.
 func TestDefects(t *testing.T) {
 	t.Parallel()
 	settings := stores["redis"](t)
@@ -66,7 +66,7 @@ func openStore(t *testing.T, settings map[string]any) store.Store {
 	return store
 }
 
-// plant stores a record, and returns a browser that has its id.
+// plant stores a record and returns a browser with its id.
 func plant(t *testing.T, st store.Store, id, data string) *browser {
 	t.Helper()
 	if _, err := st.Create(t.Context(), id, store.Record{Data: []byte(data), Expires: time.Now().Add(time.Hour)}); err != nil {
@@ -75,8 +75,8 @@ func plant(t *testing.T, st store.Store, id, data string) *browser {
 	return &browser{t: t, cookie: id}
 }
 
-// slowly begins a request that has read its session and waits before it sets a value,
-// and returns how to finish it.
+// slowly begins a request that reads its session and waits before it sets a value. finish
+// ends it.
 func slowly(t *testing.T, s side, cookie, name string) (finish func() answer) {
 	t.Helper()
 	gate := url.QueryEscape(t.Name() + s.name + name)
@@ -103,7 +103,8 @@ func slowly(t *testing.T, s side, cookie, name string) (finish func() answer) {
 	}
 }
 
-// Whoever signs out, Go's slow request stays out. Flask's own brings the session back.
+// After a sign-out at either side, Go's slow request does not bring the session back.
+// Flask's does.
 func slowLogout(t *testing.T, p pair, store store.Store) {
 	for _, ender := range []side{p.golang, p.python} {
 		for _, slow := range []side{p.golang, p.python} {
@@ -147,8 +148,7 @@ func slowSet(t *testing.T, p pair, _ store.Store) {
 	b.holds(p.golang, "meanwhile", "null") // as docs/from-flask.md says
 }
 
-// corrupt: a record that neither side can read is left as it is, with its cookie, until
-// Go ends it.
+// corrupt: a record that neither side can read stays, with its cookie, until Go ends it.
 func corrupt(t *testing.T, p pair, store store.Store) {
 	for i, data := range []string{"garbage", "\x80\x04", "{", "\xdf\xff\xff\xff\xff", "\x81\xa1a", "[1]"} {
 		for end, user := range map[string]string{"POST /logout": "", "POST /login user=ada": "ada"} {
@@ -190,8 +190,8 @@ func pickles(t *testing.T, p pair, store store.Store) {
 	plain.holds(p.python, "more", "1")
 }
 
-// regenerateTwice: of two that regenerate one session at once, neither loses it, and
-// one of the ids is left.
+// regenerateTwice: two requests regenerate one session at once. Neither loses it, and one
+// id is left.
 func regenerateTwice(t *testing.T, p pair, store store.Store) {
 	b := &browser{t: t}
 	b.set(p.golang, "a", "1")
@@ -262,7 +262,7 @@ func increments(t *testing.T, p pair, _ store.Store) {
 	}
 }
 
-// A session file that is broken is no session, keeps its cookie, and ends when it is asked to.
+// A broken session file reads as no session, keeps its cookie, and can be ended.
 func TestBrokenFile(t *testing.T) {
 	t.Parallel()
 	settings := stores["filesystem"](t)
@@ -289,7 +289,7 @@ func TestBrokenFile(t *testing.T) {
 	b.holds(p.golang, "a", "2")
 }
 
-// Over Flask's threshold of 500 files, Go evicts nobody.
+// Over Flask's threshold of 500 files, Go evicts no session.
 func TestManyFiles(t *testing.T) {
 	t.Parallel()
 	settings := stores["filesystem"](t)

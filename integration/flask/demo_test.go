@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	os.Exit(demotest.Main(m))
 }
 
-// The command as a process beside a process of Flask, on the files of cachelib and on Redis.
+// The command and Flask, each as a process, on the files of cachelib and on Redis.
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	for name, setting := range map[string]string{"cachelib": "SESSION_CACHELIB", "redis": "SESSION_REDIS"} {
@@ -57,7 +57,7 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// What Flask left in the files after its time is swept by the command.
+// The command sweeps expired sessions from Flask's files.
 func TestSweepFiles(t *testing.T) {
 	t.Parallel()
 	settings := stores["cachelib"](t)

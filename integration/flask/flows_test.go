@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// What real extensions keep in a session from one request to the next is there when Go changed
-// another value between them, under the same cookie, and the user is still signed in.
+// Values that real extensions keep from one request to the next survive a change of
+// another value by Go between them. The cookie is the same, and the user is still signed
+// in.
 func TestExtensions(t *testing.T) {
 	onSetUps(t, map[string]any{"extensions": true, "retry": false}, func(t *testing.T, p pair) {
 		ran := 0
@@ -29,7 +30,7 @@ func flowStep(name, step string) string {
 	return "POST /flow " + url.Values{"name": {name}, "step": {step}}.Encode()
 }
 
-// flowAlone reports whether Python keeps what a flow left without Go.
+// flowAlone reports whether a flow works with Python alone.
 func flowAlone(t *testing.T, python side, name string) bool {
 	b := &browser{t: t}
 	b.do(python, "POST /login user=ada&remember=1")

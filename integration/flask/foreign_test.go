@@ -4,8 +4,8 @@ import (
 	"testing"
 )
 
-// A flash message that is no text is Flask's affair: Go returns those that are, keeps
-// the others, and adds its own behind them. A category of None is an empty one.
+// Go returns flash messages that are text, keeps others for Flask, and adds its own
+// behind them. A category of None is empty.
 func TestForeignFlashes(t *testing.T) {
 	onSetUps(t, map[string]any{"retry": false, "login": false}, func(t *testing.T, p pair) {
 		filled := func() *browser {
@@ -31,8 +31,7 @@ func TestForeignFlashes(t *testing.T) {
 	})
 }
 
-// Where an application gave Flask-Session another serializer, what that wrote keeps its
-// form when Go writes it.
+// A record of another serializer keeps its form when Go writes it.
 func TestOtherSerializers(t *testing.T) {
 	t.Parallel()
 	settings := with(stores["redis"](t), map[string]any{"retry": false})

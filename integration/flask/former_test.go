@@ -11,8 +11,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/integration/servers"
 )
 
-// Sessions that a former release of Flask-Session stored, as pickles, are for that
-// release and for 0.8 after Go changed another value what they were.
+// Pickles of a former release of Flask-Session are the same for that release and for 0.8
+// after Go changed another value.
 func TestFormerReleases(t *testing.T) {
 	t.Parallel()
 	quick := map[string]string{"0.5": "redis", "0.6": "sqlalchemy with SQLite", "0.7": "filesystem"}
@@ -51,8 +51,8 @@ func formerValues(t *testing.T, former pair, reader side) {
 	m.report()
 }
 
-// A folder's files go on being shared when Python's cachelib begins to hash their names
-// in another way, whichever side stores the first session.
+// Both sides go on sharing a folder when Python's cachelib begins to hash file names in
+// another way, whichever side stores the first session.
 func TestHashUpgrade(t *testing.T) {
 	t.Parallel()
 	for _, threshold := range []int{0, 500} { // without one there is no file that counts them
@@ -74,8 +74,8 @@ func TestHashUpgrade(t *testing.T) {
 	}
 }
 
-// upgradeHash has cachelib 0.13 beside Go, then 0.17 beside the same Go, and then
-// beside one that begins only then.
+// upgradeHash runs cachelib 0.13 beside Go, then 0.17 beside the same Go, and then beside
+// a new one.
 func upgradeHash(t *testing.T, old pair, settings map[string]any, first string) {
 	var sessions []*browser
 	shared := func(writer side, readers ...side) {

@@ -11,8 +11,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/integration/servers"
 )
 
-// What each answers to a record that it cannot read: Flask fails for as long as it is
-// there, or, where cachelib takes it for none, begins another session.
+// How each side answers to a record that it cannot read: Flask fails as long as it exists
+// or, where cachelib ignores it, begins another session.
 func TestUnreadableInFlask(t *testing.T) {
 	t.Parallel()
 	redis := stores["redis"](t)
@@ -87,7 +87,8 @@ func spoil(t *testing.T, folder, data string) {
 	}
 }
 
-// New sessions of Go are of a form that Flask reads, where that is another than its own today.
+// New sessions of Go have a form that Flask reads, even where it is not Flask's own
+// today.
 func TestNewForms(t *testing.T) {
 	t.Parallel()
 	redis := stores["redis"](t)

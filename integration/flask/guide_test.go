@@ -14,13 +14,13 @@ import (
 
 const guideFile = "../../docs/from-flask.md"
 
-// testFolders are where the tests are that hold the guide's statements.
+// testFolders are where the tests for the guide's statements are.
 var testFolders = []string{
 	".", "../../flask", "../../cmd/cloakroom", "../../store/cachelibstore", "../..", "../rehearsal",
 }
 
-// Each paragraph, item and row of the guide ends with a comment that names the tests
-// which hold what it says, such as <!-- TestShared -->, and there are such tests.
+// Each paragraph, item and row of the guide ends with a comment that names the tests for
+// it, such as <!-- TestShared -->, and these tests exist.
 func TestGuide(t *testing.T) {
 	text, err := os.ReadFile(guideFile)
 	if err != nil {
@@ -44,7 +44,7 @@ func TestGuide(t *testing.T) {
 	}
 }
 
-// The check finds what it is for.
+// The check finds missing marks and tests.
 func TestGuideCheck(t *testing.T) {
 	text := "# Title\n\nOne\nparagraph.\n<!-- TestA TestB -->\n\n```go\nno: statement\n```\n\n" +
 		"As follows:\n\n1. An item,\n   which goes on. <!-- TestC -->\n2. Another.\n- A third. <!-- TestD -->\n\n" +
@@ -76,9 +76,9 @@ func markOf(statement string) string {
 	return m[1]
 }
 
-// statements returns the paragraphs, list items and rows of a text in Markdown, each as
-// one line, without titles, code, the heads of tables, and single sentences that end
-// with a colon.
+// statements returns the paragraphs, list items and rows of a Markdown text, each as one
+// line, without titles, code, heads of tables, and single sentences that end with a
+// colon.
 func statements(text string) []string {
 	var all []string
 	current := ""
@@ -142,7 +142,7 @@ func testsIn(t *testing.T, folders []string) map[string]bool {
 	return known
 }
 
-// The code that the guide shows is what the tests run.
+// The code in the guide is what the tests run.
 func TestGuideCode(t *testing.T) {
 	guide, err := os.ReadFile(guideFile)
 	if err != nil {

@@ -15,12 +15,13 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
-// leaving is by type and store what to copy to; the guide's row of the type shows it.
+// leaving says, by type and store, where to copy to. The guide's row of the type shows
+// it.
 var leaving = map[string]struct {
-	setting string // of which FROM-URL is, as the application has it
+	setting string // the setting that holds FROM-URL
 	shown   string // what the guide shows of TO-URL
 	to      func(from string) string
-	slow    bool // runs with -flask.full alone
+	slow    bool // only with -flask.full
 }{
 	"redis": {"SESSION_REDIS", "?prefix=shop:", func(from string) string { return from + "?prefix=shop:" }, false},
 	"sqlalchemy with SQLite": {
@@ -51,23 +52,22 @@ func withTable(from string) string {
 	return base + "?table=shop" + query
 }
 
-// applicationAfterFlask are the options that the guide shows.
+// applicationAfterFlask returns the options that the guide shows.
 func applicationAfterFlask() cloakroom.Options {
 	// guide
 	options := cloakroom.Options{
-		AnonymousIdle: 31 * 24 * time.Hour, // an hour otherwise, for who has not signed in
-		// SESSION_COOKIE_NAME; Domain and Path too where Flask had others
-		CookieName: "session",
-		Idle:       31 * 24 * time.Hour, // PERMANENT_SESSION_LIFETIME
-		Lifetime:   31 * 24 * time.Hour, // as --lifetime
-		Persistent: true,                // SESSION_PERMANENT
+		AnonymousIdle: 31 * 24 * time.Hour, // the default is an hour before a sign-in
+		CookieName:    "session",           // SESSION_COOKIE_NAME; also Domain and Path, if set
+		Idle:          31 * 24 * time.Hour, // PERMANENT_SESSION_LIFETIME
+		Lifetime:      31 * 24 * time.Hour, // as --lifetime
+		Persistent:    true,                // SESSION_PERMANENT
 	}
 	// end
 	return options
 }
 
-// From every store that can be listed, those who signed in with Flask stay signed in
-// for as long as they would, with what they had.
+// From every store that can be listed, users who signed in with Flask stay signed in for
+// as long as they would, with their values.
 func TestLeaveStores(t *testing.T) {
 	t.Parallel()
 	guide, err := os.ReadFile(guideFile)
@@ -90,7 +90,7 @@ func TestLeaveStores(t *testing.T) {
 	}
 }
 
-// showsIn reports whether a row of a table that begins with a kind has a text.
+// showsIn reports whether the row of a table that begins with kind contains a text.
 func showsIn(guide, kind, text string) bool {
 	for line := range strings.Lines(guide) {
 		first, _, _ := strings.Cut(strings.TrimPrefix(line, "| "), " |")
@@ -152,7 +152,7 @@ func copyFromFlask(t *testing.T, settings map[string]any, from, to, want string)
 	}
 }
 
-// The sessions in files and in memcached cannot be listed, which copying says.
+// Copying reports that the sessions in files and in memcached cannot be listed.
 func TestLeaveUnlisted(t *testing.T) {
 	t.Parallel()
 	for name, setting := range map[string]string{
@@ -174,8 +174,8 @@ func TestLeaveUnlisted(t *testing.T) {
 	}
 }
 
-// Pickles are copied too. What Python alone can read in one stays unreadable, and the
-// rest is there.
+// Pickles are copied too. A value that only Python can read stays unreadable; the others
+// can be read.
 func TestLeavePickles(t *testing.T) {
 	t.Parallel()
 	settings := stores["redis"](t)
@@ -211,7 +211,7 @@ func TestLeavePickles(t *testing.T) {
 }
 
 // With the cookie's default attributes, and those of the guide, a browser keeps the
-// cookie for the time that is left.
+// cookie for the rest of its time.
 func TestCookieAfterFlask(t *testing.T) {
 	t.Parallel()
 	settings := stores["redis"](t)

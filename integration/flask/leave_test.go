@@ -14,7 +14,7 @@ import (
 )
 
 // A browser that signed in with Flask keeps its cookie, and stays signed in, when the
-// site leaves the profile. One with a signed cookie first gets a plain one.
+// site leaves the profile. A signed cookie is first replaced by a plain one.
 func TestLeaveFlask(t *testing.T) {
 	t.Parallel()
 	settings := stores["redis"](t)

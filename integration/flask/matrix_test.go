@@ -13,17 +13,17 @@ import (
 var fullFlag = flag.Bool("flask.full", false,
 	"the long mode: values, extensions and former releases on every store")
 
-// setUp is a store and the settings beside it.
+// setUp is a store with more settings.
 type setUp struct {
 	name  string
 	store string // see stores
 	more  map[string]any
-	slow  bool // runs with -flask.full alone
+	slow  bool // only with -flask.full
 }
 
 var inJSON = map[string]any{"SESSION_SERIALIZATION_FORMAT": "json"}
 
-// setUps are those that values are tried on: every layout of a record that Flask-Session has.
+// setUps are every layout of a record that Flask-Session has.
 var setUps = []setUp{
 	{name: "redis", store: "redis"},
 	{name: "redis in JSON", store: "redis", more: inJSON},
@@ -38,8 +38,8 @@ var setUps = []setUp{
 	{name: "postgresql", store: "postgresql", slow: true},
 }
 
-// onSetUps runs a test on each of the set-ups, with a store of its own: on all, or on
-// those that are quick and some more.
+// onSetUps runs a test on the set-ups, each with a store of its own: on all, or on the
+// quick ones and those named.
 func onSetUps(t *testing.T, settings map[string]any, test func(*testing.T, pair), more ...string) {
 	t.Parallel()
 	for _, s := range setUps {
@@ -53,8 +53,8 @@ func onSetUps(t *testing.T, settings map[string]any, test func(*testing.T, pair)
 	}
 }
 
-// What Go does not touch in a session is for Python what it would be without Go: every
-// value that Python alone keeps.
+// A value that Go does not touch is for Python what it would be without Go. Values are
+// those that Python alone keeps.
 func TestValues(t *testing.T) {
 	onSetUps(t, map[string]any{"login": false, "retry": false}, func(t *testing.T, p pair) {
 		names := list(t, p.python, "/values")
@@ -69,9 +69,8 @@ func TestValues(t *testing.T) {
 	})
 }
 
-// So are sessions that are hard: with keys that are no strings, with many values, with
-// large ones, with deep ones. Go can also make them smaller, move them to another
-// ticket and end them.
+// The same for hard sessions: with keys that are no strings, many values, large ones,
+// deep ones. Go can also make them smaller, move them to another ticket and end them.
 func TestHardSessions(t *testing.T) {
 	onSetUps(t, map[string]any{"login": false, "retry": false}, func(t *testing.T, p pair) {
 		m := matrix{t: t, read: "GET /described"}
@@ -85,7 +84,7 @@ func TestHardSessions(t *testing.T) {
 	})
 }
 
-// handle does with a session what makes it smaller, or keeps its size.
+// handle changes a session without making it larger.
 func handle(t *testing.T, p pair, name, fill string) {
 	b := &browser{t: t}
 	b.do(p.python, fill)
@@ -120,16 +119,17 @@ func list(t *testing.T, s side, path string) []string {
 	return names
 }
 
-// matrix counts what became of many sessions.
+// matrix counts the results of many sessions.
 type matrix struct {
 	t             *testing.T
-	read          string // the request that describes what is to stay
+	read          string // the request that describes the session
 	kept, notKept int    // by Python alone
 	lost          map[string]bool
 }
 
-// try lets Python make a session, Go change another value in it, and a reader find what
-// it would have found without. It reports whether Python alone keeps it.
+// try lets Python make a session and Go change another value in it, and checks that
+// reader finds what it would have found without Go. It reports whether Python alone keeps
+// the session.
 func (m *matrix) try(p pair, reader side, name, write string) bool {
 	m.t.Helper()
 	alone := &browser{t: m.t}
@@ -143,7 +143,7 @@ func (m *matrix) try(p pair, reader side, name, write string) bool {
 		m.notKept++
 		return false
 	}
-	alone.try(p.python, "POST /clear") // the files' number is bounded
+	alone.try(p.python, "POST /clear") // to bound the number of files
 	m.kept++
 	b := &browser{t: m.t}
 	b.do(p.python, write)
@@ -158,7 +158,8 @@ func (m *matrix) try(p pair, reader side, name, write string) bool {
 	return true
 }
 
-// beside lets Go change a session twice, and returns what is then wrong with it for a reader.
+// beside lets Go change a session twice, and returns what is then wrong with it for a
+// reader.
 func beside(b *browser, golang, reader side, read, want string) string {
 	cookie := b.cookie
 	for _, n := range []string{"1", "2"} {

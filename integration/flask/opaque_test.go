@@ -14,7 +14,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/integration/servers"
 )
 
-// profileOf returns the profile of a store that keeps what it is given, as all but files do.
+// profileOf returns the profile of a store that keeps what it is given, unlike files.
 func profileOf(t *testing.T) *cloakroom.Profile {
 	t.Helper()
 	c := flask.Default()
@@ -26,8 +26,8 @@ func profileOf(t *testing.T) *cloakroom.Profile {
 	return o.Profile
 }
 
-// Whatever Python pickled is, for Python, what it was after Go has changed another
-// value: equal, of the same types, in the same order, and shared in the same places.
+// After Go has changed another value, a pickled value is for Python what it was: equal,
+// of the same types, in the same order, and shared in the same places.
 func TestOpaqueValues(t *testing.T) {
 	t.Parallel()
 	profile := profileOf(t)

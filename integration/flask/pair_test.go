@@ -18,10 +18,11 @@ import (
 	"github.com/cloakroom-go/cloakroom/integration/servers"
 )
 
-// pair is two processes' applications with the same settings on the same store.
+// pair is an application in Python and one in Go, with the same settings on the same
+// store.
 type pair struct{ python, golang side }
 
-// side is one of them.
+// side is one of a pair.
 type side struct {
 	name string
 	url  string
@@ -40,7 +41,7 @@ func start(t *testing.T, all ...map[string]any) []pair {
 	return startWith(t, servers.Flask(t), all...)
 }
 
-// startWith does so with a Python interpreter, which may have a former release.
+// startWith is start with a Python interpreter, which may have a former release.
 func startWith(t *testing.T, python string, all ...map[string]any) []pair {
 	t.Helper()
 	settings, err := json.Marshal(all)
@@ -91,7 +92,7 @@ func startWith(t *testing.T, python string, all ...map[string]any) []pair {
 	return pairs
 }
 
-// locked is what a process complained of.
+// locked is what a process wrote to its error output.
 type locked struct {
 	mu sync.Mutex
 	b  []byte
@@ -110,7 +111,7 @@ func (l *locked) tail() string {
 	return string(l.b[max(0, len(l.b)-8000):])
 }
 
-// answer is what a request got.
+// answer is the response to a request.
 type answer struct {
 	status  int
 	body    string
@@ -118,7 +119,7 @@ type answer struct {
 	cookies []*http.Cookie
 }
 
-// client follows no redirect and keeps no cookies: tests say which they have.
+// client follows no redirect and keeps no cookies: tests say which ones a request has.
 var client = &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
 
 // send sends a request such as "POST /set name=a&value=1" with a cookie, unless that is empty.
@@ -126,7 +127,7 @@ func send(s side, cookie, request string) (answer, error) {
 	return sendWith(s, cookies(cookie, nil), request)
 }
 
-// cookies is what a browser sends with a session's cookie, unless that is empty, and others.
+// cookies returns the header Cookie: the session's, unless that is empty, and others.
 func cookies(session string, others map[string]string) string {
 	var all []string
 	if session != "" {
@@ -161,14 +162,14 @@ func sendWith(s side, cookies, request string) (answer, error) {
 	return answer{resp.StatusCode, string(body), resp.Header, resp.Cookies()}, err
 }
 
-// browser keeps its cookies, and goes now to this side and now to that.
+// browser keeps its cookies, and visits either side.
 type browser struct {
 	t      *testing.T
 	cookie string            // the session's
 	others map[string]string // by name, such as remember_token
 }
 
-// do sends a request, and fails unless it is answered with 200.
+// do sends a request, and fails unless the status is 200.
 func (b *browser) do(s side, request string) answer {
 	b.t.Helper()
 	a := b.try(s, request)
@@ -178,7 +179,7 @@ func (b *browser) do(s side, request string) answer {
 	return a
 }
 
-// try sends a request, whatever the answer's status is.
+// try sends a request, whatever the status is.
 func (b *browser) try(s side, request string) answer {
 	b.t.Helper()
 	a, err := sendWith(s, cookies(b.cookie, b.others), request)

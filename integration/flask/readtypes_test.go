@@ -16,7 +16,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
-// opened returns what a browser's session is in Go.
+// opened returns a browser's session in Go.
 func opened(t *testing.T, settings map[string]any, b *browser) typed {
 	t.Helper()
 	c, err := flask.FromMap(settings)
@@ -32,7 +32,7 @@ func opened(t *testing.T, settings map[string]any, b *browser) typed {
 	return typed{t, s}
 }
 
-// saved stores what was set, and gives the browser the cookie.
+// saved commits the session and gives the browser its cookie.
 func (s typed) saved(b *browser) {
 	s.Helper()
 	if err := s.Save(); err != nil {
@@ -57,7 +57,7 @@ func isUnreadable(s typed, name string) {
 	}
 }
 
-// fill has Python set values of testdata/values.py by their names.
+// fill lets Python set values of testdata/values.py by their names.
 func fill(t *testing.T, p pair, names ...string) *browser {
 	t.Helper()
 	b := &browser{t: t}
@@ -69,7 +69,7 @@ func fill(t *testing.T, p pair, names ...string) *browser {
 
 var plainTypes = map[string]any{"login": false, "retry": false}
 
-// What Python sets is in Go of the types that the guide's table says, in both formats.
+// Values that Python sets have in Go the types of the guide's table, in both formats.
 func TestTypesInGo(t *testing.T) {
 	t.Parallel()
 	settings := stores["redis"](t)
@@ -123,8 +123,8 @@ func inEither(s typed) {
 	holds(s, "float 1", 1.0)
 }
 
-// Go reads of the objects in a pickle those that it can name, and keeps the rest, which
-// is an error to read.
+// Go reads the objects in a pickle that it knows, and keeps the others, which are errors
+// to read.
 func TestObjectsInGo(t *testing.T) {
 	t.Parallel()
 	settings := stores["filesystem"](t)
@@ -145,7 +145,7 @@ func TestObjectsInGo(t *testing.T) {
 	holds(s, "datetime zoneinfo", time.Date(2024, 7, 1, 4, 0, 0, 0, time.UTC))
 }
 
-// A key that is no text is kept, and has no name in Go.
+// A key that is no text is kept, but has no name in Go.
 func TestOtherKeys(t *testing.T) {
 	t.Parallel()
 	settings := stores["redis"](t)
@@ -162,7 +162,7 @@ func TestOtherKeys(t *testing.T) {
 	b.holds(p.python, "a", "2")
 }
 
-// Times that Python would round are refused in MessagePack; in JSON, and text that is
+// Go refuses times that Python would round, in MessagePack and in JSON, and text that is
 // not UTF-8.
 func TestRefusedValues(t *testing.T) {
 	t.Parallel()
@@ -190,7 +190,7 @@ func TestRefusedValues(t *testing.T) {
 	b.holds(p.python, "v", `"2024-02-29T01:02:03.456789123Z"`)
 }
 
-// shopspring's decimal leaves out zeros at the end, in either format.
+// shopspring's decimal drops zeros at the end, in either format.
 func TestDecimalZeros(t *testing.T) {
 	for _, format := range []string{"msgpack", "json"} {
 		store, err := memstore.New(memstore.Options{})

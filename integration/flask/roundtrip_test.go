@@ -20,7 +20,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/cachelibstore"
 )
 
-// documents is how many random sessions make the round trip.
+// documents is the number of random sessions.
 const documents = 10_000
 
 // python runs a script of testdata and returns what it printed.
@@ -36,7 +36,7 @@ func python(t *testing.T, script string, args ...string) []byte {
 	return out
 }
 
-// Pickles become, in either format, what Python makes of them, byte for byte.
+// A pickle becomes, in either format, what Python makes of it, byte for byte.
 func TestConvertRandomSessions(t *testing.T) {
 	t.Parallel()
 	out := bufio.NewScanner(bytes.NewReader(python(t, "documents.py", "dump", strconv.Itoa(documents))))
@@ -69,8 +69,8 @@ func TestConvertRandomSessions(t *testing.T) {
 	t.Logf("%d sessions; %d times a format cannot hold one, for Python and for Go", seen, refused)
 }
 
-// What Python stored in cachelib's files is read, changed and stored by Go, and is
-// then, for Python, what it was besides that change: in value, type and order.
+// A session that Python stored in cachelib's files, and that Go read, changed and stored,
+// is the same for Python but for the change: in value, type and order.
 func TestCachelibRandomSessions(t *testing.T) {
 	t.Parallel()
 	for _, hash := range []struct {
@@ -106,7 +106,7 @@ func TestCachelibRandomSessions(t *testing.T) {
 	}
 }
 
-// withInt returns a MessagePack map with an integer more.
+// withInt adds an integer to a MessagePack map.
 func withInt(t *testing.T, data []byte, name string, n int) []byte {
 	t.Helper()
 	count, rest := 0, data
@@ -125,7 +125,7 @@ func withInt(t *testing.T, data []byte, name string, n int) []byte {
 	return binary.BigEndian.AppendUint32(append(out, 0xce), uint32(n))
 }
 
-// Flask's defaults are those of the profile.
+// The profile's defaults are Flask's.
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	for line := range strings.Lines(string(python(t, "defaults.py"))) {

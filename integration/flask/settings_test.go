@@ -14,7 +14,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// Prefixes with spaces and characters beyond ASCII meet the same keys on both sides.
+// Prefixes with spaces and characters beyond ASCII lead to the same keys on both sides.
 func TestPrefixes(t *testing.T) {
 	t.Parallel()
 	for name, store := range stores {
@@ -62,7 +62,7 @@ func listed(t *testing.T, settings map[string]any) int {
 	return len(entries)
 }
 
-// What SQLAlchemy makes of a URL is what the store is given.
+// The store gets from a URL what SQLAlchemy would.
 func TestSQLAlchemyURLs(t *testing.T) {
 	t.Parallel()
 	urls := []string{
@@ -96,7 +96,7 @@ func TestSQLAlchemyURLs(t *testing.T) {
 	}
 }
 
-// partsOf returns the parts of a store's URL as testdata/urls.py prints SQLAlchemy's.
+// partsOf returns the parts of a store's URL in the form of testdata/urls.py.
 func partsOf(t *testing.T, storeURL string) map[string]string {
 	t.Helper()
 	u, err := url.Parse(storeURL)
@@ -125,7 +125,7 @@ func partsOf(t *testing.T, storeURL string) map[string]string {
 	return parts
 }
 
-// Flask-Login's cookie is set as the settings say that Go clears it.
+// Go clears Flask-Login's cookie with the attributes that Flask-Login sets.
 func TestRememberDefaults(t *testing.T) {
 	t.Parallel()
 	out, err := exec.CommandContext(t.Context(), servers.Flask(t), "testdata/remember.py").Output()

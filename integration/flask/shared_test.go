@@ -12,8 +12,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/integration/servers"
 )
 
-// stores are Flask-Session's storage types, with the settings that name a place of its
-// own each.
+// stores are Flask-Session's storage types, with settings for a new place each.
 var stores = map[string]func(t *testing.T) map[string]any{
 	"redis": func(t *testing.T) map[string]any {
 		return map[string]any{"SESSION_TYPE": "redis", "SESSION_REDIS": servers.StartRedis(t, servers.RedisOptions{}).URL()}
@@ -49,14 +48,14 @@ var stores = map[string]func(t *testing.T) map[string]any{
 	},
 }
 
-// with returns settings with more of them.
+// with returns settings with more added.
 func with(settings map[string]any, more map[string]any) map[string]any {
 	all := maps.Clone(settings)
 	maps.Copy(all, more)
 	return all
 }
 
-// What either side does to a session the other one sees, in every store.
+// Each side sees what the other does to a session, in every store.
 func TestShared(t *testing.T) {
 	t.Parallel()
 	for name, store := range stores {
@@ -85,7 +84,7 @@ func TestShared(t *testing.T) {
 	}
 }
 
-// values are by name what is set, as JSON.
+// values are the values to set, as JSON, by name.
 var values = map[string]string{
 	"text": `"gr\u00fcn \ud83e\udde5"`, "empty": `""`, "int": `-17`, "large": `9007199254740993`, "float": `0.5`, "yes": `true`, "none": `null`,
 	"list": `[1, "two", [3.5, null], {"four": 5}]`, "map": `{"a": {"b": [false]}, "c": {}}`, "ключ": `"a key that is not ASCII"`,
@@ -164,7 +163,7 @@ func shareValues(t *testing.T, p pair, first side) {
 	}
 }
 
-// changeFormat goes on in the other format with sessions that began in one.
+// changeFormat goes on in one format with sessions that began in the other.
 func changeFormat(t *testing.T, before, after pair) {
 	for _, turn := range []struct {
 		name    string
@@ -192,7 +191,7 @@ func changeFormat(t *testing.T, before, after pair) {
 	}
 }
 
-// switchPermanent checks that each side's cookie is what the other side made the session.
+// switchPermanent checks that the cookie of each side follows what the other set.
 func switchPermanent(t *testing.T, p pair) {
 	for _, first := range []side{p.python, p.golang} {
 		second := p.other(first)
@@ -235,8 +234,8 @@ func refuseUnsigned(t *testing.T, p pair) {
 	}
 }
 
-// expire waits for sessions to end by themselves. Flask-Session leaves that to MongoDB,
-// and FerretDB does not do it.
+// expire waits for sessions to expire. Flask-Session leaves that to MongoDB, and FerretDB
+// does not do it.
 func expire(t *testing.T, p pair, notInPython bool) {
 	browsers := map[side]*browser{}
 	for _, first := range []side{p.python, p.golang} {

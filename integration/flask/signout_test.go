@@ -4,8 +4,8 @@ import (
 	"testing"
 )
 
-// A sign-out ends what Flask-Login remembers too, under whichever name it keeps that,
-// and so does a sign-in of another user: Flask does not sign the first one in again.
+// A sign-out also clears Flask-Login's cookie, whatever its name, and so does a sign-in
+// of another user: Flask does not sign the first one in again.
 func TestSignOutForgets(t *testing.T) {
 	t.Parallel()
 	settings := stores["redis"](t)
@@ -51,7 +51,7 @@ func TestSignOutForgets(t *testing.T) {
 	}
 }
 
-// forgets signs out on one side, and checks that neither side knows the user any more.
+// forgets signs out on one side, and checks that both sides have forgotten the user.
 func forgets(t *testing.T, p pair, b *browser, s side, name string) {
 	t.Helper()
 	b.do(s, "POST /logout")
@@ -63,7 +63,7 @@ func forgets(t *testing.T, p pair, b *browser, s side, name string) {
 	}
 }
 
-// anotherUser signs in in Go where Flask remembers the first, and comes back without a
+// anotherUser signs in in Go, while Flask remembers the first user, and returns without a
 // session.
 func anotherUser(t *testing.T, p pair, b *browser, name string) {
 	b.do(p.golang, "POST /login user=bob")
@@ -75,8 +75,8 @@ func anotherUser(t *testing.T, p pair, b *browser, name string) {
 	b.answers(p.python, "GET /whoami", "")
 }
 
-// rememberedAlone comes back without a session: Go has nobody until Flask has signed
-// the user in again.
+// rememberedAlone returns without a session: for Go the visitor is signed out until Flask
+// has signed the user in again.
 func rememberedAlone(t *testing.T, p pair, b *browser) {
 	b.cookie = ""
 	b.answers(p.golang, "GET /whoami", "")
@@ -85,9 +85,9 @@ func rememberedAlone(t *testing.T, p pair, b *browser) {
 	b.holds(p.golang, "_fresh", "false")
 }
 
-// What Flask-Login's session_protection makes of sessions that Go changed, moved or
-// signed in. It compares what the browser is with what it was when Flask-Login signed
-// the user in, and finds nothing of that after a sign-in of Go.
+// How Flask-Login's session_protection takes sessions that Go changed, moved or signed
+// in. It compares the browser with the one that Flask-Login signed in, and has no such
+// note after a sign-in of Go.
 func TestSessionProtection(t *testing.T) {
 	t.Parallel()
 	settings := stores["redis"](t)

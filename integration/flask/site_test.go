@@ -35,20 +35,20 @@ var openers = []storeurl.Opener{
 	sqlstore.Opener(sqlstore.SQLite, "sqlite"), sqlstore.Opener(sqlstore.Postgres, "pgx"), sqlstore.Opener(sqlstore.MySQL, "mysql"),
 }
 
-// goSite is what testdata/app.py serves for one set of settings, in Go.
+// goSite serves in Go what testdata/app.py serves, for one set of settings.
 type goSite struct {
 	m     *cloakroom.Manager
 	mu    sync.Mutex
 	gates map[string]*gate
 }
 
-// gate holds up a request between its reading of the session and its writing.
+// gate holds up a request after it has read the session.
 type gate struct{ waiting, goOn chan struct{} }
 
 func newSite(t *testing.T, settings map[string]any) http.Handler {
 	t.Helper()
 	settings = maps.Clone(settings)
-	// These are Python's alone.
+	// Routes that only Python has.
 	for _, name := range []string{"extensions", "login", "protection", "retry", "serializer"} {
 		delete(settings, name)
 	}
@@ -112,7 +112,7 @@ func newSite(t *testing.T, settings map[string]any) http.Handler {
 	return m.Handler(mux)
 }
 
-// logTo shows what was logged when a test fails.
+// logTo shows the log when a test fails.
 type logTo struct{ t *testing.T }
 
 func (l logTo) Write(p []byte) (int, error) {
@@ -134,7 +134,7 @@ func get(s *cloakroom.Session, r *http.Request) (string, error) {
 	return asJSON(v)
 }
 
-// asJSON is what Python's json.dumps makes of a value, but for spaces.
+// asJSON is Python's json.dumps, but for spaces.
 func asJSON(v any) (string, error) {
 	text, err := json.Marshal(v)
 	return string(text), err
@@ -152,7 +152,7 @@ func set(s *cloakroom.Session, r *http.Request) (string, error) {
 	return "", err
 }
 
-// withNumbers makes ints of numbers that look like it, as Python does.
+// withNumbers turns numbers that look like ints into ints, as Python does.
 func withNumbers(v any) (any, error) {
 	var err error
 	switch v := v.(type) {
@@ -229,7 +229,7 @@ func (s *goSite) slow(x *cloakroom.Session, r *http.Request) (string, error) {
 	select {
 	case <-g.goOn:
 	case <-r.Context().Done():
-		return "", errors.New("nobody opened the gate")
+		return "", errors.New("the gate stayed closed")
 	}
 	return set(x, r)
 }

@@ -18,10 +18,10 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
-// The tests of this file hold statements of docs/from-flask.md that no other test holds.
+// Tests of statements in docs/from-flask.md that no other file tests.
 
-// A sign-in of another user drops what the former one had, in Go alone; one of the same
-// user, or of the first, does not.
+// A sign-in of another user drops the former one's values, in Go only. A sign-in of the
+// same user, or of the first, does not.
 func TestValuesOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	settings := stores["redis"](t)
@@ -41,8 +41,8 @@ func TestValuesOfAnotherUser(t *testing.T) {
 	}
 }
 
-// A session of Go's whose values Flask removes one by one is empty for Go, and not for
-// Flask until it is cleared.
+// A session of Go whose values Flask removes one by one is empty for Go, and for Flask
+// only when it is cleared.
 func TestEmptiedByFlask(t *testing.T) {
 	t.Parallel()
 	settings := stores["redis"](t)
@@ -66,7 +66,7 @@ func TestEmptiedByFlask(t *testing.T) {
 	}
 }
 
-// Go refreshes a session by its expiry alone.
+// Go refreshes a session by changing its expiry only.
 func TestRefreshIsTouch(t *testing.T) {
 	memory, err := memstore.New(memstore.Options{})
 	if err != nil {
@@ -160,7 +160,8 @@ func TestThreshold(t *testing.T) {
 	}
 }
 
-// Flask-Session takes its server's time for UTC where it stores an expiry in DynamoDB.
+// Flask-Session takes its server's local time for UTC when it stores an expiry in
+// DynamoDB.
 func TestDynamoDBZone(t *testing.T) {
 	t.Parallel()
 	settings := with(stores["dynamodb"](t), map[string]any{"PERMANENT_SESSION_LIFETIME": 3600})
@@ -177,7 +178,7 @@ func TestDynamoDBZone(t *testing.T) {
 	}
 }
 
-// facts are what the guide says of Python's side besides.
+// facts are other statements of the guide about Python.
 const facts = `
 import importlib.metadata, inspect, json
 from flask_session.base import MsgSpecSerializer

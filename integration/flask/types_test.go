@@ -42,8 +42,8 @@ func holds[T any](s typed, name string, want T) {
 	}
 }
 
-// Values that Go sets are for Python what it makes of its own, stay so when it stores
-// them again, and what Python stores can be read into Go's types.
+// A value that Go sets is for Python like its own, stays so when Python stores it again,
+// and is read back into Go's type.
 func TestTypes(t *testing.T) {
 	for _, format := range []string{"msgpack", "json"} {
 		t.Run(format, func(t *testing.T) {

@@ -41,8 +41,8 @@ func TestGinStreams(t *testing.T) {
 	m.Handler(g).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/events", nil))
 }
 
-// TestGinRecovery: what was changed before a panic that Gin recovers from is committed
-// with its 500, unless middleware between them discards it.
+// TestGinRecovery: changes before a panic that Gin recovers from are committed with its
+// 500, unless middleware between discards them.
 func TestGinRecovery(t *testing.T) {
 	for _, discards := range []bool{false, true} {
 		m := manager(t)
@@ -67,8 +67,8 @@ func TestGinRecovery(t *testing.T) {
 	}
 }
 
-// TestEcho: with the middleware by WrapMiddleware, panics and errors are answered
-// outside of it.
+// TestEcho: with WrapMiddleware, responses to panics and errors are written outside of
+// the middleware.
 func TestEcho(t *testing.T) {
 	m := manager(t)
 	e := echo.New()
@@ -105,7 +105,7 @@ func TestEcho(t *testing.T) {
 	}
 }
 
-// TestPatterns: middleware around sees which route it was.
+// TestPatterns: middleware outside sees the route.
 func TestPatterns(t *testing.T) {
 	m := manager(t)
 	router := chi.NewRouter()

@@ -13,7 +13,7 @@ import (
 )
 
 // websockets are ways to accept a WebSocket and send one message over it, in a session
-// in which a value was set.
+// whose value was set.
 var websockets = map[string]func(w http.ResponseWriter, r *http.Request, s *cloakroom.Session) error{
 	"coder": func(w http.ResponseWriter, r *http.Request, s *cloakroom.Session) error {
 		c, err := coder.Accept(w, r, nil) // it sends the cookie with its 101
@@ -41,8 +41,8 @@ var websockets = map[string]func(w http.ResponseWriter, r *http.Request, s *cloa
 	},
 }
 
-// TestWebSockets: a WebSocket opens with a new session as with an old one, within and
-// around each wrapper.
+// TestWebSockets: a WebSocket opens with a new session and with an old one, inside and
+// outside of each wrapper.
 func TestWebSockets(t *testing.T) {
 	for library, accept := range websockets {
 		t.Run(library, func(t *testing.T) {
@@ -70,7 +70,7 @@ func TestWebSockets(t *testing.T) {
 	}
 }
 
-// TestWebSocketRefused: gorilla's upgrade without the cookie fails, rather than lose it.
+// TestWebSocketRefused: gorilla's upgrade without the cookie fails instead of losing it.
 func TestWebSocketRefused(t *testing.T) {
 	m := manager(t)
 	c := newClient(t, m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -1,5 +1,5 @@
-// Package frameworks runs the middleware with the frameworks, wrappers and WebSockets
-// of others, on either side of it.
+// Package frameworks runs the middleware with frameworks, wrappers and WebSockets of
+// other projects, inside and outside of it.
 package frameworks
 
 import (
@@ -32,7 +32,7 @@ const name = cloakroom.Key[string]("name")
 
 func init() { gin.SetMode(gin.ReleaseMode) }
 
-// manager returns one for plain HTTP, and its log.
+// manager returns a manager for plain HTTP, with a log.
 func manager(t *testing.T) *cloakroom.Manager {
 	t.Helper()
 	store, err := memstore.New(memstore.Options{})
@@ -47,7 +47,7 @@ func manager(t *testing.T) *cloakroom.Manager {
 	return m
 }
 
-// wrapper is middleware of others.
+// wrapper is middleware of another project.
 type wrapper struct {
 	name string
 	wrap func(http.Handler) http.Handler
@@ -82,8 +82,8 @@ var wrappers = []wrapper{
 	{"otelhttp", func(h http.Handler) http.Handler { return otelhttp.NewHandler(h, "test") }},
 }
 
-// sides runs a test with each wrapper within the middleware and around it, and over
-// HTTP/1.1 and HTTP/2.
+// sides runs a test with each wrapper inside and outside of the middleware, over HTTP/1.1
+// and HTTP/2.
 func sides(t *testing.T, h2 []bool, test func(t *testing.T, serve func(http.HandlerFunc) *client, m *cloakroom.Manager)) {
 	for _, w := range wrappers {
 		for _, inside := range []bool{true, false} {
@@ -102,7 +102,7 @@ func sides(t *testing.T, h2 []bool, test func(t *testing.T, serve func(http.Hand
 	}
 }
 
-// client is a browser's, with a server of its own.
+// client is a browser with a server of its own.
 type client struct {
 	*http.Client
 	t   *testing.T
@@ -170,7 +170,7 @@ func TestWrappers(t *testing.T) {
 	}
 }
 
-// TestStreams: what is flushed reaches the client while the handler goes on.
+// TestStreams: flushed output reaches the client while the handler goes on.
 func TestStreams(t *testing.T) {
 	sides(t, both, func(t *testing.T, serve func(http.HandlerFunc) *client, m *cloakroom.Manager) {
 		next := make(chan struct{})
@@ -202,8 +202,8 @@ func TestStreams(t *testing.T) {
 	})
 }
 
-// TestAsserted: what net/http's own writers can do is asked for by force within each
-// wrapper: the middleware takes nothing away that is there without it.
+// TestAsserted: type assertions that succeed on net/http's own writers succeed within
+// each wrapper too: the middleware takes no ability away.
 func TestAsserted(t *testing.T) {
 	can := func(w http.ResponseWriter) string {
 		_, flusher := w.(http.Flusher)
@@ -228,7 +228,7 @@ func TestAsserted(t *testing.T) {
 	}
 }
 
-// TestUpgrades: a connection is taken over, by a session that is there.
+// TestUpgrades: a connection is hijacked in an existing session.
 func TestUpgrades(t *testing.T) {
 	sides(t, []bool{false}, func(t *testing.T, serve func(http.HandlerFunc) *client, m *cloakroom.Manager) {
 		c := serve(func(w http.ResponseWriter, r *http.Request) {
@@ -253,8 +253,8 @@ func TestUpgrades(t *testing.T) {
 	})
 }
 
-// TestReverseProxy: it passes on what the application behind says, streams, and takes
-// connections over.
+// TestReverseProxy: it passes on the responses of the application behind, streams, and
+// hijacks.
 func TestReverseProxy(t *testing.T) {
 	m := manager(t)
 	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -22,8 +22,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/storetest"
 )
 
-// placeholder stands for the ticket of a session that is there, and stranger for one
-// that nobody was handed out.
+// placeholder stands for the ticket of a live session. stranger is a ticket that was
+// never handed out.
 const (
 	placeholder = "TICKET"
 	stranger    = "0123456789012345678901234567890123456789_-A"
@@ -31,7 +31,7 @@ const (
 
 // FuzzRequest: whatever bytes come over a connection, the site answers like a server,
 // calls its store only for well-formed tickets, adopts none that it did not hand out,
-// shows nobody what another holds, and goes on serving.
+// shows no other session's data, and goes on serving.
 func FuzzRequest(f *testing.F) {
 	for _, seed := range []string{
 		"GET /get HTTP/1.1\r\nHost: h\r\nCookie: session=TICKET\r\n\r\n",
@@ -175,11 +175,11 @@ func (s *site) session(t *testing.T) string {
 	return s.ticket
 }
 
-// answerTime bounds the wait for an answer, and for the end of a connection. It is
+// answerTime bounds the wait for a response and for the end of a connection. It is
 // shorter than the ten seconds after which fuzzing gives up.
 const answerTime = 5 * time.Second
 
-// ask sends a request, and returns what came of it.
+// ask sends a request and returns its outcome.
 func (s *site) ask(t *testing.T, raw []byte, good string) outcome {
 	t.Helper()
 	s.wrote.Store(false)
@@ -187,7 +187,11 @@ func (s *site) ask(t *testing.T, raw []byte, good string) outcome {
 	s.mu.Lock()
 	s.called, s.adopted, s.loaded = false, false, map[string]bool{}
 	s.mu.Unlock()
-	o := outcome{reaches: len(tickets(raw)) > 0, owns: bytes.Contains(raw, []byte(good)), hangsUp: breaksOff(raw)}
+	o := outcome{brought: brought{
+		reaches: len(tickets(raw)) > 0,
+		owns:    bytes.Contains(raw, []byte(good)),
+		hangsUp: breaksOff(raw),
+	}}
 	if err := o.exchange(s.addr, raw); err != nil {
 		t.Fatalf("%.2000q: %v", raw, err)
 	}
@@ -198,7 +202,7 @@ func (s *site) ask(t *testing.T, raw []byte, good string) outcome {
 	return o
 }
 
-// breaksOff reports whether a request's end is missing, or may be for all that a server knows.
+// breaksOff reports whether the end of a request is missing, as far as a server can tell.
 func breaksOff(raw []byte) bool {
 	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(raw)))
 	if err == nil {
@@ -207,8 +211,8 @@ func breaksOff(raw []byte) bool {
 	return err != nil
 }
 
-// exchange sends bytes over a connection of their own, and reads all that comes back
-// until the server has closed it.
+// exchange sends bytes over a connection of their own, and reads until the server closes
+// it.
 func (o *outcome) exchange(addr string, raw []byte) error {
 	conn, err := (&net.Dialer{Timeout: answerTime}).DialContext(context.Background(), "tcp", addr)
 	if err != nil {
@@ -249,7 +253,7 @@ func (o *outcome) exchange(addr string, raw []byte) error {
 	return nil
 }
 
-// record is a log that is read while it is written.
+// record is a log that can be read while it is written.
 type record struct {
 	mu sync.Mutex
 	b  bytes.Buffer

@@ -21,12 +21,11 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(demotest.Main(m)) }
 
-// requests is how many a run sends.
+// requests is the number of requests in a run.
 const requests = 3000
 
 // TestRequests: whatever is sent, the demo answers like a server, calls its store only
-// for well-formed tickets, hands out no cookie that it was not asked for, and goes on
-// serving everybody else.
+// for well-formed tickets, sets no cookie unasked, and goes on serving others.
 func TestRequests(t *testing.T) {
 	d := demotest.Start(t, "--store", "file:"+t.TempDir())
 	seed := time.Now().UnixNano()
@@ -40,7 +39,10 @@ func TestRequests(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%.300q: %v", raw, err)
 		}
-		o := outcome{status: status, header: header, called: calls(t, d) != before, reaches: reaches}
+		o := outcome{
+			brought: brought{reaches: reaches}, effect: effect{called: calls(t, d) != before},
+			status: status, header: header,
+		}
 		for _, wrong := range o.wrong(raw) {
 			t.Errorf("%.300q: %s", raw, wrong)
 		}
@@ -48,7 +50,7 @@ func TestRequests(t *testing.T) {
 	if a, err := demotest.Send(d, good, "GET /get", ""); err != nil || a.Body != secret {
 		t.Errorf("after all that a visitor got %q, %v", a.Body, err)
 	}
-	for _, wrong := range (outcome{log: d.Log(), reaches: true}).wrong([]byte(good)) {
+	for _, wrong := range (outcome{log: d.Log(), brought: brought{reaches: true}}).wrong([]byte(good)) {
 		t.Error(wrong)
 	}
 }
@@ -71,7 +73,7 @@ func calls(t *testing.T, d *demotest.Demo) string {
 	return a.Body
 }
 
-// draw returns a request, and whether it has a well-formed ticket of ours.
+// draw returns a random request, and whether it has a well-formed ticket of ours.
 func draw(lots *rand.Rand, good string) (raw []byte, reaches bool) {
 	var b bytes.Buffer
 	paths := []string{"/get", "/get", "/value?key=a", "/ping", "/sessions", "/../get", "/get?" + strings.Repeat("a", lots.IntN(4000)), "/%00", "*"}
@@ -141,8 +143,8 @@ func drawTicket(lots *rand.Rand, good string) (value string, ours bool) {
 	return strings.ToUpper(fresh) + fresh, false
 }
 
-// send writes a request as it is, and returns what was answered. A connection that the
-// server closes without a word is answer enough.
+// send writes a request as it is, and returns the response. A connection that the server
+// closes without a response will do.
 func send(d *demotest.Demo, raw []byte) (status int, header http.Header, err error) {
 	conn, err := net.Dial("tcp", strings.TrimPrefix(d.URL, "http://"))
 	if err != nil {

@@ -7,34 +7,39 @@ import (
 	"strings"
 )
 
-// outcome is what a request led to.
+// outcome is a request and what it led to.
 type outcome struct {
-	status int         // zero if the connection was closed without a word
-	header http.Header // of the answer
-	// what was sent besides, if that was read: the body, and answers to more requests
-	// in the same bytes
-	rest    string
-	log     string // what the server logged meanwhile, or all the while
-	called  bool   // the store was
-	adopted bool   // a record was made under an id that the request brought along
-
-	reaches bool // the request has a well-formed ticket, so the store may be called
-	// the site was asked to store something, so there may be a cookie, and the store
-	// may be called
-	writes  bool
-	owns    bool // the request has the ticket of the session with the secret
-	hangsUp bool // the request breaks off, so nobody waits for an answer
+	brought
+	effect
+	status int         // zero if the connection was closed without a response
+	header http.Header // of the response
+	rest   string      // the body, and responses to more requests in the same bytes
+	log    string      // what the server logged
 }
 
-// secret is what a session holds that is not the sender's.
+// brought is what a request brings along.
+type brought struct {
+	reaches bool // a well-formed ticket, so the store may be called
+	owns    bool // the ticket of the session with the secret
+	hangsUp bool // no end, so no client reads the response
+}
+
+// effect is what a request did at the site.
+type effect struct {
+	writes  bool // it asked to store something: there may be a cookie and a call to the store
+	called  bool // it led to a call to the store
+	adopted bool // it created a record under an id that it brought along
+}
+
+// secret is the value in a session of another client.
 const secret = "mine"
 
-// wrong returns everything that must not be.
+// wrong lists what must not be.
 func (o outcome) wrong(raw []byte) (all []string) {
 	found := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	switch {
 	case o.status < 500, o.hangsUp && o.status == http.StatusServiceUnavailable,
-		// of net/http
+		// from net/http
 		o.status == http.StatusNotImplemented, o.status == http.StatusHTTPVersionNotSupported:
 	default:
 		found("it was answered with %d", o.status)
@@ -54,7 +59,7 @@ func (o outcome) wrong(raw []byte) (all []string) {
 		found("it called the store")
 	}
 	if o.adopted {
-		found("a ticket that nobody was handed out was adopted")
+		found("a ticket that was never handed out was adopted")
 	}
 	if !o.owns && strings.Contains(o.rest, secret) && !strings.Contains(string(raw), secret) {
 		found("it got what another session holds")

@@ -19,10 +19,12 @@ import (
 
 // Stores with one bug each, for the checker to find.
 
-// lastWins replaces whatever is there: lost updates.
+// lastWins replaces whatever record is there: lost updates.
 type lastWins struct{ store.FullStore }
 
-func (s lastWins) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
+func (s lastWins) Replace(
+	ctx context.Context, id string, old, next store.Record,
+) (store.Version, error) {
 	for {
 		v, err := s.FullStore.Replace(ctx, id, old, next)
 		if !errors.Is(err, cloakroom.ErrConflict) {
@@ -34,10 +36,12 @@ func (s lastWins) Replace(ctx context.Context, id string, old, next store.Record
 	}
 }
 
-// resurrecting creates a record again that was deleted before it could be replaced.
+// resurrecting creates a record that was deleted before it could be replaced.
 type resurrecting struct{ store.FullStore }
 
-func (s resurrecting) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
+func (s resurrecting) Replace(
+	ctx context.Context, id string, old, next store.Record,
+) (store.Version, error) {
 	v, err := s.FullStore.Replace(ctx, id, old, next)
 	if errors.Is(err, cloakroom.ErrNotFound) {
 		return s.Create(ctx, id, next)
@@ -48,7 +52,9 @@ func (s resurrecting) Replace(ctx context.Context, id string, old, next store.Re
 // copying leaves the old record alive when it is moved: a ticket that survives the sign-in.
 type copying struct{ store.FullStore }
 
-func (s copying) Move(ctx context.Context, id string, old, _ store.Record, newID string, next store.Record) (store.Version, error) {
+func (s copying) Move(
+	ctx context.Context, _ string, _, _ store.Record, newID string, next store.Record,
+) (store.Version, error) {
 	return s.Create(ctx, newID, next)
 }
 
@@ -64,10 +70,10 @@ type undeleting struct{ store.FullStore }
 
 func (undeleting) Delete(context.Context, string, store.Record) error { return nil }
 
-// adopting takes a ticket that nobody was handed out for a session.
+// adopting makes a session of a ticket that was never handed out.
 type adopting struct {
 	store.FullStore
-	latest *atomic.Pointer[store.Record] // that was created
+	latest *atomic.Pointer[store.Record] // the last one created
 }
 
 func (s adopting) Create(ctx context.Context, id string, r store.Record) (store.Version, error) {
@@ -87,8 +93,8 @@ func (s adopting) Load(ctx context.Context, id string) (store.Record, error) {
 	return s.FullStore.Load(ctx, id)
 }
 
-// forgetful hides the latest commit id of a record, by which a commit whose answer was
-// lost would know that it was applied: it is applied twice.
+// forgetful hides the latest commit id of a record, so that a commit whose answer was
+// lost is applied twice.
 type forgetful struct{ store.FullStore }
 
 func (s forgetful) Load(ctx context.Context, id string) (store.Record, error) {
@@ -103,8 +109,7 @@ func (s forgetful) Load(ctx context.Context, id string) (store.Record, error) {
 	return r, nil
 }
 
-// stubborn serves what it loaded once, whatever became of it since: a cache that misses
-// invalidations.
+// stubborn serves a record as it first loaded it: a cache that misses invalidations.
 type stubborn struct {
 	store.FullStore
 	seen *sync.Map
@@ -138,8 +143,8 @@ func lateCommit(site http.Handler) http.Handler {
 	})
 }
 
-// clearing clears the cookie of whoever's session was not found: that of a slow
-// request, which a sign-in has replaced.
+// clearing clears the cookie of a request that found no session, such as a slow one that
+// a sign-in overtook.
 func clearing(site http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		inner := httptest.NewRecorder()

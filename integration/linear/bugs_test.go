@@ -17,7 +17,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/redisstore"
 )
 
-// bug is a deliberate one: of a store, or of a site.
+// bug is a deliberate bug of a store or of a site.
 type bug struct {
 	name  string
 	store func(store.FullStore) store.Store
@@ -39,8 +39,8 @@ var bugs = []bug{
 	{name: "the cookie of a slow request is cleared", site: clearing},
 }
 
-// findBugs fails the test for every deliberate bug that the checks do not find, and
-// returns the names of the others.
+// findBugs fails the test for every deliberate bug that the checks miss, and returns the
+// names of those that they caught.
 func findBugs(t *testing.T) (caught []string) {
 	for _, b := range bugs {
 		t.Run(b.name, func(t *testing.T) {
@@ -97,14 +97,13 @@ func (b *bug) find(t *testing.T) string {
 	return ""
 }
 
-// staleBound is how long a session that another process revoked may be served after the
-// connection died that would have told of it: two seconds, and what a busy machine
+// staleBound is how long a near cache may serve a session that another process revoked
+// after the connection died that would have told it: two seconds, and what a busy machine
 // adds.
 const staleBound = 2*time.Second + 500*time.Millisecond
 
-// stubbornness reports whether a near cache serves a session for too long that was
-// revoked while the cache was cut off. With the bug it keeps what it saw, whatever
-// happens.
+// stubbornness reports whether a near cache serves a revoked session for too long after
+// it was cut off. With the bug it keeps all that it saw.
 func stubbornness(t *testing.T, buggy bool) bool {
 	r := servers.StartRedis(t, servers.RedisOptions{})
 	p := servers.StartProxy(t, r.Addr)

@@ -8,8 +8,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/dynamodbstore"
 )
 
-// TestLinearizableDynamoDB is TestLinearizable on DynamoDB Local, also while its
-// connections are cut and it is paused.
+// TestLinearizableDynamoDB is TestLinearizable on DynamoDB Local, also while it is paused
+// and its connections are cut.
 func TestLinearizableDynamoDB(t *testing.T) {
 	open := func(t *testing.T, rawURL string) *dynamodbstore.Store {
 		t.Helper()

@@ -15,7 +15,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// hostile are records that nobody should find in a store.
+// hostile are records that should never be in a store.
 var hostile = map[string]string{
 	"empty":                          "\x00",
 	"no document":                    "\xc0",
@@ -47,8 +47,8 @@ func many(n int) string {
 }
 
 // TestHostileRecords puts records into every store by hand. Each reads as no session,
-// costs little, keeps its cookie, and leaves its visitor able to sign out and to begin
-// another session then.
+// costs little, keeps its cookie, and leaves its visitor able to sign out and then to
+// begin another session.
 func TestHostileRecords(t *testing.T) {
 	for _, pl := range places {
 		t.Run(pl.name, func(t *testing.T) {

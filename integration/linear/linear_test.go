@@ -47,8 +47,8 @@ func files(t *testing.T) *filestore.Store {
 	return s
 }
 
-// setups are sites of two nodes on one store. oneIn is how many store calls there are
-// to a fault; zero is none.
+// setups are sites of two nodes on one store. oneIn is how many store calls there are to
+// one fault; zero is no faults.
 var setups = map[string]func(t *testing.T, seed int64, oneIn int) []node{
 	"memory": func(t *testing.T, seed int64, oneIn int) []node {
 		store := faulty(memory(t), seed, oneIn)
@@ -105,7 +105,7 @@ func check(t testing.TB, p plan, nodes []node) {
 	judge(t, histories).enough(t, p)
 }
 
-// verdict is what came of histories.
+// verdict is the result for histories.
 type verdict struct{ sessions, ops, unknown, undecided, violations int }
 
 // judge fails the test for every session whose history is not linearizable.
@@ -136,7 +136,7 @@ func judge(t testing.TB, histories []*history) verdict {
 	return v
 }
 
-// enough fails the test when too little was seen for a verdict.
+// enough fails the test if too little was seen for a verdict.
 func (v verdict) enough(t testing.TB, p plan) {
 	t.Helper()
 	t.Logf("%d sessions, %d operations, %d of unknown outcome", v.sessions, v.ops, v.unknown)
@@ -281,7 +281,7 @@ func TestModel(t *testing.T) {
 	}
 }
 
-// TestWiping: what a loss that takes its time may do, record by record.
+// TestWiping: what a loss record by record may do.
 func TestWiping(t *testing.T) {
 	gone := output{gone: true}
 	signIn := []op{{1, 2, input{kind: leave, makes: 7}, output{}}, {3, 4, input{kind: enter, makes: 7}, output{}}}

@@ -7,14 +7,15 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// losing is the model of a store that may lose the latest of what it acknowledged, once
-// for each rewind in the history, and nothing else: Redis when a replica takes over
-// that had not got everything. It is for histories without sign-ins, whose two records
-// can be lost one by one.
+// losing is the model of a store that may lose, at each rewind in the history, the latest
+// of what it acknowledged, and nothing else: Redis when a replica takes over that lagged
+// behind. It is for histories without sign-ins, whose two records can be lost one by one.
 var losing = func() porcupine.Model {
 	m := porcupine.NondeterministicModel{
 		Init: func() []any { return []any{remembering{}} },
-		Step: func(state, in, out any) []any { return state.(remembering).step(in.(input), out.(output)) },
+		Step: func(state, in, out any) []any {
+			return state.(remembering).step(in.(input), out.(output))
+		},
 		Equal: func(a, b any) bool {
 			x, y := a.(remembering), b.(remembering)
 			return x.now == y.now && slices.Equal(x.past, y.past)
@@ -25,7 +26,7 @@ var losing = func() porcupine.Model {
 	return m.ToModel()
 }()
 
-// remembering is a session with all that it was before.
+// remembering is a session with all its former states.
 type remembering struct {
 	now  session
 	past []session

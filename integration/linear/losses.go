@@ -7,15 +7,15 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// What happens to all sessions at once, and is noted in the history of each.
+// What happens to all sessions at once stands in the history of each.
 
-// jump has do change the time, so that sessions may expire or not.
+// jump calls do, which changes the time: any session may expire.
 func (r *run) jump(do func()) { r.perhapsAll(expire, do) }
 
-// rewind has do lose what was acknowledged last, of any session.
+// rewind calls do, which may lose the latest writes of any session.
 func (r *run) rewind(do func()) { r.perhapsAll(rewind, do) }
 
-// perhapsAll has do what may happen to any session, from its beginning on.
+// perhapsAll calls do and notes what it may have done to any session so far.
 func (r *run) perhapsAll(k kind, do func()) {
 	begin := r.now()
 	do()
@@ -26,7 +26,8 @@ func (r *run) perhapsAll(k kind, do func()) {
 	}
 }
 
-// wipe has do remove all that the store has, and notes for every session that it is gone.
+// wipe calls do, which removes all that the store has, and notes that every session is
+// gone.
 func (r *run) wipe(do func()) {
 	r.mu.Lock()
 	before := slices.Clone(r.histories)
@@ -47,8 +48,8 @@ func (r *run) wipe(do func()) {
 	}
 }
 
-// over gives a loss its end, which [tear] wants to know also where it may have happened
-// at any time.
+// over gives a loss its end, which [tear] needs also where the loss may have happened at
+// any time.
 func over(op porcupine.Operation, end int64) porcupine.Operation {
 	op.Input = input{kind: wipe, until: end}
 	return op

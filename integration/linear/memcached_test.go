@@ -9,8 +9,8 @@ import (
 )
 
 // TestLinearizableMemcached is TestLinearizable on three memcached servers, or on one
-// whose connections are cut and which is paused meanwhile. Nobody can revoke there, so
-// nobody does.
+// that is paused and whose connections are cut. memcached cannot list, so there are no
+// revocations.
 func TestLinearizableMemcached(t *testing.T) {
 	open := func(t *testing.T, addresses ...string) *memcachedstore.Store {
 		t.Helper()

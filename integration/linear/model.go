@@ -1,18 +1,24 @@
-// Package linear checks that sessions are linearizable: that every history which
-// clients saw, through the middleware, from several managers or processes on one store,
-// is one that a single session which does one thing at a time could have given them.
+// Package linear checks that sessions are linearizable: that every history that clients
+// saw, through the middleware, from several managers or processes on one store, is one
+// that a single session doing one thing at a time could have given them.
 //
 // What must hold of one session, whichever ticket it was reached by:
 //
-//   - Its values are a register with read-modify-write: an operation that was acknowledged took effect once,
-//     at one moment between its request and its answer, and all at once, also over several values.
-//   - An operation whose outcome the client never learnt may have taken effect once, at any moment since, or not.
-//   - A ticket that was replaced at a sign-in reads as no session from the moment of the sign-in on. Another sign-in of
-//     the same owner with it may join the session: it goes on under the ticket of the later one.
-//     Where the store cannot move a record in one step, the new ticket may come to life later, but before
-//     the sign-in is acknowledged; an owner's first sign-in of a session may escape a revocation until then.
-//   - After a sign-out, a revocation or an expiry no ticket reads or writes anything: deletion wins.
-//   - What a store is known to lose, and only that, may be lost: all sessions when it starts without its data.
+//   - Its values are a register with read-modify-write: an operation that was
+//     acknowledged took effect once, at one moment between its request and its answer,
+//     and all at once, also over several values.
+//   - An operation of unknown outcome may have taken effect once, at any moment since, or
+//     not.
+//   - A ticket that a sign-in replaced reads as no session from the moment of the sign-in
+//     on. Another sign-in of the same owner with it may join the session, which goes on
+//     under the ticket of the later one. Where the store cannot move a record in one
+//     step, the new ticket may come to life later, but before the sign-in is
+//     acknowledged; until then an owner's first sign-in of a session may escape a
+//     revocation.
+//   - After a sign-out, a revocation or an expiry no ticket reads or writes anything:
+//     deletion wins.
+//   - A store may lose only what it is known to lose: all sessions when it starts without
+//     its data.
 package linear
 
 import (
@@ -25,12 +31,13 @@ import (
 
 type kind string
 
-// What clients do. Except for put and update, the answer tells whether it was stored.
+// The operations. Except for put and update, the answer says whether the change was
+// stored.
 const (
 	get kind = "get" // reads all values in one load
 	set kind = "set" // a, saved in the handler
-	// a, committed by the middleware: by P3 it is dropped in silence when the session
-	// ended meanwhile
+	// a, committed by the middleware: if the session ended meanwhile, it is dropped in
+	// silence
 	put    kind = "put"
 	remove kind = "delete" // a
 	incr   kind = "incr"   // UpdateNow on n, by one
@@ -38,20 +45,20 @@ const (
 	extend kind = "append" // UpdateNow on log
 	shift  kind = "shift"  // Transact: one from n to m
 	login  kind = "login"  // a new ticket, in one step
-	// the first step of a login where the store has no atomic move: the old ticket dies
+	// the first step of a login if the store has no atomic move: the old ticket dies
 	leave  kind = "leave"
 	enter  kind = "enter" // its second: the new one lives, and the owner has the session
 	logout kind = "logout"
 	revoke kind = "revoke" // all sessions of the owner, from outside
-	expire kind = "expire" // nobody used the session for longer than the idle timeout
+	expire kind = "expire" // the session was not used for longer than the idle timeout
 	wipe   kind = "wipe"   // the store lost all that it had
 	rewind kind = "rewind" // the store lost what it acknowledged last: see losing
 	create kind = "create" // not in a history: a history begins when it was acknowledged
 )
 
-// A ghost is a change whose client was told that the session ended first, when the
-// answer of the store to it was lost: it may have been there, for others to see, until
-// the session ended. It must end with it, and not go on under a new ticket.
+// A ghost is a change whose client was told that the session had ended, although an
+// earlier attempt, whose answer was lost, may have been stored. Others may see it until
+// the session ends. It must end with the session, and not go on under a new ticket.
 
 // values are what a session holds.
 type values struct {
@@ -61,21 +68,21 @@ type values struct {
 	Log string `json:"log"`
 }
 
-// input is an operation. ticket numbers the tickets of a session: the number of a
-// login's own operation for those that it made, zero for the first.
+// input is an operation. Tickets are numbered: zero is the first, others have the number
+// of the login that made them.
 type input struct {
 	kind   kind
 	ticket int
 	arg    string
 	makes  int // the number of the ticket that a login makes
 	ghost  bool
-	torn   bool  // all data was being lost meanwhile, and seals may have gone before sessions
-	until  int64 // when a loss of all data was over
+	torn   bool  // all data was being lost meanwhile, seals perhaps before sessions
+	until  int64 // the end of a loss of all data
 }
 
-// steps are what an operation is in a history. A login is two where the store has no
-// atomic moves. With faults, what was dropped may be a ghost besides, which is as an
-// operation of unknown outcome.
+// steps returns an operation as it stands in a history. A login is two where the store
+// has no atomic moves. With faults, a change that was dropped may be a ghost too, which
+// is an operation of unknown outcome.
 func (p plan) steps(op porcupine.Operation) []porcupine.Operation {
 	in, out := op.Input.(input), op.Output.(output)
 	first, second := op, op
@@ -83,7 +90,7 @@ func (p plan) steps(op porcupine.Operation) []porcupine.Operation {
 	case in.kind == login && !p.atomicMoves && !out.gone:
 		in.kind = leave
 		first.Input = in
-		if out.unknown { // nobody has the new ticket
+		if out.unknown { // no client has the new ticket
 			return []porcupine.Operation{first}
 		}
 		in.kind = enter
@@ -112,25 +119,27 @@ type session struct {
 	owned  bool
 	ended  bool
 	ghost  bool
-	// the ticket of a sign-in that was half-way when all data was lost, and the seals
-	// of the tickets before it
+	// the ticket of the sign-in that was half-way when all data and the seals of earlier
+	// tickets were lost
 	cut int
 }
 
-// model is the specification. An operation of unknown outcome is given no end, so that
-// the checker may place it after everything else, which is as good as never.
+// model is the specification. An operation of unknown outcome has no end, so that the
+// checker may place it after all others, which is as good as never.
 var model = porcupine.Model{
 	Init: func() any { return session{} },
-	Step: func(state, in, out any) (bool, any) { return step(state.(session), in.(input), out.(output)) },
+	Step: func(state, in, out any) (bool, any) {
+		return step(state.(session), in.(input), out.(output))
+	},
 	DescribeOperation: func(in, out any) string {
 		return describe(in.(input), out.(output))
 	},
 	DescribeState: func(state any) string { return fmt.Sprintf("%+v", state) },
 }
 
-// wiping is the model where a sign-out by a former ticket may also have read the seal
-// before it was lost, and what is torn, which
-// [tear] says, may have looked for a seal that went before the session that it leads to.
+// wiping is the model of a loss that takes its time: a sign-out by a former ticket may
+// have read the seal before it was lost, and an operation that [tear] marked may have
+// looked for a seal that went before its session.
 var wiping = func() porcupine.Model {
 	m := porcupine.NondeterministicModel{
 		Init: func() []any { return []any{session{}} },
@@ -144,7 +153,8 @@ var wiping = func() porcupine.Model {
 				ended := next
 				ended.ended = true
 				return []any{next, ended}
-			case op.torn && (op.kind == logout && op.ticket != s.ticket || op.kind == revoke && s.ticket < 0):
+			case op.torn && op.kind == logout && op.ticket != s.ticket,
+				op.torn && op.kind == revoke && s.ticket < 0:
 				return []any{next, s}
 			}
 			return []any{next}
@@ -171,7 +181,7 @@ func tear(ops []porcupine.Operation) []porcupine.Operation {
 
 func step(s session, in input, out output) (bool, session) {
 	switch in.kind {
-	case revoke: // finds the sessions that were signed in, also half-way, by a seal that is there
+	case revoke: // finds sessions that were signed in, also half-way, if their seal is there
 		s.ended = s.ended || s.owned && (s.ticket >= 0 || s.ticket != -s.cut)
 		return true, s
 	case logout: // ends the session by a former ticket too, whose seal leads to it
@@ -180,7 +190,7 @@ func step(s session, in input, out output) (bool, session) {
 	case expire:
 		s.ended = true
 		return true, s
-	case wipe: // of a sign-in between its two steps there is nothing to lose but seals
+	case wipe: // a sign-in between its two steps has only seals to lose
 		if s.ticket >= 0 {
 			s.ended = true
 		} else {
@@ -208,13 +218,13 @@ func step(s session, in input, out output) (bool, session) {
 	return s.act(in, out)
 }
 
-// joinedBy reports whether a sign-in with a former ticket has joined the session. One
-// that came too late, or found no seal, was told that there is none.
+// joinedBy reports whether a sign-in with a former ticket joined the session. If it came
+// too late or found no seal, its client was told that there is no session.
 func (s session) joinedBy(in input, out output) bool {
 	return (in.kind == login || in.kind == leave) && s.owned && s.ticket >= 0 && !out.gone
 }
 
-// act is an operation on a session that is there.
+// act performs an operation on a session that lives.
 func (s session) act(in input, out output) (bool, session) {
 	agrees := true
 	switch in.kind {
@@ -237,7 +247,7 @@ func (s session) act(in input, out output) (bool, session) {
 		s.M++
 		agrees = out.values.N == s.N && out.values.M == s.M
 	case leave:
-		s.ticket = -in.makes // which nobody has
+		s.ticket = -in.makes // which no client has
 	case login:
 		// one that failed half-way may have killed the old ticket without handing out
 		// the new one

@@ -19,7 +19,7 @@ func TestLinearizableMongoDB(t *testing.T) {
 			for range *runsFlag {
 				rawURL := given
 				if rawURL == "" {
-					// a new one, for it reads all that it has for each call
+					// a new one, since it reads all its data for each call
 					rawURL = servers.StartFerretDB(t).URL()
 				}
 				open := func() *mongostore.Store {

@@ -21,9 +21,8 @@ func (b *backend) open(t testing.TB) store.Store {
 	return store
 }
 
-// TestOnce: the answer to every write is lost after the store has applied it. Each
-// Update and each UpdateNow is in the record once all the same, and its client knows,
-// on every store.
+// TestOnce: the answer to every write is lost after the store has applied it. Still each
+// Update and UpdateNow is in the record once, and its client knows, on every store.
 func TestOnce(t *testing.T) {
 	for _, pl := range places {
 		t.Run(pl.name, func(t *testing.T) {

@@ -19,36 +19,36 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
-// place is somewhere that sessions are kept, for the promises to be proven there.
+// place is a kind of store in which the promises are proven.
 type place struct {
 	name    string
-	ops     int // how many operations the long mode does at least
+	ops     int // the least number of operations in the long mode
 	moves   bool
 	listing bool
 	without []kind
-	loses   bool // what was acknowledged last, in a failover
+	loses   bool // a failover loses the latest acknowledged writes
 	start   func(t testing.TB) *backend
 }
 
 // backend is a place that runs.
 type backend struct {
-	url    string           // for processes, each with a store of its own
-	local  store.Store      // or, where the place is in this process
-	clock  func() time.Time // the time there
-	faults []fault          // what can happen to it, beside what can to the processes
-	noNaps bool             // sessions do not expire by the real time
+	url    string           // for processes, each with its own store
+	local  store.Store      // instead of url, for a place in this process
+	clock  func() time.Time // the place's time
+	faults []fault          // of the place, besides those of the processes
+	noNaps bool             // sessions do not expire in real time
 }
 
-// fault is something that happens, and is over when do returns.
+// fault is something that happens and is over when do returns.
 type fault struct {
 	name string
 	do   func(r *run, lots *rand.Rand) error
 }
 
-// short is how long a fault lasts.
+// short returns how long a fault lasts.
 func short(lots *rand.Rand) time.Duration { return time.Duration(50+lots.IntN(250)) * time.Millisecond }
 
-// plainly is a fault that begins, lasts, and ends.
+// plainly returns a fault that begins, lasts, and ends.
 func plainly(name string, begin, end func()) fault {
 	return fault{name, func(_ *run, lots *rand.Rand) error {
 		begin()
@@ -104,7 +104,7 @@ var places = []place{
 	}},
 	{name: "files", ops: 60_000, listing: true, start: func(t testing.TB) *backend {
 		dir, full := smallDisk(t)
-		// makes the folders while there is room
+		// make the folders while there is room
 		if _, err := filestore.New(dir, filestore.Options{}); err != nil {
 			t.Fatal(err)
 		}
@@ -179,14 +179,14 @@ var places = []place{
 		d := servers.StartDynamoDB(t, servers.DynamoDBOptions{Durable: true})
 		p := servers.StartProxy(t, d.Addr)
 		through := servers.DynamoDB{Addr: p.Addr}
-		// the others are rarer, as Java takes long to start, and longer to be quick
+		// the others are rarer: Java is slow to start and to warm up
 		faults := slices.Repeat(network(p), 3)
 		faults = append(faults, machine(t, d.Process, d.Restart)...)
 		return &backend{url: through.URL("Sessions"), faults: append(faults, losingTable(t, d, d.URL("Sessions")))}
 	}},
 }
 
-// database is a server of SQL with a proxy before it.
+// database returns a place on a SQL server behind a proxy.
 func database(t testing.TB, s *servers.SQLServer, rawURL string, lost fault) *backend {
 	p := servers.StartProxy(t, s.Addr)
 	return &backend{
@@ -217,8 +217,8 @@ func failover(t testing.TB, c *servers.Cluster) fault {
 	}}
 }
 
-// smallDisk returns a folder on a file system of its own, and the fault of filling it
-// up; or an ordinary folder where no file system can be mounted.
+// smallDisk returns a folder on a file system of its own and the fault of filling it up,
+// or an ordinary folder where no file system can be mounted.
 func smallDisk(t testing.TB) (string, *fault) {
 	t.Helper()
 	dir := t.TempDir()

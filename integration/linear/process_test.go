@@ -102,7 +102,7 @@ type process struct {
 	addr string
 }
 
-// startProcess starts one, which ends with the test.
+// startProcess starts a site in a process of its own, which ends with the test.
 func startProcess(t testing.TB, rawURL string, seed int64, oneIn int, idle time.Duration) *process {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: clients}
@@ -198,9 +198,8 @@ func handled(site http.Handler) node {
 	}
 }
 
-// cutAndPause cuts the connections of a proxy again and again, and pauses the server
-// behind it for a moment every fourth time, until the function that it returns is
-// called.
+// cutAndPause cuts the connections of a proxy again and again, and every fourth time
+// pauses the server behind it for a moment, until stop is called.
 func cutAndPause(t testing.TB, proxy *servers.Proxy, server *servers.Process) (stop func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {

@@ -23,14 +23,13 @@ var (
 	placeFlag = flag.String("prove.place", "", "only this place, by `name`")
 )
 
-// idle is the idle timeout while promises are proven: short, so that sessions are
-// touched and expire.
+// idle is short, so that sessions are touched and expire while promises are proven.
 const idle = 6 * time.Second
 
-// minFaults is how many faults the long mode injects in each place at least.
+// minFaults is how many faults the long mode injects in each place, at least.
 const minFaults = 8
 
-// proof is what came of a place.
+// proof is the result for one place.
 type proof struct {
 	place  string
 	faults int   // of servers, networks, disks, clocks and processes
@@ -39,7 +38,7 @@ type proof struct {
 	verdict
 }
 
-// TestProve checks the histories of every place while it is disturbed, and then that
+// TestProve checks the histories of every place while faults are injected, and then that
 // the checks find every deliberate bug. The long mode (make prove) does a million
 // operations; the short one looks whether it would work.
 func TestProve(t *testing.T) {
@@ -68,7 +67,7 @@ func TestProve(t *testing.T) {
 	}
 }
 
-// prove has clients use a place until enough happened, and judges what they saw.
+// prove lets clients use a place until enough has happened, and judges what they saw.
 func (pl *place) prove(t *testing.T) proof {
 	begin := time.Now()
 	b := pl.start(t)
@@ -138,8 +137,8 @@ func (v *verdict) add(w verdict) {
 	v.violations += w.violations
 }
 
-// nodes returns sites on the place, and what can happen to it and to them. One site has
-// store calls whose answers are lost.
+// nodes returns sites on the place, and the faults for the place and for them. One site
+// has store calls whose answers are lost.
 func (pl *place) nodes(t *testing.T, b *backend, p plan) ([]node, []fault) {
 	options := cloakroom.Options{Idle: idle, Now: b.clock}
 	if b.local != nil {
@@ -164,12 +163,11 @@ func (pl *place) nodes(t *testing.T, b *backend, p plan) ([]node, []fault) {
 	return []node{one.do, two.do, managerOf(t, faulty(store, p.seed, 50), options)}, faults
 }
 
-// sweepEvery is how often expired records are removed while promises are proven: often,
-// so that it meets sessions of every kind, and that the servers that read all that they
-// have for each call do not slow down.
+// sweepEvery is short, so that sweeps meet sessions of every kind, and that servers which
+// read all their data for each call do not slow down.
 const sweepEvery = time.Second
 
-// sweeping removes expired records of a store until the test ends, as a site would.
+// sweeping removes expired records until the test ends, as a site would.
 func sweeping(t *testing.T, store store.Store) {
 	t.Helper()
 	m, err := cloakroom.New(store, cloakroom.Options{InsecureCookie: true})
@@ -195,9 +193,8 @@ func sweeping(t *testing.T, store store.Store) {
 	})
 }
 
-// disturb injects one fault after the other, by lot, until the function that it returns
-// is called, which returns how many there were. They are further apart where it takes
-// long to recover from them.
+// disturb injects one random fault after the other until stop is called, which returns
+// how many there were. The pauses are longer where recovery takes long.
 func (r *run) disturb(t *testing.T, faults []fault, apart bool) (stop func() int) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	n := 0

@@ -20,8 +20,8 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// plan is one run: so many clients share so few browsers, each of which reaches its
-// session through any of the nodes.
+// plan is one run: clients share a few browsers, each of which reaches its session
+// through any of the nodes.
 type plan struct {
 	seed     int64
 	clients  int
@@ -31,9 +31,9 @@ type plan struct {
 	atomicMoves bool          // the store has them, so a sign-in happens in one step
 	faults      bool          // the store has them
 	revokes     bool          // the store can list by owner
-	idle        time.Duration // the sites' idle timeout, if sessions are to expire
+	idle        time.Duration // the sites' idle timeout, if sessions expire
 	naps        int           // how often a browser rests until its session has expired
-	without     []kind        // what is not done
+	without     []kind        // left out
 }
 
 // node answers a request, as one process of a site. An error means that the outcome is
@@ -56,14 +56,14 @@ func (h *history) length() int {
 
 // browser is a cookie jar with a session, that several clients use at once: tabs.
 type browser struct {
-	resting sync.RWMutex // held by whoever uses the session, and alone by who leaves it to expire
+	resting sync.RWMutex // a request holds it to read, a nap to write
 	mu      sync.Mutex
 	h       *history
-	used    int64    // when the session was seen last
-	unsure  bool     // an answer did not come, so the session may be used later
-	tickets []ticket // that it was handed out, the newest last
-	misses  int      // how often the session was not there
-	doubts  int      // how many outcomes were not learnt
+	used    int64    // when the session was last seen
+	unsure  bool     // a request without an answer may still use the session
+	tickets []ticket // as handed out, the newest last
+	misses  int      // how often the session was gone
+	doubts  int      // unknown outcomes
 }
 
 type ticket struct {
@@ -71,13 +71,13 @@ type ticket struct {
 	secret string
 }
 
-// patience is how often clients try a session that is gone before they begin another;
-// maxDoubts bounds how many operations of one session may have happened or not, since
-// the checker must try each either way.
+// patience is how often clients try a session that is gone before they begin another.
+// maxDoubts bounds how many operations of one session have an unknown outcome: the
+// checker tries each both ways.
 const (
 	patience  = 12
 	maxDoubts = 4
-	maxOps    = 50 // of one session, in about
+	maxOps    = 50 // of one session, roughly
 )
 
 type run struct {
@@ -94,11 +94,11 @@ type run struct {
 	failure   error
 }
 
-// interval is when something happened, at some moment.
+// interval bounds the moment at which something happened.
 type interval struct{ begin, end int64 }
 
-// histories has clients do at random what they do, and returns what they saw. What each
-// client does is drawn from the seed; how their requests interleave is not.
+// histories lets clients act at random and returns what they saw. The seed decides what
+// each client does, but not how their requests interleave.
 func (p plan) histories(nodes []node) ([]*history, error) { return p.begin(nodes).work() }
 
 func (p plan) begin(nodes []node) *run {
@@ -135,7 +135,7 @@ func (r *run) number() int {
 	return r.numbers
 }
 
-// kinds are what is drawn, as often as it stands there.
+// kinds are drawn from, so each is as likely as it is frequent here.
 var kinds = []kind{
 	get, get, get, get, get, get, get, get,
 	set, set, set, put, put, remove, remove,
@@ -181,11 +181,14 @@ func (r *run) one(client int, lots *rand.Rand) error {
 	if out.unknown {
 		b.noteUnsure(h)
 		if in.kind == get {
-			return nil // nobody learnt anything, and nothing can have happened
+			return nil // no client learnt anything, and nothing can have happened
 		}
 		returned = math.MaxInt64
 	}
-	h.add(r.steps(porcupine.Operation{ClientId: client, Input: in, Output: out, Call: call, Return: returned})...)
+	op := porcupine.Operation{
+		ClientId: client, Input: in, Output: out, Call: call, Return: returned,
+	}
+	h.add(r.steps(op)...)
 	b.learn(h, in, out, secret)
 	if r.idle > 0 {
 		r.mayHaveExpired(b, h, out, call)
@@ -199,21 +202,28 @@ func (h *history) add(ops ...porcupine.Operation) {
 	h.ops = append(h.ops, ops...)
 }
 
-// perhaps is an operation without a client that happened at some moment since, or not.
+// perhaps returns an operation without a client that happened at some moment since, or
+// not.
 func perhaps(k kind, since int64) porcupine.Operation {
-	return porcupine.Operation{ClientId: noClient, Input: input{kind: k}, Output: output{unknown: true}, Call: since, Return: math.MaxInt64}
+	return porcupine.Operation{
+		ClientId: noClient, Input: input{kind: k}, Output: output{unknown: true},
+		Call: since, Return: math.MaxInt64,
+	}
 }
 
-// surely is one that did.
+// surely returns an operation without a client that happened.
 func surely(k kind, when interval) porcupine.Operation {
-	return porcupine.Operation{ClientId: noClient, Input: input{kind: k}, Output: output{}, Call: when.begin, Return: when.end}
+	return porcupine.Operation{
+		ClientId: noClient, Input: input{kind: k}, Output: output{},
+		Call: when.begin, Return: when.end,
+	}
 }
 
-// noClient is the number of whoever did what no client asked for.
+// noClient is the client of an operation that no client asked for.
 const noClient = 1000
 
-// nap leaves the session of a browser alone until it has expired, unless somebody may
-// use it late.
+// nap leaves the session of a browser alone until it has expired, unless a late request
+// may still use it.
 func (r *run) nap(b *browser) {
 	r.mu.Lock()
 	ok := r.napsLeft > 0
@@ -237,8 +247,8 @@ func (r *run) nap(b *browser) {
 	h.add(surely(expire, interval{begin, r.now()}))
 }
 
-// mayHaveExpired notes that a session was not seen for so long that it may have
-// expired: a machine or a server stood still.
+// mayHaveExpired notes that a session may have expired, because a machine or a server
+// stood still and the session was not used for long.
 func (r *run) mayHaveExpired(b *browser, h *history, out output, call int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -253,12 +263,14 @@ func (r *run) mayHaveExpired(b *browser, h *history, out output, call int64) {
 	}
 }
 
-// forge sends a ticket that nobody was handed out. It must read as no session, and must
+// forge sends a ticket that was never handed out. It must read as no session, and must
 // not become one.
 func (r *run) forge(to node) error {
 	var secret [32]byte
 	_, _ = crand.Read(secret[:])
-	out, handed, err := r.send(to, input{kind: set, arg: "forged"}, &history{number: -1}, base64.RawURLEncoding.EncodeToString(secret[:]), 0)
+	forged := base64.RawURLEncoding.EncodeToString(secret[:])
+	none := &history{number: -1}
+	out, handed, err := r.send(to, input{kind: set, arg: "forged"}, none, forged, 0)
 	if err == nil && !out.unknown && (!out.gone || handed != "") {
 		err = errors.New("a ticket that was never handed out was taken for one")
 	}
@@ -267,9 +279,8 @@ func (r *run) forge(to node) error {
 
 func (r *run) now() int64 { return int64(time.Since(r.start)) }
 
-// session returns the session of a browser, begun if need be, and the ticket to try it
-// with: sometimes one that was replaced. It returns no history when none could be
-// begun.
+// session returns the session of a browser, begun if need be, and the ticket to try:
+// sometimes one that was replaced. It returns no history if none could be begun.
 func (r *run) session(b *browser, to node, stale bool, lots *rand.Rand) (*history, ticket, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -283,10 +294,11 @@ func (r *run) session(b *browser, to node, stale bool, lots *rand.Rand) (*histor
 		if secret == "" {
 			return nil, ticket{}, fmt.Errorf("a new session was acknowledged without a cookie")
 		}
-		b.h, b.tickets, b.misses, b.doubts, b.unsure, b.used = h, []ticket{{0, secret}}, 0, 0, false, began
+		b.h, b.tickets, b.used = h, []ticket{{0, secret}}, began
+		b.misses, b.doubts, b.unsure = 0, 0, false
 		r.mu.Lock()
 		for _, w := range r.wiped {
-			if began < w.end && w.end != math.MaxInt64 { // what goes on is noted when it ends
+			if began < w.end && w.end != math.MaxInt64 { // a wipe under way is noted at its end
 				h.add(over(perhaps(wipe, began), w.end))
 			}
 		}
@@ -299,14 +311,14 @@ func (r *run) session(b *browser, to node, stale bool, lots *rand.Rand) (*histor
 	return b.h, b.tickets[len(b.tickets)-1], nil
 }
 
-// noteUnsure notes that a request may use the session when nobody waits for it any more.
+// noteUnsure notes that a request without an answer may still use the session.
 func (b *browser) noteUnsure(h *history) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.unsure = b.unsure || b.h == h
 }
 
-// learn takes the outcome over into the browser.
+// learn updates the browser by the outcome.
 func (b *browser) learn(h *history, in input, out output, secret string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -321,15 +333,18 @@ func (b *browser) learn(h *history, in input, out output, secret string) {
 	}
 }
 
-// send performs an operation at a node. An error says that the site did what it never should.
-func (r *run) send(to node, in input, h *history, secret string, pause int) (output, string, error) {
+// send performs an operation at a node. An error is a fault of the site.
+func (r *run) send(
+	to node, in input, h *history, secret string, pause int,
+) (output, string, error) {
 	q := url.Values{
 		"kind":  {string(in.kind)},
 		"arg":   {in.arg},
 		"owner": {"owner " + strconv.Itoa(h.number)},
 		"pause": {strconv.Itoa(pause)},
 	}
-	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "/?"+q.Encode(), nil)
+	request, err := http.NewRequestWithContext(
+		context.Background(), http.MethodPost, "/?"+q.Encode(), nil)
 	if err != nil {
 		return output{}, "", err
 	}
@@ -361,7 +376,8 @@ func (r *run) send(to node, in input, h *history, secret string, pause int) (out
 	for _, c := range response.Cookies() {
 		handed = c.Value
 		if c.MaxAge < 0 && in.kind != logout {
-			return output{}, "", fmt.Errorf("%s: the response clears the cookie, which may be a newer one by now", in.kind)
+			return output{}, "", fmt.Errorf("%s: the response clears the cookie, "+
+				"which may be a newer one by now", in.kind)
 		}
 	}
 	if in.kind == login && !a.Gone && !a.Dropped && handed == "" {

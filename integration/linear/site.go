@@ -22,7 +22,7 @@ const (
 	keyN    = cloakroom.Key[int]("n")
 	keyM    = cloakroom.Key[int]("m")
 	keyLog  = cloakroom.Key[string]("log")
-	keyMark = cloakroom.Key[bool]("mark") // tells a session from one that a sign-in began afresh
+	keyMark = cloakroom.Key[bool]("mark") // a sign-in that began afresh lacks it
 )
 
 // answer is what the site sends.
@@ -32,7 +32,7 @@ type answer struct {
 	Values  values `json:"values"`
 }
 
-// newSite returns a web site on a store: what clients do to their session, they do there.
+// newSite returns a web site on a store, where clients act on their sessions.
 func newSite(store store.Store, options cloakroom.Options) (http.Handler, error) {
 	options.InsecureCookie = true
 	options.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -78,7 +78,7 @@ func serve(m *cloakroom.Manager, r *http.Request) (answer, error) {
 	case errors.Is(err, cloakroom.ErrUnknownOutcome):
 		return answer{}, err
 	case errors.Is(err, cloakroom.ErrEnded):
-		return answer{Dropped: true}, nil // for a sign-in the middleware sends its error instead
+		return answer{Dropped: true}, nil // of a sign-in, the middleware sends the error
 	}
 	return answer{Values: v, Gone: what == login && !keyMark.Get(s)}, err
 }
@@ -131,8 +131,8 @@ func read(s *cloakroom.Session) values {
 // injected counts the store calls that were disturbed in this process.
 var injected atomic.Int64
 
-// faulty disturbs one call of a store in so many, by lot: its answer is lost, the call
-// itself is lost, or it is held up until others have come first.
+// faulty disturbs about one store call in oneIn: it loses the answer, loses the call, or
+// holds it up until others have come first.
 func faulty(store store.Store, seed int64, oneIn int) store.Store {
 	if oneIn == 0 {
 		return store
@@ -151,7 +151,7 @@ func faulty(store store.Store, seed int64, oneIn int) store.Store {
 		case 0:
 			return storetest.Failed()
 		case 1:
-			// a read that comes late is of no interest
+			// a late read tells nothing
 			if op == storetest.OpLoad || op == storetest.OpOwned {
 				return storetest.Failed()
 			}

@@ -11,8 +11,7 @@ import (
 )
 
 // TestLinearizableSQL is TestLinearizable on SQLite, in a file and in memory, on
-// PostgreSQL and on MariaDB, with two stores as of two processes; in memory there can
-// be one.
+// PostgreSQL and on MariaDB, with two stores as of two processes; in memory with one.
 func TestLinearizableSQL(t *testing.T) {
 	for _, place := range []struct {
 		name    string

@@ -19,13 +19,13 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/dynamodbstore"
 )
 
-// How places lose everything: at one moment, since a sign-in that is one step must not
-// come in between, or record by record where it is two.
+// How places lose all data: at one moment where a sign-in is one step, so that none comes
+// in between, and record by record where it is two.
 
 // wipeTime bounds emptying a place.
 const wipeTime = 30 * time.Second
 
-// losingAll is a fault after which everything is gone.
+// losingAll returns a fault that loses all data.
 func losingAll(name string, do func()) fault {
 	return fault{name, func(r *run, _ *rand.Rand) error {
 		r.wipe(do)
@@ -49,9 +49,9 @@ func losingRows(t testing.TB, driver, dsn, statement string) fault {
 	})
 }
 
-// losingFiles is [losingAll] of a folder that a filestore has, file by file. The owner
-// index stays: a sign-in that had written its entry only would otherwise be missed by a
-// revocation later.
+// losingFiles is [losingAll] of a filestore's folder, file by file. The owner index
+// stays: without it a later revocation would miss a sign-in that had only written its
+// entry.
 func losingFiles(t testing.TB, dir string) fault {
 	return losingAll("all data lost", func() {
 		err := filepath.WalkDir(filepath.Join(dir, "sessions"), func(path string, d fs.DirEntry, err error) error {
@@ -72,8 +72,7 @@ func losingFiles(t testing.TB, dir string) fault {
 	})
 }
 
-// losingDocuments is [losingAll] of the collection that mongostore has by itself, in
-// one request.
+// losingDocuments is [losingAll] of mongostore's default collection, in one request.
 func losingDocuments(t testing.TB, rawURL string) fault {
 	return losingAll("all data lost", func() {
 		ctx, cancel := context.WithTimeout(context.Background(), wipeTime)
@@ -89,8 +88,8 @@ func losingDocuments(t testing.TB, rawURL string) fault {
 	})
 }
 
-// losingTable is [losingAll] of a server that is killed, and starts without the files
-// that it had; rawURL is the table to make anew.
+// losingTable is [losingAll] of a server that is killed and starts without its files.
+// rawURL is the table to create again.
 func losingTable(t testing.TB, d *servers.DynamoDB, rawURL string) fault {
 	return losingAll("server restarted without its data", func() {
 		d.Kill()
@@ -104,7 +103,7 @@ func losingTable(t testing.TB, d *servers.DynamoDB, rawURL string) fault {
 			}
 		}
 		d.Restart(t)
-		// a server that has just begun is slow
+		// a server that has just started is slow
 		servers.Until(t, "the table is there", func() error {
 			ctx, cancel := context.WithTimeout(context.Background(), wipeTime)
 			defer cancel()

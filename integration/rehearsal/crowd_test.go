@@ -25,7 +25,7 @@ type crowd struct {
 	n      int            // steps so far
 	by     map[string]int // requests, by path and side
 	goOnly map[string]bool
-	failed string // how, for the first visitor that did not find what it expected
+	failed string // what the first visitor to fail found instead
 	stop   bool
 
 	running sync.WaitGroup
@@ -34,7 +34,8 @@ type crowd struct {
 func newCrowd(size int, base *url.URL) *crowd {
 	c := &crowd{
 		seed: 1, patience: servers.Patience, by: map[string]int{}, goOnly: map[string]bool{},
-		// A connection each, so that none is used when nginx has just closed it.
+		// A new connection for each request, so that none is used that nginx has just
+		// closed.
 		transport: &http.Transport{DisableKeepAlives: true},
 	}
 	for i := range size {
@@ -72,7 +73,7 @@ func (c *crowd) fail(v *visitor, err error) {
 	}
 }
 
-// pause waits until every visitor has the answer to the request that is on its way.
+// pause waits until every visitor has the response to its latest request.
 func (c *crowd) pause(t *testing.T) {
 	t.Helper()
 	c.mu.Lock()
@@ -82,7 +83,7 @@ func (c *crowd) pause(t *testing.T) {
 	c.check(t)
 }
 
-// check ends the test if a visitor did not find what it expected.
+// check ends the test if a visitor has not found what it expected.
 func (c *crowd) check(t *testing.T) {
 	t.Helper()
 	c.mu.Lock()
@@ -92,7 +93,7 @@ func (c *crowd) check(t *testing.T) {
 	}
 }
 
-// each calls f for every visitor while none goes on.
+// each calls f for every visitor while all of them pause.
 func (c *crowd) each(t *testing.T, f func(*visitor) error) {
 	t.Helper()
 	for _, v := range c.visitors {
@@ -104,8 +105,8 @@ func (c *crowd) each(t *testing.T, f func(*visitor) error) {
 	c.check(t)
 }
 
-// goesOnFor waits until the visitors have done so many steps more, and something is so,
-// or one has failed. is is called with the crowd locked.
+// goesOnFor waits until the visitors have done so many more steps and is returns true, or
+// a visitor has failed. It calls is with the crowd locked.
 func (c *crowd) goesOnFor(t *testing.T, steps int, what string, is func() bool) {
 	t.Helper()
 	c.mu.Lock()
@@ -121,7 +122,7 @@ func (c *crowd) goesOnFor(t *testing.T, steps int, what string, is func() bool) 
 	})
 }
 
-// served counts an answer of a side.
+// served counts a response of a side.
 func (c *crowd) served(path, side string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -135,14 +136,14 @@ func (c *crowd) times(side, path string) int {
 	return c.by[side+" "+path]
 }
 
-// moves notes that Go alone answers a path from now on.
+// moves notes that from now on only Go answers a path.
 func (c *crowd) moves(path string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.goOnly[path] = true
 }
 
-// moved reports whether Go alone answers these paths.
+// moved reports whether only Go answers these paths.
 func (c *crowd) moved(paths ...string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -154,7 +155,8 @@ func (c *crowd) moved(paths ...string) bool {
 	return true
 }
 
-// excused reports whether an answer is a known defect of Flask's, which lets none in.
+// excused reports whether a response is a known defect of Flask, which signs no visitor
+// in.
 func (c *crowd) excused(former bool, status int, side string) bool {
 	return c.stale500 && former && status == http.StatusInternalServerError && side != "Go"
 }

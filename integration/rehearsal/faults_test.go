@@ -12,7 +12,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
-// The visitors notice a shop that is not as it should be.
+// The visitors notice faults of the shop.
 func TestFaultsAreNoticed(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]func(next http.Handler) http.HandlerFunc{
@@ -72,7 +72,7 @@ func TestFaultsAreNoticed(t *testing.T) {
 	})
 }
 
-// beginOn lets a few visitors begin at a shop in Go alone, with a fault.
+// beginOn lets a few visitors begin at a shop that is in Go only and has a fault.
 func beginOn(t *testing.T, fault func(http.Handler) http.HandlerFunc) *crowd {
 	t.Helper()
 	store, err := memstore.New(memstore.Options{})

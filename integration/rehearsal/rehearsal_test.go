@@ -1,6 +1,6 @@
-// Package rehearsal moves a shop from Flask to Go, as docs/from-flask.md says, while
-// its visitors go on: none is signed out, nothing that was acknowledged is lost, and a
-// session that was signed out stays so.
+// Package rehearsal moves a shop from Flask to Go, as docs/from-flask.md describes, while
+// its visitors go on: none is signed out, no acknowledged change is lost, and no session
+// comes back after its sign-out.
 package rehearsal
 
 import (
@@ -23,27 +23,27 @@ import (
 
 var fullFlag = flag.Bool("rehearsal.full", false, "the long mode: every store, more visitors")
 
-// prefix and table are the application's own: Flask-Session's defaults would hide that
-// a setting is ignored.
+// prefix and table are not Flask-Session's defaults, which would hide that a setting is
+// ignored.
 const (
 	prefix = "shop:"
 	table  = "visitors"
 )
 
-// place is where the shop keeps its sessions.
+// place is a store for the shop's sessions.
 type place struct {
 	name     string
-	quick    bool // it is rehearsed in the short mode too
-	signed   bool // the cookies are signed at first
+	quick    bool // in the short mode too
+	signed   bool // cookies are signed at first
 	stale500 bool // Flask answers 500 to a former cookie
 	start    func(*testing.T) setup
 }
 
-// setup is what the settings say of a place that has started.
+// setup is the settings for a place that has started.
 type setup struct {
 	settings map[string]string // Flask's names
-	from     string            // the setting that names the store, for the copying
-	to       string            // where they go after Flask; empty where they cannot be listed
+	from     string            // the setting that names the store, to copy from
+	to       string            // the store after Flask; empty if sessions cannot be listed
 }
 
 var places = []place{
@@ -83,7 +83,7 @@ var places = []place{
 
 func onRedis(t *testing.T) setup {
 	server := servers.StartRedis(t, servers.RedisOptions{})
-	for i := range 30 { // what the application keeps there besides
+	for i := range 30 { // other keys of the application
 		server.Do(t, "SET", fmt.Sprintf("%slock:%d", prefix, i), "1")
 	}
 	from := server.URL()
@@ -92,7 +92,7 @@ func onRedis(t *testing.T) setup {
 	}, from: from, to: from + "/?prefix=moved:"}
 }
 
-// onSQL names the database as SQLAlchemy does, in the settings and for the copying.
+// onSQL returns the settings for a database, by SQLAlchemy's URL.
 func onSQL(t *testing.T, s *servers.SQLServer) setup {
 	scheme, rest, _ := strings.Cut(s.URL(t), ":")
 	from := map[string]string{"postgres": "postgresql+psycopg:", "mysql": "mysql+pymysql:"}[scheme] + rest
@@ -101,14 +101,15 @@ func onSQL(t *testing.T, s *servers.SQLServer) setup {
 	}, from: from, to: s.URL(t)}
 }
 
-// paths are the shop's, in the order in which they move. There are two to sign in and
-// two to sign out, so that either is done on both sides most of the time.
+// paths are the shop's, in the order in which they move. There are two to sign in and two
+// to sign out, so that both sides do either most of the time.
 var paths = []string{
 	"/cart", "/leave", "/put", "/flash", "/join", "/visit", "/messages", "/note", "/account",
 	"/logout", "/login",
 }
 
-// The visitors, and how many steps they do together after each move.
+// size returns the number of visitors, and how many steps they do together after each
+// move.
 func size() (visitors, steps int) {
 	if *fullFlag {
 		return 50, 250
@@ -130,7 +131,7 @@ func TestRehearsal(t *testing.T) {
 	}
 }
 
-// rehearsal is a shop on a place, while it moves.
+// rehearsal is a shop on a place while it moves.
 type rehearsal struct {
 	t *testing.T
 	place
@@ -202,9 +203,8 @@ func (r *rehearsal) servedAll(side string) bool {
 	return true
 }
 
-// turnSignerOff goes on until every visitor has a plain cookie. Go stops before it
-// starts without the signer: with both at once, the former one would refuse the plain
-// cookies of the other.
+// turnSignerOff goes on until every visitor has a plain cookie. Go stops before it starts
+// without the signer: a process with the signer would refuse plain cookies.
 func (r *rehearsal) turnSignerOff() {
 	r.crowd.pause(r.t)
 	r.golang.Terminate()
@@ -249,8 +249,8 @@ func (r *rehearsal) leave() {
 	r.crowd.each(r.t, r.listed)
 }
 
-// listed checks that a visitor's sessions are listed under its names: one if it is
-// signed in, and none of those that were signed out.
+// listed checks the list of a visitor's sessions: one under its name if it is signed in,
+// and none that was signed out.
 func (r *rehearsal) listed(v *visitor) error {
 	if r.to == "" {
 		return nil
@@ -285,7 +285,7 @@ func (r *rehearsal) listed(v *visitor) error {
 	return nil
 }
 
-// again lets the visitors go on after Flask, and looks at everything for the last time.
+// again lets the visitors go on after Flask, and checks everything a last time.
 func (r *rehearsal) again() {
 	r.crowd.begin()
 	r.crowd.goesOnFor(r.t, 2*r.steps, "the visitors go on", func() bool { return true })
@@ -343,7 +343,7 @@ func (r *rehearsal) startFlask() *app {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	// Tables are made when it is imported, which its workers would do at the same time.
+	// Importing makes the tables, which several workers would do at once.
 	cmd := exec.CommandContext(r.t.Context(), python, "-c", "import shop")
 	cmd.Dir, cmd.Env = folder, append(os.Environ(), r.environ()...)
 	if out, err := cmd.CombinedOutput(); err != nil {

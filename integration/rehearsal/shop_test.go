@@ -52,7 +52,7 @@ var openers = []storeurl.Opener{
 // lifetime is how long sessions live, on both sides and after Flask.
 const lifetime = 24 * time.Hour
 
-// serve serves the shop on a store of its own, or beside Flask where storeURL is empty.
+// serve serves the shop on a store of its own, or beside Flask if storeURL is empty.
 func serve(addr, storeURL string) error {
 	ctx := context.Background()
 	options := cloakroom.Options{
@@ -94,7 +94,7 @@ const (
 	visits = cloakroom.Key[int]("visits")
 )
 
-// shop serves what testdata/shop.py does.
+// shop serves what testdata/shop.py serves.
 func shop(sessions *cloakroom.Manager) http.Handler {
 	mux := http.NewServeMux()
 	for pattern, h := range map[string]func(*cloakroom.Session, *http.Request) (string, error){

@@ -16,9 +16,9 @@ import (
 	"sync"
 )
 
-// visitor has a browser, knows what the shop has acknowledged, and expects to find it
-// again. Its requests follow one another, but for those that Go alone answers: a slow
-// one of Flask may overwrite.
+// visitor has a browser, knows what the shop acknowledged, and expects to find it again.
+// It sends one request after the other, except to paths that only Go answers: a slow
+// request of Flask may overwrite.
 type visitor struct {
 	crowd  *crowd
 	name   string
@@ -32,12 +32,12 @@ type visitor struct {
 	visits  int
 	flashes [][2]string
 
-	count  int      // of what was put, noted, flashed and signed in: each has a number of its own
-	former []string // cookies of sessions that ended, by a sign-out or with a new cookie
-	left   []string // whose sessions were signed out
+	count  int      // numbers everything put, noted, flashed and signed in
+	former []string // cookies that ended, by a sign-out or by a new cookie
+	left   []string // cookies of sessions that were signed out
 
 	mu    sync.Mutex
-	trail []string // the latest requests and what they got
+	trail []string // the latest requests and responses
 }
 
 func newVisitor(c *crowd, number int, base *url.URL) *visitor {
@@ -48,7 +48,7 @@ func newVisitor(c *crowd, number int, base *url.URL) *visitor {
 	return v
 }
 
-// step is something that a visitor does.
+// step is an action of a visitor.
 type step struct {
 	weight int
 	may    func(*visitor) bool
@@ -80,7 +80,7 @@ var steps = []step{
 	},
 }
 
-// step does something, by lot.
+// step does a random step.
 func (v *visitor) step() error {
 	sum := 0
 	var can []step
@@ -103,12 +103,12 @@ func (v *visitor) next() int {
 	return v.count
 }
 
-// signIn takes along what is in the session, under a new cookie.
+// signIn keeps the values of the session, under a new cookie.
 func (v *visitor) signIn(path string) error {
 	former, owner := v.cookie(), fmt.Sprintf("%s.%d", v.name, v.next())
 	form := url.Values{"user": {owner}}
 	if v.lots.IntN(2) == 0 {
-		// Flask-Login then signs in by a cookie of its own, until the sign-out
+		// Flask-Login then signs in by its own cookie, until the sign-out
 		form.Set("remember", "on")
 	}
 	if _, err := v.post(path, form); err != nil {
@@ -182,7 +182,7 @@ func (v *visitor) read() error {
 	if want == nil {
 		want = [][2]string{}
 	}
-	v.flashes = nil // those that were read are gone
+	v.flashes = nil // reading removes them
 	return v.finds("/messages", want)
 }
 
@@ -193,12 +193,12 @@ func (v *visitor) items() []string {
 	return v.cart
 }
 
-// look checks everything but the flashes, whose reading would remove them.
+// look checks everything but the flashes, which reading would remove.
 func (v *visitor) look() error {
 	return v.finds("/account", []any{v.owner, v.items(), json.RawMessage(v.note), v.visits})
 }
 
-// tryFormer visits with a cookie whose session has ended, which is to be nothing.
+// tryFormer visits with a cookie whose session has ended. It must have no effect.
 func (v *visitor) tryFormer() error { return v.try(v.former[v.lots.IntN(len(v.former))]) }
 
 func (v *visitor) try(cookie string) error {
@@ -230,8 +230,8 @@ func (v *visitor) visitAtOnce() error {
 	return v.same("visits at once", strings.Join(got, " "), strings.Join(want, " "))
 }
 
-// leaveMeanwhile signs out while something is put in the cart, both in Go. The answer
-// to the latter is lost.
+// leaveMeanwhile signs out while another request puts something in the cart, both in Go.
+// The response to the latter is lost.
 func (v *visitor) leaveMeanwhile() error {
 	cookie := v.cookie()
 	answers := v.atOnce(
@@ -261,7 +261,7 @@ func (v *visitor) atOnce(calls ...func() (string, error)) []outcome {
 	return outcomes
 }
 
-// finds checks what a page shows.
+// finds checks the content of a page.
 func (v *visitor) finds(path string, want any) error {
 	got, err := v.get(path, "")
 	if err != nil {
@@ -305,8 +305,8 @@ func (v *visitor) cookie() string {
 	return ""
 }
 
-// send sends a request, with what the jar has, or with another session's cookie and
-// without keeping the answer's. Any answer but 200 is an error.
+// send sends a request with the cookies of the jar, or with another session's cookie and
+// without keeping the response's. Any status but 200 is an error.
 func (v *visitor) send(method, path string, form url.Values, cookie string) (string, error) {
 	r, err := http.NewRequest(method, v.base.String()+path, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -342,7 +342,7 @@ func (v *visitor) send(method, path string, form url.Values, cookie string) (str
 	return string(body), nil
 }
 
-// remember keeps the latest lines for the failure's message.
+// remember keeps the latest lines for the message of a failure.
 func (v *visitor) remember(format string, args ...any) {
 	const most = 25
 	v.mu.Lock()
@@ -350,7 +350,7 @@ func (v *visitor) remember(format string, args ...any) {
 	v.trail = append(v.trail[max(0, len(v.trail)-most):], fmt.Sprintf(format, args...))
 }
 
-// digest shows which cookie it is, and not the cookie.
+// digest identifies a cookie without showing it.
 func digest(cookie string) string {
 	if cookie == "" {
 		return "no cookie"

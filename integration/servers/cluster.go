@@ -13,7 +13,7 @@ type Cluster struct {
 	Nodes []*Redis // node i+3 began as the replica of node i
 }
 
-// StartCluster starts a Cluster, and waits until every node has the whole of it.
+// StartCluster starts a Cluster and waits until every node knows all of it.
 func StartCluster(t testing.TB, o RedisOptions) *Cluster {
 	t.Helper()
 	c := new(Cluster)
@@ -21,13 +21,16 @@ func StartCluster(t testing.TB, o RedisOptions) *Cluster {
 	for range 6 {
 		one := o
 		port := strconv.Itoa(FreePort(t))
-		one.Args = append([]string{"--cluster-enabled", "yes", "--cluster-port", port, "--cluster-node-timeout", "1000",
-			"--cluster-replica-validity-factor", "0"}, o.Args...)
+		one.Args = append([]string{
+			"--cluster-enabled", "yes", "--cluster-port", port,
+			"--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0",
+		}, o.Args...)
 		c.Nodes = append(c.Nodes, StartRedis(t, one))
 		bus = append(bus, port)
 	}
 	for i := range 3 {
-		c.Nodes[i].Do(t, "CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(i*16384/3), strconv.Itoa((i+1)*16384/3-1))
+		first, last := i*16384/3, (i+1)*16384/3-1
+		c.Nodes[i].Do(t, "CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(first), strconv.Itoa(last))
 		c.Nodes[i].Do(t, "CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1))
 	}
 	for i, n := range c.Nodes[1:] {
@@ -51,8 +54,8 @@ func StartCluster(t testing.TB, o RedisOptions) *Cluster {
 	return c
 }
 
-// Settle waits until every running node has the Cluster complete, with a replica at
-// each master that has one running.
+// Settle waits until every running node sees the Cluster complete, with a replica at each
+// master that has one running.
 func (c *Cluster) Settle(t testing.TB) {
 	t.Helper()
 	c.everywhere(t, "the Cluster is complete", func(n *Redis) error {
@@ -89,19 +92,20 @@ func (c *Cluster) everywhere(t testing.TB, what string, try func(*Redis) error) 
 	}
 }
 
-// want fails unless the answer has so many lines.
+// want returns an error unless the response has so many lines.
 func want(n *Redis, lines int, args ...string) error {
 	text, err := n.command(args...)
 	if err != nil {
 		return err
 	}
-	if got := strings.Count(strings.TrimSpace(text), "\n") + 1; got != lines || strings.Contains(text, "handshake") {
+	got := strings.Count(strings.TrimSpace(text), "\n") + 1
+	if got != lines || strings.Contains(text, "handshake") {
 		return fmt.Errorf("%d lines, want %d", got, lines)
 	}
 	return nil
 }
 
-// Masters returns the nodes that are masters with slots and run.
+// Masters returns the running masters.
 func (c *Cluster) Masters() []*Redis {
 	var masters []*Redis
 	for _, n := range c.Nodes {
@@ -112,7 +116,8 @@ func (c *Cluster) Masters() []*Redis {
 	return masters
 }
 
-// URL names the first three nodes.
+// URL returns a URL with the first three nodes.
 func (c *Cluster) URL() string {
-	return fmt.Sprintf("redis://%s,%s,%s/?cluster=true", c.Nodes[0].Addr, c.Nodes[1].Addr, c.Nodes[2].Addr)
+	return fmt.Sprintf("redis://%s,%s,%s/?cluster=true",
+		c.Nodes[0].Addr, c.Nodes[1].Addr, c.Nodes[2].Addr)
 }

@@ -21,21 +21,20 @@ type DynamoDB struct {
 	Addr string // 127.0.0.1:PORT
 }
 
-// dynamoDBVersion is the one that scripts/install-dynamodb-local installs.
+// dynamoDBVersion is the version that scripts/install-dynamodb-local installs.
 const dynamoDBVersion = "2.6.1"
 
-// credentials are any: DynamoDB Local wants requests signed, and does not look by whom.
+// credentials are arbitrary: DynamoDB Local wants requests signed, by any key.
 var credentials sync.Once
 
 // DynamoDBOptions configure a server. The zero value keeps its data in memory.
 type DynamoDBOptions struct {
-	// its data is in files, and is there again after a restart of the server, if not of
-	// the machine
+	// keep data in files, which outlive the server
 	Durable bool
 }
 
-// StartDynamoDB starts a server, and waits until it answers. The environment then has
-// credentials for it and no others, also for the processes that the test starts.
+// StartDynamoDB starts a server and waits until it answers. It sets credentials in the
+// environment, for the processes that the test starts too, and removes others.
 func StartDynamoDB(t testing.TB, opts DynamoDBOptions) *DynamoDB {
 	t.Helper()
 	java := Need(t, "java")
@@ -46,13 +45,14 @@ func StartDynamoDB(t testing.TB, opts DynamoDBOptions) *DynamoDB {
 	credentials.Do(func() {
 		for name, value := range map[string]string{
 			"AWS_ACCESS_KEY_ID": "cloakroom", "AWS_SECRET_ACCESS_KEY": "secret",
-			"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
+			"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
+			"AWS_EC2_METADATA_DISABLED": "true",
 		} {
 			if err := os.Setenv(name, value); err != nil {
 				t.Fatal(err)
 			}
 		}
-		// empty, Python takes the first for a name
+		// not set to empty: Python takes an empty profile for a name
 		for _, name := range []string{"AWS_PROFILE", "AWS_SESSION_TOKEN"} {
 			if err := os.Unsetenv(name); err != nil {
 				t.Fatal(err)
@@ -87,13 +87,13 @@ func StartDynamoDB(t testing.TB, opts DynamoDBOptions) *DynamoDB {
 	}
 }
 
-// URL is a table on the server, made when it is opened first.
+// URL returns the URL of a table, which is made when first opened.
 func (d *DynamoDB) URL(table string) string {
-	return fmt.Sprintf("dynamodb://%s?endpoint=http://%s&region=eu-central-1&create=true", table, d.Addr)
+	return fmt.Sprintf("dynamodb://%s?endpoint=http://%s&region=eu-central-1&create=true",
+		table, d.Addr)
 }
 
-// Restart starts a server that was killed, with the data that it had, and waits until
-// it answers.
+// Restart starts a killed server with the data that it had, and waits until it answers.
 func (d *DynamoDB) Restart(t testing.TB) {
 	t.Helper()
 	if err := d.Start(); err != nil {
@@ -102,7 +102,7 @@ func (d *DynamoDB) Restart(t testing.TB) {
 	Until(t, "the server answers", d.ping)
 }
 
-// ping gets an answer: that a request without a signature is refused.
+// ping checks that the server answers: it refuses a request without a signature.
 func (d *DynamoDB) ping() error {
 	client := http.Client{Timeout: 5 * time.Second}
 	defer client.CloseIdleConnections()

@@ -14,13 +14,12 @@ import (
 	"testing"
 )
 
-// FerretDB is a server of MongoDB's protocol, behind a proxy that lets one request
-// through at a time. FerretDB 1.24 is not atomic per document, as mongod is: the proxy
-// stands in for that.
+// FerretDB is a server of MongoDB's protocol behind a proxy that lets one request through
+// at a time: FerretDB 1.24 is not atomic per document, as mongod is.
 type FerretDB struct {
 	*Process
-	Addr  string // the server's own, 127.0.0.1:PORT: for what happens before and after a test only
-	Proxy *Proxy // what every client goes through
+	Addr  string // the server's own, 127.0.0.1:PORT, for before and after a test only
+	Proxy *Proxy // for every client
 }
 
 // ferretdb builds the server once for all tests of a package. The go command keeps what
@@ -37,7 +36,8 @@ var ferretdb = sync.OnceValues(func() (string, error) {
 			break
 		}
 		if dir == filepath.Dir(dir) {
-			return "", errors.New("the folder integration/ferretdb is not above the working directory")
+			return "", errors.New(
+				"servers: the folder integration/ferretdb is not above the working directory")
 		}
 	}
 	cmd := exec.CommandContext(context.Background(), "go", "tool", "-n", "ferretdb")
@@ -50,8 +50,8 @@ var ferretdb = sync.OnceValues(func() (string, error) {
 })
 
 // StartFerretDB starts a server, whose first build takes minutes, and waits until it
-// listens. Where it cannot be built, as without a network, the test is skipped, or
-// fails when the environment has CI=true.
+// listens. Where it cannot be built, as without a network, the test is skipped, or fails
+// if the environment has CI=true.
 func StartFerretDB(t testing.TB) *FerretDB {
 	t.Helper()
 	path, err := ferretdb()
@@ -80,10 +80,10 @@ func StartFerretDB(t testing.TB) *FerretDB {
 	}
 }
 
-// URL is where the proxy is.
+// URL returns the URL of the proxy.
 func (f *FerretDB) URL() string { return "mongodb://" + f.Proxy.Addr + "/" }
 
-// Restart starts a server that was killed, and waits until it listens. It has what it had.
+// Restart starts a killed server with the data that it had, and waits until it listens.
 func (f *FerretDB) Restart(t testing.TB) {
 	t.Helper()
 	if err := f.Start(); err != nil {

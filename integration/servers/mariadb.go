@@ -13,7 +13,7 @@ import (
 // places numbers databases.
 var places atomic.Int64
 
-// StartMariaDB starts a server, with everything else as it is shipped, and waits until
+// StartMariaDB starts a server, otherwise with the settings as shipped, and waits until
 // it answers.
 func StartMariaDB(t testing.TB, o SQLOptions) *SQLServer {
 	t.Helper()
@@ -21,14 +21,22 @@ func StartMariaDB(t testing.TB, o SQLOptions) *SQLServer {
 	for try := 0; ; try++ {
 		dir, port := TempDir(t), strconv.Itoa(FreePort(t))
 		data := filepath.Join(dir, "data")
-		common := []string{"--no-defaults", "--datadir=" + data, "--innodb-log-file-size=16M", "--innodb-buffer-pool-size=128M"}
+		common := []string{
+			"--no-defaults", "--datadir=" + data,
+			"--innodb-log-file-size=16M", "--innodb-buffer-pool-size=128M",
+		}
 		if os.Getuid() == 0 {
-			common = append(common, "--user=root") // or it refuses to start
+			common = append(common, "--user=root") // without this it refuses to start
 		}
 		var none *account
-		none.run(t, dir, install, append(common, "--auth-root-authentication-method=normal", "--skip-test-db")...)
-		s := &SQLServer{Addr: "127.0.0.1:" + port, scheme: "mysql", driver: "mysql", dsn: "root@tcp(127.0.0.1:" + port + ")/"}
-		args := append(common, "--bind-address=127.0.0.1", "--port="+port, "--socket="+filepath.Join(dir, "s"), "--pid-file="+filepath.Join(dir, "pid"), "--max-connections=200")
+		none.run(t, dir, install,
+			append(common, "--auth-root-authentication-method=normal", "--skip-test-db")...)
+		addr := "127.0.0.1:" + port
+		s := &SQLServer{Addr: addr, scheme: "mysql", driver: "mysql"}
+		s.dsn = "root@tcp(" + addr + ")/"
+		args := append(common, "--bind-address=127.0.0.1", "--port="+port,
+			"--socket="+filepath.Join(dir, "s"), "--pid-file="+filepath.Join(dir, "pid"),
+			"--max-connections=200")
 		if !o.Durable {
 			args = append(args, "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0")
 		}

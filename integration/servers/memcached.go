@@ -19,9 +19,8 @@ type Memcached struct {
 	Socket string // the path of its Unix socket, or empty
 }
 
-// StartMemcached starts a server with the flags given beside those that say where it
-// listens, and waits until it answers. The flag "-s" alone makes it listen on a Unix
-// socket in a folder of its own.
+// StartMemcached starts a server with more flags, and waits until it answers. The flag
+// "-s" alone makes it listen on a Unix socket in a folder of its own.
 func StartMemcached(t testing.TB, flags ...string) *Memcached {
 	t.Helper()
 	path := Need(t, "memcached")
@@ -29,7 +28,7 @@ func StartMemcached(t testing.TB, flags ...string) *Memcached {
 		m := &Memcached{}
 		var args []string
 		if os.Getuid() == 0 {
-			args = append(args, "-u", "root") // or it refuses to start
+			args = append(args, "-u", "root") // without this it refuses to start
 		}
 		dir := TempDir(t)
 		if len(flags) > 0 && flags[0] == "-s" {
@@ -59,7 +58,7 @@ func StartMemcached(t testing.TB, flags ...string) *Memcached {
 	}
 }
 
-// URL is where the servers are, as one store.
+// URL returns the URL of one store on the servers.
 func (m *Memcached) URL(others ...*Memcached) string {
 	if m.Socket != "" {
 		return "memcached://" + m.Socket
@@ -71,7 +70,7 @@ func (m *Memcached) URL(others ...*Memcached) string {
 	return "memcached://" + strings.Join(hosts, ",")
 }
 
-// Restart starts a server that was killed, and waits until it answers. It is empty then.
+// Restart starts a killed server, which is empty, and waits until it answers.
 func (m *Memcached) Restart(t testing.TB) {
 	t.Helper()
 	if err := m.Start(); err != nil {
@@ -84,7 +83,7 @@ func (m *Memcached) Restart(t testing.TB) {
 }
 
 // Do sends a command of one line, or a line and a value, and returns the first line of
-// the answer.
+// the response.
 func (m *Memcached) Do(t testing.TB, command string) string {
 	t.Helper()
 	line, err := m.command(command)

@@ -19,9 +19,8 @@ type Nginx struct {
 	path string
 }
 
-// nginxConfig wants a user, a folder four times, an address, and what is in the
-// server's block. Workers end as soon as they have answered, since no connection is
-// kept.
+// nginxConfig takes a user, a folder four times, an address, and the content of the
+// server block. It keeps no connections, so workers end as soon as they have answered.
 const nginxConfig = `daemon off;
 %s
 worker_processes 2;
@@ -43,7 +42,7 @@ http {
 }
 `
 
-// NeedNginx is [Need] for nginx, which Debian has where only root looks for programs.
+// NeedNginx is [Need] for nginx, which Debian puts where only root looks for programs.
 func NeedNginx(t testing.TB) string {
 	t.Helper()
 	if path, err := exec.LookPath("/usr/sbin/nginx"); err == nil {
@@ -77,7 +76,7 @@ func StartNginx(t testing.TB, directives string) *Nginx {
 	}
 }
 
-// URL is where the server is.
+// URL returns the server's URL.
 func (n *Nginx) URL() string { return "http://" + n.Addr }
 
 func (n *Nginx) args(more ...string) []string {
@@ -96,9 +95,8 @@ func (n *Nginx) configure(t testing.TB, dir, directives string) {
 	}
 }
 
-// Reload makes the server go on with other directives, as an administrator would. When
-// it returns, the workers with the former ones have answered what they had, and are
-// gone.
+// Reload gives the server other directives, as an administrator would. When it returns,
+// the former workers have answered their requests and are gone.
 func (n *Nginx) Reload(t testing.TB, directives string) {
 	t.Helper()
 	n.configure(t, n.Dir, directives)

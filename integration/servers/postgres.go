@@ -40,10 +40,15 @@ func StartPostgres(t testing.TB, o SQLOptions) *SQLServer {
 		as := unprivileged(t, "postgres")
 		as.own(t, dir)
 		data := filepath.Join(dir, "data")
-		as.run(t, dir, initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
-		s := &SQLServer{Addr: "127.0.0.1:" + port, scheme: "postgres", driver: "pgx", dsn: "postgres://postgres@127.0.0.1:" + port + "/postgres"}
-		set := []string{"listen_addresses=127.0.0.1", "port=" + port, "unix_socket_directories=" + dir, "shared_buffers=64MB", "max_connections=200",
-			"dynamic_shared_memory_type=mmap", "autovacuum_naptime=10s"}
+		as.run(t, dir, initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
+			"--locale=C", "--no-sync", "--no-instructions")
+		s := &SQLServer{Addr: "127.0.0.1:" + port, scheme: "postgres", driver: "pgx"}
+		s.dsn = "postgres://postgres@" + s.Addr + "/postgres"
+		set := []string{
+			"listen_addresses=127.0.0.1", "port=" + port, "unix_socket_directories=" + dir,
+			"shared_buffers=64MB", "max_connections=200",
+			"dynamic_shared_memory_type=mmap", "autovacuum_naptime=10s",
+		}
 		if !o.Durable {
 			set = append(set, "fsync=off", "synchronous_commit=off", "full_page_writes=off")
 		}
@@ -62,7 +67,7 @@ func StartPostgres(t testing.TB, o SQLOptions) *SQLServer {
 	}
 }
 
-// shutDown lets PostgreSQL end in good order: killed, it leaves shared memory behind.
+// shutDown ends PostgreSQL in good order: if killed, it leaves shared memory behind.
 func (s *SQLServer) shutDown() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,7 +77,7 @@ func (s *SQLServer) shutDown() {
 	}
 }
 
-// postgresProgram finds what Debian keeps out of PATH.
+// postgresProgram finds a program that Debian keeps out of PATH.
 func postgresProgram(t testing.TB, name string) string {
 	t.Helper()
 	if found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name); len(found) > 0 {
@@ -124,7 +129,7 @@ func (s *SQLServer) Do(t testing.TB, statement string, args ...any) {
 func (s *SQLServer) Restart(t testing.TB) {
 	t.Helper()
 	Until(t, "the server is back", func() error {
-		if !s.Running() { // PostgreSQL does not start before the former one's processes have ended
+		if !s.Running() { // PostgreSQL starts only after the former processes have ended
 			if err := s.Start(); err != nil {
 				return err
 			}
@@ -135,7 +140,7 @@ func (s *SQLServer) Restart(t testing.TB) {
 	})
 }
 
-// URL is where a database of the server is that no other call returns.
+// URL returns the URL of a new database.
 func (s *SQLServer) URL(t testing.TB) string {
 	t.Helper()
 	name := fmt.Sprintf("db%d", places.Add(1))
@@ -147,17 +152,17 @@ func (s *SQLServer) URL(t testing.TB) string {
 	return s.scheme + "://" + user + "@" + s.Addr + "/" + name
 }
 
-// account is whom a server runs as, where the test runs as root and the server would
-// refuse to.
+// account is the user that a server runs as if the test runs as root, which the server
+// refuses.
 type account struct{ uid, gid int }
 
-// unprivileged returns an account other than root, or nothing where the test is not root.
+// unprivileged returns an account other than root, or nil if the test is not root.
 func unprivileged(t testing.TB, name string) *account {
 	t.Helper()
 	if os.Getuid() != 0 {
 		return nil
 	}
-	for _, name := range []string{name, "nobody"} {
+	for _, name := range []string{name, "daemon"} {
 		if u, err := user.Lookup(name); err == nil {
 			uid, err1 := strconv.Atoi(u.Uid)
 			gid, err2 := strconv.Atoi(u.Gid)
@@ -166,7 +171,7 @@ func unprivileged(t testing.TB, name string) *account {
 			}
 		}
 	}
-	t.Fatalf("there is neither a user %s nor nobody to run the server", name)
+	t.Fatalf("there is neither a user %s nor daemon to run the server", name)
 	return nil
 }
 

@@ -1,6 +1,6 @@
-// Package servers starts the servers that tests need: each on free ports of loopback,
-// in a temporary folder, with its log printed when the test fails. What a test started
-// is stopped when it ends, by process id; no other process is touched.
+// Package servers starts servers for tests: each on free ports of loopback, in a
+// temporary folder, with its log printed if the test fails. What a test started is
+// stopped when it ends, by process id; no other process is touched.
 package servers
 
 import (
@@ -20,11 +20,11 @@ import (
 	"time"
 )
 
-// Patience bounds waiting for what must happen. Nothing is asserted about how long it takes.
+// Patience bounds waiting. No test asserts how long anything takes.
 const Patience = time.Minute
 
-// Need returns the path of a server's program. Where it is missing the test is skipped,
-// or fails when the environment has CI=true.
+// Need returns the path of a server's program. If it is missing the test is skipped, or
+// fails if the environment has CI=true.
 func Need(t testing.TB, program string) string {
 	t.Helper()
 	path, err := Find(program)
@@ -35,8 +35,8 @@ func Need(t testing.TB, program string) string {
 	return ""
 }
 
-// Find returns the path of a program: of one that is installed, or of Valkey where
-// scripts/install-valkey has put it.
+// Find returns the path of a program: of an installed one, or of Valkey where
+// scripts/install-valkey put it.
 func Find(program string) (string, error) {
 	path, err := exec.LookPath(program)
 	if err == nil || program != "valkey-server" {
@@ -49,10 +49,10 @@ func Find(program string) (string, error) {
 	return exec.LookPath(filepath.Join(dir, ".cache", "valkey", valkeyRelease, "bin", program))
 }
 
-// valkeyRelease is the release of Debian that scripts/install-valkey takes it from.
+// valkeyRelease is the release of Debian that scripts/install-valkey takes Valkey from.
 const valkeyRelease = "trixie"
 
-// missing skips the test, or fails it when the environment has CI=true.
+// missing skips the test, or fails it if the environment has CI=true.
 func missing(t testing.TB, what, script string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
@@ -61,7 +61,7 @@ func missing(t testing.TB, what, script string) {
 	t.Skipf("%s is not installed: %s installs it", what, script)
 }
 
-// root is the folder of the repository.
+// root returns the folder of the repository.
 func root(t testing.TB) string {
 	t.Helper()
 	dir, err := findRoot()
@@ -82,7 +82,7 @@ func findRoot() (string, error) {
 			return dir, nil
 		}
 	}
-	return "", errors.New("this is not the repository")
+	return "", errors.New("servers: the working directory is not in the repository")
 }
 
 // Optional is Need that never fails: for a server beside the one that must be there.
@@ -101,7 +101,7 @@ type Process struct {
 	path string
 	args []string
 	log  string
-	as   *account // whom it runs as, if not the test's user
+	as   *account // the user that it runs as; nil for the test's
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd
@@ -109,7 +109,7 @@ type Process struct {
 }
 
 // Start starts a program in a folder of its own, or in dir if that is not empty, and
-// stops it when the test ends. The caller waits until it is ready, see [Until].
+// stops it when the test ends. The caller waits until the program is ready, see [Until].
 func Start(t testing.TB, dir, path string, args ...string) *Process {
 	t.Helper()
 	return startAs(t, nil, dir, path, args...)
@@ -145,8 +145,8 @@ func TempDir(t testing.TB) string {
 	return dir
 }
 
-// memoryDir is TempDir in the machine's memory, where there is such a folder: for a
-// server that syncs each write, where what counts is what outlives the server.
+// memoryDir is TempDir in the machine's memory, if it has such a folder: for a server
+// that syncs each write, whose data need to outlive the server only.
 func memoryDir(t testing.TB) string {
 	t.Helper()
 	const memory = "/dev/shm"
@@ -158,7 +158,7 @@ func memoryDir(t testing.TB) string {
 	return dir
 }
 
-// Start starts the process again, as it was started first. It must have ended.
+// Start starts the process again, as before. It must have ended.
 func (p *Process) Start() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -174,8 +174,8 @@ func (p *Process) Start() error {
 	cmd.SysProcAttr = attributes(p.as)
 	started, done := make(chan error), make(chan struct{})
 	go func() {
-		// Where the process is told to die with its parent, that means the parent's
-		// thread, so this one must stay.
+		// A process that is to die with its parent dies with the thread that started it,
+		// so this thread must stay.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		defer close(done)
@@ -212,7 +212,7 @@ func (p *Process) Running() bool {
 	return p.running()
 }
 
-// Kill sends SIGKILL, to the process group where there is one, and waits for the end.
+// Kill sends SIGKILL, to the process group if there is one, and waits for the end.
 func (p *Process) Kill() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -275,7 +275,7 @@ func FreePort(t testing.TB) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // nobody connects
+	defer l.Close() //nolint:errcheck // no client connects
 	return l.Addr().(*net.TCPAddr).Port
 }
 

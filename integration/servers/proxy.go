@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Proxy passes TCP connections on to a server, and disturbs them as it is told. Between
-// disturbances it is transparent. It is safe for concurrent use.
+// Proxy passes TCP connections on to a server, and disturbs them on demand. Otherwise it
+// is transparent. It is safe for concurrent use.
 type Proxy struct {
 	Addr string // 127.0.0.1:PORT
 
@@ -30,17 +30,17 @@ type Proxy struct {
 	wg      sync.WaitGroup
 }
 
-// StartProxy passes on to target, a TCP address or the path of a Unix socket, until the
-// test ends.
+// StartProxy passes connections on to target, a TCP address or the path of a Unix socket,
+// until the test ends.
 func StartProxy(t testing.TB, target string) *Proxy {
 	t.Helper()
 	return startProxy(t, target, nil)
 }
 
-// StartSerializer is StartProxy that lets one request through at a time, over all
-// connections: the next one goes when the answer to the one before has passed. One that
-// reads and writes nothing need not wait for its turn, see
-// [Splitter], and one whose client has gone before its turn came is dropped.
+// StartSerializer is StartProxy with one request in flight at a time, over all
+// connections: the next goes when the response to the one before has passed. A request
+// that reads and writes nothing does not wait, see [Splitter]. A request whose client has
+// gone before its turn is dropped.
 func StartSerializer(t testing.TB, target string, s Splitter) *Proxy {
 	t.Helper()
 	return startProxy(t, target, s)
@@ -52,7 +52,10 @@ func startProxy(t testing.TB, target string, s Splitter) *Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{Addr: l.Addr().String(), network: "tcp", target: target, listener: l, serialize: s, conns: map[net.Conn]bool{}, budget: -1}
+	p := &Proxy{
+		Addr: l.Addr().String(), network: "tcp", target: target, listener: l,
+		serialize: s, conns: map[net.Conn]bool{}, budget: -1,
+	}
 	if target[0] == '/' {
 		p.network = "unix"
 	}
@@ -74,25 +77,25 @@ func (p *Proxy) Cut() {
 	})
 }
 
-// Stall lets nothing pass in either direction, and keeps connections open, until [Proxy.Mend]: as when
-// a cable is pulled. New connections are taken and stall too.
+// Stall lets nothing pass in either direction until [Proxy.Mend], and keeps connections
+// open, as a pulled cable does. New connections are accepted and stall too.
 func (p *Proxy) Stall() { p.change(func() { p.stalled = true }) }
 
-// StallAfter stalls when n more bytes of answers have passed, so that the client has
-// half a message.
+// StallAfter stalls after n more bytes of responses, so that the client has half a
+// message.
 func (p *Proxy) StallAfter(n int) { p.change(func() { p.budget = n }) }
 
-// Lead makes new connections lead to another TCP address, and leaves those that are
-// there, as a name does that means another server from now on.
+// Lead makes new connections lead to another TCP address and keeps those that are there,
+// like a name that now means another server.
 func (p *Proxy) Lead(target string) { p.change(func() { p.target = target }) }
 
-// Delay holds up everything by d in either direction. Zero ends it.
+// Delay delays everything by d in either direction. Zero ends it.
 func (p *Proxy) Delay(d time.Duration) { p.change(func() { p.delay = d }) }
 
 // Mend ends cuts and stalls. What was stalled passes.
 func (p *Proxy) Mend() { p.change(func() { p.cut, p.stalled, p.budget = false, false, -1 }) }
 
-// Stalled reports whether it stalls now.
+// Stalled reports whether the proxy stalls now.
 func (p *Proxy) Stalled() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -129,8 +132,8 @@ func (p *Proxy) accept() {
 	}
 }
 
-// track notes a connection, which a cut closes or does not, or closes it if there must
-// be none.
+// track adds a connection, and whether a cut closes it. If there must be none, it closes
+// the connection.
 func (p *Proxy) track(c net.Conn, cuts bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

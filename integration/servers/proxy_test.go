@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// echo answers each line with itself, and notes how many requests it has at once at most.
+// echo answers each line with itself, and counts the most requests that it had at once.
 func echo(t *testing.T, atOnce *atomic.Int32) string {
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {

@@ -42,18 +42,21 @@ func StartRedis(t testing.TB, o RedisOptions) *Redis {
 	return r
 }
 
-// startRedis starts a server. Somebody else may have taken the port meanwhile: then it
-// tries another.
+// startRedis starts a server, on another port if the first was taken meanwhile.
 func startRedis(t testing.TB, o RedisOptions) *Redis {
 	t.Helper()
 	path := Need(t, o.program())
 	for try := 0; ; try++ {
 		dir, port := TempDir(t), strconv.Itoa(FreePort(t))
 		r := &Redis{Addr: "127.0.0.1:" + port, Socket: filepath.Join(dir, "s"), tls: o.TLS}
-		args := []string{"--bind", "127.0.0.1", "--dir", dir, "--unixsocket", r.Socket, "--save", "", "--daemonize", "no",
-			"--repl-diskless-sync-delay", "0", "--enable-debug-command", "local"}
+		args := []string{
+			"--bind", "127.0.0.1", "--dir", dir, "--unixsocket", r.Socket, "--save", "",
+			"--daemonize", "no", "--repl-diskless-sync-delay", "0",
+			"--enable-debug-command", "local",
+		}
 		if o.TLS != nil {
-			args = append(args, "--port", "0", "--tls-port", port, "--tls-cert-file", o.TLS.Cert, "--tls-key-file", o.TLS.Key,
+			args = append(args, "--port", "0", "--tls-port", port,
+				"--tls-cert-file", o.TLS.Cert, "--tls-key-file", o.TLS.Key,
 				"--tls-ca-cert-file", o.TLS.CA, "--tls-auth-clients", "no")
 		} else {
 			args = append(args, "--port", port)
@@ -71,7 +74,11 @@ func startRedis(t testing.TB, o RedisOptions) *Redis {
 				return nil
 			}
 			_, err := r.command("PING")
-			if err != nil && (strings.HasPrefix(err.Error(), "NOAUTH") || strings.HasPrefix(err.Error(), "LOADING")) {
+			if err == nil {
+				return nil
+			}
+			text := err.Error()
+			if strings.HasPrefix(text, "NOAUTH") || strings.HasPrefix(text, "LOADING") {
 				return nil // it listens
 			}
 			return err
@@ -106,7 +113,7 @@ func (r *Redis) Restart(t testing.TB) {
 	r.Ready(t)
 }
 
-// URL is where the server is.
+// URL returns the server's URL.
 func (r *Redis) URL() string {
 	if r.tls != nil {
 		return "rediss://" + r.Addr + "/?ca=" + url.QueryEscape(r.tls.CA)
@@ -114,7 +121,8 @@ func (r *Redis) URL() string {
 	return "redis://" + r.Addr
 }
 
-// Do sends a command and returns the answer as text: arrays as their elements, a line each.
+// Do sends a command and returns the response as text: a line for each element of an
+// array.
 func (r *Redis) Do(t testing.TB, args ...string) string {
 	t.Helper()
 	text, err := r.command(args...)
@@ -135,7 +143,7 @@ func (r *Redis) Info(field string) string {
 	return value
 }
 
-// CommandStats returns what INFO says of one command, as in "calls=3,usec=5", or nothing.
+// CommandStats returns what INFO says of one command, such as "calls=3,usec=5", or "".
 func (r *Redis) CommandStats(t testing.TB, command string) string {
 	t.Helper()
 	_, value, _ := strings.Cut(r.Do(t, "INFO", "commandstats"), "\ncmdstat_"+command+":")
@@ -160,8 +168,13 @@ func StartSentinel(t testing.TB, o RedisOptions) *Sentinel {
 	replica.Args = append(append([]string{}, o.Args...), "--replicaof", host+" "+port)
 	s.Servers = []*Redis{master, StartRedis(t, replica)}
 	follows(t, master, s.Servers[1])
-	s.Sentinel = startRedis(t, RedisOptions{Program: o.Program, Args: []string{"--sentinel"}, Config: fmt.Sprintf(
-		"sentinel monitor %[1]s %[2]s %[3]s 1\nsentinel down-after-milliseconds %[1]s 1000\nsentinel failover-timeout %[1]s 5000\n", s.Name, host, port)})
+	const config = "sentinel monitor %[1]s %[2]s %[3]s 1\n" +
+		"sentinel down-after-milliseconds %[1]s 1000\n" +
+		"sentinel failover-timeout %[1]s 5000\n"
+	s.Sentinel = startRedis(t, RedisOptions{
+		Program: o.Program, Args: []string{"--sentinel"},
+		Config: fmt.Sprintf(config, s.Name, host, port),
+	})
 	Until(t, "Sentinel knows the replica", func() error {
 		text, err := s.Sentinel.command("SENTINEL", "REPLICAS", s.Name)
 		if err == nil && !strings.Contains(text, "runid") {
@@ -172,9 +185,9 @@ func StartSentinel(t testing.TB, o RedisOptions) *Sentinel {
 	return s
 }
 
-// follows waits until what the master writes reaches the replica. That its link is up
-// is not enough: the master sends nothing before the replica's first acknowledgement,
-// up to a second later.
+// follows waits until the master's writes reach the replica. A link that is up does not
+// suffice: the master sends nothing before the replica's first acknowledgement, up to a
+// second later.
 func follows(t testing.TB, master, replica *Redis) {
 	t.Helper()
 	linked := func() error {
@@ -184,7 +197,7 @@ func follows(t testing.TB, master, replica *Redis) {
 		return nil
 	}
 	Until(t, "the replica is linked", linked)
-	for i := 0; ; i++ { // in a Cluster, some key that is the master's
+	for i := 0; ; i++ { // in a Cluster, find a key of this master
 		_, err := master.command("SET", "probe-"+strconv.Itoa(i), "", "PX", "1")
 		if err == nil {
 			break
@@ -209,5 +222,7 @@ func follows(t testing.TB, master, replica *Redis) {
 	})
 }
 
-// URL is where Sentinel is.
-func (s *Sentinel) URL() string { return "redis://" + s.Sentinel.Addr + "/?sentinel_master=" + s.Name }
+// URL returns the URL of Sentinel.
+func (s *Sentinel) URL() string {
+	return "redis://" + s.Sentinel.Addr + "/?sentinel_master=" + s.Name
+}

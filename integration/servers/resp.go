@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// command sends one command to a Redis server on a connection of its own, and returns
-// the answer as text: arrays as their elements, a line each.
+// command sends one command to a Redis server on a connection of its own, and returns the
+// response as text: a line for each element of an array.
 func (r *Redis) command(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()

@@ -27,9 +27,9 @@ type request struct {
 	answered bool
 }
 
-// serveOneByOne passes requests on, each when its turn has come. It goes on reading
-// while one waits, so as to learn that the client has gone: what nobody waits for any
-// more must not hold up the others, or a busy server never catches up.
+// serveOneByOne passes requests on, each when its turn has come. It reads on while one
+// waits, to learn whether the client has gone: a request that no client waits for must
+// not hold up the others, or a busy server never catches up.
 func (p *Proxy) serveOneByOne(client, server net.Conn) {
 	requests, gone, done := make(chan request), make(chan struct{}), make(chan struct{})
 	defer close(done)
@@ -62,7 +62,9 @@ func (p *Proxy) serveOneByOne(client, server net.Conn) {
 }
 
 // inTurn waits for a request's turn, if it needs one, and passes it and its answer on.
-func (p *Proxy) inTurn(client, server net.Conn, answers *bufio.Reader, next request, gone <-chan struct{}) error {
+func (p *Proxy) inTurn(
+	client, server net.Conn, answers *bufio.Reader, next request, gone <-chan struct{},
+) error {
 	if !p.serialize.Idle(next.frame) {
 		p.one.Lock()
 		defer p.one.Unlock()
@@ -75,9 +77,9 @@ func (p *Proxy) inTurn(client, server net.Conn, answers *bufio.Reader, next requ
 	}
 }
 
-// exchange passes a request and its answer on. It waits for the end of the answer even
-// when the client has been cut off meanwhile, since the server has not done with the
-// request before, and another must not come to it.
+// exchange passes a request and its answer on. It waits for the end of the answer even if
+// the client was cut off: until then the server works on the request, and no other may
+// reach it.
 func (p *Proxy) exchange(client, server net.Conn, answers *bufio.Reader, next request) error {
 	lost := p.pass(server, next.frame, false)
 	if lost != nil {
@@ -99,8 +101,7 @@ func (p *Proxy) exchange(client, server net.Conn, answers *bufio.Reader, next re
 // MongoDB splits MongoDB's wire protocol.
 type MongoDB struct{}
 
-// What a message begins with: its length, and for OP_MSG the flags behind the header of
-// 16 bytes.
+// A message begins with its length. OP_MSG has flags behind the header of 16 bytes.
 const (
 	mongoHeader     = 16
 	mongoQuery      = 2004
@@ -130,12 +131,14 @@ func (MongoDB) Answer(r *bufio.Reader) (frame []byte, more bool, err error) {
 	if _, err := io.ReadFull(r, frame); err != nil {
 		return nil, false, err
 	}
-	more = code == mongoMessage && n >= mongoHeader+4 && little(frame[mongoHeader:])&mongoMoreToCome != 0
+	if code == mongoMessage && n >= mongoHeader+4 {
+		more = little(frame[mongoHeader:])&mongoMoreToCome != 0
+	}
 	return frame, more, nil
 }
 
-// Idle implements [Splitter]: the commands by which a driver finds out whether a server
-// is there.
+// Idle implements [Splitter]: the commands by which a driver checks that a server is
+// there.
 func (MongoDB) Idle(frame []byte) bool {
 	switch string(mongoCommand(frame)) {
 	case "hello", "isMaster", "ismaster", "ping":
@@ -144,8 +147,8 @@ func (MongoDB) Idle(frame []byte) bool {
 	return false
 }
 
-// mongoCommand returns the name of a command, which is that of the first element of its
-// document, or nothing.
+// mongoCommand returns the name of a command, that of the first element of its document,
+// or nil.
 func mongoCommand(frame []byte) []byte {
 	if len(frame) < mongoHeader+5 {
 		return nil

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// slow is a server that notes the lines that come, and echoes those that begin with
-// "slow" when it is told to.
+// slow is a server that records lines, and echoes those that begin with "slow" when told
+// to.
 type slow struct {
 	addr    string
 	release chan struct{}
@@ -104,7 +104,7 @@ func TestSerializerDropsWhatNobodyWaitsFor(t *testing.T) {
 	gone.Close()
 	last, answer := dial(t, p.Addr)
 	io.WriteString(last, "last\n")
-	// for the proxy to learn of it; if it did not, the test would fail
+	// time for the proxy to notice; too little would fail the test
 	time.Sleep(50 * time.Millisecond)
 	close(s.release)
 	for _, want := range []struct {
@@ -120,8 +120,8 @@ func TestSerializerDropsWhatNobodyWaitsFor(t *testing.T) {
 	}
 }
 
-// TestSerializerWaitsAfterCut: the server is still at work on a request whose
-// connection was cut.
+// TestSerializerWaitsAfterCut: the server still works on a request whose connection was
+// cut.
 func TestSerializerWaitsAfterCut(t *testing.T) {
 	s := startSlow(t)
 	p := StartSerializer(t, s.addr, lines{})

@@ -22,7 +22,7 @@ type TLS struct {
 	Client        *tls.Config // trusts the authority
 }
 
-// NewTLS makes one.
+// NewTLS makes a certificate and its authority.
 func NewTLS(t testing.TB) *TLS {
 	t.Helper()
 	authority := &x509.Certificate{
@@ -45,7 +45,8 @@ func NewTLS(t testing.TB) *TLS {
 	dir := TempDir(t)
 	write := func(name, kind string, der []byte) string {
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+		block := pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+		if err := os.WriteFile(path, block, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return path

@@ -14,7 +14,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/integration/servers"
 )
 
-// visitor is somebody who asks again and again.
+// visitor is a client that asks again and again.
 type visitor struct {
 	name, cookie string
 	stored       atomic.Int64 // requests that were answered with success
@@ -23,12 +23,12 @@ type visitor struct {
 	slowest      atomic.Int64 // the longest time that an answer took, in nanoseconds
 }
 
-// ask adds one, and checks that the answer is the visitor's own or a clean 503.
+// ask adds one, and checks that the response is the visitor's own or a clean 503.
 func (v *visitor) ask(t testing.TB, s *Site) {
 	begin := time.Now()
 	resp := s.Ask("/add", v.cookie)
 	body := bodyOf(resp)
-	// one of two at once may be missed
+	// not exact if two end at once
 	v.slowest.Store(max(v.slowest.Load(), int64(time.Since(begin))))
 	if c := resp.Header["Set-Cookie"]; c != nil {
 		t.Errorf("%s: with a cookie", resp.Status)
@@ -46,7 +46,10 @@ func (v *visitor) ask(t testing.TB, s *Site) {
 			t.Errorf("%s got %q", v.name, body)
 		}
 		v.stored.Add(1)
-		for h := v.highest.Load(); got > h && !v.highest.CompareAndSwap(h, got); h = v.highest.Load() {
+		for h := v.highest.Load(); got > h; h = v.highest.Load() {
+			if v.highest.CompareAndSwap(h, got) {
+				break
+			}
 		}
 	default:
 		t.Errorf("%s: %q", resp.Status, body)
@@ -70,8 +73,8 @@ type Load struct {
 	wg       sync.WaitGroup
 }
 
-// AnswerLimit is how soon every request is answered, with 503 at worst, on a machine
-// that has time for it: twice what plain timers are late by meanwhile comes on top.
+// AnswerLimit is how soon every request must be answered, with 503 at worst. Twice the
+// delay of plain timers meanwhile is added, for a busy machine.
 const AnswerLimit = 2 * time.Second
 
 // StartLoad starts n visitors, each asking from two goroutines.
@@ -109,7 +112,7 @@ func (l *Load) stop() {
 	l.wg.Wait()
 }
 
-// Served waits until every visitor was answered with success so many times more.
+// Served waits until every visitor got so many more successful responses.
 func (l *Load) Served(more int64) {
 	l.t.Helper()
 	for _, v := range l.visitors {
@@ -123,7 +126,7 @@ func (l *Load) Served(more int64) {
 	}
 }
 
-// Refused waits until at least one visitor got a 503 more, or all of them did.
+// Refused waits until a visitor got another 503, or, if all is set, each of them did.
 func (l *Load) Refused(all bool) {
 	l.t.Helper()
 	before := make([]int64, len(l.visitors))
@@ -144,7 +147,7 @@ func (l *Load) Refused(all bool) {
 	})
 }
 
-// Refusals is how many requests were answered with 503 so far.
+// Refusals returns the number of requests that got a 503 so far.
 func (l *Load) Refusals() int64 {
 	var n int64
 	for _, v := range l.visitors {
@@ -154,7 +157,7 @@ func (l *Load) Refusals() int64 {
 }
 
 // Check stops the visitors, checks that all were answered in time, and returns how many
-// acknowledged changes are not there. A change that was refused may be there.
+// acknowledged changes are lost. A refused change may be stored.
 func (l *Load) Check() int64 {
 	l.t.Helper()
 	l.stop()
@@ -174,7 +177,8 @@ func (l *Load) Check() int64 {
 		}
 		stored, maybe := v.stored.Load(), v.refused.Load()
 		if got > stored+maybe {
-			l.t.Errorf("%s has %d, more than the %d stored and the %d refused", v.name, got, stored, maybe)
+			l.t.Errorf("%s has %d, more than the %d stored and the %d refused",
+				v.name, got, stored, maybe)
 		}
 		lost += max(0, stored-got, v.highest.Load()-got)
 		sum, refused = sum+stored, refused+maybe

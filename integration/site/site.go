@@ -1,5 +1,5 @@
-// Package site is an application whose sessions count, in the process of a test, and
-// the load of people who visit it while the test disturbs what is behind.
+// Package site is an application whose sessions count, in the process of a test, and the
+// load of visitors while the test disturbs the servers behind it.
 package site
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/countstore"
 )
 
-// What its sessions hold.
+// The values of its sessions.
 const (
 	Name  = cloakroom.Key[string]("name")
 	Count = cloakroom.Key[int]("count")
@@ -29,8 +29,8 @@ type Site struct {
 	handler  http.Handler
 }
 
-// New makes one: /start begins a session of that name, /add adds to its count and answers with
-// both, /get answers with both.
+// New makes a site: /start begins a session of that name, /add adds to its count and
+// answers with both, /get answers with both.
 func New(t testing.TB, store store.Store) *Site {
 	t.Helper()
 	s, err := Make(store)
@@ -40,15 +40,20 @@ func New(t testing.TB, store store.Store) *Site {
 	return s
 }
 
-// Make is [New] where there is no test.
+// Make is [New] outside of a test.
 func Make(store store.Store) (*Site, error) {
 	s := &Site{Calls: countstore.New(store)}
 	var err error
-	if s.Sessions, err = cloakroom.New(s.Calls, cloakroom.Options{InsecureCookie: true, Logger: slog.New(slog.DiscardHandler)}); err != nil {
+	s.Sessions, err = cloakroom.New(s.Calls, cloakroom.Options{
+		InsecureCookie: true, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("/start", func(_ http.ResponseWriter, r *http.Request) { Name.Set(s.Sessions.Get(r), r.FormValue("name")) })
+	mux.HandleFunc("/start", func(_ http.ResponseWriter, r *http.Request) {
+		Name.Set(s.Sessions.Get(r), r.FormValue("name"))
+	})
 	mux.HandleFunc("/add", func(w http.ResponseWriter, r *http.Request) {
 		session := s.Sessions.Get(r)
 		n, err := Count.UpdateNow(session, func(n int) int { return n + 1 })
@@ -66,7 +71,7 @@ func Make(store store.Store) (*Site, error) {
 	return s, nil
 }
 
-// Ask makes a request, with a cookie as [Site.Start] returns it or an empty one.
+// Ask makes a request. cookie is one of [Site.Start], or empty.
 func (s *Site) Ask(path, cookie string) *http.Response {
 	r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, path, nil)
 	if cookie != "" {
@@ -89,8 +94,8 @@ func (s *Site) Start(t testing.TB, who string) string {
 	return c.Name + "=" + c.Value
 }
 
-// Add asks for /add from so many goroutines, so many times each, and fails unless each
-// is served.
+// Add requests /add from so many goroutines, so many times each, and fails unless all
+// succeed.
 func (s *Site) Add(cookie string, goroutines, each int) error {
 	errs := make(chan error, goroutines)
 	var wg sync.WaitGroup

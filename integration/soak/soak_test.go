@@ -1,4 +1,4 @@
-// Package soak uses sessions for a long time, and looks whether anything grows.
+// Package soak uses sessions for a long time and checks that nothing grows.
 package soak
 
 import (
@@ -36,8 +36,7 @@ var (
 	plotFlag = flag.String("soak.plot", "", "write the figure to this `file`")
 )
 
-// idle is the idle timeout: short, so that sessions that are left alone expire while
-// others come.
+// idle is short, so that abandoned sessions expire while others begin.
 const idle = 3 * time.Second
 
 const (
@@ -45,7 +44,7 @@ const (
 	count = cloakroom.Key[int]("count")
 )
 
-// place is a store with load on it.
+// place is a store under load.
 type place struct {
 	name     string
 	sessions *cloakroom.Manager
@@ -81,7 +80,7 @@ func newPlace(t *testing.T, what, rawURL string, disk func() (int64, error)) *pl
 	return p
 }
 
-// used is the size of all files in a folder.
+// used returns the size of all files in a folder.
 func used(dir string) (total int64, err error) {
 	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -123,7 +122,7 @@ func (p *place) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// visit is one visitor, from coming to leaving, which most forget to say.
+// visit is one visitor, who rarely signs out before leaving.
 func (p *place) visit(lots *rand.Rand) {
 	who, cookie := "visitor-"+strconv.Itoa(lots.IntN(500)), ""
 	ask := func(path string) {
@@ -154,7 +153,7 @@ func (p *place) visit(lots *rand.Rand) {
 	}
 }
 
-// sample is what the process and its stores take.
+// sample is the resources that the process and its stores use.
 type sample struct {
 	at         time.Duration
 	heap       int64
@@ -182,8 +181,8 @@ func measure(t *testing.T, all []*place, at time.Duration) sample {
 	return s
 }
 
-// TestSoak: after all sessions have expired, memory, goroutines, descriptors and disk
-// are where they were after the first of them had.
+// TestSoak: once all sessions have expired, memory, goroutines, descriptors and disk are
+// back to where they were after the first ones had.
 func TestSoak(t *testing.T) {
 	all := places(t)
 	begin := time.Now()
@@ -222,7 +221,8 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// load has visitors come for so long, and calls look a hundred times, if that is not nil.
+// load lets visitors come for that long, and calls look a hundred times, unless it is
+// nil.
 func load(t *testing.T, all []*place, d time.Duration, look func()) {
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()

@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// The appenders write the shortest form. Lengths beyond the format's 32 bits
-// are a bug of the caller and panic; Append returns ErrTooLarge instead.
+// The appenders write the shortest form. They panic on lengths beyond the format's 32
+// bits, which are a bug of the caller; Append returns ErrTooLarge instead.
 
 // AppendNil appends nil.
 func AppendNil(dst []byte) []byte { return append(dst, codeNil) }
@@ -57,8 +57,8 @@ func AppendFloat32(dst []byte, f float32) []byte {
 	return binary.BigEndian.AppendUint32(append(dst, float32_), math.Float32bits(f))
 }
 
-// AppendFloat64 appends a float of 64 bits, even where 32 would do: its
-// decoded type should not depend on its value.
+// AppendFloat64 appends a float of 64 bits, even where 32 would do: its decoded type must
+// not depend on its value.
 func AppendFloat64(dst []byte, f float64) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, float64_), math.Float64bits(f))
 }
@@ -122,8 +122,8 @@ func AppendExt(dst []byte, typ int8, data []byte) []byte {
 	return append(append(dst, byte(typ)), data...)
 }
 
-// appendLength appends the shortest of three headers that holds n; c8 is 0
-// where the format has no such form.
+// appendLength appends the shortest of three headers that holds n. c8 is 0 if the format
+// has no such form.
 func appendLength(dst []byte, n int, c8, c16, c32 byte) []byte {
 	switch {
 	case uint64(n) <= math.MaxUint8 && c8 != 0:

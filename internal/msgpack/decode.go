@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// Unmarshal decodes the one value that b holds into what v points to. Nothing
-// it stores shares memory with b. Slices, maps and pointers are made new, so
-// nothing that v held before is written through, except for structs that v
-// embeds by pointer. On an error *v may be set in part.
+// Unmarshal decodes the one value in b into what v points to. The result shares no memory
+// with b. Slices, maps and pointers are made new, so that nothing that v held before is
+// changed, except for structs that v embeds by pointer. On an error *v may be set in
+// part.
 //
-// A byte of input can stand for a Go value of any size, so what containers and
-// pointers may take is bounded: 64 MiB and 64 bytes for each byte of b, or the
-// error is ErrTooLarge. Sensible types come nowhere near it.
+// A byte of input can stand for a Go value of any size, so the memory for containers and
+// pointers is bounded: 64 MiB, and 64 bytes for each byte of b. Beyond that the error is
+// ErrTooLarge. Sensible types come nowhere near it.
 func Unmarshal(b []byte, v any, lim Limits) error {
 	n, err := Next(b, lim)
 	if err != nil {
@@ -45,9 +45,8 @@ func Unmarshal(b []byte, v any, lim Limits) error {
 	return err
 }
 
-// unmarshalScalar decodes into the common types without reflection. It is not
-// done when v is of another type, or when b is not simply what v wants, which
-// leaves the exact error to the general case.
+// unmarshalScalar decodes into common types without reflection. It is not done if v has
+// another type or b does not fit it, which leaves the exact error to the general case.
 func unmarshalScalar(b []byte, v any) (done bool, err error) {
 	switch p := v.(type) {
 	case *string:
@@ -94,15 +93,15 @@ func unmarshalScalar(b []byte, v any) (done bool, err error) {
 	return false, nil
 }
 
-// decoder decodes bytes that Next accepted as a whole, so nesting is bounded
-// and counts are of values that are there.
+// decoder decodes bytes that Next has accepted, so nesting is bounded and all counted
+// values are there.
 type decoder struct {
 	size   int    // of the whole input, for offsets
 	budget uint64 // bytes that may still be allocated
 	lim    Limits
 }
 
-// value decodes the value b starts with into v, which has an address.
+// value decodes the first value of b into v, which is addressable.
 func (d *decoder) value(b []byte, v reflect.Value) (rest []byte, err error) {
 	k := kindOf(b)
 	if k == kindNil {
@@ -140,7 +139,7 @@ func (d *decoder) value(b []byte, v reflect.Value) (rest []byte, err error) {
 			return nil, d.at(b, err)
 		}
 		if typ == extTime {
-			// as where the target is any, and as when encoding
+			// as for a target of type any, and as when encoding
 			if _, err := parseTime(data); err != nil {
 				return nil, d.at(b, err)
 			}
@@ -155,7 +154,7 @@ func (d *decoder) value(b []byte, v reflect.Value) (rest []byte, err error) {
 	case formURL, formBinary:
 		return d.binary(b, v, info.form == formURL)
 	case formText:
-		if k == kindBytes && info.binary { // as it was written before
+		if k == kindBytes && info.binary { // a type with both pairs
 			return d.binary(b, v, false)
 		}
 		return d.text(b, v)
@@ -194,7 +193,8 @@ func (d *decoder) value(b []byte, v reflect.Value) (rest []byte, err error) {
 				return nil, err
 			}
 			if _, ok := x.(map[string]any); !ok {
-				return nil, d.at(b, fmt.Errorf("%w: a key that is not a str into Go %v", ErrType, t))
+				err := fmt.Errorf("%w: a key that is not a str into Go %v", ErrType, t)
+				return nil, d.at(b, err)
 			}
 			v.Set(reflect.ValueOf(x))
 			return rest, nil
@@ -210,7 +210,8 @@ func (d *decoder) value(b []byte, v reflect.Value) (rest []byte, err error) {
 		if k == kindMap {
 			return d.structure(b, v, s)
 		}
-	case reflect.Chan, reflect.Func, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer, reflect.Uintptr:
+	case reflect.Chan, reflect.Func, reflect.Complex64, reflect.Complex128,
+		reflect.UnsafePointer, reflect.Uintptr:
 		return nil, errUnsupported(t, "its kind has no encoding")
 	default:
 		return d.scalar(b, v)
@@ -292,7 +293,7 @@ func setInteger(v reflect.Value, u uint64, neg bool) bool {
 	return true
 }
 
-// charge takes the memory of n values of type t from the budget.
+// charge takes the memory of n values of type t off the budget.
 func (d *decoder) charge(n int, t reflect.Type) error {
 	return d.chargeBytes(n, uint64(t.Size()))
 }
@@ -306,10 +307,10 @@ func (d *decoder) chargeBytes(n int, each uint64) error {
 	return nil
 }
 
-// chargeMap takes the memory of a map from the budget: its header, its slots,
-// which come in groups of eight and are up to half empty, and one entry that
-// is decoded into. The runtime keeps what is larger than 128 bytes outside of
-// the slots; counting it as if it were inside errs on the safe side.
+// chargeMap takes the memory of a map off the budget: its header, one entry to decode
+// into, and its slots, which come in groups of eight and are up to half empty. The
+// runtime keeps values above 128 bytes outside of the slots; counting them inside errs on
+// the safe side.
 func (d *decoder) chargeMap(n int, entry uint64) error {
 	const header = 48
 	if err := d.chargeBytes(1, header); err != nil || n == 0 {
@@ -322,7 +323,7 @@ func (d *decoder) chargeMap(n int, entry uint64) error {
 	return d.chargeBytes(slots+1, entry)
 }
 
-// at adds the offset of b.
+// at adds the offset of b to an error.
 func (d *decoder) at(b []byte, err error) error {
 	return fmt.Errorf("%w (at byte %d)", err, d.size-len(b))
 }

@@ -6,7 +6,7 @@ import (
 	"math"
 )
 
-// What decoding into an interface costs on a 64-bit machine, roughly.
+// Rough costs of decoding into an interface, in bytes on a 64-bit machine.
 const (
 	costSlice     = 24
 	costElement   = 16 // an interface
@@ -14,7 +14,7 @@ const (
 	costAnyAny    = costElement + costElement
 )
 
-// any decodes the value b starts with into the type its kind stands for.
+// any decodes the first value of b into the type that its kind stands for.
 func (d *decoder) any(b []byte) (x any, rest []byte, err error) {
 	switch k := kindOf(b); k {
 	case kindArray:
@@ -42,7 +42,7 @@ func (d *decoder) any(b []byte) (x any, rest []byte, err error) {
 	return d.anyScalar(b)
 }
 
-// anyScalar decodes what is neither a container nor a slice in Go.
+// anyScalar decodes a value that is no container and no slice in Go.
 func (d *decoder) anyScalar(b []byte) (x any, rest []byte, err error) {
 	switch kindOf(b) {
 	case kindNil:
@@ -93,7 +93,7 @@ func (d *decoder) anySlice(b []byte) (any, []byte, error) {
 	return s, rest, nil
 }
 
-// anyMap decodes into map[string]any while all keys are strings.
+// anyMap decodes into a map[string]any as long as all keys are strings.
 func (d *decoder) anyMap(b []byte) (any, []byte, error) {
 	n, rest, err := ReadMapHeader(b)
 	if err != nil {
@@ -124,8 +124,8 @@ func (d *decoder) anyMap(b []byte) (any, []byte, error) {
 	return m, rest, nil
 }
 
-// anyKeyMap goes on with the n entries that rest starts with after those in
-// begun, the first of which has a key that is not a string.
+// anyKeyMap continues begun with the n entries at the start of rest, the first of which
+// has a key that is not a string.
 func (d *decoder) anyKeyMap(rest []byte, begun map[string]any, n int) (any, []byte, error) {
 	if err := d.chargeMap(n+len(begun), costAnyAny); err != nil {
 		return nil, nil, err
@@ -152,8 +152,7 @@ func (d *decoder) anyKeyMap(rest []byte, begun map[string]any, n int) (any, []by
 	return m, rest, nil
 }
 
-// anyKey decodes a key of a map[any]any: one that can be hashed, and that
-// equals itself.
+// anyKey decodes a key of a map[any]any: hashable, and equal to itself.
 func (d *decoder) anyKey(b []byte) (any, []byte, error) {
 	switch k := kindOf(b); k {
 	case kindArray, kindMap, kindBytes:

@@ -5,9 +5,9 @@ import (
 	"reflect"
 )
 
-// start returns how many of n elements of the given size to make room for
-// before any was decoded: no more than is in proportion to the bytes left, so
-// that input of the wrong type fails before it has cost much.
+// start returns for how many of n elements to make room before any is decoded: in
+// proportion to the bytes left, so that input of the wrong type fails before it costs
+// much.
 func start(n int, size uintptr, left int) int {
 	room := (uint64(left)*4 + 4096) / max(uint64(size), 1)
 	return int(min(uint64(n), max(room, 1)))
@@ -129,7 +129,7 @@ func (d *decoder) key(b []byte, v reflect.Value) (rest []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	// A text method may have put into an interface what has no hash.
+	// A text method may have put an unhashable value into an interface.
 	if !v.Comparable() || v.CanFloat() && v.Float() != v.Float() {
 		return nil, d.at(b, fmt.Errorf("%w, in Go %v", ErrKey, t))
 	}
@@ -190,8 +190,7 @@ func (d *decoder) structure(b []byte, v reflect.Value, s *structInfo) (rest []by
 	return rest, nil
 }
 
-// fieldOf returns the field of the struct v to decode into, allocating embedded
-// structs on the way.
+// fieldOf returns the field of the struct v, and allocates embedded structs on the way.
 func (d *decoder) fieldOf(f *field, v reflect.Value) (reflect.Value, error) {
 	for i, x := range f.index {
 		if i > 0 && v.Kind() == reflect.Pointer {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// text decodes a str by the text method of v, which has one.
+// text decodes a str by v's UnmarshalText.
 func (d *decoder) text(b []byte, v reflect.Value) (rest []byte, err error) {
 	if kindOf(b) != kindString {
 		return nil, d.mismatch(b, v.Type())
@@ -20,13 +20,14 @@ func (d *decoder) text(b []byte, v reflect.Value) (rest []byte, err error) {
 	if err != nil {
 		return nil, d.at(b, err)
 	}
-	if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText(bytes.Clone(s)); err != nil {
+	u := v.Addr().Interface().(encoding.TextUnmarshaler)
+	if err := u.UnmarshalText(bytes.Clone(s)); err != nil {
 		return nil, &marshalerError{v.Type(), "UnmarshalText", err}
 	}
 	return rest, nil
 }
 
-// binary decodes a bin, or a str too, by the binary method of v, which has one.
+// binary decodes a bin, and a str if text is set, by v's UnmarshalBinary.
 func (d *decoder) binary(b []byte, v reflect.Value, text bool) (rest []byte, err error) {
 	var data []byte
 	switch k := kindOf(b); {
@@ -40,7 +41,8 @@ func (d *decoder) binary(b []byte, v reflect.Value, text bool) (rest []byte, err
 	if err != nil {
 		return nil, d.at(b, err)
 	}
-	if err := v.Addr().Interface().(encoding.BinaryUnmarshaler).UnmarshalBinary(bytes.Clone(data)); err != nil {
+	u := v.Addr().Interface().(encoding.BinaryUnmarshaler)
+	if err := u.UnmarshalBinary(bytes.Clone(data)); err != nil {
 		return nil, &marshalerError{v.Type(), "UnmarshalBinary", err}
 	}
 	return rest, nil
@@ -60,9 +62,12 @@ func (d *decoder) bigInt(b []byte, into *big.Int) (rest []byte, err error) {
 	return rest, nil
 }
 
-// layouts are the texts of times: RFC 3339, and what Python has for a datetime without
-// a zone and for a date, which are taken for UTC.
-var layouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", time.DateOnly}
+// layouts are the texts of times: RFC 3339, and Python's for a date and for a datetime
+// without a zone, which are taken for UTC.
+var layouts = []string{
+	time.RFC3339Nano,
+	"2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", time.DateOnly,
+}
 
 // time decodes a timestamp, or the text of one.
 func (d *decoder) time(b []byte, into *time.Time) (rest []byte, err error) {
@@ -98,14 +103,16 @@ func (d *decoder) duration(b []byte, v reflect.Value) (rest []byte, err error) {
 	}
 	n, ok := parseDuration(string(s))
 	if !ok {
-		return nil, d.at(b, fmt.Errorf("%w: a str that is no duration of 292 years at most, into Go %v", ErrType, durationType))
+		err := fmt.Errorf("%w: a str that is no duration of 292 years at most, into Go %v",
+			ErrType, durationType)
+		return nil, d.at(b, err)
 	}
 	v.SetInt(int64(n))
 	return rest, nil
 }
 
-// parseDuration reads a duration of ISO 8601, such as Python's P3DT4.000005S. Years and
-// months have no length.
+// parseDuration reads a duration of ISO 8601, such as Python's P3DT4.000005S. It refuses
+// years and months, whose length varies.
 func parseDuration(s string) (time.Duration, bool) {
 	rest, negative := strings.CutPrefix(s, "-")
 	rest, ok := strings.CutPrefix(rest, "P")
@@ -127,7 +134,7 @@ func parseDuration(s string) (time.Duration, bool) {
 	return sum, true
 }
 
-// addUnits adds numbers, each followed by a unit, in the order of the units.
+// addUnits adds numbers, each followed by a unit, in the order of names.
 func addUnits(sum *time.Duration, s, names string, units ...time.Duration) bool {
 	for s != "" {
 		end := strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' })

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Append appends the encoding of v to dst. On an error it returns dst as it
-// was given. A Go value that is cyclic, or deeper than lim allows, is ErrDepth.
+// Append appends the encoding of v to dst. On an error it returns dst unchanged. The
+// error is ErrDepth for a value that is cyclic, or nested deeper than lim allows.
 func Append(dst []byte, v any, lim Limits) ([]byte, error) {
 	e := encoder{maxDepth: lim.depth()}
 	out, err := e.any(dst, v, 0)
@@ -20,8 +20,8 @@ func Append(dst []byte, v any, lim Limits) ([]byte, error) {
 	return out, nil
 }
 
-// maxHops bounds how many pointers and interfaces in a row are followed, for
-// types and values that lead back to themselves without a container.
+// maxHops bounds how many pointers and interfaces in a row are followed, since types and
+// values may lead back to themselves without a container.
 const maxHops = 100
 
 type encoder struct {
@@ -91,7 +91,7 @@ func (e *encoder) any(dst []byte, v any, depth int) ([]byte, error) {
 	return e.value(dst, reflect.ValueOf(v), depth)
 }
 
-// value encodes v, which depth arrays and maps surround.
+// value encodes v, which is within depth arrays and maps.
 func (e *encoder) value(dst []byte, v reflect.Value, depth int) ([]byte, error) {
 	for hops := 0; v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface; hops++ {
 		if v.Kind() == reflect.Interface && v.NumMethod() != 0 {
@@ -192,7 +192,9 @@ func (e *encoder) list(dst []byte, v reflect.Value, depth int) ([]byte, error) {
 	return dst, err
 }
 
-func (e *encoder) structure(dst []byte, v reflect.Value, info *typeInfo, depth int) ([]byte, error) {
+func (e *encoder) structure(
+	dst []byte, v reflect.Value, info *typeInfo, depth int,
+) ([]byte, error) {
 	s, err := info.fields()
 	if err != nil {
 		return dst, err
@@ -210,8 +212,8 @@ func (e *encoder) structure(dst []byte, v reflect.Value, info *typeInfo, depth i
 		}
 		return dst, nil
 	}
-	// Which fields are left out is asked once, since IsZero methods may change
-	// their mind, so the header is corrected afterwards.
+	// Whether a field is left out is asked once, since IsZero may not answer the same
+	// twice. So the header is corrected afterwards.
 	start := len(dst)
 	if dst, err = e.mapHeader(dst, len(s.fields), depth); err != nil {
 		return dst, err
@@ -247,7 +249,7 @@ func (e *encoder) mapHeader(dst []byte, n, depth int) ([]byte, error) {
 	return AppendMapHeader(dst, n), nil
 }
 
-// container checks that a container of n entries may stand at depth.
+// container checks that a container of n entries may be at depth.
 func (e *encoder) container(n, depth int) error {
 	if depth >= e.maxDepth {
 		return ErrDepth
@@ -281,7 +283,7 @@ func (e *encoder) ext(dst []byte, x Ext) ([]byte, error) {
 		return dst, ErrTooLarge
 	}
 	if x.Type == extTime {
-		// What no one could decode is refused here rather than there.
+		// Refuse here what could not be decoded.
 		if _, err := parseTime(x.Data); err != nil {
 			return dst, err
 		}
@@ -289,7 +291,7 @@ func (e *encoder) ext(dst []byte, x Ext) ([]byte, error) {
 	return AppendExt(dst, x.Type, x.Data), nil
 }
 
-// methods returns v as the interface M, by its address when that takes it.
+// methods returns v as the interface M, by its address if its methods need that.
 func methods[M any](v reflect.Value) M {
 	if m, ok := v.Interface().(M); ok {
 		return m

@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// stringMap is mapping for the most common type of map.
+// stringMap is mapping for map[string]any, without reflection.
 func (e *encoder) stringMap(dst []byte, m map[string]any, depth int) ([]byte, error) {
 	if m == nil {
 		return AppendNil(dst), nil
@@ -29,8 +29,7 @@ func (e *encoder) stringMap(dst []byte, m map[string]any, depth int) ([]byte, er
 	return dst, nil
 }
 
-// mapEntry is an entry of a map whose encoded key lies in a buffer, from start
-// to end.
+// mapEntry is an entry of a map. Its encoded key is in a buffer, from start to end.
 type mapEntry struct {
 	start, end int
 	value      reflect.Value
@@ -60,7 +59,7 @@ func (e *encoder) mapping(dst []byte, v reflect.Value, depth int) ([]byte, error
 	var last []byte
 	for _, entry := range entries {
 		key := keys[entry.start:entry.end]
-		// Different keys of Go may be one key here: int8(1) and int64(1) in a
+		// Different keys in Go may be encoded alike: int8(1) and int64(1) in a
 		// map[any]any, or two that marshal to one text.
 		if bytes.Equal(key, last) {
 			return dst, fmt.Errorf("%w (in Go %v)", ErrDuplicate, v.Type())

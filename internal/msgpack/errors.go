@@ -6,9 +6,8 @@ import (
 	"reflect"
 )
 
-// The errors callers can act on. What is returned wraps one of them with the
-// offset or the Go type concerned; it never contains a decoded value, so it
-// can be logged.
+// The errors that callers can act on. Errors wrap one of them, with the offset or the Go
+// type concerned. They never contain a decoded value, so they can be logged.
 var (
 	// ErrCorrupt: the bytes are not MessagePack, or end too early.
 	ErrCorrupt = errors.New("msgpack: malformed or truncated")
@@ -16,16 +15,16 @@ var (
 	ErrDepth = errors.New("msgpack: nested too deeply")
 	// ErrTrailing: bytes follow the one value that was expected.
 	ErrTrailing = errors.New("msgpack: trailing bytes")
-	// ErrType: the encoded value is of another kind than what was asked for.
+	// ErrType: the encoded value is of another kind than asked for.
 	ErrType = errors.New("msgpack: wrong type")
-	// ErrOverflow: a number or a length does not fit exactly where it should go.
+	// ErrOverflow: a number or a length does not fit exactly into its target.
 	ErrOverflow = errors.New("msgpack: does not fit exactly")
 	// ErrDuplicate: a map has one key twice.
 	ErrDuplicate = errors.New("msgpack: duplicate map key")
-	// ErrKey: a map key that no Go map can find again, such as an array or NaN.
+	// ErrKey: a map key that a Go map could not find again, such as an array or NaN.
 	ErrKey = errors.New("msgpack: unusable map key")
-	// ErrTooLarge: a value beyond the format's 32-bit lengths, or input that
-	// would take out of proportion much memory to decode.
+	// ErrTooLarge: a value beyond the format's 32-bit lengths, or input that would take
+	// far more memory to decode than its length justifies.
 	ErrTooLarge = errors.New("msgpack: too large")
 	// ErrUnsupported: a Go type that has no faithful encoding.
 	ErrUnsupported = errors.New("msgpack: unsupported Go type")
@@ -38,7 +37,7 @@ func errTruncated(offset int) error {
 	return fmt.Errorf("%w (ends early, at byte %d)", ErrCorrupt, offset)
 }
 
-// errKind is the error of a reader that wanted one kind and met another.
+// errKind returns the error for a value of another kind than wanted.
 func errKind(b []byte, want kind) error {
 	switch got := kindOf(b); {
 	case len(b) == 0:
@@ -54,7 +53,7 @@ func errUnsupported(t reflect.Type, why string) error {
 	return fmt.Errorf("%w %v: %s", ErrUnsupported, t, why)
 }
 
-// marshalerError hides the text of a user method's error, not its identity.
+// marshalerError hides the text of a method's error, and keeps its identity.
 type marshalerError struct {
 	typ    reflect.Type
 	method string
@@ -67,7 +66,7 @@ func (e *marshalerError) Error() string {
 
 func (e *marshalerError) Unwrap() []error { return []error{ErrMarshaler, e.err} }
 
-// fieldError says which field of a Go type an error is about.
+// fieldError is an error about a field of a Go type.
 type fieldError struct {
 	typ   reflect.Type
 	field string
@@ -80,8 +79,7 @@ func (e *fieldError) Error() string {
 
 func (e *fieldError) Unwrap() error { return e.err }
 
-// inField names the innermost field only, so that deep nesting does not make
-// for a long message.
+// inField names the innermost field only, which keeps messages short.
 func inField(t reflect.Type, f *field, err error) error {
 	if inner := (*fieldError)(nil); errors.As(err, &inner) {
 		return err

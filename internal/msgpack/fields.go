@@ -11,7 +11,7 @@ import (
 type structInfo struct {
 	fields []field        // in order of declaration
 	byName map[string]int // into fields
-	// plain: no field is ever left out or lies in an embedded struct.
+	// plain: no field is ever left out or in an embedded struct.
 	plain bool
 }
 
@@ -28,9 +28,9 @@ type field struct {
 	isZero func(reflect.Value) bool
 }
 
-// collectFields finds the fields of the struct type t. Where several have one
-// name, the rules are those of encoding/json: the least nested wins, then the
-// tagged one, and if more than one is left then none.
+// collectFields finds the fields of the struct type t. Of several with one name, the
+// rules of encoding/json choose: the least nested wins, then the tagged one; if more than
+// one is left, none does.
 func collectFields(t reflect.Type) (*structInfo, error) {
 	var all []field
 	exported := false
@@ -43,8 +43,8 @@ func collectFields(t reflect.Type) (*structInfo, error) {
 	for len(next) > 0 {
 		current := next
 		next = nil
-		// A type embedded twice at one depth cancels itself out, so its fields
-		// are collected twice, which is enough; a lesser depth hides it.
+		// A type embedded twice at one depth cancels itself out: its fields are collected
+		// twice, which is enough. A lesser depth hides it.
 		count := map[reflect.Type]int{}
 		for _, l := range current {
 			if count[l.typ]++; visited[l.typ] || count[l.typ] > 2 {
@@ -72,7 +72,8 @@ func collectFields(t reflect.Type) (*structInfo, error) {
 				index := append(slices.Clone(l.index), i)
 				if flatten {
 					if !sf.IsExported() && sf.Type.Kind() == reflect.Pointer {
-						return nil, errUnsupported(t, "embeds a pointer to an unexported struct, which cannot be set")
+						return nil, errUnsupported(t,
+							"embeds a pointer to an unexported struct, which cannot be set")
 					}
 					next = append(next, level{base, index})
 					continue
@@ -98,7 +99,8 @@ func collectFields(t reflect.Type) (*structInfo, error) {
 		}
 	}
 	if !exported {
-		return nil, errUnsupported(t, "has no exported field and no pair of marshal and unmarshal methods")
+		return nil, errUnsupported(t,
+			"has no exported field and no pair of marshal and unmarshal methods")
 	}
 	return resolve(all), nil
 }
@@ -130,8 +132,8 @@ func resolve(all []field) *structInfo {
 	return info
 }
 
-// parseTag returns the name and the options that the msgpack tag of a field
-// gives it, or if it has none its json tag.
+// parseTag returns the name and the options of a field's msgpack tag or, if it has none,
+// of its json tag.
 func parseTag(sf reflect.StructField) (name, opts string, skip bool) {
 	tag, ok := sf.Tag.Lookup("msgpack")
 	if !ok {
@@ -181,8 +183,8 @@ func isEmpty(v reflect.Value) bool {
 // zeroer is what omitzero asks before it looks at the value itself.
 type zeroer interface{ IsZero() bool }
 
-// zeroMethod returns a function that calls the IsZero method of t or *t, or
-// nil when there is none.
+// zeroMethod returns a function that calls the IsZero method of t or *t, or nil if there
+// is none.
 func zeroMethod(t reflect.Type) func(reflect.Value) bool {
 	zt := reflect.TypeFor[zeroer]()
 	switch {
@@ -190,11 +192,13 @@ func zeroMethod(t reflect.Type) func(reflect.Value) bool {
 		return nil // only any is encoded, and it promises no methods
 	case t.Implements(zt):
 		return func(v reflect.Value) bool {
-			// A nil pointer is zero, whatever its method would do with it.
+			// A nil pointer is zero, whatever its method would do.
 			return v.Kind() == reflect.Pointer && v.IsNil() || v.Interface().(zeroer).IsZero()
 		}
 	case reflect.PointerTo(t).Implements(zt):
-		return func(v reflect.Value) bool { return addressable(v).Addr().Interface().(zeroer).IsZero() }
+		return func(v reflect.Value) bool {
+			return addressable(v).Addr().Interface().(zeroer).IsZero()
+		}
 	}
 	return nil
 }
@@ -209,8 +213,8 @@ func addressable(v reflect.Value) reflect.Value {
 	return p
 }
 
-// get returns the field of the struct v, and not ok when it lies in an
-// embedded struct whose pointer is nil.
+// get returns the field of the struct v. It is not ok if the field is in an embedded
+// struct whose pointer is nil.
 func (f *field) get(v reflect.Value) (_ reflect.Value, ok bool) {
 	for i, x := range f.index {
 		if i > 0 && v.Kind() == reflect.Pointer {

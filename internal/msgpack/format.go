@@ -1,7 +1,7 @@
 package msgpack
 
-// First bytes, from the MessagePack specification. A name with "fix" is the
-// first of a range whose low bits carry the value or the length.
+// First bytes, from the MessagePack specification. A name with "fix" is the first of a
+// range; the low bits carry the value or the length.
 const (
 	fixPosMax = 0x7f
 	fixMap    = 0x80
@@ -42,10 +42,9 @@ const (
 	fixNegMin = 0xe0
 )
 
-// fixedSize is the whole length of a value whose first byte alone tells it,
-// and 0 for the others: those with a length of their own, containers, and
-// codeNever. fixmap and fixarray are 0 even when empty, so that depth is
-// counted the same way for every container.
+// fixedSize is the whole length of a value whose first byte alone tells it, and 0 for
+// others: those with a length of their own, containers, and codeNever. It is 0 even for
+// empty containers, so that depth is counted alike for all.
 var fixedSize = func() (t [256]uint8) {
 	for c := 0; c <= fixPosMax; c++ {
 		t[c] = 1
@@ -86,10 +85,12 @@ const (
 
 // String names the kind as error messages do.
 func (k kind) String() string {
-	return [...]string{"invalid", "nil", "bool", "int", "float", "str", "bin", "array", "map", "ext"}[k]
+	return [...]string{
+		"invalid", "nil", "bool", "int", "float", "str", "bin", "array", "map", "ext",
+	}[k]
 }
 
-// kindOf tells what kind of value b starts with; kindInvalid when b is empty.
+// kindOf returns the kind of the first value of b; kindInvalid if b is empty.
 func kindOf(b []byte) kind {
 	if len(b) == 0 {
 		return kindInvalid

@@ -13,10 +13,10 @@ const (
 
 // Limits bound what is accepted. The zero value is the default.
 type Limits struct {
-	// Depth is how deep arrays and maps may be nested: a scalar is at depth 0,
-	// an array of scalars needs 1. Zero means DefaultDepth, and a negative
-	// Depth allows no array and no map. More than MaxDepth counts as MaxDepth:
-	// Append and Unmarshal use stack for each level.
+	// Depth is how deep arrays and maps may be nested: a scalar is at depth 0, an array
+	// of scalars needs 1. Zero means DefaultDepth, and a negative Depth allows no array
+	// and no map. Values above MaxDepth count as MaxDepth: Append and Unmarshal use stack
+	// for each level.
 	Depth int
 }
 
@@ -27,14 +27,13 @@ func (l Limits) depth() int {
 	return min(max(l.Depth, 0), MaxDepth)
 }
 
-// Next returns the length in bytes of the one value that b starts with; what
-// follows it is not looked at. Every length and count is checked against the
-// bytes that are there before it is used, so a header that promises more than
-// b holds costs nothing. Next does not recurse, and does not allocate while
-// nesting stays within DefaultDepth.
+// Next returns the length in bytes of the first value of b, and does not look at what
+// follows it. It checks every length and count against the bytes that are there before it
+// uses them, so a header that promises more than b holds costs nothing. Next does not
+// recurse, and does not allocate while nesting stays within DefaultDepth.
 //
-// Next checks structure only: a str may hold any bytes, map keys may repeat,
-// and an extension may hold anything.
+// Next checks structure only: a str may hold any bytes, map keys may repeat, and an
+// extension may hold anything.
 func Next(b []byte, lim Limits) (n int, err error) {
 	if len(b) > 0 {
 		if n := int(fixedSize[b[0]]); n != 0 && n <= len(b) {
@@ -51,7 +50,8 @@ func next(b []byte, lim Limits) (int, error) {
 	if h, n, ok := sizedHeader(b); ok && n <= uint64(len(b)-h) {
 		return h + int(n), nil
 	}
-	// Clearing the counts of a deep value takes longer than walking over a shallow one.
+	// Clearing the counts of a deep value would take longer than walking over a shallow
+	// one.
 	var few [8]int
 	n, deep, err := walk(b, few[:0], lim.depth())
 	if deep {
@@ -66,8 +66,8 @@ func walkDeep(b []byte, maxDepth int) (int, error) {
 	return n, err
 }
 
-// NextString returns where the one str that starts at b[start] begins and ends.
-// Positions, because a caller in a loop wants these.
+// NextString returns where the str at b[start] begins and ends. It takes and returns
+// positions for callers in a loop.
 func NextString(b []byte, start int) (begin, end int, err error) {
 	if start < len(b) && b[start]&0xe0 == fixStr {
 		if end := start + 1 + int(b[start]&0x1f); end <= len(b) {
@@ -83,8 +83,8 @@ func nextString(b []byte, start int) (begin, end int, err error) {
 	return end - len(s), end, err
 }
 
-// walk is Next for any value. open is empty and has room for what is owed to the
-// containers around the innermost; when that was too little, though DefaultDepth would
+// walk is Next for any value. open is empty, and its capacity is for what is owed to the
+// containers around the innermost one. If that is too little, though DefaultDepth would
 // do, the value is deep.
 func walk(b []byte, open []int, maxDepth int) (n int, deep bool, err error) {
 	owed := 1 // values still owed to the innermost
@@ -109,8 +109,7 @@ func walk(b []byte, open []int, maxDepth int) (n int, deep bool, err error) {
 				return 0, false, fmt.Errorf("%w (at byte %d)", ErrDepth, i)
 			}
 			i += h
-			// The sum over all open containers must be there, not just this
-			// container's own count.
+			// All open containers must find their values in b, not just this one.
 			if n > uint64(len(b)-i) || int(n) > len(b)-i-(all-1) {
 				return 0, false, fmt.Errorf("%w (count at byte %d)", ErrCorrupt, i-h)
 			}
@@ -149,9 +148,9 @@ func walk(b []byte, open []int, maxDepth int) (n int, deep bool, err error) {
 	}
 }
 
-// containerHeader reads the header of an array or a map, which b must start
-// with: its length h and the number n of values that follow, two for each
-// entry of a map. It is not ok when b ends within the header.
+// containerHeader reads the header of the array or map that b starts with: its length h,
+// and the number n of values that follow, two for each entry of a map. It is not ok if b
+// ends within the header.
 func containerHeader(b []byte) (h int, n uint64, ok bool) {
 	switch c := b[0]; {
 	case c < fixArray:
@@ -173,9 +172,9 @@ func containerHeader(b []byte) (h int, n uint64, ok bool) {
 	}
 }
 
-// sizedHeader reads the header of a str, bin or ext that carries a length of
-// its own: the header's length h, with the type byte of an ext, and the
-// length n of the data. It is not ok when b ends within the header.
+// sizedHeader reads the header of the str, bin or ext that b starts with, if it carries a
+// length: the header's length h, with the type byte of an ext, and the length n of the
+// data. It is not ok if b ends within the header.
 func sizedHeader(b []byte) (h int, n uint64, ok bool) {
 	var width, extra int
 	switch b[0] {

@@ -6,11 +6,11 @@ import (
 	"math"
 )
 
-// The readers take the one value that b starts with and return what follows
-// it as rest. On an error rest is nil. They do not allocate.
+// The readers decode the first value of b and return what follows it as rest, nil on an
+// error. They do not allocate.
 
-// ReadMapHeader reads the header of a map and returns its number of entries.
-// The keys and values follow in rest, which is long enough to hold them.
+// ReadMapHeader reads the header of a map and returns its number of entries. rest has
+// their keys and values, and is long enough to hold them.
 func ReadMapHeader(b []byte) (count int, rest []byte, err error) {
 	if len(b) > 0 && b[0]&0xf0 == fixMap && 2*int(b[0]&0x0f) < len(b) {
 		return int(b[0] & 0x0f), b[1:], nil
@@ -19,8 +19,8 @@ func ReadMapHeader(b []byte) (count int, rest []byte, err error) {
 	return count / 2, rest, err
 }
 
-// ReadArrayHeader reads the header of an array and returns its number of
-// elements. They follow in rest, which is long enough to hold them.
+// ReadArrayHeader reads the header of an array and returns its number of elements. rest
+// has them, and is long enough to hold them.
 func ReadArrayHeader(b []byte) (count int, rest []byte, err error) {
 	return readHeader(b, kindArray)
 }
@@ -40,8 +40,8 @@ func readHeader(b []byte, want kind) (n int, rest []byte, err error) {
 	return int(count), rest, nil
 }
 
-// ReadString reads a str. What it returns is a part of b, not a copy, and may
-// be any bytes: it is not checked for UTF-8.
+// ReadString reads a str. s is a part of b, not a copy, and may be any bytes: it is not
+// checked for UTF-8.
 func ReadString(b []byte) (s, rest []byte, err error) {
 	if len(b) > 0 && b[0]&0xe0 == fixStr {
 		n := 1 + int(b[0]&0x1f)
@@ -53,7 +53,7 @@ func ReadString(b []byte) (s, rest []byte, err error) {
 	return readSized(b, kindString)
 }
 
-// ReadBytes reads a bin. What it returns is a part of b, not a copy.
+// ReadBytes reads a bin. s is a part of b, not a copy.
 func ReadBytes(b []byte) (s, rest []byte, err error) {
 	return readSized(b, kindBytes)
 }
@@ -77,7 +77,7 @@ func readSized(b []byte, want kind) (s, rest []byte, err error) {
 // ReadInt reads an integer in any of its encodings. One above math.MaxInt64
 // is ErrOverflow.
 func ReadInt(b []byte) (i int64, rest []byte, err error) {
-	if len(b) >= 9 && b[0] == uint64_ && b[1] < 0x80 { // as the times that every session has
+	if len(b) >= 9 && b[0] == uint64_ && b[1] < 0x80 { // the times in every record are such
 		return int64(binary.BigEndian.Uint64(b[1:])), b[9:], nil
 	}
 	u, neg, rest, err := readInteger(b)

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// extTime is the extension type that the specification gives to timestamps.
+// extTime is the extension type of timestamps in the specification.
 const extTime = -1
 
-// Ext is an extension of a type this package gives no meaning to.
+// Ext is an extension of a type that has no meaning here.
 type Ext struct {
 	Type int8
 	Data []byte

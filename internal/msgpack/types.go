@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// form is how a type that is not left to its reflect.Kind is encoded.
+// form is how a type is encoded, if not by its reflect.Kind.
 type form uint8
 
 const (
@@ -25,11 +25,12 @@ const (
 // typeInfo is what Append and Unmarshal know about a type.
 type typeInfo struct {
 	form form
-	// text: the type can be a map key by its text methods.
+	// text: the type can be a map key, by its text methods.
 	text bool
-	// binary: a bin can be decoded, by UnmarshalBinary.
+	// binary: UnmarshalBinary can decode a bin.
 	binary bool
-	// fields of a struct that is encoded by its kind, or why it cannot be.
+	// fields returns the fields of a struct that is encoded by its kind, or why there are
+	// none.
 	fields func() (*structInfo, error)
 }
 
@@ -49,8 +50,7 @@ var (
 
 var typeInfos sync.Map // reflect.Type to *typeInfo
 
-// infoOf returns what there is to know about t, which is neither a pointer nor
-// an interface: those are followed first.
+// infoOf returns the typeInfo of t, which is neither a pointer nor an interface.
 func infoOf(t reflect.Type) *typeInfo {
 	if info, ok := typeInfos.Load(t); ok {
 		return info.(*typeInfo)
@@ -79,7 +79,7 @@ func infoOf(t reflect.Type) *typeInfo {
 		}
 	}
 	if info.form == formKind && t.Kind() == reflect.Struct {
-		// Later, because collecting fields asks for the infos of their types.
+		// Computed on demand, since collecting fields asks for the infos of their types.
 		info.fields = sync.OnceValues(func() (*structInfo, error) { return collectFields(t) })
 	}
 	actual, _ := typeInfos.LoadOrStore(t, info)

@@ -1,7 +1,6 @@
-// Package msgspec turns Python's plain data into MessagePack and JSON exactly as
-// Python's library of that name does when it is told no types, which is how
-// Flask-Session stores sessions, and reads either as it does. What was checked against
-// the library is in testdata.
+// Package msgspec turns Python's plain data into MessagePack and JSON, and back, exactly
+// as Python's library of that name does without types, which is how Flask-Session stores
+// sessions. The files in testdata were made by the library.
 //
 // Both formats know fewer types than Python, so a value may come back as another:
 //
@@ -16,15 +15,15 @@
 //	keys of a dict        as above; a list as     str
 //	                      a key is a tuple
 //
-// Objects are encoded as far as their pickles tell what the library would make of them, see
-// [Plain]: subclasses of list, dict and tuple, enums, dataclasses, and datetimes whose time zone is
-// one of zoneinfo, pytz or dateutil. Beyond the library, subclasses of str, bytes, int and float
-// are encoded as what they are based on, and objects with attributes like dataclasses, from which a
-// pickle does not tell them. Others are refused with [pickle.ErrObject].
+// Objects are encoded if their pickles tell what the library would make of them, see
+// [Plain]: subclasses of list, dict and tuple, enums, dataclasses, and datetimes in time
+// zones of zoneinfo, pytz or dateutil. Going beyond the library, it encodes subclasses of
+// str, bytes, int and float as what they are based on, and objects with attributes as
+// dataclasses, since a pickle does not tell these apart. [pickle.ErrObject] refuses
+// others.
 //
-// What neither side may lose in silence is refused with [ErrHold]: ints beyond 64 bits
-// in MessagePack, keys such as None or a tuple in JSON, and in both, strs with
-// surrogates, times that are not whole microseconds, times outside of the years 1 to
-// 9999, extensions, and keys that become equal. Time zones as values of their own,
-// which the library cannot encode either, are refused too.
+// [ErrHold] refuses what would be lost in silence: ints beyond 64 bits in MessagePack,
+// keys such as None or a tuple in JSON, and in both, strs with surrogates, times that are
+// not whole microseconds, times outside of the years 1 to 9999, extensions, time zones as
+// values of their own, and keys that become equal.
 package msgspec

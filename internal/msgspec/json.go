@@ -71,7 +71,7 @@ func (w *jsonWriter) value(v pickle.Value, depth int) error {
 	return nil
 }
 
-// quoted appends a value that JSON holds as a string.
+// quoted appends a value that is a string in JSON.
 func (w *jsonWriter) quoted(v pickle.Value) error {
 	var data []byte
 	switch v := v.(type) {
@@ -130,7 +130,7 @@ func (w *jsonWriter) dict(d *pickle.Dict, depth int) error {
 	return nil
 }
 
-// key appends a key, which JSON allows to be a string alone.
+// key appends a key, which is a string in JSON.
 func (w *jsonWriter) key(v pickle.Value) error {
 	switch v := v.(type) {
 	case string:
@@ -167,7 +167,7 @@ func (w *jsonWriter) key(v pickle.Value) error {
 	return nil
 }
 
-// text appends a JSON string, and escapes only what must be.
+// text appends a JSON string and escapes only what it must.
 func (w *jsonWriter) text(s string) {
 	w.out = append(w.out, '"')
 	for i := range len(s) {

@@ -11,7 +11,7 @@ import (
 const messagePack = "MessagePack"
 
 // MaxDepth is how deep arrays and maps may be nested.
-const MaxDepth = 1000 // Python itself ends there
+const MaxDepth = 1000 // Python's own limit
 
 // AppendMessagePack appends v as MessagePack.
 func AppendMessagePack(dst []byte, v pickle.Value) ([]byte, error) {
@@ -28,7 +28,7 @@ type packer struct {
 	budget pickle.Budget
 }
 
-// spend bounds what is written: a few bytes of a pickle can stand for very much.
+// spend bounds what is written, since a few bytes of a pickle can stand for very much.
 func spend(b *pickle.Budget, depth, length int) error {
 	switch {
 	case length > pickle.MaxBytes:
@@ -143,8 +143,8 @@ func (w *packer) dict(d *pickle.Dict, depth int) error {
 	return nil
 }
 
-// keySet notices keys that are encoded alike. It is nil where all keys are strs, which
-// cannot be.
+// keySet finds keys that are encoded alike. It is nil if all keys are strs, which never
+// are.
 type keySet map[string]struct{}
 
 func uniqueKeys(d *pickle.Dict) keySet {

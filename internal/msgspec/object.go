@@ -7,11 +7,11 @@ import (
 	"github.com/cloakroom-go/cloakroom/internal/pickle"
 )
 
-// Plain returns the plain value that the library would encode an object as, if the way
-// in which it was pickled tells. Where a pickle does not tell two kinds apart, this
-// takes the one that the library knows: an object with attributes for a dataclass, and
-// the call of a class with one number or text for an enum. The base of subclasses of
-// str, bytes, int and float is read too, which the library refuses.
+// Plain returns the plain value that the library would encode an object as, if its pickle
+// tells. Where a pickle does not tell two kinds apart, Plain assumes the one that the
+// library knows: a dataclass for an object with attributes, and an enum for the call of a
+// class with one number or text. It also reads the base of subclasses of str, bytes, int
+// and float, which the library refuses.
 func Plain(o *pickle.Object) (pickle.Value, bool) {
 	class := o.Class()
 	switch {
@@ -33,20 +33,20 @@ func Plain(o *pickle.Object) (pickle.Value, bool) {
 	return nil, false
 }
 
-// maxSteps is how many steps of an object are looked at: Python writes items, keys and
-// a state, once each. An object may be named very often, and each time the steps are
-// looked at again.
+// maxSteps is how many steps of an object are looked at. Python writes items, keys and a
+// state, once each. An object may be named very often, and each time its steps are looked
+// at again.
 const maxSteps = 8
 
 var reconstructor = pickle.Global{Module: "copyreg", Name: "_reconstructor"}
 
 // isWerkzeug reports whether a class is one of Werkzeug's dicts.
 func isWerkzeug(class pickle.Global) bool {
-	return class.Module == "werkzeug.datastructures" || strings.HasPrefix(class.Module, "werkzeug.datastructures.")
+	const module = "werkzeug.datastructures"
+	return class.Module == module || strings.HasPrefix(class.Module, module+".")
 }
 
-// isScalar reports whether a value can be that of an enum, or the one thing that a
-// subclass is made of.
+// isScalar reports whether v can be the value of an enum, or what a subclass is based on.
 func isScalar(v pickle.Value) bool {
 	switch v.(type) {
 	case string, int64, *big.Int, float64:
@@ -55,22 +55,23 @@ func isScalar(v pickle.Value) bool {
 	return false
 }
 
-// noEnums are modules with classes that are called with one number or text and are no enums.
+// noEnums are modules whose classes are called with one number or text and are no enums.
 var noEnums = map[string]bool{
-	"_io": true, "array": true, "builtins": true, "ctypes": true, "decimal": true, "fractions": true, "functools": true,
-	"io": true, "ipaddress": true, "itertools": true, "msgspec": true, "numpy": true, "operator": true, "pathlib": true,
-	"pytz": true, "random": true, "re": true, "subprocess": true, "threading": true, "types": true, "urllib": true,
-	"weakref": true, "xml": true,
+	"_io": true, "array": true, "builtins": true, "ctypes": true, "decimal": true,
+	"fractions": true, "functools": true, "io": true, "ipaddress": true, "itertools": true,
+	"msgspec": true, "numpy": true, "operator": true, "pathlib": true, "pytz": true,
+	"random": true, "re": true, "subprocess": true, "threading": true, "types": true,
+	"urllib": true, "weakref": true, "xml": true,
 }
 
-// mayBeEnum reports whether a name is written like that of a class.
+// mayBeEnum reports whether a name looks like that of a class.
 func mayBeEnum(class pickle.Global) bool {
 	name := class.Name[strings.LastIndexByte(class.Name, '.')+1:]
 	module, _, _ := strings.Cut(class.Module, ".")
 	return name != "" && name[0] >= 'A' && name[0] <= 'Z' && !noEnums[module]
 }
 
-// reconstructed reads what protocols 0 and 1 say of an instance: class, base, and the
+// reconstructed reads an instance as protocols 0 and 1 pickle it: class, base, and the
 // value of the base.
 func reconstructed(o *pickle.Object) (pickle.Value, bool) {
 	if len(o.Args) != 3 {
@@ -105,7 +106,7 @@ func reconstructed(o *pickle.Object) (pickle.Value, bool) {
 	return v, ok
 }
 
-// made reads what protocol 2 and later say of an instance.
+// made reads an instance as protocol 2 and later pickle it.
 func made(o *pickle.Object) (pickle.Value, bool) {
 	if class := o.Class(); class.Module == "uuid" && class.Name == "UUID" {
 		return uuid(o)
@@ -127,7 +128,7 @@ func made(o *pickle.Object) (pickle.Value, bool) {
 	return o.Args, true // a namedtuple
 }
 
-// filled reads an instance that was made of nothing.
+// filled reads an instance that was made without arguments.
 func filled(o *pickle.Object) (pickle.Value, bool) {
 	for _, step := range o.Steps {
 		switch step.Kind {
@@ -140,8 +141,7 @@ func filled(o *pickle.Object) (pickle.Value, bool) {
 	return attributes(o)
 }
 
-// state returns what an instance was told, if it was told once and nothing else was
-// done to it.
+// state returns the state of an instance, if it was set once and nothing else was done.
 func state(o *pickle.Object) pickle.Value {
 	if len(o.Steps) != 1 || o.Steps[0].Kind != pickle.SetState {
 		return nil
@@ -149,7 +149,7 @@ func state(o *pickle.Object) pickle.Value {
 	return o.Steps[0].Items[0]
 }
 
-// attributes reads the attributes of a dataclass, with slots or without.
+// attributes reads the attributes of a dataclass, with or without slots.
 func attributes(o *pickle.Object) (pickle.Value, bool) {
 	s := state(o)
 	if pair, ok := s.(pickle.Tuple); ok && len(pair) == 2 && pair[0] == nil {
@@ -176,7 +176,7 @@ func uuid(o *pickle.Object) (pickle.Value, bool) {
 	return pickle.NewUUID(v)
 }
 
-// collection reads what module collections has besides namedtuple.
+// collection reads classes of module collections other than namedtuple.
 func collection(name string, o *pickle.Object) (pickle.Value, bool) {
 	if name != "OrderedDict" && name != "defaultdict" && name != "Counter" {
 		return nil, false
@@ -217,11 +217,11 @@ func datastructure(name string, o *pickle.Object) (pickle.Value, bool) {
 	return nil, false
 }
 
-// maxAgain is how long a key may be that is there more than once, in bytes. Each time
-// it is looked at as a whole, although a pickle names it in two bytes.
+// maxAgain is how long a repeated key may be, in bytes. A pickle names it again in two
+// bytes, but each time it is looked at as a whole.
 const maxAgain = 256
 
-// grouped returns a dict of lists for a list of keys and values.
+// grouped returns a dict of lists for a list of pairs of key and value.
 func grouped(v pickle.Value) (pickle.Value, bool) {
 	pairs, ok := v.(*pickle.List)
 	if !ok {
@@ -250,8 +250,8 @@ func grouped(v pickle.Value) (pickle.Value, bool) {
 	return d, true
 }
 
-// dictOf returns the dict of keys and values in turn. It takes no keys that cost much
-// to look at, and none twice, which Python never writes: a long one could be there very
+// dictOf returns the dict of keys and values in turn. It refuses keys that cost much to
+// look at, and a key twice, which Python never writes: a long one could be there very
 // often.
 func dictOf(items []pickle.Value) (pickle.Value, bool) {
 	d := &pickle.Dict{}
@@ -271,8 +271,8 @@ func dictOf(items []pickle.Value) (pickle.Value, bool) {
 	return d, true
 }
 
-// isScalarObject reports whether an object stands for a number or a text. What it costs
-// does not depend on how much is in the object, nor does it follow objects in objects.
+// isScalarObject reports whether an object stands for a number or a text. It looks at a
+// bounded part of the object, and not into objects within it.
 func isScalarObject(o *pickle.Object) bool {
 	if len(o.Args) == 0 || len(o.Steps) > maxSteps || !isScalar(o.Args[len(o.Args)-1]) {
 		return false // an enum or a subclass names its value last

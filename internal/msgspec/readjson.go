@@ -90,7 +90,7 @@ func (r *jsonReader) dict(depth int) (pickle.Value, error) {
 	return d, err
 }
 
-// numberOf returns an int for a number that looks like one, of any size, and else a float.
+// numberOf returns an int of any size if the text looks like one, and else a float.
 func numberOf(text string) (pickle.Value, error) {
 	if strings.ContainsAny(text, ".eE") {
 		f, err := strconv.ParseFloat(text, 64)
@@ -100,7 +100,8 @@ func numberOf(text string) (pickle.Value, error) {
 		return f, nil
 	}
 	if len(strings.TrimPrefix(text, "-")) > pickle.MaxDigits {
-		return nil, fmt.Errorf("%w: an int of more than %d digits", pickle.ErrTooLarge, pickle.MaxDigits)
+		return nil, fmt.Errorf("%w: an int of more than %d digits",
+			pickle.ErrTooLarge, pickle.MaxDigits)
 	}
 	n, ok := new(big.Int).SetString(text, 10)
 	if !ok {
@@ -109,8 +110,8 @@ func numberOf(text string) (pickle.Value, error) {
 	return pickle.Int(n), nil
 }
 
-// loneSurrogate reports whether JSON has an escaped surrogate that is not one of a
-// pair, for which package encoding/json would read another character.
+// loneSurrogate reports whether JSON escapes a surrogate that is not one of a pair:
+// package encoding/json would read it as another character.
 func loneSurrogate(b []byte) bool {
 	for {
 		i := bytes.IndexByte(b, '\\')

@@ -7,6 +7,15 @@ import (
 	"github.com/cloakroom-go/cloakroom/internal/msgspec"
 )
 
+func FuzzReadJSON(f *testing.F) {
+	for _, line := range lines(f, "msgspec.txt") {
+		if line[4] != "!" && len(line[4]) < 1000 {
+			f.Add(unhex(f, line[4]))
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte) { fuzz(t, formats[1], b) })
+}
+
 // Only an escape is one: not digits behind another escape, nor a u without its backslash.
 func TestEscapes(t *testing.T) {
 	for in, want := range map[string]string{

@@ -36,8 +36,8 @@ func ReadMessagePackKey(b []byte) (pickle.Value, error) {
 
 type unpacker struct{ budget pickle.Budget }
 
-// value reads the value that b, which was found well-formed, begins with. As a key, or
-// within one, an array is a tuple.
+// value reads the first value of b, which is well-formed. As a key, or within one, an
+// array is a tuple.
 func (r *unpacker) value(b []byte, key bool) (v pickle.Value, rest []byte, err error) {
 	if err := r.budget.Spend(); err != nil {
 		return nil, nil, err
@@ -104,7 +104,8 @@ func readTime(b []byte) (pickle.Value, []byte, error) {
 	}
 	v, err := pickle.UTC(t)
 	if err != nil {
-		return nil, nil, cannotHold("Python", "a time that is not whole microseconds of the years 1 to 9999")
+		return nil, nil, cannotHold("Python",
+			"a time that is not whole microseconds of the years 1 to 9999")
 	}
 	return v, rest, nil
 }
@@ -114,7 +115,7 @@ func (r *unpacker) array(b []byte, key bool) (pickle.Value, []byte, error) {
 	if err != nil {
 		return nil, nil, malformed(messagePack, err)
 	}
-	items := make([]pickle.Value, n) // as many are there
+	items := make([]pickle.Value, n) // b is well-formed, so it has as many
 	for i := range items {
 		if items[i], rest, err = r.value(rest, key); err != nil {
 			return nil, nil, err

@@ -8,7 +8,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/internal/pickle"
 )
 
-// textOf returns the text of a value that both formats hold as text.
+// textOf returns the text of a value that is text in both formats.
 func textOf(v pickle.Value) (text []byte, ok bool) {
 	switch v := v.(type) {
 	case pickle.DateTime:
@@ -17,9 +17,13 @@ func textOf(v pickle.Value) (text []byte, ok bool) {
 		text = appendFraction(text, clock.Nanosecond()/1000)
 		return appendZone(text, v.Zone, ahead), true
 	case pickle.Date:
-		return time.Date(int(v[0])<<8|int(v[1]), time.Month(v[2]), int(v[3]), 0, 0, 0, 0, time.UTC).AppendFormat(nil, time.DateOnly), true
+		year, month := int(v[0])<<8|int(v[1]), time.Month(v[2])
+		date := time.Date(year, month, int(v[3]), 0, 0, 0, 0, time.UTC)
+		return date.AppendFormat(nil, time.DateOnly), true
 	case pickle.Time:
-		text = time.Date(1, 1, 1, int(v.State[0]&0x7f), int(v.State[1]), int(v.State[2]), 0, time.UTC).AppendFormat(nil, time.TimeOnly)
+		hour, minute, second := int(v.State[0]&0x7f), int(v.State[1]), int(v.State[2])
+		clock := time.Date(1, 1, 1, hour, minute, second, 0, time.UTC)
+		text = clock.AppendFormat(nil, time.TimeOnly)
 		text = appendFraction(text, v.Micro())
 		if v.Zone == nil {
 			return text, true
@@ -36,7 +40,7 @@ func textOf(v pickle.Value) (text []byte, ok bool) {
 	return nil, false
 }
 
-// appendFraction appends the microseconds of a time, all six digits or none.
+// appendFraction appends microseconds: six digits, or none.
 func appendFraction(out []byte, micros int) []byte {
 	if micros == 0 {
 		return out
@@ -45,8 +49,8 @@ func appendFraction(out []byte, micros int) []byte {
 	return append(append(out, '.'), digits[1:]...)
 }
 
-// appendZone appends an offset, in minutes: rounded half down, as the library does,
-// which also writes what comes to 24 hours as Z.
+// appendZone appends an offset in minutes, rounded half down, as the library does. Like
+// the library, it writes 24 hours as Z.
 func appendZone(out []byte, zone *pickle.Zone, ahead time.Duration) []byte {
 	if zone == nil {
 		return out
@@ -63,7 +67,9 @@ func appendZone(out []byte, zone *pickle.Zone, ahead time.Duration) []byte {
 	if minutes == 0 || minutes == 24*60 {
 		return append(out, 'Z')
 	}
-	return append(out, sign, byte('0'+minutes/600), byte('0'+minutes/60%10), ':', byte('0'+minutes%60/10), byte('0'+minutes%10))
+	hour, minute := minutes/60, minutes%60
+	return append(out, sign, byte('0'+hour/10), byte('0'+hour%10), ':',
+		byte('0'+minute/10), byte('0'+minute%10))
 }
 
 // appendDelta appends a timedelta as an ISO 8601 duration.
@@ -95,7 +101,7 @@ func appendDelta(out []byte, d pickle.Delta) []byte {
 	return out
 }
 
-// appendFloat appends a finite float, always such that it is read as a float again.
+// appendFloat appends a finite float, in a form that is read as a float again.
 func appendFloat(out []byte, f float64) []byte {
 	var buf [32]byte
 	e := strconv.AppendFloat(buf[:0], f, 'e', -1, 64) // d.ddde±dd
@@ -117,7 +123,7 @@ func appendFloat(out []byte, f float64) []byte {
 	return append(out, ".0"...)
 }
 
-// Exponents of ten that are written without one.
+// The range of exponents of ten that are written without an exponent.
 const (
 	minPlain = -5
 	maxPlain = 15

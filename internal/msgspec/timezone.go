@@ -9,8 +9,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/internal/pickle"
 )
 
-// calendar returns a datetime or a time whose time zone is an object as one with the
-// offset that it has then. That of a time must not depend on the day.
+// calendar returns a datetime or a time in a time zone that is an object, with the offset
+// of that moment. The offset of a time must not depend on the day.
 func calendar(name string, args pickle.Tuple) (pickle.Value, bool) {
 	if len(args) != 2 {
 		return nil, false
@@ -42,7 +42,7 @@ func calendar(name string, args pickle.Tuple) (pickle.Value, bool) {
 	return nil, false
 }
 
-// offsetAt returns how far ahead of UTC a time zone is at a time that its clocks show.
+// offsetAt returns how far ahead of UTC a time zone is when its clocks show t.
 func offsetAt(zone *pickle.Object, t pickle.DateTime) (pickle.Delta, bool) {
 	if offset, ok := fixedOffset(zone); ok {
 		return offset, true
@@ -59,7 +59,7 @@ func offsetAt(zone *pickle.Object, t pickle.DateTime) (pickle.Delta, bool) {
 	return deltaOf(offsetIn(location, clock.Unix(), t.State[2]&0x80 != 0)), true
 }
 
-// fixedOffset returns the offset of the zones of pytz and dateutil that have one.
+// fixedOffset returns the offset of a zone of pytz or dateutil that has a fixed one.
 func fixedOffset(zone *pickle.Object) (pickle.Delta, bool) {
 	class := zone.Class()
 	number := func(i int) int64 {
@@ -73,10 +73,11 @@ func fixedOffset(zone *pickle.Object) (pickle.Delta, bool) {
 	switch class {
 	case pickle.Global{Module: "pytz", Name: "_UTC"}:
 		return pickle.Delta{}, true
-	case pickle.Global{Module: "pytz", Name: "_p"}: // with the offset that was in force
+	case pickle.Global{Module: "pytz", Name: "_p"}: // the offset in force is an argument
 		n := number(1)
 		return deltaOf(n), len(zone.Args) == 4 && n != math.MaxInt64
-	case pickle.Global{Module: "pytz", Name: "_FixedOffset"}, pickle.Global{Module: "pytz", Name: "FixedOffset"}:
+	case pickle.Global{Module: "pytz", Name: "_FixedOffset"},
+		pickle.Global{Module: "pytz", Name: "FixedOffset"}:
 		n := number(0)
 		return deltaOf(n * 60), n > -day/60 && n < day/60
 	case reconstructor:
@@ -90,13 +91,14 @@ func fixedOffset(zone *pickle.Object) (pickle.Delta, bool) {
 		return pickle.Delta{}, true
 	case "tzoffset":
 		offset, ok := dateutilOffset(zone).(pickle.Delta)
-		return offset, ok && offset.Days >= -1 && offset.Days <= 0 && offset.Duration() > -24*time.Hour
+		ok = ok && offset.Days >= -1 && offset.Days <= 0
+		return offset, ok && offset.Duration() > -24*time.Hour
 	}
 	return pickle.Delta{}, false
 }
 
-// dateutilOffset returns the offset of a tzoffset, as an attribute or, since version 4,
-// what it is made of.
+// dateutilOffset returns the offset of a tzoffset: an attribute or, since version 4, an
+// argument.
 func dateutilOffset(zone *pickle.Object) pickle.Value {
 	if d, ok := state(zone).(*pickle.Dict); ok {
 		offset, _ := d.Get("_offset")
@@ -115,7 +117,7 @@ func firstArg(o *pickle.Object) pickle.Value {
 	return o.Args[0]
 }
 
-// day is how many seconds a day has.
+// day is in seconds.
 const day = 24 * 60 * 60
 
 func deltaOf(seconds int64) pickle.Delta {
@@ -125,8 +127,7 @@ func deltaOf(seconds int64) pickle.Delta {
 	return pickle.Delta{Seconds: seconds}
 }
 
-// zoneName returns the name of a zone of the module zoneinfo, or of one of pytz that
-// never changes.
+// zoneName returns the name of a zone of zoneinfo, or of one of pytz that never changes.
 func zoneName(zone *pickle.Object) (string, bool) {
 	name, ok := firstArg(zone).(string)
 	if !ok || zone.Made != pickle.ByReduce {
@@ -147,9 +148,9 @@ func zoneName(zone *pickle.Object) (string, bool) {
 	return name, class.Name == "ZoneInfo._unpickle" && strings.HasSuffix(class.Module, "zoneinfo")
 }
 
-// offsetIn returns the offset, in seconds, of a place at a time that its clocks show,
-// given in seconds as if it were in UTC. As in PEP 495, fold tells the second of two
-// such times from the first, and in a gap, the offset after it from that before.
+// offsetIn returns the offset, in seconds, of a place whose clocks show a time, given in
+// seconds as if it were in UTC. As in PEP 495, fold selects the second of two such times,
+// and in a gap the offset after it.
 func offsetIn(place *time.Location, clock int64, fold bool) int64 {
 	t := time.Unix(clock-2*day, 0).In(place)
 	_, offset := t.Zone()
@@ -170,7 +171,7 @@ func offsetIn(place *time.Location, clock int64, fold bool) int64 {
 	}
 }
 
-// cache has places by name, nil for those that are unknown.
+// cache holds places by name, nil for unknown names.
 type cache struct {
 	mu     sync.Mutex
 	places map[string]*time.Location
@@ -178,7 +179,7 @@ type cache struct {
 
 var locations = cache{places: map[string]*time.Location{}}
 
-// maxPlaces bounds the cache; there are about 600 names.
+// maxPlaces bounds the cache. There are about 600 names.
 const maxPlaces = 1000
 
 const placeChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-/"

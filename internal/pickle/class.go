@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// construct returns the plain value that a call stands for, if it stands for one.
+// construct returns the plain value that a call makes. It is not ok if the call makes
+// none that this package knows.
 func (m *machine) construct(class Global, args Tuple) (v Value, ok bool, err error) {
 	switch class {
 	case Global{"_codecs", "encode"}:
@@ -34,13 +35,13 @@ func (m *machine) construct(class Global, args Tuple) (v Value, ok bool, err err
 	return nil, false, nil
 }
 
-// isDecimal checks the characters of what the text of a Decimal can be.
+// isDecimal reports whether s has only characters that the text of a Decimal may have.
 func isDecimal(s string) bool {
 	return s != "" && len(s) <= MaxDigits+20 && strings.Trim(s, "0123456789+-.EeINafinsty") == ""
 }
 
-// latin1 returns bytes from a str of the same code points, which is how protocols
-// before 3 hold them.
+// latin1 returns bytes from a str of the same code points, as protocols before 3 hold
+// them.
 func (m *machine) latin1(args Tuple) (Value, bool, error) {
 	if len(args) != 2 {
 		return nil, false, nil
@@ -49,7 +50,7 @@ func (m *machine) latin1(args Tuple) (Value, bool, error) {
 	if encoding, _ := args[1].(string); !ok || encoding != "latin1" && encoding != "latin-1" {
 		return nil, false, nil
 	}
-	if err := m.work.burn(len(text)); err != nil { // a memorised text can be encoded very often
+	if err := m.work.burn(len(text)); err != nil { // one memorised text may be encoded very often
 		return nil, false, err
 	}
 	out := make(Bytes, 0, len(text))
@@ -62,17 +63,17 @@ func (m *machine) latin1(args Tuple) (Value, bool, error) {
 	return out, true, nil
 }
 
-// smallBytes is up to which length Python has one object for equal bytes.
+// smallBytes is the length up to which Python keeps one object for equal bytes.
 const smallBytes = 16
 
 func (m *machine) byteArray(args Tuple) (Value, bool, error) {
 	switch len(args) {
 	case 0:
-		return make(ByteArray, 0, smallBytes), true, nil // one of its own
+		return make(ByteArray, 0, smallBytes), true, nil // not shared
 	case 1:
 		b, ok := args[0].(Bytes)
 		if len(b) <= smallBytes {
-			// what two arrays are made of stays one value
+			// a value that two arrays are made of stays one
 			b = append(make(Bytes, 0, smallBytes), b...)
 		}
 		return ByteArray(b), ok, nil
@@ -97,7 +98,7 @@ func (m *machine) setOf(frozen bool, args Tuple) (Value, bool, error) {
 }
 
 // Calendar returns the date, time or datetime that a class of that name makes of the
-// state that it pickles as, and its zone: a [Zone] or none.
+// state that it is pickled as and its zone: a [Zone] or none.
 func Calendar(name string, args Tuple) (Value, bool) {
 	if len(args) == 0 || len(args) > 2 || name == "date" && len(args) > 1 {
 		return nil, false
@@ -141,8 +142,9 @@ func delta(args Tuple) (Value, bool) {
 	days, ok1 := args[0].(int64)
 	seconds, ok2 := args[1].(int64)
 	micros, ok3 := args[2].(int64)
-	return Delta{days, seconds, micros}, ok1 && ok2 && ok3 && days >= -999_999_999 && days <= 999_999_999 &&
+	inRange := days >= -999_999_999 && days <= 999_999_999 &&
 		seconds >= 0 && seconds < 86_400 && micros >= 0 && micros < 1e6
+	return Delta{days, seconds, micros}, ok1 && ok2 && ok3 && inRange
 }
 
 func zone(args Tuple) (Value, bool) {
@@ -161,7 +163,7 @@ func zone(args Tuple) (Value, bool) {
 	return z, ok
 }
 
-// isOffset reports whether a zone can be that far ahead of UTC: less than a day.
+// isOffset reports whether a zone may be that far ahead of UTC: less than a day.
 func (d Delta) isOffset() bool {
 	return d.Days >= -1 && d.Days <= 0 && d.Duration() > -24*time.Hour
 }

@@ -1,15 +1,14 @@
-// Package pickle reads and writes pickles of Python, protocols 0 to 5, without
-// executing anything: a pickle is a program for a small stack machine, and this machine
-// has no instruction that calls what a pickle names. The few names that stand for plain
-// data, such as datetime.date and decimal.Decimal, are recognised. Any other object is
-// kept as a graph of what was to be called, with what, and what was to be done to the
-// result; it can be written again, and Python then makes an equal object.
+// Package pickle reads and writes Python's pickles, protocols 0 to 5, without executing
+// anything. A pickle is a program for a small stack machine; this machine has no
+// instruction that calls what a pickle names. It recognises the names of plain data, such
+// as datetime.date and decimal.Decimal. It keeps any other object as a graph: what was to
+// be called, with what, and what was to be done to the result. Written again, the graph
+// makes an equal object in Python.
 //
-// It is made for input that cannot be trusted. Nothing recurses over it while it is
-// read, no length is allocated before the bytes that it promises are seen to be there,
-// and steps and memory are bounded by its length. What has a meaning only for one
-// application, or needs buffers from outside, is refused with [ErrObject]: persistent
-// ids, and codes of the extension registry.
+// The input need not be trusted. Nothing recurses over it while it is read, no length is
+// allocated before its bytes are there, and its length bounds steps and memory.
+// [ErrObject] refuses what has a meaning for one application only, or needs buffers from
+// outside: persistent ids, and codes of the extension registry.
 //
 // # Values
 //
@@ -17,7 +16,7 @@
 //	bool                    bool
 //	int                     int64, or *big.Int beyond it, of at most MaxDigits digits
 //	float                   float64
-//	str                     string: UTF-8, but surrogates, which Python allows alone, stand in three bytes each
+//	str                     string: UTF-8, and surrogates, as Python allows, in three bytes each
 //	bytes, bytearray        Bytes, ByteArray
 //	tuple, list             Tuple, *List
 //	dict                    *Dict, in order of insertion
@@ -32,10 +31,10 @@
 //	a class or a function   Global
 //	any other object        *Object
 //
-// A datetime or time with another time zone is an *Object, as is anything above that
+// A datetime or time in another time zone is an *Object, and so is any value above that
 // was made in an unusual way.
 //
-// A pickle may hold one value in several places, or a list within itself. Such values
-// are shared here too, and are written so that they are for Python. Whoever else walks
-// over them bounds depth and number: see [MaxDepth] and [Budget].
+// A pickle may hold one value in several places, or a list within itself. Such values are
+// shared here too, and are written so that Python shares them. Other code that walks over
+// values must bound depth and number: see [MaxDepth] and [Budget].
 package pickle

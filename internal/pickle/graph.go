@@ -7,8 +7,8 @@ import (
 	"unsafe"
 )
 
-// What is shared is told by identity, as Python does. These are the identities of types
-// that are no pointers.
+// Shared values are recognised by identity, as in Python. These stand for the identities
+// of values that are no pointers.
 type (
 	tupleID *Value
 	textID  struct {
@@ -20,7 +20,7 @@ type (
 		n     int
 		array bool
 	}
-	nameID string // a name is told by its text
+	nameID string // names with the same text are one
 )
 
 func idOfText(s string) textID { return textID{unsafe.StringData(s), len(s)} }
@@ -28,12 +28,12 @@ func idOfText(s string) textID { return textID{unsafe.StringData(s), len(s)} }
 func idOfBytes(b []byte, array bool) bytesID { return bytesID{unsafe.SliceData(b), len(b), array} }
 
 const (
-	shortText = 16      // strs and bytes up to it are written again and again, not memorised
-	maxAgain  = 1 << 16 // items that may be written once more, since a value is within itself
+	shortText = 16      // strs and bytes up to it are written anew each time
+	maxAgain  = 1 << 16 // items of values within themselves that may be written again
 	batch     = 1000    // items per instruction, as in Python
 )
 
-// get writes a reference to what was written before, if it was.
+// get writes a reference to a value if it was memorised, and reports whether it was.
 func (w *writer) get(id any) bool {
 	at, ok := w.memo[id]
 	switch {
@@ -47,7 +47,7 @@ func (w *writer) get(id any) bool {
 	return true
 }
 
-// memorise makes the value that was written last one that get refers to.
+// memorise makes the value that was written last available to get.
 func (w *writer) memorise(id any) {
 	w.memo[id] = uint32(len(w.memo))
 	w.op(opMemoize)
@@ -94,7 +94,8 @@ func (w *writer) values(items []Value, depth int) error {
 	return nil
 }
 
-// batches writes items for what was written last, in lots of a multiple of unit.
+// batches writes items for the value that was written last, in lots of a multiple of
+// unit.
 func (w *writer) batches(items []Value, unit int, end byte, depth int) error {
 	for len(items) > 0 {
 		n := min(len(items), batch*unit)
@@ -108,8 +109,8 @@ func (w *writer) batches(items []Value, unit int, end byte, depth int) error {
 	return nil
 }
 
-// within writes what a value needs that is memorised only afterwards. It reports
-// whether the value is memorised by then, since it is within itself.
+// within writes the parts of a value that can be memorised only after them. It reports
+// whether they memorised it, as they do if the value is within itself.
 func (w *writer) within(id any, size int, write func() error) (done bool, err error) {
 	if _, ok := w.open[id]; ok {
 		if w.again += size; w.again > maxAgain {
@@ -202,7 +203,7 @@ func (w *writer) dict(d *Dict, depth int) error {
 	return nil
 }
 
-// object writes how an object is made, and then what is done to it.
+// object writes how an object is made and what is then done to it.
 func (w *writer) object(o *Object, depth int) error {
 	if w.get(o) {
 		return nil

@@ -1,6 +1,7 @@
 package pickle_test
 
 import (
+	"errors"
 	"fmt"
 	"math/big"
 	"strings"
@@ -147,17 +148,27 @@ func TestSharing(t *testing.T) {
 	}
 }
 
-// Names of Python 2 are those of Python 3 in what is written, which says that it is of
-// protocol 4.
-func TestNames(t *testing.T) {
-	for p, want := range map[string]pickle.Value{
-		"c__builtin__\nunicode\n.":          pickle.Global{Module: "builtins", Name: "str"},
-		"ccopy_reg\n_reconstructor\n.":      pickle.Global{Module: "copyreg", Name: "_reconstructor"},
-		"\x80\x03c__builtin__\nunicode\n.":  pickle.Global{Module: "__builtin__", Name: "unicode"},
-		"\x80\x04\x8c\x01m\x8c\x03a.b\x93.": pickle.Global{Module: "m", Name: "a.b"},
-	} {
-		if v, err := pickle.Decode([]byte(p)); err != nil || v != want {
-			t.Errorf("%q: %v, error %v", p, v, err)
+// A value within itself by very many ways is written once for each of few, or refused.
+func TestManyWays(t *testing.T) {
+	for _, n := range []int{10, 100, 1000} {
+		lists := make([]*pickle.List, n)
+		tuple := make(pickle.Tuple, n)
+		for i := range lists {
+			lists[i] = &pickle.List{}
+			tuple[i] = lists[i]
+		}
+		for _, l := range lists {
+			l.Items = []pickle.Value{tuple}
+		}
+		out, err := pickle.Append(nil, tuple)
+		if n == 1000 {
+			if !errors.Is(err, pickle.ErrTooLarge) {
+				t.Errorf("%d ways: %d bytes, error %v", n, len(out), err)
+			}
+			continue
+		}
+		if err != nil || rewrite(t, tuple) != graph(tuple) {
+			t.Errorf("%d ways: error %v", n, err)
 		}
 	}
 }

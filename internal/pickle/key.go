@@ -10,13 +10,13 @@ import (
 
 var errKey = fmt.Errorf("%w: an unhashable key or item", ErrMalformed)
 
-// keyCost is what a key costs besides its length.
+// keyCost is the work that a key costs besides its length.
 const keyCost = 16
 
-// keyOf returns what stands for v in a Go map: equal for values that are equal in
-// Python, such as 1, 1.0 and True. A Decimal is equal to Decimals of the same text
-// alone, an object to itself alone, and NaN to nothing. What that costs is taken off
-// the work, since a few bytes can name a long key many times.
+// keyOf returns a key for v in a Go map: the same for values that are equal in Python,
+// such as 1, 1.0 and True. A Decimal equals Decimals of the same text, an object equals
+// only itself, and NaN nothing. The cost is taken off work, since a few bytes can name a
+// long key many times.
 func keyOf(v Value, work *fuel) (any, error) {
 	switch v := v.(type) {
 	case string:
@@ -44,9 +44,10 @@ func keyOf(v Value, work *fuel) (any, error) {
 	return keyText(k.out), nil
 }
 
-type keyText string // a type of its own, so that none equals a str
+type keyText string // never equal to a str
 
-// keyer makes text that is the same for equal values. It pays for text before it makes it.
+// keyer makes a text that is the same for equal values. It pays for text before it makes
+// it.
 type keyer struct {
 	out  []byte
 	work *fuel
@@ -97,7 +98,7 @@ func (k *keyer) value(v Value, depth int) error {
 	return nil
 }
 
-// lengthOf returns how many bytes a value adds to a key, at least if it is long.
+// lengthOf estimates how many bytes a value adds to a key. It is right for long values.
 func lengthOf(v Value) int {
 	switch v := v.(type) {
 	case string:
@@ -116,7 +117,7 @@ func lengthOf(v Value) int {
 	return 0
 }
 
-// state adds what a value of calendar or UUID is made of.
+// state adds the contents of a date, time or UUID.
 func (k *keyer) state(v Value) error {
 	switch v := v.(type) {
 	case UUID:
@@ -151,7 +152,7 @@ func (k *keyer) tuple(t Tuple, depth int) error {
 	return nil
 }
 
-// frozen adds the items in an order that does not depend on that of the set.
+// frozen adds the items of a set in an order that does not depend on that of the set.
 func (k *keyer) frozen(s *Set, depth int) error {
 	keys := make([]string, 0, min(len(s.Items), 1<<10))
 	for _, item := range s.Items {

@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// Global is what a pickle names: a class, a function or a constant of a module, such as
-// len. It is never looked up. Name may have dots.
+// Global is the name of a class, a function or a constant of a module, such as len. It is
+// never looked up. Name may have dots.
 type Global struct{ Module, Name string }
 
-// Object is a value of a class that this package does not know, kept as the way to make
-// it again. Two places that hold one object hold the same pointer.
+// Object is a value of an unknown class, kept as the way to make it again. Two places
+// that hold one object hold the same pointer.
 type Object struct {
 	Made   Making
 	Func   Value // what is called: a Global or an *Object
 	Args   Tuple
 	Kwargs *Dict  // for ByNewEx alone
-	Steps  []Step // what is done to it afterwards, in order
+	Steps  []Step // what is then done to it, in order
 }
 
 // Making is how an object is made, named after the instructions of pickles.
@@ -30,8 +30,8 @@ const (
 	ByInst                 // Func(*Args), or without a call for classes of Python 2
 )
 
-// Step is one thing that is done to an object. An object never has two steps of a kind
-// in a row, but for SetState.
+// Step is one change to an object. No two steps in a row are of one kind, but for
+// SetState.
 type Step struct {
 	Kind  StepKind
 	Items []Value // keys and values in turn for SetItems, one value for SetState
@@ -48,7 +48,7 @@ const (
 	SetState
 )
 
-// do adds a step, or its items to the last one.
+// do adds a step, or adds its items to the last one.
 func (o *Object) do(kind StepKind, items []Value) {
 	if n := len(o.Steps); n > 0 && o.Steps[n-1].Kind == kind && kind != SetState {
 		o.Steps[n-1].Items = append(o.Steps[n-1].Items, items...)
@@ -57,13 +57,13 @@ func (o *Object) do(kind StepKind, items []Value) {
 	o.Steps = append(o.Steps, Step{kind, append([]Value(nil), items...)})
 }
 
-// Class returns what an object is made of by name, or an empty Global.
+// Class returns the name of what an object is made of, or an empty Global.
 func (o *Object) Class() Global {
 	g, _ := o.Func.(Global)
 	return g
 }
 
-// String returns the full name, or nothing if it does not look like one: it may be shown.
+// String returns the full name, or "" if it does not look like a name: it may be shown.
 func (g Global) String() string {
 	name := g.Module + "." + g.Name
 	if len(name) > 100 || strings.Trim(name, nameChars) != "" {
@@ -86,10 +86,10 @@ func Refusal(v Value) error {
 	return ErrObject
 }
 
-// maxName is the longest name of a module or of what is in it.
+// maxName is the longest name of a module, or of a thing in one.
 const maxName = 512
 
-// pushGlobal pushes what is named, under the name that Python 3 knows it by.
+// pushGlobal pushes a Global under the name that it has in Python 3.
 func (m *machine) pushGlobal(module, name string) error {
 	if len(module) > maxName || len(name) > maxName {
 		return fmt.Errorf("%w: a name of more than %d bytes", ErrTooLarge, maxName)
@@ -108,7 +108,7 @@ func (m *machine) pushGlobal(module, name string) error {
 	return m.push(g)
 }
 
-// object executes an instruction that names something, or makes or changes an object.
+// object executes an instruction that names a Global, or makes or changes an object.
 func (m *machine) object(op byte) error {
 	switch op {
 	case opGlobal:
@@ -154,7 +154,7 @@ func (m *machine) object(op byte) error {
 	return m.call(made, operands[0], operands[1], nil)
 }
 
-// lines returns two lines.
+// lines returns the next two lines.
 func (m *machine) lines() (texts [2]string, err error) {
 	for i := range texts {
 		line, err := m.line()
@@ -168,7 +168,7 @@ func (m *machine) lines() (texts [2]string, err error) {
 	return texts, nil
 }
 
-// instance makes an object in the way of Python 2.
+// instance makes an object as Python 2 did.
 func (m *machine) instance(op byte) error {
 	if op == opInst {
 		g, err := m.lines()
@@ -199,7 +199,7 @@ func (m *machine) instance(op byte) error {
 	return m.call(ByInst, items[0], append(Tuple{}, items[1:]...), nil)
 }
 
-// call pushes the plain value that a call stands for, or else an object.
+// call pushes the plain value that a call makes, or else an object.
 func (m *machine) call(made Making, class, arguments Value, kwargs *Dict) error {
 	args, ok := arguments.(Tuple)
 	if !ok {
@@ -224,8 +224,7 @@ func (m *machine) call(made Making, class, arguments Value, kwargs *Dict) error 
 	return m.push(&Object{Made: made, Func: class, Args: args, Kwargs: kwargs})
 }
 
-// build tells an object its state. A UUID that is told its number is a plain value from
-// then on.
+// build sets the state of an object. A UUID becomes a plain value by it.
 func (m *machine) build() error {
 	state, err := m.pop()
 	if err != nil {
@@ -265,7 +264,7 @@ func isUnmadeUUID(o *Object) bool {
 	return o.Args[0] == Value(uuid) && o.Args[1] == base && o.Args[2] == nil
 }
 
-// uuidOf returns the UUID of a state that is its number and nothing else.
+// uuidOf returns the UUID of a state that is a number and nothing else.
 func uuidOf(state Value) (UUID, bool) {
 	d, ok := state.(*Dict)
 	if !ok || len(d.Keys) != 1 {

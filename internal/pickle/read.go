@@ -7,8 +7,8 @@ import (
 	"math"
 )
 
-// Decode reads the one pickle that data holds, and nothing may follow it. What is returned may
-// point into data.
+// Decode reads the one pickle that data holds; nothing may follow it. The value may point
+// into data.
 func Decode(data []byte) (Value, error) {
 	if len(data) > MaxBytes {
 		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(data))
@@ -24,20 +24,20 @@ func Decode(data []byte) (Value, error) {
 	return v, nil
 }
 
-// machine executes a pickle up to its end. Each instruction takes at least one byte and
-// makes at most one value, so the work is bounded by the length of the pickle. What a
-// memorised value costs beyond that, each time that it is named, is taken off work.
+// machine executes a pickle. Each instruction takes at least one byte and makes at most
+// one value, so the length of the pickle bounds the work. What a memorised value costs
+// beyond that, each time that it is named, is taken off work.
 type machine struct {
 	data     []byte
 	at       int
-	op       int // where the instruction began
+	op       int // offset of the instruction
 	protocol byte
 	stack    []Value
 	marks    []int // heights of the stack
 	memo     map[uint32]Value
-	alias    map[*Object]Value // what objects in the memo turned out to be
+	alias    map[*Object]Value // the plain values that objects in the memo became
 	made     Budget            // values
-	work     fuel              // bytes of keys, items of sets, and copies
+	work     fuel              // for keys, items of sets, and copies
 }
 
 func (m *machine) malformed(why string) error {
@@ -79,7 +79,7 @@ func (m *machine) push(v Value) error {
 	return m.made.Spend()
 }
 
-// floor is the height of the stack that the innermost mark protects.
+// floor returns the height of the stack that the innermost mark protects.
 func (m *machine) floor() int {
 	if n := len(m.marks); n > 0 {
 		return m.marks[n-1]
@@ -102,7 +102,7 @@ func (m *machine) top() (Value, error) {
 	return m.stack[len(m.stack)-1], nil
 }
 
-// popMark returns all above the innermost mark. It is good until the next push.
+// popMark pops the values above the innermost mark. They are valid until the next push.
 func (m *machine) popMark() ([]Value, error) {
 	if len(m.marks) == 0 {
 		return nil, m.malformed("no mark")
@@ -113,7 +113,7 @@ func (m *machine) popMark() ([]Value, error) {
 	return items, nil
 }
 
-// popN returns the topmost n values. They are good until the next push.
+// popN pops the topmost n values. They are valid until the next push.
 func (m *machine) popN(n int) ([]Value, error) {
 	if len(m.stack)-m.floor() < n {
 		return nil, m.malformed("the stack is empty")
@@ -123,7 +123,7 @@ func (m *machine) popN(n int) ([]Value, error) {
 	return items, nil
 }
 
-// take returns the next n bytes, which must be there.
+// take returns the next n bytes, if there are so many.
 func (m *machine) take(n uint64) ([]byte, error) {
 	if n > uint64(len(m.data)-m.at) {
 		return nil, m.malformed("ends early")
@@ -144,7 +144,7 @@ func (m *machine) number(width int) (uint64, error) {
 	return binary.LittleEndian.Uint64(wide[:]), nil
 }
 
-// sized returns as many bytes as a number of the given width before them says.
+// sized returns the bytes whose number, of the given width, stands before them.
 func (m *machine) sized(width int) ([]byte, error) {
 	n, err := m.number(width)
 	if err != nil {
@@ -171,24 +171,21 @@ func (m *machine) pushFloat() error {
 	return m.push(math.Float64frombits(binary.BigEndian.Uint64(b)))
 }
 
-func (m *machine) put(index uint64) error {
+func (m *machine) put(index uint32) error {
 	v, err := m.top()
 	if err != nil {
 		return err
 	}
-	if index > math.MaxUint32 {
-		return m.malformed("a memo index out of range")
-	}
 	if len(m.memo) >= MaxValues {
 		return fmt.Errorf("%w: more than %d values are memorised", ErrTooLarge, MaxValues)
 	}
-	m.memo[uint32(index)] = v
+	m.memo[index] = v
 	return nil
 }
 
-func (m *machine) get(index uint64) error {
-	v, ok := m.memo[uint32(index)]
-	if !ok || index > math.MaxUint32 {
+func (m *machine) get(index uint32) error {
+	v, ok := m.memo[index]
+	if !ok {
 		return m.malformed("nothing was memorised there")
 	}
 	if o, isObject := v.(*Object); isObject {

@@ -61,15 +61,16 @@ func (m *machine) numberInText(op byte) error {
 	return m.pushBig(n)
 }
 
-// parseFloat reads what Python's repr writes.
+// parseFloat reads a float as Python's repr writes it.
 func parseFloat(text string) (float64, error) {
-	if strings.Trim(text, "0123456789+-.eE") != "" && strings.Trim(text, "+-") != "inf" && strings.Trim(text, "+-") != "nan" {
+	isDecimal := strings.Trim(text, "0123456789+-.eE") == ""
+	if word := strings.Trim(text, "+-"); !isDecimal && word != "inf" && word != "nan" {
 		return 0, strconv.ErrSyntax
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	switch {
 	case f != f:
-		f = math.Float64frombits(0x7ff8 << 48) // the one that Python makes
+		f = math.Float64frombits(0x7ff8 << 48) // Python's NaN
 	case math.IsInf(f, 0):
 		err = nil // too large, for Python too
 	}
@@ -131,7 +132,7 @@ func (m *machine) text(op byte) error {
 		return m.push(Bytes(b))
 	case opByteArray8:
 		if len(b) == 0 {
-			b = make([]byte, 0, smallBytes) // one of its own
+			b = make([]byte, 0, smallBytes) // not shared
 		}
 		return m.push(ByteArray(b))
 	case opString:
@@ -151,8 +152,7 @@ func (m *machine) text(op byte) error {
 	return m.push(s)
 }
 
-// ascii pushes a str of Python 2. Python 3 reads it only when it is ASCII, unless it is
-// told more.
+// ascii pushes a str of Python 2. Like Python 3 by default, it accepts ASCII only.
 func (m *machine) ascii(b []byte) error {
 	for _, c := range b {
 		if c >= utf8.RuneSelf {
@@ -162,7 +162,7 @@ func (m *machine) ascii(b []byte) error {
 	return m.push(string(b))
 }
 
-// unquote reads a str as Python 2 wrote it, with quotes and escapes.
+// unquote reads a str with quotes and escapes, as Python 2 wrote it.
 func (m *machine) unquote(line []byte) ([]byte, error) {
 	n := len(line)
 	if n < 2 || line[0] != line[n-1] || line[0] != '\'' && line[0] != '"' {
@@ -201,7 +201,7 @@ func (m *machine) unquote(line []byte) ([]byte, error) {
 	return out, nil
 }
 
-// unescape pushes a str in the encoding "raw-unicode-escape": Latin-1, and \uXXXX or
+// unescape pushes a str in the encoding "raw-unicode-escape": Latin-1, \uXXXX and
 // \UXXXXXXXX.
 func (m *machine) unescape(line []byte) error {
 	out := make([]byte, 0, len(line))
@@ -237,7 +237,7 @@ const (
 	surrogateMax = 0xdfff
 )
 
-// appendText is utf8.AppendRune, and lets surrogates stand.
+// appendText is utf8.AppendRune, but keeps surrogates.
 func appendText(out []byte, r rune) []byte {
 	if r >= surrogateMin && r <= surrogateMax {
 		return append(out, 0xe0|byte(r>>12), 0x80|byte(r>>6)&0x3f, 0x80|byte(r)&0x3f)

@@ -106,7 +106,8 @@ func (m *machine) step(op byte) error {
 		return m.control(op)
 	case opInt, opLong, opFloat, opBinInt, opBinInt1, opBinInt2, opLong1, opLong4:
 		return m.scalar(op)
-	case opString, opBinString, opShortBinString, opUnicode, opBinUnicode, opShortBinUnicode, opBinUnicode8,
+	case opString, opBinString, opShortBinString,
+		opUnicode, opBinUnicode, opShortBinUnicode, opBinUnicode8,
 		opBinBytes, opShortBinBytes, opBinBytes8, opByteArray8:
 		return m.text(op)
 	case opPut, opBinPut, opLongBinPut, opMemoize, opGet, opBinGet, opLongBinGet:
@@ -148,7 +149,7 @@ func (m *machine) control(op byte) error {
 		}
 		return m.push(v)
 	}
-	// Python takes the mark away where there is nothing above it.
+	// Python removes the mark if nothing is above it.
 	if n := len(m.marks); n > 0 && len(m.stack) == m.marks[n-1] {
 		m.marks = m.marks[:n-1]
 		return nil
@@ -160,7 +161,7 @@ func (m *machine) control(op byte) error {
 func (m *machine) memory(op byte) error {
 	switch op {
 	case opMemoize:
-		return m.put(uint64(len(m.memo)))
+		return m.put(uint32(len(m.memo)))
 	case opPut, opGet:
 		line, err := m.line()
 		if err != nil {
@@ -171,9 +172,9 @@ func (m *machine) memory(op byte) error {
 			return m.malformed("a memo index that is no number")
 		}
 		if op == opPut {
-			return m.put(index)
+			return m.put(uint32(index))
 		}
-		return m.get(index)
+		return m.get(uint32(index))
 	}
 	width := 1
 	if op == opLongBinPut || op == opLongBinGet {
@@ -184,12 +185,12 @@ func (m *machine) memory(op byte) error {
 		return err
 	}
 	if op == opBinPut || op == opLongBinPut {
-		return m.put(index)
+		return m.put(uint32(index))
 	}
-	return m.get(index)
+	return m.get(uint32(index))
 }
 
-// fill adds what is on the stack to the container below it.
+// fill adds the values on the stack to the container below them.
 func (m *machine) fill(op byte) error {
 	var items []Value
 	var err error
@@ -228,7 +229,7 @@ func (m *machine) fill(op byte) error {
 	return m.malformed("items for what takes none")
 }
 
-// change notes what is done to an object.
+// change records a change to an object.
 func (m *machine) change(o *Object, op byte, items []Value) error {
 	switch op {
 	case opAppend, opAppends:
@@ -265,7 +266,7 @@ func (m *machine) addItems(s *Set, items []Value) error {
 	return nil
 }
 
-// compound makes a container of what is on the stack.
+// compound makes a container of the values on the stack.
 func (m *machine) compound(op byte) error {
 	var items []Value
 	var err error

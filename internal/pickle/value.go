@@ -10,20 +10,18 @@ import (
 // Bounds on what is read and written.
 const (
 	MaxBytes = 64 << 20 // the longest pickle
-	// how deep values may be nested when they are written: Python's own end is near
-	// 1,000
+	// how deep values to be written may be nested: Python's own limit is near 1,000
 	MaxDepth  = 4096
 	MaxDigits = 4300    // of an int: Python's own limit for turning one into text
-	MaxValues = 1 << 20 // in one pickle, and in what is made of one
+	MaxValues = 1 << 20 // in one pickle, and in a walk over its values
 )
 
-// The errors that callers can act on. What is returned wraps one of them, and never
-// quotes a value.
+// The errors that callers can act on. Errors wrap one of them and never quote a value.
 var (
-	// ErrMalformed: the bytes are no pickle, end too early, or do what no pickle of plain data
-	// does.
+	// ErrMalformed: the bytes are not a pickle, end too early, or do what no pickle of
+	// plain data does.
 	ErrMalformed = errors.New("pickle: malformed or truncated")
-	// ErrObject: what a pickle holds is an object that means nothing here.
+	// ErrObject: the pickle holds an object that this package cannot read.
 	ErrObject = errors.New("pickle: holds an object, which is not read")
 	// ErrTooLarge: one of the bounds was exceeded.
 	ErrTooLarge = errors.New("pickle: too large or nested too deeply")
@@ -54,8 +52,7 @@ type Set struct {
 // Dict is a dict.
 type Dict struct {
 	Keys, Values []Value
-	// of the pickle that this dict is all of, in bytes, for what bounds its work by
-	// that
+	// of the pickle that holds this dict and nothing else, in bytes, to bound work by it
 	Length int
 	index  map[any]int
 }
@@ -80,7 +77,7 @@ type Time struct {
 // Delta is a timedelta, normalised: 0 <= Seconds < 86400 and 0 <= Microseconds < 1000000.
 type Delta struct{ Days, Seconds, Microseconds int64 }
 
-// Zone is a timezone: a fixed offset of less than a day, with a name perhaps.
+// Zone is a timezone: a fixed offset of less than a day, and perhaps a name.
 type Zone struct {
 	Offset Delta
 	Name   string
@@ -101,8 +98,8 @@ func (d *Dict) Get(key string) (Value, bool) {
 	return nil, false
 }
 
-// Set sets the value of a key, which keeps its place if it is there already, as in
-// Python. It fails on a key that cannot be one.
+// Set sets the value of a key. As in Python, a key that is there already keeps its place.
+// Set fails if key is unhashable.
 func (d *Dict) Set(key, value Value) error { return d.set(key, value, newFuel(MaxBytes)) }
 
 func (d *Dict) set(key, value Value, b *fuel) error {
@@ -147,19 +144,21 @@ func Int(n *big.Int) Value {
 	return n
 }
 
-// Clock returns the time that a datetime shows on the clock, as if it were in UTC, and how far
+// Clock returns the time that a datetime's clock shows, as if it were in UTC, and how far
 // ahead of UTC it is.
 func (t DateTime) Clock() (clock time.Time, ahead time.Duration) {
 	s := t.State
-	clock = time.Date(int(s[0])<<8|int(s[1]), time.Month(s[2]&0x7f), int(s[3]), int(s[4]), int(s[5]), int(s[6]), micro(s[7:])*1000, time.UTC)
+	year, month := int(s[0])<<8|int(s[1]), time.Month(s[2]&0x7f)
+	clock = time.Date(year, month, int(s[3]), int(s[4]), int(s[5]), int(s[6]),
+		micro(s[7:])*1000, time.UTC)
 	if t.Zone != nil {
 		ahead = t.Zone.Offset.Duration()
 	}
 	return clock, ahead
 }
 
-// UTC returns the datetime of a time, aware and in UTC. It fails outside of the years 1
-// to 9999, and on a time that is not whole microseconds: Python has no such datetimes.
+// UTC returns a time as an aware datetime in UTC. It fails outside of the years 1 to 9999
+// and on fractions of a microsecond: Python has no such datetimes.
 func UTC(t time.Time) (DateTime, error) {
 	t = t.UTC()
 	switch {
@@ -171,7 +170,8 @@ func UTC(t time.Time) (DateTime, error) {
 	us := t.Nanosecond() / 1000
 	return DateTime{
 		State: [10]byte{
-			byte(t.Year() >> 8), byte(t.Year()), byte(t.Month()), byte(t.Day()), byte(t.Hour()), byte(t.Minute()), byte(t.Second()),
+			byte(t.Year() >> 8), byte(t.Year()), byte(t.Month()), byte(t.Day()),
+			byte(t.Hour()), byte(t.Minute()), byte(t.Second()),
 			byte(us >> 16), byte(us >> 8), byte(us),
 		},
 		Zone: &Zone{},
@@ -180,7 +180,8 @@ func UTC(t time.Time) (DateTime, error) {
 
 // Duration returns the offset of a zone as a duration. Other deltas may be too long for one.
 func (d Delta) Duration() time.Duration {
-	return time.Duration(d.Days)*24*time.Hour + time.Duration(d.Seconds)*time.Second + time.Duration(d.Microseconds)*time.Microsecond
+	return time.Duration(d.Days)*24*time.Hour + time.Duration(d.Seconds)*time.Second +
+		time.Duration(d.Microseconds)*time.Microsecond
 }
 
 // Micro returns the microseconds of a time's state.
@@ -188,8 +189,8 @@ func (t Time) Micro() int { return micro(t.State[3:]) }
 
 func micro(b []byte) int { return int(b[0])<<16 | int(b[1])<<8 | int(b[2]) }
 
-// Budget counts values while they are walked over, since few bytes of a pickle can
-// stand for very many.
+// Budget bounds the number of values in a walk over them, since a few bytes of a pickle
+// can stand for very many.
 type Budget int
 
 // Spend takes one value off.
@@ -208,7 +209,7 @@ func newFuel(n int) *fuel {
 	return &f
 }
 
-// fuelFor returns what reading a pickle of that length may cost beyond reading it once.
+// fuelFor returns the work that a pickle of that length may cost beyond reading it once.
 func fuelFor(length int) fuel { return fuel(64*length + 256<<10) }
 
 func (f *fuel) burn(n int) error {
@@ -218,7 +219,7 @@ func (f *fuel) burn(n int) error {
 	return nil
 }
 
-// toBig returns an int as a big.Int, which is the caller's to read.
+// toBig returns an int as a big.Int, which must not be changed.
 func toBig(v Value) (*big.Int, bool) {
 	switch v := v.(type) {
 	case int64:

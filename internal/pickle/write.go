@@ -8,10 +8,10 @@ import (
 	"slices"
 )
 
-// Append appends v as a pickle of protocol 4, which Python reads from version 3.4 on. Values that
-// are shared, or within themselves, are so for Python too. It fails with [ErrTooLarge] on a value
-// that is nested more than [MaxDepth] deep, and on types that the package documentation does not
-// list.
+// Append appends v as a pickle of protocol 4, which Python reads from version 3.4 on.
+// Values that are shared, or within themselves, are so for Python too. It fails with
+// [ErrTooLarge] on a value that is nested more than [MaxDepth] deep, and on types that
+// the package documentation does not list.
 func Append(dst []byte, v Value) ([]byte, error) {
 	w := writer{out: append(dst, opProto, 4), begin: len(dst), memo: map[any]uint32{}}
 	if err := w.value(v, 0); err != nil {
@@ -26,10 +26,10 @@ func Append(dst []byte, v Value) ([]byte, error) {
 type writer struct {
 	out    []byte
 	begin  int
-	budget Budget           // values, as they are counted when they are read
-	memo   map[any]uint32   // what was written, by identity
-	open   map[any]struct{} // what cannot be memorised before all within it is written
-	again  int              // items written once more since they are within themselves
+	budget Budget           // values, counted as when reading
+	memo   map[any]uint32   // values written so far, by identity
+	open   map[any]struct{} // values being written that are memorised only afterwards
+	again  int              // items of values within themselves that were written again
 }
 
 func (w *writer) value(v Value, depth int) error {
@@ -73,7 +73,7 @@ func (w *writer) spend(depth int) error {
 	return w.budget.Spend()
 }
 
-// known writes a value that is pickled as the call of a class that this package knows.
+// known writes a value as the call of a class that this package knows.
 func (w *writer) known(v Value) error {
 	switch v := v.(type) {
 	case DateTime:
@@ -146,7 +146,7 @@ func (w *writer) big(n *big.Int) error {
 		w.out = binary.LittleEndian.AppendUint32(append(w.out, opLong4), uint32(width))
 	}
 	w.op(b...)
-	w.memorise(id) // which Python does not: but a few bytes could name a long int very often
+	w.memorise(id) // unlike Python: a few bytes may name a long int very often
 	return nil
 }
 

@@ -1,17 +1,17 @@
 // Package pickledoc turns a pickled dict of Python into a document, a MessagePack map,
 // and back.
 //
-// The document holds what Python's msgspec would make of each value. The smallest part of a value
-// that MessagePack cannot hold is an extension of type [ExtType], whose data is the pickle of that
-// part: an int beyond 64 bits, a str with surrogates, an object that means nothing to Go, what is
-// within itself, and what is nested deeper than [MaxDepth]. So the rest of the value stays
-// readable. Keys that are no strs are kept likewise.
+// The document holds what Python's msgspec makes of each value. What MessagePack cannot
+// hold becomes an extension of type [ExtType], whose data is a pickle: an int beyond 64
+// bits, a str with surrogates, an object unknown to Go, a value within itself, one nested
+// deeper than [MaxDepth], or a key that is no str. Only the smallest part of a value that
+// needs it becomes an extension, so that the rest stays readable.
 //
-// On the way back, what did not change is taken from the dict as it was before, with
-// the types that Python gave it, also where it is a part of a list or dict that did.
+// On the way back, a part that did not change is taken from the former dict with the
+// types that Python gave it, even if the list or dict around it did change.
 //
-// The work and what comes of it are bounded by the length of the pickle, since a pickle
-// can name one value many times: see [Limit].
+// The length of the pickle bounds the work and the result, since a pickle can name one
+// value many times: see [Limit].
 package pickledoc
 
 import (
@@ -25,21 +25,22 @@ import (
 // ExtType is the type of the MessagePack extension whose data is a pickle.
 const ExtType = 0x50
 
-// MaxDepth is how deep the arrays and maps of a document are nested, the document itself among
-// them.
+// MaxDepth is how deep arrays and maps of a document are nested, counting the document
+// itself.
 const MaxDepth = 64
 
 // The errors that callers can act on, besides those of packages pickle and msgspec.
 var (
-	// ErrNoDict: a pickle holds something other than a dict.
+	// ErrNoDict: the pickle holds something other than a dict.
 	ErrNoDict = errors.New("pickledoc: it holds no dict")
 	// ErrDocument: the bytes are no document.
-	ErrDocument = errors.New("pickledoc: neither a MessagePack map nor a JSON object, or a key twice")
+	ErrDocument = errors.New("pickledoc: neither a MessagePack map nor a JSON object, " +
+		"or a key twice")
 )
 
-// Limit returns how long the document of a pickle of that length may be, in bytes: 64
-// times as long and 64 KiB, but not above [pickle.MaxBytes]. A longer one is refused
-// with [pickle.ErrTooLarge].
+// Limit returns the longest document, in bytes, of a pickle of that length: 64 times as
+// long and 64 KiB more, up to [pickle.MaxBytes]. [pickle.ErrTooLarge] refuses a longer
+// one.
 func Limit(length int) int { return min(64*length+64<<10, pickle.MaxBytes) }
 
 // FromPickle returns the document of a pickled dict.
@@ -51,8 +52,8 @@ func FromPickle(pickled []byte) ([]byte, error) {
 	return Document(d)
 }
 
-// ToPickle returns the pickle, of protocol 4, that a document stands for; before is the
-// pickle that the document was made of at first, or empty.
+// ToPickle returns the pickle, of protocol 4, of a document. before is the pickle that
+// the document was first made of, or empty.
 func ToPickle(document, before []byte) ([]byte, error) {
 	was := &pickle.Dict{}
 	if len(before) > 0 {
@@ -101,10 +102,15 @@ func limitOf(d *pickle.Dict) (int, error) {
 	return Limit(len(pickled)), err
 }
 
-// Dict returns the dict that a document stands for, MessagePack or JSON. What did not
-// change is taken from the dict before, which may be empty.
+// beginsMap reports whether the first byte is that of a MessagePack map.
+func beginsMap(b []byte) bool {
+	return len(b) > 0 && (b[0]&0xf0 == 0x80 || b[0] == 0xde || b[0] == 0xdf)
+}
+
+// Dict returns the dict of a document, MessagePack or JSON. Parts that did not change are
+// taken from before, which may be empty.
 func Dict(document []byte, before *pickle.Dict) (*pickle.Dict, error) {
-	if len(document) == 0 || document[0]&0xf0 != 0x80 && document[0] != 0xde && document[0] != 0xdf {
+	if !beginsMap(document) {
 		return dictOfJSON(document, before)
 	}
 	limit, err := limitOf(before)

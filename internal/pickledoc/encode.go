@@ -9,12 +9,12 @@ import (
 	"github.com/cloakroom-go/cloakroom/internal/pickle"
 )
 
-// part is a value in a document, and where it stands.
+// part is a value and its place in a document.
 type part struct {
 	value      pickle.Value
 	key        pickle.Value // in a map
-	keyEnd     int          // where the encoded key ends and the value begins
-	begin, end int          // with the key
+	keyEnd     int          // end of the encoded key, where the value begins
+	begin, end int          // including the key
 	kids       []part
 }
 
@@ -22,14 +22,14 @@ type part struct {
 type encoder struct {
 	out    []byte
 	limit  int
-	wasted int                     // bytes that were written in vain, and steps
-	strict bool                    // within a key: no part of it becomes an extension
-	open   map[any]struct{}        // containers that the value is in
-	parts  bool                    // whether parts are wanted
-	exts   map[string]pickle.Value // what stands for extensions, if that is wanted
+	wasted int                     // bytes written in vain, and steps
+	strict bool                    // within a key, no part of which becomes an extension
+	open   map[any]struct{}        // containers around the value
+	parts  bool                    // parts are wanted
+	exts   map[string]pickle.Value // the values of extensions; nil if not wanted
 }
 
-// errHold: MessagePack cannot hold a value.
+// errHold: MessagePack cannot hold the value.
 var errHold = errors.New("cannot be held")
 
 func (e *encoder) document(d *pickle.Dict) (part, error) {
@@ -44,12 +44,14 @@ func (e *encoder) document(d *pickle.Dict) (part, error) {
 func (e *encoder) spend() error {
 	e.wasted++
 	if len(e.out)+e.wasted > e.limit {
-		return fmt.Errorf("%w: the document would be far longer than its pickle", pickle.ErrTooLarge)
+		return fmt.Errorf("%w: the document would be far longer than its pickle",
+			pickle.ErrTooLarge)
 	}
 	return nil
 }
 
-// value writes a value, or an extension in its place. It appends to kids, if parts are wanted.
+// value writes a value, or an extension in its place. If parts are wanted, it appends to
+// kids.
 func (e *encoder) value(v pickle.Value, depth int, kids []part) ([]part, error) {
 	begin := len(e.out)
 	of, err := e.contents(v, depth)
@@ -67,9 +69,10 @@ func (e *encoder) value(v pickle.Value, depth int, kids []part) ([]part, error) 
 	return kids, nil
 }
 
-// isHeld reports whether an error says that MessagePack cannot hold the value.
+// isHeld reports whether an error means that MessagePack cannot hold the value.
 func isHeld(err error) bool {
-	return errors.Is(err, errHold) || errors.Is(err, msgspec.ErrHold) || errors.Is(err, pickle.ErrObject)
+	return errors.Is(err, errHold) || errors.Is(err, msgspec.ErrHold) ||
+		errors.Is(err, pickle.ErrObject)
 }
 
 func (e *encoder) undo(begin int) {
@@ -89,7 +92,7 @@ func (e *encoder) ext(v pickle.Value) error {
 	return e.spend()
 }
 
-// idOf returns what tells a container from others, or nil.
+// idOf returns the identity of a container, or nil for other values.
 func idOf(v pickle.Value) any {
 	switch v := v.(type) {
 	case pickle.Tuple:
@@ -103,14 +106,14 @@ func idOf(v pickle.Value) any {
 	return nil
 }
 
-// contents writes a value, and returns its parts.
+// contents writes a value and returns its parts.
 func (e *encoder) contents(v pickle.Value, depth int) (kids []part, err error) {
 	if err := e.spend(); err != nil {
 		return nil, err
 	}
 	if id := idOf(v); id != nil {
 		if _, ok := e.open[id]; ok {
-			return nil, errHold // it is within itself
+			return nil, errHold // the value is within itself
 		}
 		e.open[id] = struct{}{}
 		defer delete(e.open, id)
@@ -182,8 +185,8 @@ func (e *encoder) dict(d *pickle.Dict, depth int) (kids []part, err error) {
 	return kids, nil
 }
 
-// key writes a key: as an extension where MessagePack cannot hold it, or would make it
-// equal to another.
+// key writes a key: as an extension if MessagePack cannot hold it, or would make it equal
+// to another.
 func (e *encoder) key(key pickle.Value, depth int, unique map[string]bool) error {
 	begin := len(e.out)
 	if name, ok := key.(string); ok && unique == nil {
@@ -213,7 +216,7 @@ func (e *encoder) key(key pickle.Value, depth int, unique map[string]bool) error
 	return nil
 }
 
-// uniqueKeys returns where to note keys, or nil where all are strs, which cannot be equal.
+// uniqueKeys returns a set for the keys, or nil if all are strs, which are never equal.
 func uniqueKeys(d *pickle.Dict) map[string]bool {
 	for _, key := range d.Keys {
 		if _, ok := key.(string); !ok {

@@ -10,23 +10,22 @@ import (
 	"github.com/cloakroom-go/cloakroom/internal/pickle"
 )
 
-// limits are those of the documents that are read.
+// limits bound the documents that are read.
 var limits = msgpack.Limits{Depth: msgspec.MaxDepth}
 
-// restorer reads a document, and takes what did not change from the one before.
+// restorer reads a document and takes what did not change from the former one.
 type restorer struct {
 	before []byte
 	exts   map[string]pickle.Value
 }
 
-// encoded returns the part's value as it stood in the document before.
+// encoded returns the encoding of the part's value in the former document.
 func (r *restorer) encoded(p *part) []byte { return r.before[p.keyEnd:p.end] }
 
 func (r *restorer) key(p *part) []byte { return r.before[p.begin:p.keyEnd] }
 
-// value returns the value that b is the encoding of. Old is what was in its place, or
-// nil. Where it is the same, but perhaps for the order of keys, which Go's maps do not
-// know, the value is that of before.
+// value decodes b. old is the former value in its place, or nil. If both are the same but
+// for the order of keys, which Go's maps lose, it returns the former value.
 func (r *restorer) value(b []byte, old *part) (v pickle.Value, same bool, err error) {
 	if old != nil && bytes.Equal(b, r.encoded(old)) {
 		return old.value, true, nil
@@ -48,7 +47,7 @@ func (r *restorer) value(b []byte, old *part) (v pickle.Value, same bool, err er
 	return v, same, err
 }
 
-// scalar returns the value of an encoding that is no array and no map, which read reads.
+// scalar decodes, by read, a value that is no array and no map.
 func (r *restorer) scalar(b []byte, read func([]byte) (pickle.Value, error)) (pickle.Value, error) {
 	if typ, pickled, _, err := msgpack.ReadExt(b); err == nil && typ == ExtType {
 		if v, ok := r.exts[string(pickled)]; ok {
@@ -59,8 +58,8 @@ func (r *restorer) scalar(b []byte, read func([]byte) (pickle.Value, error)) (pi
 	return read(b)
 }
 
-// ofClass makes a dict one of the class that it was of before, if that class says
-// nothing but how a dict behaves.
+// ofClass gives a dict the class of the former one, if that class says only how a dict
+// behaves.
 func ofClass(d *pickle.Dict, old *part) pickle.Value {
 	if old == nil {
 		return d
@@ -90,7 +89,7 @@ func ofClass(d *pickle.Dict, old *part) pickle.Value {
 	return like
 }
 
-// next splits what stands first off b, which was found well-formed.
+// next splits the first value off b, which is well-formed.
 func next(b []byte) (first, rest []byte, err error) {
 	n, err := msgpack.Next(b, limits)
 	if err != nil {
@@ -102,7 +101,7 @@ func next(b []byte) (first, rest []byte, err error) {
 // entry is a key and its value in a map.
 type entry struct {
 	key, value []byte
-	was        *part // under the key before, or nil
+	was        *part // the former value of the key, or nil
 }
 
 func entries(b []byte) ([]entry, error) {
@@ -110,7 +109,7 @@ func entries(b []byte) ([]entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := make([]entry, n) // as many are there
+	all := make([]entry, n) // b is well-formed, so it has as many
 	for i := range all {
 		if all[i].key, rest, err = next(rest); err != nil {
 			return nil, err
@@ -122,7 +121,7 @@ func entries(b []byte) ([]entry, error) {
 	return all, nil
 }
 
-// inOrder returns the entries in the order of those before, and then what is new.
+// inOrder returns the entries in the former order, and then the new ones.
 func (r *restorer) inOrder(all []entry, old *part) []entry {
 	if !old.isMap() {
 		return all
@@ -150,7 +149,7 @@ func (r *restorer) inOrder(all []entry, old *part) []entry {
 	return append(ordered, added...)
 }
 
-// isMap reports whether a part is a map with anything in it.
+// isMap reports whether a part is a map that is not empty.
 func (p *part) isMap() bool {
 	return p != nil && len(p.kids) > 0 && p.kids[0].keyEnd > p.kids[0].begin
 }
@@ -188,14 +187,15 @@ func (r *restorer) keyOf(name []byte, was *part) (pickle.Value, error) {
 	return r.scalar(name, msgspec.ReadMessagePackKey)
 }
 
-// list returns a list whose items are, where they are equal, those of before, wherever
-// they stood; else, what was in the same place may have parts that did not change.
+// list decodes a list. An item that equals a former one, wherever it stood, is that one.
+// Others are compared with the former item in the same place, whose parts may not have
+// changed.
 func (r *restorer) list(b []byte, old *part) (v pickle.Value, same bool, err error) {
 	n, rest, err := msgpack.ReadArrayHeader(b)
 	if err != nil {
 		return nil, false, err
 	}
-	items := make([][]byte, n) // as many are there
+	items := make([][]byte, n) // b is well-formed, so it has as many
 	for i := range items {
 		if items[i], rest, err = next(rest); err != nil {
 			return nil, false, err
@@ -214,7 +214,7 @@ func (r *restorer) list(b []byte, old *part) (v pickle.Value, same bool, err err
 	return l, same, nil
 }
 
-// match finds for each item the part that it was before, or nil.
+// match finds for each item the former part that it was, or nil.
 func (r *restorer) match(items [][]byte, old *part) []*part {
 	olds := make([]*part, len(items))
 	if old == nil || old.isMap() {
@@ -246,7 +246,7 @@ func (r *restorer) match(items [][]byte, old *part) []*part {
 	return olds
 }
 
-// Value returns the value that b is the encoding of in a document.
+// Value decodes a value in a document.
 func Value(b []byte) (pickle.Value, error) {
 	n, err := msgpack.Next(b, limits)
 	if err != nil || n != len(b) {
@@ -256,8 +256,8 @@ func Value(b []byte) (pickle.Value, error) {
 	return v, err
 }
 
-// dictOfJSON is [Dict] for JSON, which has no extensions: a value that is as before is
-// taken from there.
+// dictOfJSON is [Dict] for JSON, which has no extensions. Values that did not change are
+// taken from before.
 func dictOfJSON(document []byte, before *pickle.Dict) (*pickle.Dict, error) {
 	v, err := msgspec.ReadJSON(document)
 	if err != nil {
@@ -268,7 +268,7 @@ func dictOfJSON(document []byte, before *pickle.Dict) (*pickle.Dict, error) {
 		return nil, ErrDocument
 	}
 	for i, key := range d.Keys {
-		name, _ := key.(string) // JSON has no others
+		name, _ := key.(string) // in JSON every key is a string
 		old, ok := before.Get(name)
 		if !ok {
 			continue

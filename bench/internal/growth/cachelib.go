@@ -15,15 +15,18 @@ import (
 	"github.com/cloakroom-go/cloakroom/bench/internal/measure"
 )
 
-// Cachelib is the library of the cells of Flask-Session's file store.
+// Cachelib names the cells of Flask-Session's file store.
 const Cachelib = "flask (cachelib)"
 
-// ErrNoPython is what [MeasureCachelib] returns where it is not installed.
-var ErrNoPython = errors.New("Flask-Session is not installed: scripts/install-flask-session installs it")
+// ErrNoPython is returned by [MeasureCachelib] where Flask-Session is not installed.
+var ErrNoPython = errors.New(
+	"Flask-Session is not installed: scripts/install-flask-session installs it")
 
-// MeasureCachelib adds what a read and a write take in Flask-Session's file store,
-// without Flask. root is the repository's.
-func MeasureCachelib(ctx context.Context, root string, sizes []int, results *measure.Results) error {
+// MeasureCachelib measures reads and writes in Flask-Session's file store, without Flask.
+// root is the folder of the repository.
+func MeasureCachelib(
+	ctx context.Context, root string, sizes []int, results *measure.Results,
+) error {
 	python := filepath.Join(root, ".venv", "flask", "bin", "python")
 	if _, err := os.Stat(python); err != nil {
 		return ErrNoPython
@@ -46,10 +49,15 @@ func MeasureCachelib(ctx context.Context, root string, sizes []int, results *mea
 		if err := json.Unmarshal(lines.Bytes(), &got); err != nil {
 			return fmt.Errorf("cachelib: %w", err)
 		}
-		for act, nanos := range map[measure.Act]float64{measure.Read: got.Read, measure.Write: got.Write} {
-			k := measure.Key{Store: "file", Library: Cachelib, Act: act, Payload: Payload, Sessions: got.Sessions}
+		k := measure.Key{
+			Store: "file", Library: Cachelib, Payload: Payload, Sessions: got.Sessions,
+		}
+		add := func(act measure.Act, nanos float64) {
+			k.Act = act
 			results.Append(&measure.Result{Key: k, Samples: []measure.Sample{{Nanos: nanos}}})
 		}
+		add(measure.Read, got.Read)
+		add(measure.Write, got.Write)
 	}
 	return nil
 }

@@ -53,7 +53,9 @@ func Measure(t testing.TB, p Plan, results *measure.Results) (*Grown, error) {
 
 // Key is the key of a cell that [Measure] adds.
 func Key(store string, act measure.Act, sessions int) measure.Key {
-	k := measure.Key{Store: store, Library: "cloakroom", Act: act, Payload: Payload, Sessions: sessions}
+	k := measure.Key{
+		Store: store, Library: "cloakroom", Act: act, Payload: Payload, Sessions: sessions,
+	}
 	if store == "redis" || store == "postgres" {
 		k.Clients = serverClients
 	}

@@ -21,8 +21,7 @@ import (
 // Payload is how many bytes the one value of each session has.
 const Payload = 100
 
-// lifetime is longer than any run, so that no request touches its session beside what
-// it is measured for.
+// lifetime is longer than any run, so that no request touches its session.
 const lifetime = 10 * 24 * time.Hour
 
 // Population is a store full of sessions.
@@ -78,13 +77,13 @@ func (p *Population) begin(ctx context.Context) (string, error) {
 	return c.Name + "=" + c.Value, nil
 }
 
-// value returns one that no session has.
+// value returns a new value.
 func (p *Population) value() string {
 	number := strconv.FormatInt(p.counter.Add(1), 10)
 	return strings.Repeat("v", Payload-len(number)) + number
 }
 
-// site is where the sessions are used.
+// site returns the site where the sessions are used.
 func (p *Population) site() *measure.Site {
 	return &measure.Site{
 		Library: "cloakroom", Store: p.store, Acts: []measure.Act{measure.Read, measure.Write},
@@ -103,7 +102,8 @@ func (p *Population) site() *measure.Site {
 
 // cells returns the cells of the population: the handler alone, and the acts.
 func (p *Population) cells(acts ...measure.Act) []measure.Cell {
-	cells := []measure.Cell{p.cell(measure.NewPopulation(sites.Bare(p.store), measure.Untouched, 0, p.cookies))}
+	bare := measure.NewPopulation(sites.Bare(p.store), measure.Untouched, 0, p.cookies)
+	cells := []measure.Cell{p.cell(bare)}
 	for _, act := range acts {
 		cells = append(cells, p.cell(measure.NewPopulation(p.site(), act, Payload, p.cookies)))
 	}
@@ -117,7 +117,7 @@ func (p *Population) cell(c *measure.Crowd) measure.Cell {
 	return measure.NewTogether(c, serverClients)
 }
 
-// serverClients is how many clients there are at once where the store has a server.
+// serverClients is the number of clients at once where the store has a server.
 const serverClients = 16
 
 // onOne measures with one processor, as package measure advises.

@@ -47,7 +47,8 @@ func open(t testing.TB, store string) (*Population, error) {
 		db, p.kept, err = sections.Postgres(t, server.URL(t), new(sections.Wire))
 		p.fillers = 16
 		p.bytes = func() (n int64, err error) {
-			err = db.QueryRowContext(t.Context(), "SELECT pg_total_relation_size('sessions')").Scan(&n)
+			const size = "SELECT pg_total_relation_size('sessions')"
+			err = db.QueryRowContext(t.Context(), size).Scan(&n)
 			return n, err
 		}
 	case "redis":
@@ -58,7 +59,9 @@ func open(t testing.TB, store string) (*Population, error) {
 		}
 		t.Cleanup(func() { _ = closer.Close() })
 		p.kept, p.fillers = s, 64
-		p.bytes = func() (int64, error) { return strconv.ParseInt(server.Info("used_memory"), 10, 64) }
+		p.bytes = func() (int64, error) {
+			return strconv.ParseInt(server.Info("used_memory"), 10, 64)
+		}
 	}
 	if err != nil {
 		return nil, err

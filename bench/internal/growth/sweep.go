@@ -12,8 +12,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// Sweeping is what requests took before and while expired records were removed, and how
-// fast that went.
+// Sweeping is what requests took before and during a sweep, and how fast the sweep was.
 type Sweeping struct {
 	Sessions  int             `json:"sessions"` // live ones
 	Removed   int             `json:"removed"`
@@ -25,9 +24,11 @@ type Sweeping struct {
 // sweepClients is how many clients read at once.
 const sweepClients = 4
 
-// sweep adds expired records and removes them while sessions are read. It returns
-// nothing where the store does that by itself.
-func sweep(ctx context.Context, p *Population, expired int, each time.Duration) (*Sweeping, error) {
+// sweep adds expired records and removes them while sessions are read. It returns nil if
+// the store removes them by itself.
+func sweep(
+	ctx context.Context, p *Population, expired int, each time.Duration,
+) (*Sweeping, error) {
 	sweeper := store.Complete(p.kept)
 	if _, _, err := sweeper.Sweep(ctx, "", 1); errors.Is(err, errors.ErrUnsupported) {
 		return nil, nil //nolint:nilnil // there is nothing to sweep
@@ -35,7 +36,8 @@ func sweep(ctx context.Context, p *Population, expired int, each time.Duration) 
 	if err := p.expire(ctx, expired); err != nil {
 		return nil, err
 	}
-	read := measure.NewTogether(measure.NewPopulation(p.site(), measure.Read, Payload, p.cookies), sweepClients)
+	readers := measure.NewPopulation(p.site(), measure.Read, Payload, p.cookies)
+	read := measure.NewTogether(readers, sweepClients)
 	if _, err := read.Sample(each / 4); err != nil {
 		return nil, err
 	}
@@ -74,7 +76,8 @@ func (p *Population) expire(ctx context.Context, n int) error {
 		id, data := make([]byte, 32), make([]byte, 2*Payload)
 		_, _ = rand.Read(id)
 		last = time.Now().Add(life)
-		if _, err := p.kept.Create(ctx, hex.EncodeToString(id), store.Record{Data: data, Expires: last}); err != nil {
+		r := store.Record{Data: data, Expires: last}
+		if _, err := p.kept.Create(ctx, hex.EncodeToString(id), r); err != nil {
 			return err
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Key names a cell.
+// Key identifies a cell.
 type Key struct {
 	Store   string `json:"store"`
 	Library string `json:"library"`
@@ -16,14 +16,15 @@ type Key struct {
 	Payload int    `json:"payload"` // bytes of the value
 	Clients int    `json:"clients"` // at once; 0 is one alone, in processor time
 
-	Sessions int `json:"sessions,omitempty"` // in the store, where that is what is varied
+	Sessions int `json:"sessions,omitempty"` // in the store, where it varies
 }
 
 func (k Key) String() string {
-	return fmt.Sprintf("%s on %s: %s %s, %d clients", k.Library, k.Store, k.Act, Size(k.Payload), k.Clients)
+	return fmt.Sprintf("%s on %s: %s %s, %d clients",
+		k.Library, k.Store, k.Act, Size(k.Payload), k.Clients)
 }
 
-// Name names the cell among those of its store and number of clients, in one word.
+// Name names the cell in one word among those of its store and number of clients.
 func (k Key) Name() string {
 	name := k.Library + "/" + string(k.Act)
 	if k.Payload > 0 {
@@ -58,7 +59,7 @@ type Sample struct {
 // Latency returns how long the requests took, where they were measured by the clock.
 func (s Sample) Latency() Latency { return s.latency.latency() }
 
-// Crowd is the visitors that cells of one site, act and payload have in common.
+// Crowd is the visitors that cells of one site, act and payload share.
 type Crowd struct {
 	site     *Site
 	act      Act
@@ -70,20 +71,20 @@ type Crowd struct {
 	sessions int
 }
 
-// NewCrowd returns the visitors of a site that does act.
+// NewCrowd returns visitors of a site that do act.
 func NewCrowd(s *Site, act Act, payload int) *Crowd {
 	return &Crowd{site: s, act: act, payload: payload}
 }
 
-// NewPopulation returns visitors that make each request as one of the sessions whose
-// cookies are given, drawn by lot. What they write is not checked.
+// NewPopulation returns visitors whose requests use one of the cookies each, at random.
+// What they write is not checked.
 func NewPopulation(s *Site, act Act, payload int, cookies []string) *Crowd {
 	c := NewCrowd(s, act, payload)
 	c.cookies, c.sessions = cookies, len(cookies)
 	return c
 }
 
-// grow sees to it that there are n visitors, each with a session.
+// grow adds visitors, each with a session, up to n.
 func (c *Crowd) grow(n int) error {
 	for len(c.visitors) < n {
 		v, err := newVisitor(c.payload)
@@ -105,16 +106,22 @@ func (c *Crowd) grow(n int) error {
 	return nil
 }
 
-// Key is the key of the cell of so many of the visitors at once.
+// Key returns the key of the cell of so many visitors at once.
 func (c *Crowd) Key(clients int) Key {
-	return Key{Store: c.site.Store, Library: c.site.Library, Act: c.act, Payload: c.payload, Clients: clients, Sessions: c.sessions}
+	return Key{
+		Store: c.site.Store, Library: c.site.Library, Act: c.act, Payload: c.payload,
+		Clients: clients, Sessions: c.sessions,
+	}
 }
 
 func (c *Crowd) bareKey(clients int) Key {
-	return Key{Store: c.site.Store, Library: c.site.bare(), Act: Untouched, Clients: clients, Sessions: c.sessions}
+	return Key{
+		Store: c.site.Store, Library: c.site.bare(), Act: Untouched,
+		Clients: clients, Sessions: c.sessions,
+	}
 }
 
-// verify checks the answers to the requests that v made, n since its writer was reset,
+// verify checks the responses to the n requests that v made since its writer was reset,
 // and what they stored.
 func (c *Crowd) verify(v *Visitor, n int) error {
 	err := v.writer.check(n)
@@ -133,7 +140,7 @@ func (c *Crowd) verify(v *Visitor, n int) error {
 	return nil
 }
 
-// Fresh writes a value and reads it at once, again and again, as the same visitor.
+// Fresh writes a value and reads it at once, repeatedly, as the same visitor.
 func (c *Crowd) Fresh(times int) error {
 	if err := c.grow(1); err != nil {
 		return err
@@ -159,8 +166,8 @@ type Counts struct {
 	Wire  float64 `json:"wire"`  // bytes to the server and back; below zero if unknown
 }
 
-// Count makes n requests, which are not timed, and counts what the store gets. Callers
-// that go to the server just to see how much went there are subtracted.
+// Count makes n requests, which are not timed, and counts what reaches the store. It
+// subtracts the cost of asking the server for its counters.
 func (c *Crowd) Count(n int) (Counts, error) {
 	counts := Counts{Calls: -1, Wire: -1}
 	if err := c.grow(1); err != nil {

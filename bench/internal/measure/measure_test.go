@@ -64,7 +64,7 @@ func TestRatio(t *testing.T) {
 	if got, ok := r.Ratio(peer, bare, false); !ok || got != 41 { // 31, 41 and 51
 		t.Errorf("gross ratio %v, %v", got, ok)
 	}
-	if _, ok := r.Ratio(peer, Key{Library: "nobody"}, true); ok {
+	if _, ok := r.Ratio(peer, Key{Library: "none"}, true); ok {
 		t.Error("there is a ratio to what was not measured")
 	}
 	if got := r.Net(ours); got != 100 {

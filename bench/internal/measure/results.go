@@ -46,9 +46,9 @@ func (r *Results) Append(list ...*Result) {
 	}
 }
 
-// Rounds measures all cells in turn, round after round, so that whatever disturbs the
-// machine disturbs all of them alike. Every round begins with another cell. A round
-// that is not counted comes first, unless there is only one.
+// Rounds measures all cells in turn, round after round, so that a disturbance of the
+// machine hits all of them alike. Every round begins with another cell. A round that does
+// not count comes first, unless there is only one.
 func (r *Results) Rounds(cells []Cell, rounds int, each time.Duration) error {
 	results := make([]*Result, len(cells))
 	latencies := make([]histogram, len(cells))
@@ -116,8 +116,8 @@ func Median(values []float64) float64 {
 	return (sorted[n/2] + sorted[(n-1)/2]) / 2
 }
 
-// Net returns the median cost of a request less what the bare one takes in the same
-// round, in nanoseconds.
+// Net returns the median cost of a request, in nanoseconds, less that of the bare one in
+// the same round.
 func (r *Results) Net(k Key) float64 {
 	got := r.Find(k)
 	if got == nil {
@@ -139,7 +139,8 @@ func (r *Results) net(of *Result) []float64 {
 }
 
 // Ratio returns the cost of over divided by that of per, as the median over the rounds,
-// and whether both were measured. net is less what the bare handler takes.
+// and whether both were measured. If net is set, both are less what the bare handler
+// takes.
 func (r *Results) Ratio(over, per Key, net bool) (float64, bool) {
 	a, b := r.Find(over), r.Find(per)
 	if a == nil || b == nil {

@@ -7,9 +7,9 @@ import (
 
 var started = time.Now()
 
-// Serial is a cell of one client that makes one request after the other, measured in
-// the processor time of this process, garbage collection included. Run it with
-// GOMAXPROCS(1), or idle processors collect garbage at its cost.
+// Serial is a cell of one client that makes one request after the other. It measures the
+// processor time of this process, garbage collection included. Run it with GOMAXPROCS(1),
+// or idle processors collect garbage at its cost.
 type Serial struct {
 	*Crowd
 	batch map[time.Duration]int
@@ -52,9 +52,9 @@ func (s *Serial) Sample(each time.Duration) (Sample, error) {
 	}, s.verify(s.visitors[0], n)
 }
 
-// collect sees to it that what the cell before left behind is not the next one's to
-// collect. With a large heap it lets be: there collections take long and are rare, so
-// few of the rounds have one.
+// collect collects the garbage of the cell before, so that the next one does not pay for
+// it. With a large heap it does nothing: there collections are long and rare, and few
+// rounds have one.
 func collect() {
 	const large = 256 << 20
 	var m runtime.MemStats
@@ -63,7 +63,8 @@ func collect() {
 	}
 }
 
-// Next returns what makes one request, for those that measure by themselves. Call [Serial.Run] first.
+// Next returns a function that makes one request, for callers that measure by themselves. Call
+// [Serial.Run] first.
 func (s *Serial) Next() func() {
 	v := s.visitors[0]
 	v.writer.reset()

@@ -35,10 +35,13 @@ func (t *Together) Sample(each time.Duration) (Sample, error) {
 	})
 }
 
-// Crowded calls functions from so many goroutines for that long, each at least once:
-// what begin returns for each, one after the other. When all have ended, verify is told
-// how often its goroutine did.
-func Crowded(clients int, each time.Duration, begin func(client int) (next func(), verify func(n int) error)) (Sample, error) {
+// Crowded calls begin for each client, one after the other, and then calls all next
+// functions repeatedly for that long, at least once, each in its goroutine. At the end it
+// tells each verify how often its next was called.
+func Crowded(
+	clients int, each time.Duration,
+	begin func(client int) (next func(), verify func(n int) error),
+) (Sample, error) {
 	latencies := make([]histogram, clients)
 	counts := make([]int, clients)
 	verify := make([]func(int) error, clients)

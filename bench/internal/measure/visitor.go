@@ -24,7 +24,8 @@ type Visitor struct {
 const cacheLine = 64
 
 func newVisitor(payload int) (*Visitor, error) {
-	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://localhost/", nil)
+	r, err := http.NewRequestWithContext(
+		context.Background(), http.MethodGet, "http://localhost/", nil)
 	if err != nil {
 		return nil, err
 	}

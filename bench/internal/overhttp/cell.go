@@ -30,7 +30,9 @@ func (c *cell) Key() measure.Key { return c.key }
 
 // Bare implements [measure.Cell].
 func (c *cell) Bare() measure.Key {
-	return measure.Key{Store: c.key.Store, Library: c.bare, Act: measure.Untouched, Clients: c.key.Clients}
+	return measure.Key{
+		Store: c.key.Store, Library: c.bare, Act: measure.Untouched, Clients: c.key.Clients,
+	}
 }
 
 // Sample implements [measure.Cell].

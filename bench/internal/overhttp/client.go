@@ -30,7 +30,8 @@ const patience = 30 * time.Second
 // get asks for a page and reports whether the answer is "ok" with status 200.
 func (c *client) get(path string) error {
 	if c.conn == nil {
-		conn, err := (&net.Dialer{Timeout: patience}).DialContext(context.Background(), "tcp", c.addr)
+		dialer := net.Dialer{Timeout: patience}
+		conn, err := dialer.DialContext(context.Background(), "tcp", c.addr)
 		if err != nil {
 			return err
 		}

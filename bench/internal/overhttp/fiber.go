@@ -22,7 +22,9 @@ func serveFiber(library, storeURL, addr string, values [2]string) error {
 		app = fiber.New()
 		config := session.Config{}
 		if storeURL != memoryURL {
-			config.Storage = fiberredis.New(fiberredis.Config{URL: storeURL, PoolSize: sites.GoRedisPool})
+			config.Storage = fiberredis.New(fiberredis.Config{
+				URL: storeURL, PoolSize: sites.GoRedisPool,
+			})
 		}
 		app.Use(session.New(config))
 		const name = string(sites.Name)
@@ -45,7 +47,9 @@ func serveFiber(library, storeURL, addr string, values [2]string) error {
 		app.Get("/start", set(values[1]))
 		app.Get("/write/a", set(values[0]))
 		app.Get("/write/b", set(values[1]))
-		app.Get("/sign-in", func(c fiber.Ctx) error { return answer(c, session.FromContext(c).Regenerate() == nil) })
+		app.Get("/sign-in", func(c fiber.Ctx) error {
+			return answer(c, session.FromContext(c).Regenerate() == nil)
+		})
 	}
 	return app.Listen(addr, fiber.ListenConfig{DisableStartupMessage: true})
 }

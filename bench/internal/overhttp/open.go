@@ -49,7 +49,8 @@ func Open(t testing.TB, store string, payload int, libraries ...string) (*Opened
 	}
 	o := &Opened{store: Store(store), payload: payload}
 	for _, library := range libraries {
-		s := &server{library: library, bare: measure.Bare, addr: "127.0.0.1:" + strconv.Itoa(servers.FreePort(t))}
+		addr := "127.0.0.1:" + strconv.Itoa(servers.FreePort(t))
+		s := &server{library: library, bare: measure.Bare, addr: addr}
 		switch library {
 		case measure.Bare, fiberBare, flaskBare:
 		default:
@@ -96,7 +97,9 @@ func HasFlask() bool {
 
 // gunicorn is Flask's server as its manual advises: one worker a core. Its workers of
 // threads keep connections, which the others do not.
-func gunicorn(library, url string, payload int, addr string) (program string, args []string, err error) {
+func gunicorn(
+	library, url string, payload int, addr string,
+) (program string, args []string, err error) {
 	root, err := Root()
 	if err != nil {
 		return "", nil, err
@@ -107,8 +110,9 @@ func gunicorn(library, url string, payload int, addr string) (program string, ar
 		app = fmt.Sprintf("bench_site:sessions('%s', %d)", url, payload)
 	}
 	return program, []string{
-		"--chdir", filepath.Join(root, "bench", "flask"), "--bind", addr, "--workers", strconv.Itoa(runtime.NumCPU()),
-		"--worker-class", "gthread", "--threads", "8", "--keep-alive", "75", "--backlog", "2048", app,
+		"--chdir", filepath.Join(root, "bench", "flask"), "--bind", addr,
+		"--workers", strconv.Itoa(runtime.NumCPU()), "--worker-class", "gthread",
+		"--threads", "8", "--keep-alive", "75", "--backlog", "2048", app,
 	}, nil
 }
 
@@ -117,7 +121,8 @@ func gunicorn(library, url string, payload int, addr string) (program string, ar
 func Root() (string, error) {
 	dir, err := os.Getwd()
 	for err == nil && dir != filepath.Dir(dir) {
-		if _, missing := os.Stat(filepath.Join(dir, "bench", "flask", "bench_site.py")); missing == nil {
+		site := filepath.Join(dir, "bench", "flask", "bench_site.py")
+		if _, missing := os.Stat(site); missing == nil {
 			return dir, nil
 		}
 		dir = filepath.Dir(dir)
@@ -138,7 +143,10 @@ func (o *Opened) Cells(clients int, acts ...measure.Act) []measure.Cell {
 		}
 		for _, act := range mine {
 			cells = append(cells, &cell{
-				key:    measure.Key{Store: o.store, Library: s.library, Act: act, Payload: payload, Clients: clients},
+				key: measure.Key{
+					Store: o.store, Library: s.library, Act: act,
+					Payload: payload, Clients: clients,
+				},
 				bare:   s.bare,
 				server: s,
 			})

@@ -38,14 +38,18 @@ const (
 	height = 380
 )
 
-var colors = []string{"#0b6e99", "#d1495b", "#edae49", "#5b8c5a", "#7d5ba6", "#8d6e63", "#444444", "#3fb8af", "#c06c84"}
+var colors = []string{
+	"#0b6e99", "#d1495b", "#edae49", "#5b8c5a", "#7d5ba6",
+	"#8d6e63", "#444444", "#3fb8af", "#c06c84",
+}
 
 // drawing collects the elements of a figure.
 type drawing struct{ b strings.Builder }
 
 func begin(title string, w, h float64) *drawing {
 	d := &drawing{}
-	fmt.Fprintf(&d.b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" font-family="sans-serif" font-size="12" role="img">`+"\n", w, h)
+	fmt.Fprintf(&d.b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" `+
+		`font-family="sans-serif" font-size="12" role="img">`+"\n", w, h)
 	fmt.Fprintf(&d.b, "<title>%s</title>\n", html.EscapeString(title))
 	fmt.Fprintf(&d.b, `<rect width="%.0f" height="%.0f" fill="#ffffff"/>`+"\n", w, h)
 	d.text(14, 24, "start", title, `font-size="15" font-weight="bold"`)
@@ -58,11 +62,18 @@ func (d *drawing) end() string {
 }
 
 func (d *drawing) text(x, y float64, anchor, text, more string) {
-	fmt.Fprintf(&d.b, `<text x="%.1f" y="%.1f" text-anchor="%s" fill="#222222" %s>%s</text>`+"\n", x, y, anchor, more, html.EscapeString(text))
+	fmt.Fprintf(&d.b, `<text x="%.1f" y="%.1f" text-anchor="%s" fill="#222222" %s>%s</text>`+"\n",
+		x, y, anchor, more, html.EscapeString(text))
 }
 
 func (d *drawing) line(x1, y1, x2, y2 float64, color string) {
-	fmt.Fprintf(&d.b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s"/>`+"\n", x1, y1, x2, y2, color)
+	fmt.Fprintf(&d.b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s"/>`+"\n",
+		x1, y1, x2, y2, color)
+}
+
+func (d *drawing) rect(x, y, w, h float64, color string) {
+	fmt.Fprintf(&d.b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s"/>`+"\n",
+		x, y, w, h, color)
 }
 
 // scale maps values to places on an axis, by their logarithm.
@@ -79,7 +90,9 @@ func newScale(values []float64, from, to float64) scale {
 	if low > high {
 		low, high = 1, 10
 	}
-	s := scale{low: math.Floor(math.Log10(low)), high: math.Ceil(math.Log10(high)), from: from, to: to}
+	s := scale{
+		low: math.Floor(math.Log10(low)), high: math.Ceil(math.Log10(high)), from: from, to: to,
+	}
 	if s.low == s.high {
 		s.high++
 	}
@@ -147,9 +160,11 @@ func Lines(title, xName, yName string, lines []Line) string {
 		var points []string
 		for j := range l.X {
 			points = append(points, fmt.Sprintf("%.1f,%.1f", x.at(l.X[j]), y.at(l.Y[j])))
-			fmt.Fprintf(&d.b, `<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>`+"\n", x.at(l.X[j]), y.at(l.Y[j]), color)
+			fmt.Fprintf(&d.b, `<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>`+"\n",
+				x.at(l.X[j]), y.at(l.Y[j]), color)
 		}
-		fmt.Fprintf(&d.b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n", strings.Join(points, " "), color)
+		fmt.Fprintf(&d.b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n",
+			strings.Join(points, " "), color)
 		d.key(i, l.Name)
 	}
 	return d.end()
@@ -157,7 +172,7 @@ func Lines(title, xName, yName string, lines []Line) string {
 
 func (d *drawing) key(i int, name string) {
 	y := top + 14*float64(i)*1.3
-	fmt.Fprintf(&d.b, `<rect x="%.1f" y="%.1f" width="12" height="12" fill="%s"/>`+"\n", width-right+14, y, colors[i%len(colors)])
+	d.rect(width-right+14, y, 12, 12, colors[i%len(colors)])
 	d.text(width-right+32, y+10, "start", name, "")
 }
 
@@ -193,7 +208,7 @@ func Bars(title, unit string, groups []Group) string {
 				color[b.Name] = colors[len(color)%len(colors)]
 			}
 			d.text(names-8, y+13, "end", b.Name, "")
-			fmt.Fprintf(&d.b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s"/>`+"\n", names, y+2, max(1, x.at(b.Value)-names), row-4, color[b.Name])
+			d.rect(names, y+2, max(1, x.at(b.Value)-names), row-4, color[b.Name])
 			d.text(max(names, x.at(b.Value))+5, y+13, "start", number(b.Value), "")
 			y += row
 		}

@@ -32,7 +32,8 @@ func grown(c *measure.Result) bool   { return c.Sessions > 0 && c.Library == "cl
 
 // has reports whether a library has sessions.
 func has(library string) bool {
-	return library != "middleware" && library != "cloakroom-load" && !strings.HasSuffix(library, measure.Bare)
+	return library != "middleware" && library != "cloakroom-load" &&
+		!strings.HasSuffix(library, measure.Bare)
 }
 
 // figures draws everything, by file name.
@@ -58,35 +59,36 @@ func slug(store string) string { return strings.ToLower(strings.ReplaceAll(store
 // costs compares the libraries on one store, one client alone.
 func (r *Report) costs(store string) string {
 	var groups []plot.Group
-	for _, act := range []measure.Act{measure.Untouched, measure.Read, measure.Write, measure.SignIn} {
+	for _, act := range acts {
 		g := plot.Group{Name: string(act)}
+		anySize := act == measure.Untouched || act == measure.SignIn
 		for _, c := range r.Cells {
-			if alone(c) && c.Store == store && c.Act == act && has(c.Library) && (c.Payload == usual || act == measure.Untouched || act == measure.SignIn) {
-				g.Bars = append(g.Bars, plot.Bar{Name: c.Library, Value: r.results.Net(c.Key) / 1e3})
+			if !alone(c) || c.Store != store || c.Act != act || !has(c.Library) {
+				continue
+			}
+			if c.Payload == usual || anySize {
+				micros := r.results.Net(c.Key) / 1e3
+				g.Bars = append(g.Bars, plot.Bar{Name: c.Library, Value: micros})
 			}
 		}
 		if len(g.Bars) > 0 {
 			groups = append(groups, g)
 		}
 	}
-	return plot.Bars("What sessions cost a request: "+store, "µs of processor time beside the handler; read and write: 1 KB in the session", groups)
+	return plot.Bars("What sessions cost a request: "+store,
+		"µs of processor time beside the handler; read and write: 1 KB in the session", groups)
 }
 
 // clients shows throughput by the number of clients.
 func (r *Report) clients(store string, act measure.Act) string {
 	var lines []plot.Line
 	for _, c := range r.Cells {
-		if !crowded(c) || c.Store != store || c.Act != act || c.Payload != usual || !has(c.Library) {
-			continue
+		if crowded(c) && c.Store == store && c.Act == act && c.Payload == usual && has(c.Library) {
+			lines = addPoint(lines, c.Library, float64(c.Clients), c.Throughput())
 		}
-		i := slices.IndexFunc(lines, func(l plot.Line) bool { return l.Name == c.Library })
-		if i < 0 {
-			i = len(lines)
-			lines = append(lines, plot.Line{Name: c.Library})
-		}
-		lines[i].X, lines[i].Y = append(lines[i].X, float64(c.Clients)), append(lines[i].Y, c.Throughput())
 	}
-	return plot.Lines(fmt.Sprintf("%s, %s: requests a second", store, act), "clients at once", "requests a second, 1 KB in the session", sorted(lines))
+	return plot.Lines(fmt.Sprintf("%s, %s: requests a second", store, act),
+		"clients at once", "requests a second, 1 KB in the session", sorted(lines))
 }
 
 // growth shows the cost of a request by the number of sessions.
@@ -100,14 +102,21 @@ func (r *Report) growth(act measure.Act) string {
 		if c.Library == growth.Cachelib {
 			name = c.Library
 		}
-		i := slices.IndexFunc(lines, func(l plot.Line) bool { return l.Name == name })
-		if i < 0 {
-			i = len(lines)
-			lines = append(lines, plot.Line{Name: name})
-		}
-		lines[i].X, lines[i].Y = append(lines[i].X, float64(c.Sessions)), append(lines[i].Y, r.results.Net(c.Key)/1e3)
+		lines = addPoint(lines, name, float64(c.Sessions), r.results.Net(c.Key)/1e3)
 	}
-	return plot.Lines(fmt.Sprintf("Does it matter how many sessions there are? %s", act), "sessions in the store", "µs a request beside the handler", sorted(lines))
+	return plot.Lines(fmt.Sprintf("Does it matter how many sessions there are? %s", act),
+		"sessions in the store", "µs a request beside the handler", sorted(lines))
+}
+
+// addPoint adds a point to the line of that name, and the line if it is new.
+func addPoint(lines []plot.Line, name string, x, y float64) []plot.Line {
+	i := slices.IndexFunc(lines, func(l plot.Line) bool { return l.Name == name })
+	if i < 0 {
+		i = len(lines)
+		lines = append(lines, plot.Line{Name: name})
+	}
+	lines[i].X, lines[i].Y = append(lines[i].X, x), append(lines[i].Y, y)
+	return lines
 }
 
 func (r *Report) growthBytes() string {
@@ -122,7 +131,8 @@ func (r *Report) growthBytes() string {
 		}
 		lines = append(lines, l)
 	}
-	return plot.Lines("What a session takes in the store", "sessions in the store", "bytes a session, of which the value is 100", sorted(lines))
+	return plot.Lines("What a session takes in the store",
+		"sessions in the store", "bytes a session, of which the value is 100", sorted(lines))
 }
 
 // sorted puts the points of lines in the order of x.

@@ -15,9 +15,10 @@ import (
 	"github.com/cloakroom-go/cloakroom/integration/servers"
 )
 
-// Machine says where the results are from.
+// Machine describes the machine.
 func Machine() []string {
-	list := []string{fmt.Sprintf("%s/%s, %d processors", runtime.GOOS, runtime.GOARCH, runtime.NumCPU())}
+	list := []string{fmt.Sprintf("%s/%s, %d processors",
+		runtime.GOOS, runtime.GOARCH, runtime.NumCPU())}
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		if model := field(text, "model name"); model != "" {
 			list = append(list, model)
@@ -46,13 +47,15 @@ func field(text []byte, name string) string {
 
 // peers are the modules whose versions matter.
 var peers = []string{
-	"github.com/alexedwards/scs/v2", "github.com/alexedwards/scs/goredisstore", "github.com/alexedwards/scs/pgxstore",
-	"github.com/alexedwards/scs/sqlite3store", "github.com/gin-contrib/sessions", "github.com/gin-gonic/gin", "github.com/gofiber/fiber/v3",
-	"github.com/gofiber/storage/redis/v3", "github.com/gorilla/sessions", "github.com/jackc/pgx/v5", "github.com/redis/go-redis/v9",
-	"github.com/redis/rueidis", "modernc.org/sqlite",
+	"github.com/alexedwards/scs/v2", "github.com/alexedwards/scs/goredisstore",
+	"github.com/alexedwards/scs/pgxstore", "github.com/alexedwards/scs/sqlite3store",
+	"github.com/gin-contrib/sessions", "github.com/gin-gonic/gin",
+	"github.com/gofiber/fiber/v3", "github.com/gofiber/storage/redis/v3",
+	"github.com/gorilla/sessions", "github.com/jackc/pgx/v5",
+	"github.com/redis/go-redis/v9", "github.com/redis/rueidis", "modernc.org/sqlite",
 }
 
-// Versions lists what was measured with. root is the repository's.
+// Versions lists the versions of what was measured. root is the folder of the repository.
 func Versions(ctx context.Context, root string) []string {
 	list := []string{"Go " + strings.TrimPrefix(runtime.Version(), "go")}
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -68,9 +71,13 @@ func Versions(ctx context.Context, root string) []string {
 	}
 	python := filepath.Join(root, ".venv", "flask", "bin", "python")
 	const modules = "import platform\nfrom importlib.metadata import version as v\n" +
-		"print('Python', platform.python_version(), *(', %s %s' % (n, v(n)) for n in ('flask', 'flask-session', 'gunicorn', 'redis', 'cachelib')))"
+		"names = 'flask', 'flask-session', 'gunicorn', 'redis', 'cachelib'\n" +
+		"print('Python', platform.python_version(), *(', %s %s' % (n, v(n)) for n in names))"
 	valkey, _ := servers.Find("valkey-server")
-	for _, command := range [][]string{{"redis-server", "--version"}, {valkey, "--version"}, {"memcached", "-V"}, {postgres, "--version"}, {python, "-c", modules}} {
+	for _, command := range [][]string{
+		{"redis-server", "--version"}, {valkey, "--version"}, {"memcached", "-V"},
+		{postgres, "--version"}, {python, "-c", modules},
+	} {
 		out, err := exec.CommandContext(ctx, command[0], command[1:]...).Output()
 		if line, _, _ := strings.Cut(string(out), "\n"); err == nil && line != "" {
 			list = append(list, strings.ReplaceAll(short(line), " ,", ","))

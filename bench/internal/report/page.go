@@ -23,14 +23,17 @@ func (r *Report) page() string {
 	}
 	r.growthSection(&b)
 	b.WriteString(method)
-	fmt.Fprintf(&b, "\n## Where these numbers are from\n\n%s.\n\n%d rounds, each cell %v in each.\n\n", strings.Join(r.Machine, "; "), r.Rounds, r.Each)
+	b.WriteString("\n## Where these numbers are from\n\n")
+	fmt.Fprintf(&b, "%s.\n\n%d rounds, each cell %v in each.\n\n",
+		strings.Join(r.Machine, "; "), r.Rounds, r.Each)
 	for _, v := range r.Versions {
 		fmt.Fprintf(&b, "- %s\n", v)
 	}
 	for _, s := range r.Skipped {
 		fmt.Fprintf(&b, "\nNot measured: %s.\n", s)
 	}
-	b.WriteString("\nAll cells: [results.csv](performance/results.csv) has the medians, [results.json](performance/results.json) every round.\n")
+	b.WriteString("\n[results.csv](performance/results.csv) has the median of every cell. " +
+		"`make bench` leaves every round in results.json beside it.\n")
 	return b.String()
 }
 
@@ -49,10 +52,14 @@ func (r *Report) limits(b *strings.Builder) {
 }
 
 func (r *Report) aloneTable(b *strings.Builder, store string) {
-	fmt.Fprintf(b, "\n### %s\n\n![%[1]s](performance/cost-%[2]s.svg)\n\n", title(store), slug(store))
-	b.WriteString("| | value | | µs | peer/ours | bytes | allocations | store calls |\n|---|---|---|---:|---:|---:|---:|---:|\n")
-	r.rows(func(c *measure.Result) bool { return alone(c) && c.Store == store && has(c.Library) }, func(c *measure.Result, first bool) {
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %.0f | %.0f | %s |\n", once(first, string(c.Act)), once(first, measure.Size(c.Payload)), c.Library,
+	fmt.Fprintf(b, "\n### %s\n\n![%[1]s](performance/cost-%[2]s.svg)\n\n",
+		title(store), slug(store))
+	b.WriteString("| | value | | µs | peer/ours | bytes | allocations | store calls |\n" +
+		"|---|---|---|---:|---:|---:|---:|---:|\n")
+	of := func(c *measure.Result) bool { return alone(c) && c.Store == store && has(c.Library) }
+	r.rows(of, func(c *measure.Result, first bool) {
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %.0f | %.0f | %s |\n",
+			once(first, string(c.Act)), once(first, measure.Size(c.Payload)), c.Library,
 			digits(r.results.Net(c.Key)/1e3), r.against(c), c.Bytes(), c.Allocs(), calls(c))
 	})
 }
@@ -65,14 +72,17 @@ func (r *Report) crowdedTable(b *strings.Builder, store string) {
 		}
 	}
 	separate := strings.HasSuffix(store, "HTTP")
-	b.WriteString("\nWith 64 clients:\n\n| | value | | requests/s | peer/ours | p50 µs | p90 µs | p99 µs |")
+	b.WriteString("\nWith 64 clients:\n\n" +
+		"| | value | | requests/s | peer/ours | p50 µs | p90 µs | p99 µs |")
 	more := " allocations | store calls | bytes on the wire |"
 	if separate {
 		more = ""
 	}
-	fmt.Fprintf(b, "%s\n|---|---|---|---:|---:|---:|---:|---:|%s\n", more, strings.Repeat("---:|", strings.Count(more, "|")))
+	fmt.Fprintf(b, "%s\n|---|---|---|---:|---:|---:|---:|---:|%s\n",
+		more, strings.Repeat("---:|", strings.Count(more, "|")))
 	r.rows(func(c *measure.Result) bool {
-		return c.Clients == manyClients && crowded(c) && c.Store == store && (has(c.Library) || separate)
+		return c.Clients == manyClients && crowded(c) && c.Store == store &&
+			(has(c.Library) || separate)
 	}, func(c *measure.Result, first bool) {
 		l := measure.Latency{}
 		if c.Latency != nil {
@@ -82,7 +92,8 @@ func (r *Report) crowdedTable(b *strings.Builder, store string) {
 		if c.Payload > 0 {
 			size = measure.Size(c.Payload)
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %s | %s |", once(first, string(c.Act)), once(first, size), c.Library, thousands(c.Throughput()),
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %s | %s |",
+			once(first, string(c.Act)), once(first, size), c.Library, thousands(c.Throughput()),
 			r.against(c), digits(l.P50/1e3), digits(l.P90/1e3), digits(l.P99/1e3))
 		if !separate {
 			fmt.Fprintf(b, " %.0f | %s | %s |", c.Allocs(), calls(c), wire(c))
@@ -91,9 +102,11 @@ func (r *Report) crowdedTable(b *strings.Builder, store string) {
 	})
 }
 
+// acts are in the order of the page.
+var acts = []measure.Act{measure.Untouched, measure.Read, measure.Write, measure.SignIn}
+
 // rows calls row for the cells in the order of act, payload and library.
 func (r *Report) rows(of func(*measure.Result) bool, row func(c *measure.Result, first bool)) {
-	acts := []measure.Act{measure.Untouched, measure.Read, measure.Write, measure.SignIn}
 	var list []*measure.Result
 	for _, c := range r.Cells {
 		if of(c) {
@@ -118,8 +131,8 @@ func once(first bool, text string) string {
 	return ""
 }
 
-// against returns how many times as much as Cloakroom a peer takes. Servers that are
-// processes of their own are compared as a whole.
+// against returns the cost of a peer divided by Cloakroom's. Servers that are processes
+// of their own are compared as a whole.
 func (r *Report) against(c *measure.Result) string {
 	if c.Library == "cloakroom" || !has(c.Library) {
 		return ""
@@ -147,7 +160,7 @@ func wire(c *measure.Result) string {
 	return fmt.Sprintf("%.0f", c.Counts.Wire)
 }
 
-// digits writes three significant ones.
+// digits writes three significant digits.
 func digits(v float64) string {
 	switch {
 	case v >= 100 || v == 0:
@@ -167,7 +180,10 @@ func thousands(v float64) string {
 }
 
 func title(store string) string {
-	names := map[string]string{"sqlite": "SQLite", "postgres": "PostgreSQL", "redis": "Redis", "file": "Files", "redis over HTTP": "Redis over HTTP"}
+	names := map[string]string{
+		"sqlite": "SQLite", "postgres": "PostgreSQL", "redis": "Redis", "file": "Files",
+		"redis over HTTP": "Redis over HTTP",
+	}
 	if name := names[store]; name != "" {
 		return name
 	}

@@ -36,7 +36,8 @@ type Ratio struct {
 	Holds bool    `json:"holds"`
 }
 
-// Write writes performance.md and the folder performance into dir.
+// Write writes performance.md and the folder performance into dir. Git ignores results.json
+// there, which has every round.
 func (r *Report) Write(dir string, results *measure.Results) error {
 	r.results, r.Cells = results, results.List
 	folder := filepath.Join(dir, "performance")
@@ -76,14 +77,18 @@ func (r *Report) writeCSV(path string) error {
 	}
 	w := csv.NewWriter(f)
 	records := [][]string{{
-		"store", "library", "act", "payload", "clients", "sessions", "ns", "net_ns", "bytes", "allocs",
+		"store", "library", "act", "payload", "clients", "sessions",
+		"ns", "net_ns", "bytes", "allocs",
 		"p50_ns", "p90_ns", "p99_ns", "store_calls", "wire_bytes",
 	}}
 	decimal := func(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
 	for _, c := range r.Cells {
 		record := []string{
-			c.Store, c.Library, string(c.Act), strconv.Itoa(c.Payload), strconv.Itoa(c.Clients), strconv.Itoa(c.Sessions),
-			decimal(c.Nanos()), decimal(r.results.Net(c.Key)), decimal(c.Bytes()), decimal(c.Allocs()), "", "", "", "", "",
+			c.Store, c.Library, string(c.Act),
+			strconv.Itoa(c.Payload), strconv.Itoa(c.Clients), strconv.Itoa(c.Sessions),
+			decimal(c.Nanos()), decimal(r.results.Net(c.Key)),
+			decimal(c.Bytes()), decimal(c.Allocs()),
+			"", "", "", "", "",
 		}
 		if l := c.Latency; l != nil {
 			record[10], record[11], record[12] = decimal(l.P50), decimal(l.P90), decimal(l.P99)

@@ -10,14 +10,19 @@ type Task struct {
 	Payload int
 }
 
-// Tasks returns every act at every payload; the size matters little where nothing is
-// decoded or encoded, so untouched requests and sign-ins come with the first only.
+// Tasks returns every act at every payload. Untouched requests and sign-ins decode and
+// encode nothing, so they come with the first payload only.
 func Tasks(payloads ...int) []Task {
 	list := []Task{{measure.Untouched, payloads[0]}, {measure.SignIn, payloads[0]}}
 	for _, p := range payloads {
 		list = append(list, Task{measure.Read, p}, Task{measure.Write, p})
 	}
 	return list
+}
+
+// ReadWrite returns the tasks of reading and writing a payload.
+func ReadWrite(payload int) []Task {
+	return []Task{{Act: measure.Read, Payload: payload}, {Act: measure.Write, Payload: payload}}
 }
 
 // Crowds returns the visitors for the tasks on sites that can do them. A site without

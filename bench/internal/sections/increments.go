@@ -56,7 +56,8 @@ func Increments(ctx context.Context, store store.Store) (float64, error) {
 		}
 	}
 	after := counting.Stats()
-	calls := after.Loads - before.Loads + after.Replaces - before.Replaces + after.Touches - before.Touches + after.Creates - before.Creates
+	calls := after.Loads - before.Loads + after.Replaces - before.Replaces +
+		after.Touches - before.Touches + after.Creates - before.Creates
 	last := m.Open(ctx, ticket)
 	defer last.Close()
 	if got, _, err := visits.Lookup(last); err != nil || got != increments {

@@ -11,10 +11,10 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// Load is the library of the cells that call the store and nothing else.
+// Load names the cells that call the store and nothing else.
 const Load = "cloakroom-load"
 
-// loads is a cell that loads records of one store, by so many goroutines, each its own.
+// loads is a cell whose goroutines each load a record of their own.
 type loads struct {
 	key   measure.Key
 	store store.Store
@@ -22,10 +22,13 @@ type loads struct {
 	bytes int
 }
 
-// NewLoads returns a cell of the store's bare Load of records of so many bytes.
+// NewLoads returns a cell of the store's Load, of records of so many bytes.
 func NewLoads(storeName string, st store.Store, recordBytes, clients int) (measure.Cell, error) {
 	l := &loads{
-		key:   measure.Key{Store: storeName, Library: Load, Act: measure.Read, Payload: recordBytes, Clients: clients},
+		key: measure.Key{
+			Store: storeName, Library: Load, Act: measure.Read,
+			Payload: recordBytes, Clients: clients,
+		},
 		store: st, bytes: recordBytes,
 	}
 	for range clients {
@@ -52,7 +55,8 @@ func (l *loads) Sample(each time.Duration) (measure.Sample, error) {
 	return measure.Crowded(l.key.Clients, each, func(client int) (func(), func(int) error) {
 		wrong := 0
 		next := func() {
-			if r, err := l.store.Load(context.Background(), l.ids[client]); err != nil || len(r.Data) != l.bytes {
+			r, err := l.store.Load(context.Background(), l.ids[client])
+			if err != nil || len(r.Data) != l.bytes {
 				wrong++
 			}
 		}

@@ -13,7 +13,9 @@ import (
 func memcached(t testing.TB) (*Opened, error) {
 	server := servers.StartMemcached(t, "-m", "256")
 	var wire Wire
-	store, err := memcachedstore.New(memcachedstore.Options{Servers: []string{server.Addr}, Dial: wire.dial})
+	store, err := memcachedstore.New(memcachedstore.Options{
+		Servers: []string{server.Addr}, Dial: wire.dial,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -19,17 +19,16 @@ import (
 // The libraries of the sites, beside the peers'.
 const (
 	Cloakroom     = "cloakroom"
-	DefaultClient = "cloakroom-default-client" // with a client of Redis as its own defaults make it
+	DefaultClient = "cloakroom-default-client" // with Redis's client at its own defaults
 	Near          = "cloakroom-near"           // with a near cache
-	// files that are on the disk when a request is answered
+	// files that are synced before a request is answered
 	Synced = "cloakroom-synced"
 )
 
 // Section is a store with the sites on it.
 type Section struct {
 	Store string
-	// nothing outside of this process takes part, so one client can be measured in
-	// processor time
+	// no other process takes part, so one client can be measured in processor time
 	Alone bool
 
 	// Open starts what the section needs, for as long as t lasts.
@@ -55,14 +54,16 @@ func All() []Section {
 	}
 }
 
-// Find returns the section of a store, also of one that All leaves out.
+// Find returns the section of a store, even one that All leaves out.
 func Find(store string) Section {
 	for _, s := range append(All(), Section{Store: Valkey, Open: valkey}) {
 		if s.Store == store {
 			return s
 		}
 	}
-	return Section{Store: store, Open: func(testing.TB) (*Opened, error) { return nil, errors.New("no such section: " + store) }}
+	return Section{Store: store, Open: func(testing.TB) (*Opened, error) {
+		return nil, errors.New("no such section: " + store)
+	}}
 }
 
 // Select returns the sites of some libraries.
@@ -92,7 +93,8 @@ func memory(t testing.TB) (*Opened, error) {
 		t.Fatal(err)
 	}
 	closeLater(t, store)
-	o := &Opened{Store: store, Sites: []*measure.Site{sites.Bare("memory"), sites.Middleware("memory")}}
+	o := &Opened{Store: store}
+	o.Sites = []*measure.Site{sites.Bare("memory"), sites.Middleware("memory")}
 	if _, err := o.add(Cloakroom, "memory", store); err != nil {
 		return nil, err
 	}
@@ -101,7 +103,7 @@ func memory(t testing.TB) (*Opened, error) {
 	return o, nil
 }
 
-// files has none of its stores wait for the disk, but Synced: gorilla's never does.
+// files syncs no store but Synced: gorilla's never syncs.
 func files(t testing.TB) (*Opened, error) {
 	dir := t.TempDir()
 	store, err := filestore.New(filepath.Join(dir, "cloakroom"), filestore.Options{NoSync: true})

@@ -19,19 +19,20 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/sqlstore"
 )
 
-// Connections, as many as sqlstore has when it is opened by URL. pgxpool's own default,
-// four or as many as there are processors, is slower for scs with 64 clients, and so
-// are 25 and 64.
+// Connections, as many as sqlstore opens for a URL. For scs with 64 clients, pgxpool's
+// own default (four, or one for each processor) is slower, and so are 25 and 64.
 const (
 	sqliteConns   = 8
 	postgresConns = 10
 )
 
-// SQLite opens a database in a file, with the settings of sqlstore's URLs, for whoever
-// needs one. Like both libraries' in the comparison it has a write-ahead log that
-// reaches the disk at checkpoints, which is the advice of SQLite's manual for it.
+// SQLite opens a database in a file with the settings of sqlstore's URLs, for both
+// libraries in the comparison: a write-ahead log that is synced at checkpoints, as
+// SQLite's manual advises.
 func SQLite(t testing.TB, path string) (*sql.DB, error) {
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)")
+	const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)" +
+		"&_pragma=synchronous(normal)"
+	db, err := sql.Open("sqlite", "file:"+path+pragmas)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +44,8 @@ func SQLite(t testing.TB, path string) (*sql.DB, error) {
 
 func sqlite(t testing.TB) (*Opened, error) {
 	dir := t.TempDir()
-	store, closer, err := sqlstore.Open(t.Context(), sqlstore.SQLite, "sqlite", "sqlite://"+filepath.Join(dir, "cloakroom.db")+"?synchronous=normal")
+	rawURL := "sqlite://" + filepath.Join(dir, "cloakroom.db") + "?synchronous=normal"
+	store, closer, err := sqlstore.Open(t.Context(), sqlstore.SQLite, "sqlite", rawURL)
 	if err != nil {
 		return nil, err
 	}
@@ -68,8 +70,8 @@ func sqlite(t testing.TB) (*Opened, error) {
 	return o, nil
 }
 
-// Postgres opens a database of a server for sqlstore, with as many connections as it
-// has when opened by URL, which count what they carry.
+// Postgres opens a database of a server for sqlstore, with as many connections as
+// sqlstore opens for a URL. wire counts what they carry.
 func Postgres(t testing.TB, url string, wire *Wire) (*sql.DB, *sqlstore.Store, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
@@ -104,7 +106,8 @@ func postgres(t testing.TB) (*Opened, error) {
 		return nil, err
 	}
 	for _, statement := range []string{
-		"CREATE TABLE sessions (token TEXT PRIMARY KEY, data BYTEA NOT NULL, expiry TIMESTAMPTZ NOT NULL)",
+		"CREATE TABLE sessions (token TEXT PRIMARY KEY, data BYTEA NOT NULL, " +
+			"expiry TIMESTAMPTZ NOT NULL)",
 		"CREATE INDEX sessions_expiry_idx ON sessions (expiry)",
 	} {
 		if _, err := pool.Exec(t.Context(), statement); err != nil {
@@ -118,7 +121,7 @@ func postgres(t testing.TB) (*Opened, error) {
 	return o, nil
 }
 
-// pgxPool is what scs's store takes: pgx itself, without database/sql.
+// pgxPool returns the pool for scs's store: pgx itself, without database/sql.
 func pgxPool(t testing.TB, url string, wire *Wire) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {

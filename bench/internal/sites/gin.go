@@ -11,15 +11,16 @@ import (
 	"github.com/cloakroom-go/cloakroom/bench/internal/measure"
 )
 
-// ginBare is what gin's cells are net of.
+// ginBare names the site that is subtracted from gin's.
 const ginBare = "gin bare"
 
-// Gin is gin-contrib/sessions with its store in memory, and a bare handler of Gin.
+// Gin returns sites of gin-contrib/sessions with its store in memory, and of Gin without
+// sessions.
 func Gin(storeName string) []*measure.Site {
 	gin.SetMode(gin.ReleaseMode)
 	store := memstore.NewStore(bytes.Repeat([]byte("k"), 32))
 	if limited, ok := store.(interface{ MaxLength(int) }); ok {
-		limited.MaxLength(0) // or a session may have 4 KB
+		limited.MaxLength(0) // the default is 4 KB
 	}
 	site := &measure.Site{
 		Library: "gin", Store: storeName, Bare: ginBare,
@@ -30,12 +31,13 @@ func Gin(storeName string) []*measure.Site {
 	}
 	bare := Bare(storeName)
 	bare.Library = ginBare
-	bare.Handler = func(act measure.Act, v *measure.Visitor) http.Handler { return engine(ginHandler(act, v)) }
+	bare.Handler = func(act measure.Act, v *measure.Visitor) http.Handler {
+		return engine(ginHandler(act, v))
+	}
 	return []*measure.Site{bare, site}
 }
 
-// engine gives each request anew, as gorilla's cells do, since that is what keeps the
-// sessions.
+// engine copies each request, as gorilla's site does, since the sessions are kept in it.
 func engine(h gin.HandlerFunc, use ...gin.HandlerFunc) http.Handler {
 	e := gin.New()
 	e.Use(use...)

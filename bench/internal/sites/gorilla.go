@@ -10,18 +10,18 @@ import (
 	"github.com/cloakroom-go/cloakroom/bench/internal/measure"
 )
 
-// gorillaBare is what gorilla's cells are net of.
+// gorillaBare names the site that is subtracted from gorilla's.
 const gorillaBare = "gorilla bare"
 
-// Gorilla is gorilla/sessions with its store of files in dir, signed and not encrypted,
-// and the bare handler with what its cells do beside it: the library keeps its sessions
-// in the request, so each request must be a new one, which a server makes anyway.
+// Gorilla returns sites of gorilla/sessions with its store of files in dir, signed and
+// not encrypted, and of its handler without sessions. The library keeps its sessions in
+// the request, so both copy each request, as a server would make a new one.
 func Gorilla(storeName, dir string) ([]*measure.Site, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	store := sessions.NewFilesystemStore(dir, bytes.Repeat([]byte("k"), 32))
-	store.MaxLength(0) // or a session may have 4 KB
+	store.MaxLength(0) // the default is 4 KB
 	const cookie = "session"
 	l := library{
 		wrap: anew,
@@ -46,10 +46,12 @@ func Gorilla(storeName, dir string) ([]*measure.Site, error) {
 	s.Bare = gorillaBare
 	bare := Bare(storeName)
 	bare.Library = gorillaBare
-	bare.Handler = func(measure.Act, *measure.Visitor) http.Handler { return anew(untouching) }
+	bare.Handler = func(measure.Act, *measure.Visitor) http.Handler { return anew(Untouching) }
 	return []*measure.Site{bare, s}, nil
 }
 
 func anew(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r.WithContext(r.Context())) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(r.Context()))
+	})
 }

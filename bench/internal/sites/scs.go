@@ -12,8 +12,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/bench/internal/measure"
 )
 
-// GoRedisPool is how many connections go-redis may make. Its default, ten for each
-// processor, is slower with 64 clients, and so were all other numbers that we tried.
+// GoRedisPool bounds the connections of go-redis. With 64 clients its default, ten for
+// each processor, is slower, and so were all other numbers that we tried.
 const GoRedisPool = 128
 
 // SCS is scs twice: with its defaults, under the name "scs", and with JSON instead of
@@ -42,11 +42,13 @@ func scsLibrary(store scs.Store, codec scs.Codec) library {
 			sessions.Put(r.Context(), key, value)
 			return nil
 		},
-		renew: func(_ http.ResponseWriter, r *http.Request) error { return sessions.RenewToken(r.Context()) },
+		renew: func(_ http.ResponseWriter, r *http.Request) error {
+			return sessions.RenewToken(r.Context())
+		},
 	}
 }
 
-// jsonCodec is the codec that people who find gob slow give to scs.
+// jsonCodec encodes as JSON, which is faster than scs's default, gob.
 type jsonCodec struct{}
 
 type jsonSession struct {
@@ -102,7 +104,9 @@ func (c *countedSCS) FindCtx(ctx context.Context, token string) ([]byte, bool, e
 	return c.store.Find(token)
 }
 
-func (c *countedSCS) CommitCtx(ctx context.Context, token string, b []byte, expiry time.Time) error {
+func (c *countedSCS) CommitCtx(
+	ctx context.Context, token string, b []byte, expiry time.Time,
+) error {
 	c.calls.Add(1)
 	if s, ok := c.store.(scs.CtxStore); ok {
 		return s.CommitCtx(ctx, token, b, expiry)

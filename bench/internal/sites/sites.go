@@ -12,7 +12,7 @@ import (
 // key is the name of the one value that all sessions have.
 const key = "name"
 
-// library is how the handlers of a library on net/http get at their sessions.
+// library is how handlers on net/http use the sessions of a library.
 type library struct {
 	wrap  func(http.Handler) http.Handler
 	get   func(*http.Request) string
@@ -28,49 +28,58 @@ func (l library) acts() []measure.Act {
 	return acts
 }
 
-var untouching = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { measure.Answer(w, true) })
+// Untouching answers without looking at a session.
+var Untouching = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	measure.Answer(w, true)
+})
 
 func (l library) handler(act measure.Act, v *measure.Visitor) http.Handler {
-	var h http.HandlerFunc
+	var do func(http.ResponseWriter, *http.Request) bool
 	switch act {
 	case measure.Untouched:
-		h = untouching
+		return l.wrap(Untouching)
 	case measure.Read:
-		h = func(w http.ResponseWriter, r *http.Request) { measure.Answer(w, l.get(r) == v.Values[1]) }
+		do = func(_ http.ResponseWriter, r *http.Request) bool { return l.get(r) == v.Values[1] }
 	case measure.Check:
-		h = func(w http.ResponseWriter, r *http.Request) { measure.Answer(w, l.get(r) == v.Latest()) }
+		do = func(_ http.ResponseWriter, r *http.Request) bool { return l.get(r) == v.Latest() }
 	case measure.Write:
-		h = func(w http.ResponseWriter, r *http.Request) { measure.Answer(w, l.set(w, r, v.Next()) == nil) }
+		do = func(w http.ResponseWriter, r *http.Request) bool {
+			return l.set(w, r, v.Next()) == nil
+		}
 	case measure.Start:
-		h = func(w http.ResponseWriter, r *http.Request) { measure.Answer(w, l.set(w, r, v.Values[1]) == nil) }
+		do = func(w http.ResponseWriter, r *http.Request) bool {
+			return l.set(w, r, v.Values[1]) == nil
+		}
 	case measure.SignIn:
-		h = func(w http.ResponseWriter, r *http.Request) { measure.Answer(w, l.renew(w, r) == nil) }
+		do = func(w http.ResponseWriter, r *http.Request) bool { return l.renew(w, r) == nil }
 	}
-	return l.wrap(h)
+	return l.wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		measure.Answer(w, do(w, r))
+	}))
 }
 
 func (l library) site(name, store string) *measure.Site {
 	return &measure.Site{Library: name, Store: store, Acts: l.acts(), Handler: l.handler}
 }
 
-// Bare is the handler alone.
+// Bare returns the site without sessions.
 func Bare(store string) *measure.Site {
 	return &measure.Site{
 		Library: measure.Bare, Store: store, Acts: []measure.Act{measure.Untouched},
-		Handler: func(measure.Act, *measure.Visitor) http.Handler { return untouching },
+		Handler: func(measure.Act, *measure.Visitor) http.Handler { return Untouching },
 	}
 }
 
-// Middleware is the least that a middleware which knows the response and passes on
-// something in the context can do: copy the request, wrap the writer, both with one
-// small allocation.
+// Middleware returns a site with the least that a middleware can do that knows the
+// response and adds something to the context: copy the request and wrap the writer, both
+// with one small allocation.
 func Middleware(store string) *measure.Site {
 	return &measure.Site{
 		Library: "middleware", Store: store, Acts: []measure.Act{measure.Untouched},
 		Handler: func(measure.Act, *measure.Visitor) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				p := &passing{w, r.Context()}
-				untouching.ServeHTTP(p, r.WithContext(p))
+				Untouching.ServeHTTP(p, r.WithContext(p))
 			})
 		},
 	}

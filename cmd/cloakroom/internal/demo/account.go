@@ -46,24 +46,24 @@ type device struct {
 func deviceOf(info *cloakroom.Info, current string) device {
 	return device{
 		ID: info.ID, Current: info.ID == current,
-		CreatedAt: info.CreatedAt.UTC(), LastSeenAt: info.LastSeenAt.UTC(), ExpiresAt: info.ExpiresAt.UTC(),
-		UserAgent: info.UserAgent, IP: info.IP,
+		CreatedAt: info.CreatedAt.UTC(), ExpiresAt: info.ExpiresAt.UTC(),
+		LastSeenAt: info.LastSeenAt.UTC(), UserAgent: info.UserAgent, IP: info.IP,
 	}
 }
 
-// signedIn returns the session and its owner, and whether there is one; if not, it has
+// signedIn returns the session, its owner, and whether it has one. If not, signedIn has
 // answered.
 func (d *site) signedIn(w http.ResponseWriter, r *http.Request) (*cloakroom.Session, string, bool) {
 	s := d.Sessions.Get(r)
 	owner := s.Owner()
 	if owner == "" {
-		// or what the middleware makes of a load error
+		// if loading failed, the middleware answers instead
 		answer(w, http.StatusUnauthorized, "signed out")
 	}
 	return s, owner, owner != ""
 }
 
-// sessions streams its array: nobody has said how many devices a person may have.
+// sessions streams its array, since a user may have any number of devices.
 func (d *site) sessions(w http.ResponseWriter, r *http.Request) {
 	s, owner, ok := d.signedIn(w, r)
 	if !ok {
@@ -76,8 +76,8 @@ func (d *site) sessions(w http.ResponseWriter, r *http.Request) {
 			WriteError(w, r, err)
 			return
 		case err != nil:
-			d.Sessions.Options().Logger.ErrorContext(r.Context(), "listing sessions broke off", "error", err)
-			panic(http.ErrAbortHandler) // the client must not take it for the whole list
+			d.logError(r, "listing sessions broke off", err)
+			panic(http.ErrAbortHandler) // so that the client does not take the list for whole
 		}
 		if separator == "[" {
 			w.Header().Set("Content-Type", "application/json")
@@ -98,15 +98,17 @@ func (d *site) sessions(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte("]\n"))
 }
 
-// revoke ends one session of the signed-in user, all others, or all. Where this
-// browser's own is among them, its cookie is cleared too.
+// revoke ends one session of the signed-in user, all others, or all. If this browser's
+// own is among them, it clears the cookie too.
 func (d *site) revoke(w http.ResponseWriter, r *http.Request) {
 	if !form(w, r) {
 		return
 	}
 	id, others, all := r.PostForm.Get("id"), r.PostForm.Get("others"), r.PostForm.Get("all")
-	switch {
-	case id != "" && others == "" && all == "", id == "" && others == "1" && all == "", id == "" && others == "" && all == "1":
+	switch which := [3]bool{id != "", others != "", all != ""}; {
+	case which == [3]bool{true, false, false}:
+	case which == [3]bool{false, true, false} && others == "1":
+	case which == [3]bool{false, false, true} && all == "1":
 	default:
 		answer(w, http.StatusBadRequest, "the form must have one field: id=ID, others=1 or all=1")
 		return
@@ -129,7 +131,7 @@ func (d *site) revoke(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, cloakroom.ErrNotFound):
 		answer(w, http.StatusNotFound, "there is no such session of yours")
 	case err != nil:
-		d.Sessions.Options().Logger.ErrorContext(r.Context(), "revoking failed", "error", err)
+		d.logError(r, "revoking failed", err)
 		WriteError(w, r, err)
 	case own && s.Logout() != nil:
 		// The middleware answers.
@@ -138,7 +140,11 @@ func (d *site) revoke(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// stats answers with the counts that the demo's contract names, and no others.
+func (d *site) logError(r *http.Request, what string, err error) {
+	d.Sessions.Options().Logger.ErrorContext(r.Context(), what, "error", err)
+}
+
+// stats answers with the counts that the README lists, and no others.
 func (d *site) stats(w http.ResponseWriter, _ *http.Request) {
 	n := d.Stats()
 	writeJSON(w, struct {
@@ -151,7 +157,10 @@ func (d *site) stats(w http.ResponseWriter, _ *http.Request) {
 		Lists     int64 `json:"lists"`
 		Conflicts int64 `json:"conflicts"`
 		Errors    int64 `json:"errors"`
-	}{n.Loads, n.Creates, n.Replaces, n.Touches, n.Deletes, n.Moves, n.Lists, n.Conflicts, n.Errors})
+	}{
+		n.Loads, n.Creates, n.Replaces, n.Touches, n.Deletes,
+		n.Moves, n.Lists, n.Conflicts, n.Errors,
+	})
 }
 
 func writeJSON(w http.ResponseWriter, v any) {

@@ -1,5 +1,5 @@
-// Package demo is the site that `cloakroom demo` serves: a page for people, and the
-// plain routes that it and the tests of every store are made of.
+// Package demo is the site that `cloakroom demo` serves: a page for people, and plain
+// routes that the page and the tests of every store use.
 package demo
 
 import (
@@ -37,8 +37,8 @@ const (
 
 type site struct{ Config }
 
-// New returns the handler of the whole site. Requests that change something and come
-// from a page of another site are refused, see [http.CrossOriginProtection].
+// New returns the handler of the whole site. It refuses requests that change something
+// and come from a page of another site: see [http.CrossOriginProtection].
 func New(c Config) http.Handler {
 	s := &site{c}
 	mux := http.NewServeMux()
@@ -57,16 +57,18 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /stats", s.stats)
 	mux.HandleFunc("GET /page.json", s.page)
 	addFiles(mux)
-	return withHeaders(ownHosts(c.Hosts, http.NewCrossOriginProtection().Handler(c.Sessions.Handler(mux))))
+	protected := http.NewCrossOriginProtection().Handler(c.Sessions.Handler(mux))
+	return withHeaders(ownHosts(c.Hosts, protected))
 }
 
-// withHeaders sets what every answer has, an error of the store included.
+// withHeaders sets the headers of every response, errors included.
 func withHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Cache-Control", "no-store")
-		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "+
-			"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; "+
+			"style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "+
+			"frame-ancestors 'none'")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Referrer-Policy", "same-origin")
@@ -80,11 +82,11 @@ func withHeaders(next http.Handler) http.Handler {
 func answer(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
-	// it fails when the client hung up or the session did: both are reported elsewhere
+	// it fails if the client hung up or the commit failed: both are reported elsewhere
 	_, _ = w.Write([]byte(text))
 }
 
-// form reads the body of a POST and reports whether it could; if not, it has answered.
+// form reads the body of a POST and reports whether it could. If not, it has answered.
 // Parameters in the URL do not count.
 func form(w http.ResponseWriter, r *http.Request) bool {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
@@ -95,13 +97,14 @@ func form(w http.ResponseWriter, r *http.Request) bool {
 	case errors.As(err, &tooLong):
 		answer(w, http.StatusRequestEntityTooLarge, "the form is too long")
 	default:
-		answer(w, http.StatusBadRequest, "the body must be a form (application/x-www-form-urlencoded)")
+		answer(w, http.StatusBadRequest,
+			"the body must be a form (application/x-www-form-urlencoded)")
 	}
 	return false
 }
 
-// field returns a parameter of the form, which may be empty but must be there; if it is
-// not, field has answered.
+// field returns a parameter of the form, which may be empty but not missing. If it is
+// missing, field has answered.
 func field(w http.ResponseWriter, r *http.Request, name string) (string, bool) {
 	if !r.PostForm.Has(name) {
 		answer(w, http.StatusBadRequest, "the form must have the field "+name)
@@ -120,6 +123,7 @@ func WriteError(w http.ResponseWriter, _ *http.Request, err error) {
 	case errors.Is(err, cloakroom.ErrFull):
 		answer(w, http.StatusServiceUnavailable, "the store is full; try again later")
 	default:
-		answer(w, http.StatusServiceUnavailable, "the session could not be loaded or stored; try again")
+		answer(w, http.StatusServiceUnavailable,
+			"the session could not be loaded or stored; try again")
 	}
 }

@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -207,89 +206,6 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-func TestDevices(t *testing.T) {
-	s := serve(t, nil)
-	var people [3]*browser
-	for i := range people {
-		people[i] = s.browser(t)
-		people[i].want(200, "ok", "POST /login", "user=ada")
-	}
-	stranger := s.browser(t)
-	stranger.want(200, "ok", "POST /login", "user=bob")
-
-	list := people[0].devices()
-	if len(list) != 3 {
-		t.Fatalf("ada has %d sessions, want 3: %+v", len(list), list)
-	}
-	current := 0
-	for _, d := range list {
-		if d.Current {
-			current++
-		}
-		if d.ID == "" || d.CreatedAt.IsZero() || d.LastSeenAt.IsZero() || !d.ExpiresAt.After(d.LastSeenAt) || d.UserAgent != "Go-http-client/1.1" || d.IP != "127.0.0.1" {
-			t.Errorf("incomplete: %+v", d)
-		}
-		for _, b := range people {
-			if strings.Contains(d.ID, b.ticket()) {
-				t.Error("an ID contains a ticket")
-			}
-		}
-		stranger.want(404, "there is no such session of yours", "POST /revoke", "id="+d.ID)
-	}
-	if current != 1 {
-		t.Errorf("%d sessions are the current one", current)
-	}
-
-	idOf := func(b *browser) string {
-		for _, d := range b.devices() {
-			if d.Current {
-				return d.ID
-			}
-		}
-		return ""
-	}
-	people[0].want(200, "ok", "POST /revoke", "id="+idOf(people[1]))
-	people[1].want(401, "signed out", "GET /sessions", "")
-	people[1].want(200, "ok", "POST /login", "user=ada")
-	people[0].want(200, "ok", "POST /revoke", "others=1")
-	people[1].want(401, "signed out", "GET /sessions", "")
-	people[2].want(401, "signed out", "GET /sessions", "")
-	if n := len(people[0].devices()); n != 1 {
-		t.Errorf("%d sessions are left, want 1", n)
-	}
-	people[1].want(200, "ok", "POST /login", "user=ada")
-	people[0].want(200, "ok", "POST /revoke", "all=1")
-	if people[0].ticket() != "" {
-		t.Error("the cookie was not cleared")
-	}
-	people[0].want(401, "signed out", "GET /sessions", "")
-	people[1].want(401, "signed out", "GET /sessions", "")
-	people[1].want(200, "ok", "POST /login", "user=ada")
-	people[1].want(200, "ok", "POST /revoke", "id="+idOf(people[1]))
-	if people[1].ticket() != "" {
-		t.Error("the cookie was not cleared after revoking this session by its ID")
-	}
-	if n := len(stranger.devices()); n != 1 {
-		t.Errorf("bob has %d sessions, want 1", n)
-	}
-}
-
-func TestStoreCannotList(t *testing.T) {
-	s := serve(t, func(s store.Store) store.Store { return struct{ store.Store }{s} })
-	b := s.browser(t)
-	b.want(200, "ok", "POST /login", "user=ada")
-	const text = "this store cannot list sessions"
-	b.want(501, text, "GET /sessions", "")
-	for _, form := range []string{"id=x", "others=1", "all=1"} {
-		b.want(501, text, "POST /revoke", form)
-	}
-	if _, body, _ := b.do("GET /page.json", ""); !strings.Contains(body, "This store cannot list sessions.") {
-		t.Errorf("the page is not told: %s", body)
-	}
-	b.want(200, "ok", "POST /logout", "")
-	b.want(401, "signed out", "GET /sessions", "")
-}
-
 func TestStoreFails(t *testing.T) {
 	s := serve(t, func(s store.Store) store.Store {
 		_ = s.(*memstore.Store).Close()
@@ -307,28 +223,6 @@ func TestStoreFails(t *testing.T) {
 	} {
 		b.want(503, "the session could not be loaded or stored; try again", request, form)
 	}
-}
-
-func TestSlowEndsWithTheServer(t *testing.T) {
-	s := serve(t, nil)
-	close(s.stop)
-	b := s.browser(t)
-	b.want(503, "the server is stopping; nothing was set", "POST /slow", "ms=60000&key=k&value=v")
-	b.want(200, "", "GET /value?key=k", "")
-}
-
-func TestIncrAfterSignOut(t *testing.T) {
-	s := serve(t, func(s store.Store) store.Store { return &endedMeanwhile{FullStore: store.Complete(s)} })
-	b := s.browser(t)
-	b.want(200, "1", "POST /incr", "key=n")
-	b.want(409, "session ended", "POST /incr", "key=n")
-}
-
-// endedMeanwhile is a store whose records go between being loaded and being replaced.
-type endedMeanwhile struct{ store.FullStore }
-
-func (endedMeanwhile) Replace(_ context.Context, _ string, _, _ store.Record) (store.Version, error) {
-	return "", cloakroom.ErrNotFound
 }
 
 func TestOtherSitesAreRefused(t *testing.T) {

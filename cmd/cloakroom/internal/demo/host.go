@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// ownHosts answers requests to one of the names, or to the address that the connection
-// came to. A name that leads here all the same is another site's, whose pages could
-// read the answers: browsers take them for the same origin.
+// ownHosts answers requests to one of the names or to the address that the connection
+// came to. It refuses other names that resolve to this machine: they are other sites, and
+// their pages could read the responses, since browsers take both for one origin.
 func ownHosts(names []string, next http.Handler) http.Handler {
 	if names == nil {
 		return next
@@ -20,14 +20,15 @@ func ownHosts(names []string, next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if host := hostName(r.Host); !slices.Contains(own, host) && !isLocal(r, host) {
-			answer(w, http.StatusMisdirectedRequest, "the demo does not answer to this host name; see --hosts")
+			answer(w, http.StatusMisdirectedRequest,
+				"the demo does not answer to this host name; see --hosts")
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// hostName returns a host without its port, brackets and a dot at the end, in lower case.
+// hostName returns a host in lower case, without port, brackets and a final dot.
 func hostName(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

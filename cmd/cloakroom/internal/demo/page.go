@@ -25,9 +25,9 @@ func addFiles(mux *http.ServeMux) {
 	}
 }
 
-// pageState is what the page shows, for one load of the session, and one list when signed in.
+// pageState is what the page shows. It costs one load, and one list when signed in.
 type pageState struct {
-	// by the server's clock, which the two clocks on the page go by
+	// the server's time, which the two clocks on the page follow
 	Now      time.Time    `json:"now"`
 	Idle     float64      `json:"idleSeconds"`
 	Lifetime float64      `json:"lifetimeSeconds"`
@@ -49,8 +49,8 @@ type sessionInfo struct {
 
 type deviceList struct {
 	Sessions []device `json:"sessions"`
-	More     bool     `json:"more"`    // there are others, which are not shown
-	Problem  string   `json:"problem"` // why the list is not there, or not whole
+	More     bool     `json:"more"`    // there are more than are shown
+	Problem  string   `json:"problem"` // why the list is missing or not whole
 }
 
 func (d *site) page(w http.ResponseWriter, r *http.Request) {
@@ -58,7 +58,7 @@ func (d *site) page(w http.ResponseWriter, r *http.Request) {
 	if s.Load() != nil {
 		return // the middleware answers
 	}
-	// notes the use now, if that is due, so that the idle clock is right; nothing else
+	// records the use now if that is due, so that the idle clock is right; no operation
 	// is pending
 	_ = s.Save()
 	options := d.Sessions.Options()
@@ -71,8 +71,8 @@ func (d *site) page(w http.ResponseWriter, r *http.Request) {
 	if !s.IsNew() {
 		state.Session = &sessionInfo{
 			ID: s.ID(), Owner: s.Owner(),
-			CreatedAt: s.CreatedAt().UTC(), ExpiresAt: s.ExpiresAt().UTC(), Deadline: s.Deadline().UTC(),
-			Counter: keyCounter.Get(s),
+			CreatedAt: s.CreatedAt().UTC(), ExpiresAt: s.ExpiresAt().UTC(),
+			Deadline: s.Deadline().UTC(), Counter: keyCounter.Get(s),
 		}
 		if at := s.AuthenticatedAt(); !at.IsZero() {
 			at = at.UTC()
@@ -96,7 +96,7 @@ func (d *site) devices(r *http.Request, owner, current string) *deviceList {
 			list.Problem = "This store cannot list sessions."
 			return list
 		case err != nil:
-			d.Sessions.Options().Logger.ErrorContext(r.Context(), "listing sessions failed", "error", err)
+			d.logError(r, "listing sessions failed", err)
 			list.Problem = "The list could not be read. Try again."
 			return list
 		case len(list.Sessions) == maxDevices:

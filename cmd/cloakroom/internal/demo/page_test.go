@@ -8,29 +8,6 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/countstore"
 )
 
-func TestStats(t *testing.T) {
-	s := serve(t, nil)
-	b := s.browser(t)
-	b.want(200, "value set", "POST /set", "value=v")
-	before := s.counted.Stats()
-	_, body, header := b.do("GET /stats", "")
-	if s.counted.Stats() != before {
-		t.Error("/stats touched the session")
-	}
-	var got map[string]int
-	if err := json.Unmarshal([]byte(body), &got); err != nil || header.Get("Vary") != "" {
-		t.Fatalf("%v, Vary %q", err, header.Get("Vary"))
-	}
-	for _, name := range []string{"loads", "creates", "replaces", "touches", "deletes", "moves", "lists", "conflicts", "errors"} {
-		if _, ok := got[name]; !ok {
-			t.Errorf("%s is missing", name)
-		}
-	}
-	if len(got) != 9 || got["creates"] != 1 {
-		t.Errorf("got %s", body)
-	}
-}
-
 func TestPage(t *testing.T) {
 	s := serve(t, nil)
 	b := s.browser(t)

@@ -10,7 +10,7 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 )
 
-// ended is what a request is told whose session is no more.
+// ended is the answer to a request whose session has ended.
 const ended = "session ended"
 
 func ping(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "pong") }
@@ -40,9 +40,9 @@ func (d *site) delete(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, "value deleted")
 }
 
-// incr answers 409 where there is nothing to count up: the session ended meanwhile, or
-// the key holds something that is not a number. With existing=1 in the form, a browser
-// without a session gets none: it is told that, which is what it asked.
+// incr answers 409 where there is nothing to count up: the session has ended, or the
+// value is not a number. With existing=1 in the form, a browser without a session gets
+// none, and is told so.
 func (d *site) incr(w http.ResponseWriter, r *http.Request) {
 	if !form(w, r) {
 		return
@@ -74,16 +74,16 @@ func (d *site) incr(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// slow is a request that takes its time between reading the session and changing it.
-// Only the server's end cuts it short: not a sign-out meanwhile, and not a client that
-// hangs up.
+// slow reads the session, waits, and changes it. Only the end of the server cuts it
+// short: neither a sign-out meanwhile nor a client that hangs up.
 func (d *site) slow(w http.ResponseWriter, r *http.Request) {
 	if !form(w, r) {
 		return
 	}
+	const longest = int(MaxSlow / time.Millisecond)
 	ms, err := strconv.Atoi(r.PostForm.Get("ms"))
-	if wait := time.Duration(ms) * time.Millisecond; err != nil || ms < 0 || ms > int(MaxSlow/time.Millisecond) || wait > MaxSlow {
-		answer(w, http.StatusBadRequest, fmt.Sprintf("ms must be a number from 0 to %d", MaxSlow/time.Millisecond))
+	if err != nil || ms < 0 || ms > longest {
+		answer(w, http.StatusBadRequest, fmt.Sprintf("ms must be a number from 0 to %d", longest))
 		return
 	}
 	value, ok := field(w, r, "value")
@@ -113,26 +113,27 @@ func (d *site) value(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	// what cannot be read is absent, and a load error is the middleware's
+	// an unreadable value counts as absent, and the middleware reports a load error
 	text, _, _ := textOf(s, key)
 	answer(w, http.StatusOK, text)
 }
 
-// keyIn loads the session, and reports whether the handler may go on with the key of
-// that name; if not, it has answered. A name that no session can have costs no load.
+// keyIn loads the session and reports whether the handler may go on with the key of that
+// name. If not, it has answered. An invalid name costs no load.
 func keyIn(w http.ResponseWriter, name string, s *cloakroom.Session) (string, bool) {
 	_, _, err := cloakroom.Key[string](name).Lookup(s)
 	switch unreadable := (*cloakroom.DecodeError)(nil); {
 	case err == nil, errors.As(err, &unreadable):
 		return name, true
-	case s.Err() == nil: // it is about the name
-		answer(w, http.StatusBadRequest, "key must be 1 to 255 bytes of UTF-8, and not a reserved name")
+	case s.Err() == nil: // the name is invalid
+		answer(w, http.StatusBadRequest,
+			"key must be 1 to 255 bytes of UTF-8, and not a reserved name")
 	} // otherwise the middleware answers
 	return "", false
 }
 
-// textOf returns a value of any type as text: what /set and /slow wrote, what /incr wrote, and
-// what another program may have.
+// textOf returns a value of any type as text: as /set and /slow write it, as /incr does,
+// or as another program may.
 func textOf(s *cloakroom.Session, key string) (text string, present bool, err error) {
 	text, present, err = cloakroom.Key[string](key).Lookup(s)
 	unreadable := (*cloakroom.DecodeError)(nil)

@@ -114,7 +114,7 @@ function showSession() {
     byId("who-hint").textContent = "It begins with the first change. Until then there is no record, and this browser needs no ticket.";
   } else {
     byId("who").textContent = s.owner ? `Signed in as ${s.owner}` : "Not signed in";
-    byId("who-hint").textContent = s.owner ? "This session has an owner." : "The session is there, and nobody owns it yet.";
+    byId("who-hint").textContent = s.owner ? "This session has an owner." : "The session is there, and has no owner yet.";
     byId("session-id").textContent = s.id;
     byId("session-began").textContent = clockTime(s.createdAt);
     byId("session-signed-row").hidden = !s.authenticatedAt;

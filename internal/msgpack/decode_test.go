@@ -6,12 +6,287 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"math/rand/v2"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"testing/quick"
 	"time"
 )
+
+// everything has a field of each supported kind.
+type everything struct {
+	B    bool
+	I    int
+	I8   int8
+	I16  int16
+	I32  int32
+	I64  int64
+	U    uint
+	U8   uint8
+	U16  uint16
+	U32  uint32
+	U64  uint64
+	F32  float32
+	F64  float64
+	S    string
+	Bin  []byte
+	Hash [5]byte
+	List []int16
+	Strs []string
+	Pair [2]string
+	M    map[string]int
+	MI   map[int32]string
+	MB   map[bool]uint8
+	P    *int
+	PP   **string
+	Rec  *everything
+	Recs []everything  `json:",omitempty"`
+	Any  []map[any]any `json:",omitempty"`
+	E    struct{}
+	Inner
+}
+
+func TestRoundTrip(t *testing.T) {
+	check := func(in everything) bool {
+		in.Rec, in.Recs, in.Any = nil, nil, nil // deeper than quick can fill exactly
+		inner := in
+		in.Recs = []everything{inner}
+		in.Rec = &in.Recs[0]
+		b, err := Append(nil, in, Limits{})
+		if err != nil {
+			t.Error(err)
+			return false
+		}
+		n, err := Next(b, Limits{})
+		if err != nil || n != len(b) {
+			t.Errorf("Next: %d of %d, %v", n, len(b), err)
+		}
+		var out everything
+		if err := Unmarshal(b, &out, Limits{}); err != nil {
+			t.Error(err)
+			return false
+		}
+		if !reflect.DeepEqual(in, out) {
+			t.Errorf("in  %+v\nout %+v", in, out)
+			return false
+		}
+		// By way of any nothing is lost either, but for what the type says.
+		var x any
+		if err := Unmarshal(b, &x, Limits{}); err != nil {
+			t.Error(err)
+			return false
+		}
+		again, err := Append(nil, x, Limits{})
+		if err != nil {
+			t.Error(err)
+			return false
+		}
+		out = everything{}
+		if err := Unmarshal(again, &out, Limits{}); err != nil {
+			t.Error(err)
+			return false
+		}
+		return reflect.DeepEqual(in, out)
+	}
+	if err := quick.Check(check, &quick.Config{MaxCount: 300}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestScalarsRoundTrip goes through every common type by way of itself, of a
+// pointer, of a type made from it, and of any.
+func TestScalarsRoundTrip(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		bits := r.Uint64() >> r.IntN(64)
+		f := math.Float64frombits(r.Uint64())
+		raw := []byte(strings.Repeat(string(rune(r.IntN(256))), r.IntN(40)) + "\xff\x00")
+		for _, v := range []any{
+			bits, int64(bits), -int64(bits), int(bits), uint(bits), int32(bits), uint32(bits), int16(bits), uint16(bits), int8(bits), uint8(bits),
+			f, float32(f), string(raw), raw, bits&1 == 0, time.Unix(int64(bits), int64(bits%1e9)).UTC(), time.Unix(-int64(bits), 5).UTC(),
+			Ext{int8(bits & 0x7f), raw}, number(bits), label(raw), blob(raw), []label{label(raw)}, map[number]bool{number(bits): true},
+			netip.AddrFrom4([4]byte(append(raw, 1, 2, 3, 4)[:4])), *new(big.Int).SetUint64(bits),
+		} {
+			b, err := Append(nil, v, Limits{})
+			if err != nil {
+				t.Fatalf("%T: %v", v, err)
+			}
+			boxed, err := Append(nil, &v, Limits{})
+			if err != nil || !bytes.Equal(boxed, b) {
+				t.Fatalf("%T by pointer: %x, %v; want %x", v, boxed, err, b)
+			}
+			got := reflect.New(reflect.TypeOf(v))
+			if err := Unmarshal(b, got.Interface(), Limits{}); err != nil || !same(got.Elem().Interface(), v) {
+				t.Fatalf("%T: %v came back as %v, %v", v, v, got.Elem(), err)
+			}
+			var x any
+			if err := Unmarshal(b, &x, Limits{}); err != nil {
+				t.Fatalf("%T into any: %v", v, err)
+			}
+		}
+	}
+}
+
+// same is reflect.DeepEqual, but NaN equals NaN.
+func same(a, b any) bool {
+	switch a := a.(type) {
+	case float64:
+		b, ok := b.(float64)
+		return ok && math.Float64bits(a) == math.Float64bits(b) || a != a && b != b
+	case float32:
+		b, ok := b.(float32)
+		return ok && (a == b || a != a && b != b)
+	case []any:
+		b, ok := b.([]any)
+		return ok && slices.EqualFunc(a, b, same)
+	case map[string]any:
+		b, ok := b.(map[string]any)
+		return ok && sameMap(a, b)
+	case map[any]any:
+		b, ok := b.(map[any]any)
+		return ok && sameMap(a, b)
+	}
+	return reflect.DeepEqual(a, b)
+}
+
+func sameMap[K comparable](a, b map[K]any) bool {
+	for k, v := range a {
+		if w, ok := b[k]; !ok || !same(v, w) {
+			return false
+		}
+	}
+	return len(a) == len(b)
+}
+
+// fuzzTargets are new pointers to types that decode in different ways.
+func fuzzTargets() []any {
+	return []any{
+		new(everything), new(map[string]everything), new([]map[int8]string), new(map[any]any), new(map[netip.Addr]*big.Int),
+		new([3]any), new(struct {
+			Deep
+			T time.Time    `json:",omitzero"`
+			X Ext          `msgpack:"x"`
+			N *big.Int     `json:"n,omitempty"`
+			A []netip.Addr `json:"a"`
+			B both
+		}), new(map[time.Time][]byte), new(map[float32]float32), new([]*[]**[2]uint8), new(loop), new(map[textKey]sealed), new(error), new([][1 << 12]int),
+	}
+}
+
+func FuzzUnmarshal(f *testing.F) {
+	for _, b := range append(corpus(), hostile()...) {
+		if len(b) < 1000 {
+			f.Add(b)
+		}
+	}
+	one := 1
+	full, err := Append(nil, everything{B: true, S: "s", M: map[string]int{"a": 1}, P: &one, MI: map[int32]string{-1: "x"}, Recs: []everything{{}}}, Limits{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(full)
+	f.Add(record())
+	f.Add(unhex("81 82a16101 02 c0"))
+	f.Add(unhex("82 01 ca7fc00000 cb7ff8000000000001 d6ff00000000"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, p := range fuzzTargets() {
+			if Unmarshal(b, p, Limits{}) != nil {
+				continue
+			}
+			// What was decoded can be encoded, and comes back as itself.
+			again, err := Append(nil, p, Limits{})
+			if err != nil {
+				t.Fatalf("%T from % x does not encode: %v", p, b, err)
+			}
+			q := reflect.New(reflect.TypeOf(p).Elem()).Interface()
+			if err := Unmarshal(again, q, Limits{}); err != nil {
+				t.Fatalf("%T from % x does not decode from % x: %v", p, b, again, err)
+			}
+			third, err := Append(nil, q, Limits{})
+			if err != nil || !bytes.Equal(third, again) {
+				t.Fatalf("%T from % x is % x, then % x, %v", p, b, again, third, err)
+			}
+		}
+		var x, y any
+		if Unmarshal(b, &x, Limits{}) != nil {
+			return
+		}
+		again, err := Append(nil, x, Limits{})
+		if err != nil {
+			t.Fatalf("% x does not encode: %v", b, err)
+		}
+		if err := Unmarshal(again, &y, Limits{}); err != nil {
+			t.Fatalf("% x does not decode from % x: %v", b, again, err)
+		}
+		if !same(x, y) {
+			t.Fatalf("% x was %#v, came back as %#v", b, x, y)
+		}
+	})
+}
+
+// How much does a common value cost to write and to read, by the fast path?
+func BenchmarkInt(b *testing.B) {
+	var dst []byte
+	var n int
+	b.ReportAllocs()
+	for b.Loop() {
+		dst, _ = Append(dst[:0], 12345, Limits{})
+		if err := Unmarshal(dst, &n, Limits{}); err != nil || n != 12345 {
+			b.Fatal(n, err)
+		}
+	}
+}
+
+type account struct {
+	ID    int64     `json:"id"`
+	Name  string    `json:"name"`
+	Roles []string  `json:"roles"`
+	Since time.Time `json:"since"`
+	Note  string    `json:"note,omitempty"`
+}
+
+// What does a typical struct cost to encode by reflection?
+func BenchmarkEncodeStruct(b *testing.B) {
+	in := account{12345, "Ada Lovelace", []string{"admin", "author"}, time.Unix(1_700_000_000, 0), ""}
+	var dst []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		var err error
+		if dst, err = Append(dst[:0], &in, Limits{}); err != nil || len(dst) == 0 {
+			b.Fatal(err)
+		}
+	}
+}
+
+// What does it cost to decode it, and what to decode it into any?
+func BenchmarkDecodeStruct(b *testing.B) {
+	in := account{12345, "Ada Lovelace", []string{"admin", "author"}, time.Unix(1_700_000_000, 0), ""}
+	enc, err := Append(nil, in, Limits{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("struct", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var out account
+			if err := Unmarshal(enc, &out, Limits{}); err != nil || out.ID != in.ID {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("any", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var out any
+			if err := Unmarshal(enc, &out, Limits{}); err != nil || len(out.(map[string]any)) != 4 {
+				b.Fatal(err)
+			}
+		}
+	})
+}
 
 type (
 	number  int16
@@ -107,120 +382,6 @@ func TestDecodeRaw(t *testing.T) {
 		if err := Unmarshal(unhex(c.hex), c.into, Limits{}); !errors.Is(err, c.want) {
 			t.Errorf("%s into %T: %v, want %v", c.hex, c.into, err, c.want)
 		}
-	}
-}
-
-func TestEncodeRefuses(t *testing.T) {
-	cyclic := []any{nil}
-	cyclic[0] = cyclic
-	type node struct{ Next *node }
-	ring := &node{}
-	ring.Next = ring
-	var self any
-	self = &self
-	var p loop
-	p = &p
-	m := map[string]any{}
-	m["m"] = m
-	for _, c := range []struct {
-		v    any
-		want error
-	}{
-		{cyclic, ErrDepth}, {ring, ErrDepth}, {self, ErrDepth}, {p, ErrDepth}, {m, ErrDepth},
-		{make(chan int), ErrUnsupported}, {func() {}, ErrUnsupported}, {1i, ErrUnsupported}, {uintptr(1), ErrUnsupported},
-		{[]any{struct{ F func() }{}}, ErrUnsupported}, {struct{ E error }{}, ErrUnsupported}, {struct{ E error }{errors.New("x")}, ErrUnsupported},
-		{sealed{}, ErrUnsupported}, {halfway{}, ErrUnsupported}, {stamp{}, ErrUnsupported}, {struct{ sealed }{}, ErrUnsupported}, {struct{ *sealed }{}, ErrUnsupported},
-		{map[sealed]int{{}: 1}, ErrUnsupported}, {map[[1]int]int{{}: 1}, ErrUnsupported}, {map[*int]int{nil: 1}, ErrUnsupported}, {map[error]int{nil: 1}, ErrUnsupported},
-		{map[float64]int{math.NaN(): 1}, ErrKey}, {map[any]any{math.NaN(): 1}, ErrKey},
-		{map[any]any{int8(1): 1, int64(1): 2}, ErrDuplicate}, {map[any]any{float32(1): 1, float64(1): 2}, ErrDuplicate}, {map[any]any{"a": 1, label("a"): 2}, ErrDuplicate},
-		{Ext{-1, []byte{1}}, ErrCorrupt},
-		{new([1 << 33]struct{}), ErrTooLarge},
-	} {
-		got, err := Append([]byte("kept"), c.v, Limits{})
-		if !errors.Is(err, c.want) || string(got) != "kept" {
-			t.Errorf("Append of a %T = %q, %v; want %v", c.v, got, err, c.want)
-		}
-	}
-	_, err := Append(nil, struct{ Inner struct{ C chan int } }{}, Limits{})
-	if err == nil || !strings.Contains(err.Error(), "chan int") || strings.Count(err.Error(), "in field") != 1 {
-		t.Errorf("the error does not name the type and the field: %v", err)
-	}
-}
-
-type grumpy struct{ N int }
-
-func (g grumpy) MarshalText() ([]byte, error) { return nil, fmt.Errorf("secret %d", g.N) }
-func (g *grumpy) UnmarshalText(text []byte) error {
-	return fmt.Errorf("secret %s: %w", text, errSecret)
-}
-
-var errSecret = errors.New("secret")
-
-// TestErrorsHoldNoData: a value never gets into a message, not even by way of
-// a type's own methods.
-func TestErrorsHoldNoData(t *testing.T) {
-	b := AppendString(nil, "hunter2")
-	for _, v := range []any{new(int), new([]byte), new(grumpy), new(big.Int), new(map[string]int), new(time.Time)} {
-		err := Unmarshal(b, v, Limits{})
-		if err == nil || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "secret") {
-			t.Errorf("into %T: %v", v, err)
-		}
-	}
-	if err := Unmarshal(b, new(grumpy), Limits{}); !errors.Is(err, errSecret) || !errors.Is(err, ErrMarshaler) {
-		t.Errorf("the cause is lost: %v", err)
-	}
-	if _, err := Append(nil, grumpy{7}, Limits{}); !errors.Is(err, ErrMarshaler) || strings.Contains(err.Error(), "7") {
-		t.Errorf("Append: %v", err)
-	}
-}
-
-// TestNoAliasing: overwriting the input changes nothing that was decoded.
-func TestNoAliasing(t *testing.T) {
-	type all struct {
-		S string
-		B []byte
-		H hash
-		X Ext
-		A any
-		M map[string][]byte
-		L []blob
-		P *blob
-	}
-	p := blob("pppp")
-	in := all{"ssss", []byte("bbbb"), hash{1, 2, 3, 4}, Ext{9, []byte("eeee")}, []any{[]byte("aaaa"), Ext{8, []byte("xx")}}, map[string][]byte{"kkkk": []byte("mmmm")}, []blob{blob("llll")}, &p}
-	b, err := Append(nil, in, Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	orig := bytes.Clone(b)
-	var out all
-	var bin []byte
-	var anything any
-	if err := errors.Join(Unmarshal(b, &out, Limits{}), Unmarshal(b, &anything, Limits{})); err != nil {
-		t.Fatal(err)
-	}
-	one := AppendBytes(nil, []byte("zz"))
-	if err := Unmarshal(one, &bin, Limits{}); err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(b, orig) {
-		t.Error("Unmarshal wrote to its input")
-	}
-	clear(b)
-	clear(one)
-	again, err := Append(nil, anything, Limits{})
-	if err != nil || len(again) != len(orig) || !reflect.DeepEqual(in, out) || string(bin) != "zz" {
-		t.Errorf("decoded values share memory with the input: %+v, %q, %v", out, bin, err)
-	}
-	var back all
-	if err := Unmarshal(again, &back, Limits{}); err != nil || !reflect.DeepEqual(in, back) {
-		t.Errorf("a decoded any shares memory with the input: %+v, %v", back, err)
-	}
-	// What the target held before is not written through either.
-	held := []int{1, 2, 3}
-	target := held[:2]
-	if err := Unmarshal(unhex("9107"), &target, Limits{}); err != nil || held[0] != 1 {
-		t.Errorf("the old slice was written to: %v, %v", held, err)
 	}
 }
 

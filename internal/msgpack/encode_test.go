@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -168,4 +169,41 @@ func golden(name string) (any, error) {
 		return time.UnixMicro(i).UTC(), nil
 	}
 	return nil, fmt.Errorf("unknown kind of value %q", kind)
+}
+
+func TestEncodeRefuses(t *testing.T) {
+	cyclic := []any{nil}
+	cyclic[0] = cyclic
+	type node struct{ Next *node }
+	ring := &node{}
+	ring.Next = ring
+	var self any
+	self = &self
+	var p loop
+	p = &p
+	m := map[string]any{}
+	m["m"] = m
+	for _, c := range []struct {
+		v    any
+		want error
+	}{
+		{cyclic, ErrDepth}, {ring, ErrDepth}, {self, ErrDepth}, {p, ErrDepth}, {m, ErrDepth},
+		{make(chan int), ErrUnsupported}, {func() {}, ErrUnsupported}, {1i, ErrUnsupported}, {uintptr(1), ErrUnsupported},
+		{[]any{struct{ F func() }{}}, ErrUnsupported}, {struct{ E error }{}, ErrUnsupported}, {struct{ E error }{errors.New("x")}, ErrUnsupported},
+		{sealed{}, ErrUnsupported}, {halfway{}, ErrUnsupported}, {stamp{}, ErrUnsupported}, {struct{ sealed }{}, ErrUnsupported}, {struct{ *sealed }{}, ErrUnsupported},
+		{map[sealed]int{{}: 1}, ErrUnsupported}, {map[[1]int]int{{}: 1}, ErrUnsupported}, {map[*int]int{nil: 1}, ErrUnsupported}, {map[error]int{nil: 1}, ErrUnsupported},
+		{map[float64]int{math.NaN(): 1}, ErrKey}, {map[any]any{math.NaN(): 1}, ErrKey},
+		{map[any]any{int8(1): 1, int64(1): 2}, ErrDuplicate}, {map[any]any{float32(1): 1, float64(1): 2}, ErrDuplicate}, {map[any]any{"a": 1, label("a"): 2}, ErrDuplicate},
+		{Ext{-1, []byte{1}}, ErrCorrupt},
+		{new([1 << 33]struct{}), ErrTooLarge},
+	} {
+		got, err := Append([]byte("kept"), c.v, Limits{})
+		if !errors.Is(err, c.want) || string(got) != "kept" {
+			t.Errorf("Append of a %T = %q, %v; want %v", c.v, got, err, c.want)
+		}
+	}
+	_, err := Append(nil, struct{ Inner struct{ C chan int } }{}, Limits{})
+	if err == nil || !strings.Contains(err.Error(), "chan int") || strings.Count(err.Error(), "in field") != 1 {
+		t.Errorf("the error does not name the type and the field: %v", err)
+	}
 }
