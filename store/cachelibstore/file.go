@@ -11,10 +11,9 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
-	"github.com/cloakroom-go/cloakroom/internal/filelock"
+	"github.com/cloakroom-go/cloakroom/internal/folder"
 	"github.com/cloakroom-go/cloakroom/internal/pickle"
 	"github.com/cloakroom-go/cloakroom/store"
 )
@@ -48,7 +47,7 @@ var errKind = fmt.Errorf("%w: it is no regular file", store.ErrNotFound)
 
 // openFile opens a regular file. It waits for no pipe.
 func openFile(path string) (*os.File, fs.FileInfo, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := folder.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, store.ErrNotFound
 	}
@@ -165,9 +164,9 @@ func (s *Store) writeTemp(form form, expires uint32, value []byte, changed time.
 	return path, nil
 }
 
-func (s *Store) syncDir() error {
+func (s *Store) syncFolder() error {
 	if s.opts.NoSync {
 		return nil
 	}
-	return filelock.SyncFolder(s.dir)
+	return folder.Sync(s.dir)
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/cloakroom-go/cloakroom/internal/folder"
 	"github.com/cloakroom-go/cloakroom/store"
 	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
@@ -51,18 +52,9 @@ func openURL(_ context.Context, u *url.URL) (store.Store, io.Closer, error) {
 		}
 		opts.Mode = fs.FileMode(n)
 	}
-	if u.Host != "" && u.Host != "localhost" || u.User != nil {
-		return nil, nil, errors.New("a cachelib URL has no host: write cachelib:///folder or cachelib:folder")
-	}
-	dir := u.Path
-	if u.Opaque != "" {
-		var err error
-		if dir, err = url.PathUnescape(u.Opaque); err != nil {
-			return nil, nil, errors.New("the folder's name is escaped wrongly")
-		}
-	}
-	if dir == "" || u.Fragment != "" {
-		return nil, nil, errors.New("a cachelib URL names a folder, as in cachelib:///var/lib/app/flask_session")
+	dir, err := folder.FromURL(u)
+	if err != nil {
+		return nil, nil, err
 	}
 	s, err := New(dir, opts)
 	if err != nil {

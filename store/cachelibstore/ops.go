@@ -12,7 +12,6 @@ import (
 
 	"github.com/cloakroom-go/cloakroom/internal/folder"
 	"github.com/cloakroom-go/cloakroom/internal/pickle"
-	"github.com/cloakroom-go/cloakroom/internal/rawfile"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
@@ -36,7 +35,7 @@ func isAbsent(err error) bool {
 
 func (s *Store) liveAt(ctx context.Context, at place) (*file, error) {
 	var f *file
-	err := rawfile.Retry(ctx, func() (err error) {
+	err := folder.Retry(ctx, func() (err error) {
 		f, err = s.read(at)
 		return err
 	})
@@ -47,11 +46,11 @@ func (s *Store) liveAt(ctx context.Context, at place) (*file, error) {
 		err = f.decode(s.opts.Pickles)
 	}
 	if bad := (unreadable{}); errors.As(err, &bad) {
-		s.report(ctx, at.path, bad.error)
+		s.unreadable.Unreadable(ctx, at.path, bad.error)
 		return f, store.ErrUnreadable
 	}
 	if errors.Is(err, errKind) {
-		s.report(ctx, at.path, err)
+		s.unreadable.Unreadable(ctx, at.path, err)
 		err = store.ErrNotFound
 	}
 	return f, err
@@ -108,7 +107,7 @@ func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) 
 // write stores r if allowed says so of what is there. It makes the folder anew if that
 // was removed.
 func (s *Store) write(ctx context.Context, id string, r store.Record, allowed func(*file, error) error) (v store.Version, err error) {
-	err = s.remade(func() error {
+	err = folder.Remake(s.makeFolder, func() error {
 		v, err = s.writeOnce(ctx, id, r, allowed)
 		return err
 	})
@@ -153,7 +152,7 @@ func (s *Store) writeOnce(ctx context.Context, id string, r store.Record, allowe
 	}
 	s.count(ctx, made)
 	// Not needed under the lock: whoever writes next syncs this rename with its own.
-	if err := ignoreAbsent(s.syncDir()); err != nil {
+	if err := s.syncFolder(); err != nil {
 		return "", err
 	}
 	return (&file{value: value}).version(), nil
@@ -173,22 +172,22 @@ func (s *Store) rename(ctx context.Context, temp string, places []place, to plac
 	}
 	made = 1 - len(s.regular(places))
 	if readErr == nil && f.place != to { // first there, or two could be found
-		if err := rename(ctx, temp, f.path); err != nil {
+		if err := folder.Rename(ctx, temp, f.path, true); err != nil {
 			return 0, folder.Refused(err)
 		}
-		if err := rename(ctx, f.path, to.path); err != nil {
+		if err := folder.Rename(ctx, f.path, to.path, false); err != nil {
 			return 0, err
 		}
-	} else if err := rename(ctx, temp, to.path); err != nil {
+	} else if err := folder.Rename(ctx, temp, to.path, readErr == nil); err != nil {
 		return 0, folder.Refused(err)
 	}
 	for _, p := range s.regular(places) {
 		if p != to {
-			err = errors.Join(err, remove(ctx, p.path))
+			err = errors.Join(err, folder.Remove(ctx, p.path))
 		}
-		s.repaired(p.path)
+		s.unreadable.Repaired(p.path)
 	}
-	return made, ignoreAbsent(err)
+	return made, folder.IgnoreMissing(err)
 }
 
 // regular returns the places where there is a regular file, or a link to one, as they
@@ -222,7 +221,7 @@ func (s *Store) Touch(ctx context.Context, id string, _ store.Record, expires ti
 		if form == formOld || current.form == formOld { // whose expiries differ in length
 			temp, err := s.writeTemp(form, seconds(expires), current.value, changedNow(current, to))
 			if err == nil {
-				err = rename(ctx, temp, current.path)
+				err = folder.Rename(ctx, temp, current.path, true)
 			}
 			if err != nil {
 				os.Remove(temp)
@@ -234,7 +233,7 @@ func (s *Store) Touch(ctx context.Context, id string, _ store.Record, expires ti
 		if current.place == to {
 			return nil
 		}
-		return rename(ctx, current.path, to.path)
+		return folder.Rename(ctx, current.path, to.path, false)
 	}))
 }
 
@@ -274,7 +273,7 @@ func (s *Store) Delete(ctx context.Context, id string, r store.Record) error {
 	})
 	if removed > 0 {
 		s.count(ctx, -removed)
-		err = errors.Join(err, ignoreAbsent(s.syncDir()))
+		err = errors.Join(err, s.syncFolder())
 	}
 	return failed("delete", err)
 }
@@ -284,7 +283,7 @@ func (s *Store) Delete(ctx context.Context, id string, r store.Record) error {
 // is [store.ErrNotFound].
 func (s *Store) removeAll(ctx context.Context, found []place) (removed int, err error) {
 	for _, p := range found {
-		switch err := remove(ctx, p.path); {
+		switch err := folder.Remove(ctx, p.path); {
 		case errors.Is(err, fs.ErrNotExist):
 			continue
 		case err != nil && removed == 0:
@@ -293,7 +292,7 @@ func (s *Store) removeAll(ctx context.Context, found []place) (removed int, err 
 			return removed, err
 		}
 		removed++
-		s.repaired(p.path)
+		s.unreadable.Repaired(p.path)
 	}
 	if removed == 0 {
 		return 0, store.ErrNotFound
@@ -318,19 +317,4 @@ func (s *Store) locked(ctx context.Context, places []place, f func(current *file
 		return err
 	}
 	return store.ErrNotFound // Python removed it just now
-}
-
-func rename(ctx context.Context, from, to string) error {
-	return rawfile.Retry(ctx, func() error { return os.Rename(from, to) })
-}
-
-func remove(ctx context.Context, path string) error {
-	return rawfile.Retry(ctx, func() error { return os.Remove(path) })
-}
-
-func ignoreAbsent(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }

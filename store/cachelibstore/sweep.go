@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/internal/folder"
 	"github.com/cloakroom-go/cloakroom/internal/pickle"
 )
 
@@ -71,7 +72,7 @@ func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, strin
 func (s *Store) namesAfter(ctx context.Context, after string) (names []string, more bool, err error) {
 	f, err := os.Open(s.dir)
 	if err != nil {
-		return nil, false, ignoreAbsent(err)
+		return nil, false, folder.IgnoreMissing(err)
 	}
 	defer f.Close()
 	for {
@@ -121,13 +122,13 @@ func (s *Store) sweepFile(ctx context.Context, path string) (removed bool, err e
 	if !s.expiredAt(path) {
 		return false, nil
 	}
-	switch err := remove(ctx, path); {
+	switch err := folder.Remove(ctx, path); {
 	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
 	case err != nil:
 		return false, err
 	}
-	s.repaired(path)
+	s.unreadable.Repaired(path)
 	return true, nil
 }
 
@@ -154,8 +155,8 @@ func (s *Store) count(ctx context.Context, delta int) {
 		if err != nil || !info.Mode().IsRegular() {
 			continue
 		}
-		if err := s.addCount(ctx, place{h, path}, delta); ignoreAbsent(err) != nil {
-			s.report(ctx, path, err)
+		if err := s.addCount(ctx, place{h, path}, delta); folder.IgnoreMissing(err) != nil {
+			s.unreadable.Unreadable(ctx, path, err)
 		}
 	}
 }
@@ -183,7 +184,7 @@ func (s *Store) addCount(ctx context.Context, at place, delta int) error {
 	if err != nil {
 		return err
 	}
-	if err := rename(ctx, temp, at.path); err != nil {
+	if err := folder.Rename(ctx, temp, at.path, false); err != nil {
 		os.Remove(temp)
 		return err
 	}

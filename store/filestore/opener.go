@@ -2,12 +2,12 @@ package filestore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/internal/folder"
 	"github.com/cloakroom-go/cloakroom/store"
 	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
@@ -39,17 +39,9 @@ func openURL(_ context.Context, u *url.URL) (store.Store, io.Closer, error) {
 	if opts.SweepInterval, err = time.ParseDuration(interval); err != nil {
 		return nil, nil, fmt.Errorf("parameter sweep_interval is %q, want a duration", interval)
 	}
-	if u.Host != "" && u.Host != "localhost" || u.User != nil {
-		return nil, nil, errors.New("a file URL has no host: write file:///folder or file:folder")
-	}
-	dir := u.Path
-	if u.Opaque != "" {
-		if dir, err = url.PathUnescape(u.Opaque); err != nil {
-			return nil, nil, errors.New("the folder's name is escaped wrongly")
-		}
-	}
-	if dir == "" || u.Fragment != "" {
-		return nil, nil, errors.New("a file URL names a folder, as in file:///var/lib/app/sessions")
+	dir, err := folder.FromURL(u)
+	if err != nil {
+		return nil, nil, err
 	}
 	s, err := New(dir, opts)
 	if err != nil {

@@ -1,0 +1,5 @@
+//go:build !windows
+
+package folder
+
+func isHeld(error) bool { return false }
