@@ -25,7 +25,9 @@ func Check(path string) error { return check(path, fs.FileMode.IsDir, "folder", 
 func CheckOuter(path string) error { return check(path, fs.FileMode.IsDir, "folder", true) }
 
 // CheckFile is [Check] for a file.
-func CheckFile(path string) error { return check(path, fs.FileMode.IsRegular, "regular file", false) }
+func CheckFile(path string) error {
+	return check(path, fs.FileMode.IsRegular, "regular file", false)
+}
 
 func check(path string, is func(fs.FileMode) bool, kind string, sticky bool) error {
 	look := os.Lstat
@@ -116,11 +118,19 @@ func checkLink(path string) error {
 	return nil
 }
 
-// Untrusted adds to an [ErrOthers] how to say that it is meant, which is what options says.
-// It returns any other error as it is.
-func Untrusted(err error, options string) error {
+// CheckStore checks what is above a store, its folder dir by [CheckAbove] and checkDir,
+// and the folders within by [Check]. If others may change one, the error says how to allow
+// that.
+func CheckStore(dir string, checkDir func(path string) error, within ...string) error {
+	err := errors.Join(CheckAbove(dir), checkDir(dir))
+	for _, path := range within {
+		if err == nil {
+			err = Check(path)
+		}
+	}
 	if errors.Is(err, ErrOthers) {
-		return fmt.Errorf("%w; %s says that it is meant", err, options)
+		const hint = "Options.TrustFolder, or trust=on in the URL, says that it is meant"
+		err = fmt.Errorf("%w; %s", err, hint)
 	}
 	return err
 }

@@ -16,7 +16,8 @@ func Refused(err error) error {
 	switch {
 	case is(syscall.ENOSPC), is(syscall.EDQUOT):
 		return fmt.Errorf("%w: %w", store.ErrFull, err)
-	case is(fs.ErrNotExist), is(fs.ErrPermission), is(syscall.EROFS), is(syscall.ENOTDIR), is(syscall.ELOOP):
+	case is(fs.ErrNotExist), is(fs.ErrPermission), is(syscall.EROFS), is(syscall.ENOTDIR),
+		is(syscall.ELOOP):
 		return fmt.Errorf("%w: %w", store.ErrRefused, err)
 	}
 	return err

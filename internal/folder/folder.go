@@ -39,6 +39,23 @@ func MakeAs(path string, mode fs.FileMode) (made bool, err error) {
 	}
 }
 
+// MakeAll makes the folders that are missing, outer ones first, and reports whether there
+// were any. It calls check before and after: it makes nothing in a folder that others may
+// change, and notices others who made one of these at the same time.
+func MakeAll(paths []string, check func() error) (made bool, err error) {
+	if err := check(); err != nil {
+		return false, err
+	}
+	for _, path := range paths {
+		m, err := Make(path)
+		if err != nil {
+			return made, err
+		}
+		made = made || m
+	}
+	return made, check()
+}
+
 // maxRemade is how often [Remake] makes anew what goes away.
 const maxRemade = 10
 
@@ -80,7 +97,8 @@ func Sync(path string) error {
 // FromURL returns the folder that a URL names, such as file:///folder or file:folder.
 func FromURL(u *url.URL) (string, error) {
 	if u.Host != "" && u.Host != "localhost" || u.User != nil {
-		return "", fmt.Errorf("a %[1]s URL has no host: write %[1]s:///folder or %[1]s:folder", u.Scheme)
+		const text = "a %[1]s URL has no host: write %[1]s:///folder or %[1]s:folder"
+		return "", fmt.Errorf(text, u.Scheme)
 	}
 	path := u.Path
 	if u.Opaque != "" {
@@ -90,7 +108,8 @@ func FromURL(u *url.URL) (string, error) {
 		}
 	}
 	if path == "" || u.Fragment != "" {
-		return "", fmt.Errorf("a %[1]s URL names a folder, as in %[1]s:///var/lib/app/sessions", u.Scheme)
+		const text = "a %[1]s URL names a folder, as in %[1]s:///var/lib/app/sessions"
+		return "", fmt.Errorf(text, u.Scheme)
 	}
 	return path, nil
 }

@@ -53,7 +53,7 @@ func openFile(path string) (*os.File, fs.FileInfo, error) {
 	}
 	if err != nil {
 		// such as a socket
-		if info, statErr := os.Stat(path); statErr == nil && !info.Mode().IsRegular() {
+		if !folder.IsRegular(path) {
 			err = errKind
 		}
 		return nil, nil, err

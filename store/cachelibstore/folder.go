@@ -46,8 +46,7 @@ func (s *Store) check() error {
 	if s.opts.TrustFolder {
 		return nil
 	}
-	err := errors.Join(folder.CheckAbove(s.dir), folder.Check(s.dir), folder.Check(filepath.Join(s.dir, lockFolder)))
-	return folder.Untrusted(err, "Options.TrustFolder, or trust=on in the URL,")
+	return folder.CheckStore(s.dir, folder.Check, filepath.Join(s.dir, lockFolder))
 }
 
 // isUsed reports whether there is anything of cachelib's or of this package in the folder.

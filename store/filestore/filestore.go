@@ -21,40 +21,35 @@
 //
 // # Removed and damaged files
 //
-// Where a file, a folder or all of it is removed by hand while the store is in use, its
-// sessions have ended, and the next write makes anew what is missing. A write under way
-// looks for the record's file immediately before the rename; only one that is removed in
-// the microseconds in between comes back. Do not remove a lock file alone: a change that is
-// under way may be lost.
+// A session ends when its file is removed by hand, alone or with a folder, and the next
+// write makes missing folders anew. A write under way looks for the record's file just
+// before the rename; only one that is removed in the microseconds in between comes back.
+// Do not remove a lock file alone: a change that is under way may be lost.
 //
-// A damaged file, or one of another format, is [store.ErrUnreadable], and is reported to
-// the logger by its path only. It is listed by owner without a record, and ends by a Delete
-// without a version, by a Create in its place, or by Sweep. What is no regular file, such
-// as a pipe or a folder, is no record.
+// A damaged file, or one of another format, is [store.ErrUnreadable], and is logged by its
+// path only. It is listed by owner without a record, and ends by a Delete without a version,
+// a Create in its place, or Sweep. A pipe or a folder is no record.
 //
-// # Abilities
-//
-// The store lists by owner, lists all, and sweeps. Nothing removes expired files by itself:
-// set [Options.SweepEvery] or [Options.SweepInterval], or call Sweep every minute or so. It
-// cannot move a record in one step, and leaves that to the core.
+// The store lists by owner, lists all, and sweeps; it leaves moves to the core. Nothing
+// removes expired files by itself: set [Options.SweepEvery] or [Options.SweepInterval], or
+// call Sweep every minute or so.
 package filestore
 
 import (
-	"crypto/sha256"
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom/internal/filelock"
 	"github.com/cloakroom-go/cloakroom/internal/folder"
 	"github.com/cloakroom-go/cloakroom/internal/sweeper"
 	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
 // MaxRecord is the largest data of one record, in bytes: 64 MiB. More is [store.ErrTooLarge].
@@ -66,22 +61,21 @@ type Options struct {
 	Logger *slog.Logger
 
 	// NoSync leaves it to the operating system when records reach the disk. Writes are
-	// then many times faster, and a power failure may lose those of the last half
-	// minute or so, deletions among them, and may end the sessions that were written
-	// then. A process that is killed loses nothing either way.
+	// then many times faster, and a power failure may lose those of about the last half
+	// minute, deletions among them, or end the sessions that were written then. A
+	// process that is killed loses nothing either way.
 	NoSync bool
 
 	// Now is the clock that expiries are compared with. The default is time.Now.
 	Now func() time.Time
 
 	// SweepEvery, if positive, sweeps in the background on average once in so many
-	// calls of Load and Create, about as many as there are requests that use a session.
-	// The default is not to.
+	// calls of Load and Create, which is about once in so many requests.
 	SweepEvery int
 
-	// SweepInterval, if positive, sweeps in the background so often, each time up to a
-	// fifth earlier or later, so that several processes do not sweep together. At least
-	// a second. The default is not to. Call [Store.Close] at the end.
+	// SweepInterval, if positive, sweeps in the background so often, at least a second,
+	// each time up to a fifth earlier or later, so that several processes do not sweep
+	// together. Call [Store.Close] at the end.
 	SweepInterval time.Duration
 
 	// TrustFolder says that others may change what is in the folder, and so sign in as
@@ -96,15 +90,13 @@ type Options struct {
 }
 
 // Store is a [store.Store] in files. Make one with [New]. It is safe for concurrent use
-// and holds no open files between calls: [Store.Close] is only for a store that sweeps in
-// the background.
+// and holds no open files between calls.
 type Store struct {
 	opts                  Options
 	dir, sessions, owners string // the paths of the store and of two folders in it
 
 	damage  *folder.Report
 	locks   *filelock.Set // one a shard
-	making  sync.Mutex    // held while folders are made
 	sweeper sweeper.Sweeper
 
 	syncFile   func(*os.File) error // these do nothing with Options.NoSync
@@ -117,8 +109,6 @@ var (
 	_ store.Sweeper     = (*Store)(nil)
 )
 
-const sweepBatch = 1000 // files that a background sweep looks at in one go
-
 // New returns a store in the folder dir, which is made if it is missing.
 func New(dir string, opts Options) (*Store, error) {
 	switch {
@@ -127,11 +117,9 @@ func New(dir string, opts Options) (*Store, error) {
 	case opts.SweepEvery < 0:
 		return nil, fmt.Errorf("filestore: Options.SweepEvery is negative: %d", opts.SweepEvery)
 	case opts.SweepInterval != 0 && opts.SweepInterval < time.Second:
-		return nil, fmt.Errorf("filestore: Options.SweepInterval is %v: it must be at least 1s, or 0 for never", opts.SweepInterval)
+		return nil, fmt.Errorf("filestore: Options.SweepInterval %v is below 1s", opts.SweepInterval)
 	}
-	if opts.Logger == nil {
-		opts.Logger = slog.Default()
-	}
+	opts.Logger = cmp.Or(opts.Logger, slog.Default())
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
@@ -155,39 +143,67 @@ func New(dir string, opts Options) (*Store, error) {
 		return nil, failed("open", err)
 	}
 	s.sweeper.Start(sweeper.Config{
-		Batch: sweepBatch, Every: opts.SweepEvery, Interval: opts.SweepInterval, Sweep: s.Sweep,
+		Batch: 1000, Every: opts.SweepEvery, Interval: opts.SweepInterval, Sweep: s.Sweep,
 		Failed: func(err error) {
-			opts.Logger.Warn("filestore: sweeping in the background failed; the next sweep tries again", "error", err)
+			opts.Logger.Warn("filestore: a sweep failed; the next tries again", "error", err)
 		},
 	})
 	return s, nil
 }
 
-// Close stops sweeping in the background, and waits until a sweep under way has ended.
-// All else goes on to work. It always returns nil, and may be called again.
+// Close stops sweeping in the background, and waits for a sweep under way. All else goes on
+// to work. It always returns nil, and may be called again.
 func (s *Store) Close() error {
 	s.sweeper.Stop()
 	return nil
 }
 
-func failed(op string, err error) error { return folder.Failed("filestore", op, err) }
-
-// fileName returns a name for an id or owner that is safe on every file system: of one
-// case, of bounded length, and without anything that means something in a path.
-func fileName(id string) string {
-	if isHex(id) {
-		return id
+// open makes the folders, or only looks whether there are any, and refuses those that
+// others may change.
+func (s *Store) open() error {
+	if !s.opts.onlyOpen {
+		return s.makeFolders()
 	}
-	sum := sha256.Sum256([]byte(id))
-	return "x" + hex.EncodeToString(sum[:])
+	if info, err := os.Stat(s.sessions); err != nil || !info.IsDir() {
+		return fmt.Errorf("%w: %s is no folder of a store of files", storeurl.ErrNoStore, s.dir)
+	}
+	return s.check()
 }
 
-func isHex(id string) bool { return len(id) == 64 && strings.Trim(id, "0123456789abcdef") == "" }
+// check refuses folders that others may change.
+func (s *Store) check() error {
+	if s.opts.TrustFolder {
+		return nil
+	}
+	return folder.CheckStore(s.dir, folder.CheckOuter, s.folders()[1:]...)
+}
 
-// isName reports whether fileName may have returned name.
-func isName(name string) bool { return isHex(strings.TrimPrefix(name, "x")) }
+// folders returns the paths of the folders that every store has, outer ones first.
+func (s *Store) folders() []string {
+	list := []string{s.dir, s.sessions, s.owners, filepath.Join(s.dir, "locks")}
+	for i := range filelock.Count {
+		shard := hex.EncodeToString([]byte{byte(i)})
+		list = append(list, filepath.Join(s.sessions, shard), filepath.Join(s.owners, shard))
+	}
+	return list
+}
 
-func shardOf(name string) string { return strings.TrimPrefix(name, "x")[:2] }
+// makeFolders makes the folders that are missing.
+func (s *Store) makeFolders() error {
+	made, err := folder.MakeAll(s.folders(), s.check)
+	for _, path := range []string{s.sessions, s.owners, s.dir, filepath.Dir(s.dir)} {
+		if made && err == nil {
+			err = s.syncFolder(path)
+		}
+	}
+	return err
+}
+
+func failed(op string, err error) error { return folder.Failed("filestore", op, err) }
+
+const separator = string(filepath.Separator)
 
 // path returns the path of a record's file.
-func (s *Store) path(name string) string { return filepath.Join(s.sessions, shardOf(name), name) }
+func (s *Store) path(name string) string {
+	return s.sessions + separator + folder.Shard(name) + separator + name
+}

@@ -2,11 +2,11 @@ package filestore
 
 import (
 	"encoding/binary"
-	"errors"
 	"hash/crc32"
 	"math"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/internal/folder"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
@@ -73,12 +73,16 @@ func timeAt(b []byte) time.Time {
 	return time.Unix(int64(binary.BigEndian.Uint64(b)), int64(binary.BigEndian.Uint32(b[8:])))
 }
 
-var (
-	errTooShort = errors.New("it is too short")
-	errForeign  = errors.New("it is no session file, or of another format")
-	errLength   = errors.New("its length is not the one stated")
-	errChecksum = errors.New("its checksum does not match")
-	errOtherID  = errors.New("it holds the record of another id")
+// damage is why a file cannot be read as a record.
+type damage string
+
+func (d damage) Error() string { return string(d) }
+
+const (
+	errForeign  damage = "it is no session file, or of another format"
+	errLength   damage = "its length is not the one stated"
+	errChecksum damage = "its checksum does not match"
+	errOtherID  damage = "it holds the record of another id"
 )
 
 // isWhole reports whether b, with which a file begins, is as long as its header states.
@@ -86,17 +90,14 @@ func isWhole(b []byte) bool {
 	if len(b) < headerSize {
 		return false
 	}
-	n := headerSize + uint64(binary.BigEndian.Uint16(b[lengthsAt:])) +
-		uint64(binary.BigEndian.Uint16(b[lengthsAt+2:])) + uint64(binary.BigEndian.Uint32(b[lengthsAt+4:]))
-	return n == uint64(len(b))
+	ids := int(binary.BigEndian.Uint16(b[lengthsAt:])) + int(binary.BigEndian.Uint16(b[lengthsAt+2:]))
+	return uint64(len(b)-headerSize-ids) == uint64(binary.BigEndian.Uint32(b[lengthsAt+4:]))
 }
 
 // decode reads the file of that name. The data is a part of b, and nothing else is.
 func decode(b []byte, name string) (record, error) {
 	switch {
-	case len(b) < headerSize:
-		return record{}, errTooShort
-	case string(b[:sumAt]) != magic:
+	case len(b) < headerSize || string(b[:sumAt]) != magic:
 		return record{}, errForeign
 	case !isWhole(b):
 		return record{}, errLength
@@ -108,7 +109,7 @@ func decode(b []byte, name string) (record, error) {
 	r := record{id: name}
 	if id := b[headerSize:ownerAt]; string(id) != name {
 		r.id = string(id)
-		if fileName(r.id) != name {
+		if folder.Name(r.id) != name {
 			return record{}, errOtherID
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/internal/folder"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
@@ -38,7 +39,7 @@ func TestFormat(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := decode(b, fileName(want.id))
+		got, err := decode(b, folder.Name(want.id))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom/internal/folder"
@@ -18,8 +19,8 @@ import (
 // the session's shard, so no removal can hit an entry that is needed.
 
 func (s *Store) ownerFolder(owner string) string {
-	name := fileName(owner)
-	return filepath.Join(s.owners, shardOf(name), name)
+	name := folder.Name(owner)
+	return filepath.Join(s.owners, folder.Shard(name), name)
 }
 
 // index announces a record in the index of its owner, if it has one. listed says that the
@@ -27,12 +28,12 @@ func (s *Store) ownerFolder(owner string) string {
 func (s *Store) index(owner, name, id string, listed bool) error {
 	dir := s.ownerFolder(owner)
 	path := filepath.Join(dir, name)
-	if owner == "" || listed && isThere(path) {
+	if owner == "" || listed && folder.IsThere(path) {
 		return nil
 	}
-	var content []byte
-	if name != id {
-		content = []byte(id)
+	content := []byte(id)
+	if name == id {
+		content = nil
 	}
 	makeOwner := func() error {
 		made, err := folder.Make(dir)
@@ -42,7 +43,9 @@ func (s *Store) index(owner, name, id string, listed bool) error {
 		return err
 	}
 	// An owner's folder may be removed because it is empty, just after it was made.
-	err := folder.Remake(makeOwner, func() error { return folder.WriteNew(path, content, s.syncFile) })
+	err := folder.Remake(makeOwner, func() error {
+		return folder.WriteNew(path, content, s.syncFile)
+	})
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
@@ -69,28 +72,19 @@ func removeEntry(path string) {
 // Owned implements [store.OwnerLister]. A page has at most limit entries, or 10,000;
 // zero means 100. Entries without a record that are older than [store.IndexGrace] are
 // removed on the way.
-func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) (page []store.Entry, next string, err error) {
+func (s *Store) Owned(
+	ctx context.Context, owner, cursor string, limit int,
+) ([]store.Entry, string, error) {
 	if owner == "" {
 		return nil, "", nil
 	}
-	next, err = s.walk(ctx, s.ownerFolder(owner), cursor, limit, func(path string, err error) error {
-		if err != nil || !isName(filepath.Base(path)) {
-			return err
-		}
-		e, err := s.ownedEntry(ctx, owner, path)
-		if err == nil && e.ID != "" {
-			page = append(page, e)
-		}
-		return err
-	})
-	if err != nil {
-		return nil, "", failed("list by owner", err)
-	}
-	return page, next, nil
+	entry := func(path string) (store.Entry, error) { return s.ownedEntry(ctx, owner, path) }
+	page, next, err := s.list(ctx, s.ownerFolder(owner), cursor, limit, entry)
+	return page, next, failed("list by owner", err)
 }
 
-// ownedEntry returns what an index entry stands for: a record, an id without one while
-// that may be about to be written or whose record cannot be read, or nothing.
+// ownedEntry returns what an index entry stands for: a record, or an id without one while
+// that may be about to be written or cannot be read. Otherwise it returns ErrNotFound.
 func (s *Store) ownedEntry(ctx context.Context, owner, path string) (store.Entry, error) {
 	name := filepath.Base(path)
 	r, err := s.live(ctx, name)
@@ -100,38 +94,31 @@ func (s *Store) ownedEntry(ctx context.Context, owner, path string) (store.Entry
 	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return store.Entry{}, err
 	case !errors.Is(err, store.ErrUnreadable) && s.isOlder(path, store.IndexGrace):
-		return store.Entry{}, s.purge(ctx, path)
+		s.purge(ctx, path)
+		return store.Entry{}, store.ErrNotFound
 	}
 	id, err := os.ReadFile(path)
-	if isHex(name) {
+	if !strings.HasPrefix(name, "x") {
 		id = []byte(name)
 	}
-	if err != nil || fileName(string(id)) != name { // it is being written
-		return store.Entry{}, folder.IgnoreMissing(err)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && folder.Name(string(id)) != name {
+		err = store.ErrNotFound // it has gone, or is being written
 	}
-	return store.Entry{ID: string(id)}, nil
+	return store.Entry{ID: string(id)}, err
 }
 
-// purge removes an old entry unless it turns out to be needed.
-func (s *Store) purge(ctx context.Context, path string) error {
+// purge removes an old entry unless it turns out to be needed. It does not matter if that fails.
+func (s *Store) purge(ctx context.Context, path string) {
 	name := filepath.Base(path)
-	return s.underLock(ctx, name, func() error {
+	_ = s.underLock(ctx, name, func() error {
 		r, err := s.live(ctx, name)
-		switch {
-		case err == nil && s.ownerFolder(r.Owner) == filepath.Dir(path), errors.Is(err, store.ErrUnreadable):
-			return nil
-		case err != nil && !errors.Is(err, store.ErrNotFound):
-			return err
-		case s.isOlder(path, store.IndexGrace):
+		others := err == nil && s.ownerFolder(r.Owner) != filepath.Dir(path)
+		gone := errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrUnreadable)
+		if (others || gone) && s.isOlder(path, store.IndexGrace) {
 			removeEntry(path)
 		}
 		return nil
 	})
-}
-
-func isThere(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
 }
 
 // isOlder reports whether a file was last written longer than d ago.

@@ -11,34 +11,44 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/internal/folder"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // All implements [store.Lister]. A page comes from at most limit files, or 10,000; zero
 // means 100.
-func (s *Store) All(ctx context.Context, cursor string, limit int) (page []store.Entry, next string, err error) {
-	next, err = s.walk(ctx, s.sessions, cursor, limit, func(path string, err error) error {
-		if err != nil || !isName(filepath.Base(path)) {
+func (s *Store) All(ctx context.Context, cursor string, limit int) ([]store.Entry, string, error) {
+	entry := func(path string) (store.Entry, error) {
+		r, err := s.live(ctx, filepath.Base(path))
+		return store.Entry{ID: r.id, Record: r.Record}, err
+	}
+	page, next, err := s.list(ctx, s.sessions, cursor, limit, entry)
+	return page, next, failed("list", err)
+}
+
+// list returns a page of what entry makes of files below root, but for ErrNotFound.
+func (s *Store) list(
+	ctx context.Context, root, cursor string, limit int,
+	entry func(path string) (store.Entry, error),
+) (page []store.Entry, next string, err error) {
+	next, err = s.walk(ctx, root, cursor, limit, func(path string, err error) error {
+		if err != nil || !folder.IsName(filepath.Base(path)) {
 			return err
 		}
-		r, err := s.live(ctx, filepath.Base(path))
-		if err == nil {
-			page = append(page, store.Entry{ID: r.id, Record: r.Record})
-		} else if errors.Is(err, store.ErrNotFound) {
+		e, err := entry(path)
+		switch {
+		case err == nil:
+			page = append(page, e)
+		case errors.Is(err, store.ErrNotFound):
 			err = nil
 		}
 		return err
 	})
 	if err != nil {
-		return nil, "", failed("list", err)
+		return nil, "", err
 	}
 	return page, next, nil
 }
-
-const (
-	defaultPage = 100
-	maxPage     = 10_000
-)
 
 // A cursor is the path, within the store's folder, of the file that was visited last.
 var cursorPattern = regexp.MustCompile(`^(sessions|owners)/[0-9a-f]{2}/`)
@@ -53,12 +63,13 @@ func (s *Store) walk(
 		return "", fmt.Errorf("bad cursor %q", cursor)
 	}
 	if limit <= 0 {
-		limit = defaultPage
+		limit = 100
 	}
-	limit = min(limit, maxPage)
+	limit = min(limit, 10_000)
 	last, more := "", false
+	root += separator // follows a link, see Options.TrustFolder
 	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		at := filepath.ToSlash(path[min(len(s.dir)+1, len(path)):])
+		at := strings.Trim(filepath.ToSlash(path[len(s.dir):]), "/")
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -66,7 +77,7 @@ func (s *Store) walk(
 			return nil
 		case err != nil:
 			return visit(path, err)
-		case d.IsDir() && at != "" && at < cursor && !strings.HasPrefix(cursor, at+"/"):
+		case d.IsDir() && at < cursor && !strings.HasPrefix(cursor, at+"/"):
 			return fs.SkipDir
 		case d.IsDir() || at <= cursor || !cursorPattern.MatchString(at):
 			return nil
@@ -89,14 +100,16 @@ const (
 	tempAge    = 15 * time.Minute // a temporary file that is older was left behind by a crash
 )
 
-// Sweep implements [store.Sweeper]. A call examines at most limit files, or 10,000; zero
+// Sweep implements [store.Sweeper]. A call examines about limit files, or 10,000; zero
 // means 100. Besides expired records it removes damaged files, temporary files older than
 // 15 minutes, and index entries without a record that are older than [store.IndexGrace].
 // Only expired and damaged records count as removed. What cannot be removed is passed
 // over: the error joins what went wrong, and next is where to go on.
-func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (removed int, next string, err error) {
+func (s *Store) Sweep(
+	ctx context.Context, cursor string, limit int,
+) (removed int, next string, err error) {
 	var failures []error
-	next, err = s.walk(ctx, s.dir, cursor, limit, func(path string, err error) error {
+	visit := func(path string, err error) error {
 		gone := false
 		if err == nil {
 			gone, err = s.sweepFile(ctx, path)
@@ -109,48 +122,36 @@ func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (removed in
 			return nil
 		}
 		return err
-	})
+	}
+	if next, err = s.walk(ctx, s.owners, cursor, limit, visit); next == "" && err == nil {
+		next, err = s.walk(ctx, s.sessions, cursor, limit, visit)
+	}
 	return removed, next, failed("sweep", errors.Join(append(failures, err)...))
 }
 
-// sweepFile removes what a walk finds that is not needed any more, and reports whether that
-// was a record.
+// sweepFile removes what is not needed any more, and reports whether that was a record.
 func (s *Store) sweepFile(ctx context.Context, path string) (removed bool, err error) {
 	name := filepath.Base(path)
 	switch {
-	case strings.HasPrefix(name, tempPrefix):
-		if s.isOlder(path, tempAge) {
-			os.Remove(path)
+	case strings.HasPrefix(name, tempPrefix) && s.isOlder(path, tempAge):
+		os.Remove(path)
+	case !folder.IsName(name):
+	case path == s.path(name) && isOver(s.live(ctx, name)) == nil:
+		err = s.remove(ctx, name, "", isOver)
+		if removed = err == nil; errors.Is(err, store.ErrNotFound) {
+			err = nil
 		}
-	case !isName(name):
-	case path == s.path(name):
-		return s.sweepRecord(ctx, name)
-	case strings.HasPrefix(path, s.owners) && s.isOlder(path, store.IndexGrace) && !isThere(s.path(name)):
-		return false, s.purge(ctx, path)
+	case !strings.HasPrefix(path, s.owners) || folder.IsThere(s.path(name)):
+	case s.isOlder(path, store.IndexGrace):
+		s.purge(ctx, path)
 	}
-	return false, nil
+	return removed, err
 }
 
-func (s *Store) sweepRecord(ctx context.Context, name string) (removed bool, err error) {
-	if !isOver(s.live(ctx, name)) {
-		return false, nil
+// isOver returns nil for what live returns of a record that has expired or a damaged file.
+func isOver(r record, err error) error {
+	if errors.Is(err, store.ErrUnreadable) || errors.Is(err, store.ErrNotFound) && r.Version != "" {
+		return nil
 	}
-	err = s.underLock(ctx, name, func() error {
-		r, err := s.live(ctx, name)
-		if !isOver(r, err) {
-			return nil
-		}
-		removed = true
-		return s.remove(ctx, name, r.Owner)
-	})
-	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
-	}
-	return removed && err == nil, err
-}
-
-// isOver reports whether what live returns is of a file to remove: a record that has
-// expired or a damaged file.
-func isOver(r record, err error) bool {
-	return errors.Is(err, store.ErrUnreadable) || errors.Is(err, store.ErrNotFound) && r.Version != ""
+	return store.ErrNotFound
 }

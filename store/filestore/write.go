@@ -1,6 +1,7 @@
 package filestore
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -19,7 +20,7 @@ import (
 func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Version, error) {
 	s.sweeper.Request()
 	r.Version = newVersion()
-	err := s.change(ctx, id, func(_ record, err error) (store.Record, error) {
+	v, err := s.change(ctx, id, func(_ record, err error) (store.Record, error) {
 		switch {
 		case err == nil:
 			err = store.ErrExists
@@ -28,34 +29,31 @@ func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Ve
 		}
 		return r, err
 	})
-	if err != nil {
-		return "", failed("create", err)
-	}
-	return r.Version, nil
+	return v, failed("create", err)
 }
 
 // Replace implements [store.Store]. It recognises old by its version. On a full disk it
 // returns [store.ErrFull].
-func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
+func (s *Store) Replace(
+	ctx context.Context, id string, old, next store.Record,
+) (store.Version, error) {
 	next.Version = newVersion()
-	err := s.change(ctx, id, func(current record, err error) (store.Record, error) {
+	v, err := s.change(ctx, id, func(current record, err error) (store.Record, error) {
 		if err == nil && current.Version != old.Version {
 			err = store.ErrConflict
 		}
 		return next, err
 	})
-	if err != nil {
-		return "", failed("replace", err)
-	}
-	return next.Version, nil
+	return v, failed("replace", err)
 }
 
 // Touch implements [store.Store]. On a full disk it returns [store.ErrFull].
 func (s *Store) Touch(ctx context.Context, id string, _ store.Record, expires time.Time) error {
-	return failed("touch", s.change(ctx, id, func(current record, err error) (store.Record, error) {
+	_, err := s.change(ctx, id, func(current record, err error) (store.Record, error) {
 		current.Expires = expires
 		return current.Record, err
-	}))
+	})
+	return failed("touch", err)
 }
 
 func newVersion() store.Version {
@@ -64,67 +62,70 @@ func newVersion() store.Version {
 	return store.Version(random[:])
 }
 
-// decision makes what to store of what live returns, or refuses to.
+// decision makes of what live returns what to store.
 type decision func(current record, err error) (store.Record, error)
 
-// change stores what decide makes of a record. It makes folders anew that were removed.
-func (s *Store) change(ctx context.Context, id string, decide decision) error {
-	name := fileName(id)
-	err := folder.Remake(s.makeFolders, func() error {
-		return s.underLock(ctx, name, func() error { return s.put(ctx, name, id, decide) })
+// change stores what decide returns. It makes folders anew that were removed.
+func (s *Store) change(
+	ctx context.Context, id string, decide decision,
+) (v store.Version, err error) {
+	name := folder.Name(id)
+	err = folder.Remake(s.makeFolders, func() error {
+		return s.underLock(ctx, name, func() error {
+			v, err = s.put(ctx, name, id, decide)
+			return err
+		})
 	})
 	if err != nil {
-		return folder.Refused(err)
+		return "", folder.Refused(err)
 	}
 	// After the lock: the next writer syncs this rename with its own.
-	return s.syncFolder(filepath.Dir(s.path(name)))
+	return v, s.syncFolder(filepath.Dir(s.path(name)))
 }
 
 // put is [Store.change] under the lock. If it fails by an error that [folder.Refused]
 // knows, nothing has changed.
-func (s *Store) put(ctx context.Context, name, id string, decide decision) error {
+func (s *Store) put(ctx context.Context, name, id string, decide decision) (store.Version, error) {
 	current, found := s.live(ctx, name)
 	next, err := decide(current, found)
 	if err != nil {
-		return err
+		return "", err
 	}
 	b, err := encode(record{next, id})
 	if err != nil {
-		return err
+		return "", err
 	}
-	if err := s.index(next.Owner, name, id, found == nil && current.Owner == next.Owner); err != nil {
-		return err
+	listed := found == nil && current.Owner == next.Owner
+	if err := s.index(next.Owner, name, id, listed); err != nil {
+		return "", err
 	}
 	path := s.path(name)
 	temp := filepath.Join(filepath.Dir(path), tempPrefix+hex.EncodeToString([]byte(newVersion())))
 	if err := folder.WriteNew(temp, b, s.syncFile); err != nil {
-		return err
+		return "", err
 	}
 	if err := folder.Rename(ctx, temp, path, found == nil); err != nil {
 		os.Remove(temp)
-		return err
+		return "", err
 	}
 	s.damage.Repaired(path)
 	if current.Owner != next.Owner {
 		s.unindex(current.Owner, name)
 	}
-	return nil
+	return next.Version, nil
 }
 
 // Delete implements [store.Store]. Without a version it removes a damaged file too.
 func (s *Store) Delete(ctx context.Context, id string, r store.Record) error {
-	name := fileName(id)
-	err := s.underLock(ctx, name, func() error {
-		current, err := s.live(ctx, name)
+	name := folder.Name(id)
+	err := s.remove(ctx, name, r.Owner, func(current record, err error) error {
 		switch {
 		case errors.Is(err, store.ErrUnreadable) && r.Version == "":
-			current.Owner = r.Owner
-		case err != nil:
-			return err
-		case r.Version != "" && r.Version != current.Version:
+			return nil
+		case err == nil && r.Version != "" && r.Version != current.Version:
 			return store.ErrConflict
 		}
-		return s.remove(ctx, name, current.Owner)
+		return err
 	})
 	if err == nil {
 		err = s.syncFolder(filepath.Dir(s.path(name)))
@@ -132,18 +133,26 @@ func (s *Store) Delete(ctx context.Context, id string, r store.Record) error {
 	return failed("delete", folder.Refused(err))
 }
 
-// remove removes a record and then its index entry, under the record's lock.
-func (s *Store) remove(ctx context.Context, name, owner string) error {
-	path := s.path(name)
-	err := folder.Remove(ctx, path)
-	if errors.Is(err, fs.ErrNotExist) { // it was removed by hand
-		return store.ErrNotFound
-	}
-	if err == nil {
-		s.damage.Repaired(path)
-		s.unindex(owner, name)
-	}
-	return err
+// remove removes a record and then its index entry, if allowed returns nil for what live
+// returns. The entry is owner's if the record does not tell whose it is.
+func (s *Store) remove(
+	ctx context.Context, name, owner string, allowed func(record, error) error,
+) error {
+	return s.underLock(ctx, name, func() error {
+		current, err := s.live(ctx, name)
+		if err := allowed(current, err); err != nil {
+			return err
+		}
+		err = folder.Remove(ctx, s.path(name))
+		if errors.Is(err, fs.ErrNotExist) { // it was removed by hand
+			return store.ErrNotFound
+		}
+		if err == nil {
+			s.damage.Repaired(s.path(name))
+			s.unindex(cmp.Or(current.Owner, owner), name)
+		}
+		return err
+	})
 }
 
 // underLock runs f under the lock of a record's shard.
@@ -151,10 +160,7 @@ func (s *Store) underLock(ctx context.Context, name string, f func() error) erro
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	shard, err := strconv.ParseUint(shardOf(name), 16, 8)
-	if err != nil {
-		return err
-	}
+	shard, _ := strconv.ParseUint(folder.Shard(name), 16, 8) // two digits, always
 	unlock, err := s.locks.Lock(ctx, byte(shard))
 	if err != nil {
 		return err

@@ -5,8 +5,6 @@ package filestore_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,61 +15,6 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 	"github.com/cloakroom-go/cloakroom/store/filestore"
 )
-
-// Files are 0600 and folders 0700, whatever the umask. Not parallel: the umask is the
-// process's.
-func TestPermissions(t *testing.T) {
-	for _, mask := range []int{0, 0o22, 0o77, 0o277} {
-		before := syscall.Umask(mask)
-		dir := filepath.Join(t.TempDir(), "sessions")
-		func() {
-			defer syscall.Umask(before)
-			s := open(t, dir, filestore.Options{NoSync: true})
-			for _, id := range []string{hexID(1), "a short id"} {
-				if _, err := s.Create(t.Context(), id, lasting("x")); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}()
-		seen := 0
-		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			info, err := d.Info()
-			if err != nil {
-				return err
-			}
-			want := fs.FileMode(0o600)
-			if d.IsDir() {
-				want = 0o700
-			}
-			if info.Mode().Perm() != want {
-				t.Errorf("umask %03o: %s has %v, want %v", mask, path, info.Mode().Perm(), want)
-			}
-			seen++
-			return nil
-		})
-		if err != nil || seen < 500 {
-			t.Errorf("umask %03o: looked at %d files: %v", mask, seen, err)
-		}
-	}
-}
-
-// mount gives a small file system of its own, or skips visibly.
-func mount(t *testing.T, size string) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
-		t.Skipf("a full disk and a read-only one need the right to mount a tmpfs: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
 
 func TestFullDisk(t *testing.T) { eachSync(t, testFullDisk) }
 
@@ -188,38 +131,5 @@ func TestLockHonoursContext(t *testing.T) {
 	held.Close()
 	if err := s.Delete(t.Context(), hexID(1), r); err != nil {
 		t.Errorf("Delete after the lock was free: %v", err)
-	}
-}
-
-func TestNoOpenFilesLeft(t *testing.T) {
-	count := func() int {
-		list, err := os.ReadDir("/proc/self/fd")
-		if err != nil {
-			t.Skip(err)
-		}
-		return len(list)
-	}
-	ctx := t.Context()
-	s := open(t, t.TempDir(), filestore.Options{NoSync: true})
-	work := func(i int) {
-		r := lasting(fmt.Sprint(i))
-		v, _ := s.Create(ctx, hexID(i), r)
-		s.Create(ctx, hexID(i), r)
-		s.Replace(ctx, hexID(i), r, r)
-		r.Version = v
-		s.Replace(ctx, hexID(i), r, r)
-		s.Touch(ctx, hexID(i), r, r.Expires)
-		s.Owned(ctx, r.Owner, "", 2)
-		s.All(ctx, "", 5)
-		s.Sweep(ctx, "", 5)
-		s.Delete(ctx, hexID(i), store.Record{})
-	}
-	work(0)
-	before := count()
-	for i := range 50 {
-		work(i)
-	}
-	if after := count(); after > before+5 {
-		t.Errorf("%d open files before, %d after", before, after)
 	}
 }

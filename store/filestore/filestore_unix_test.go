@@ -1,17 +1,61 @@
-//go:build unix
+//go:build linux
 
 package filestore_test
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
+	"github.com/cloakroom-go/cloakroom/store"
 	"github.com/cloakroom-go/cloakroom/store/filestore"
 	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
+
+// Files are 0600 and folders 0700, whatever the umask. Not parallel: the umask is the
+// process's.
+func TestPermissions(t *testing.T) {
+	for _, mask := range []int{0, 0o22, 0o77, 0o277} {
+		before := syscall.Umask(mask)
+		dir := filepath.Join(t.TempDir(), "sessions")
+		func() {
+			defer syscall.Umask(before)
+			s := open(t, dir, filestore.Options{NoSync: true})
+			for _, id := range []string{hexID(1), "a short id"} {
+				if _, err := s.Create(t.Context(), id, lasting("x")); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}()
+		seen := 0
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			info, err := d.Info()
+			if err != nil {
+				return err
+			}
+			want := fs.FileMode(0o600)
+			if d.IsDir() {
+				want = 0o700
+			}
+			if info.Mode().Perm() != want {
+				t.Errorf("umask %03o: %s has %v, want %v", mask, path, info.Mode().Perm(), want)
+			}
+			seen++
+			return nil
+		})
+		if err != nil || seen < 500 {
+			t.Errorf("umask %03o: looked at %d files: %v", mask, seen, err)
+		}
+	}
+}
 
 // A folder that others may change is refused by its name, unless it is trusted.
 func TestOthersInTheFolder(t *testing.T) {
@@ -91,4 +135,52 @@ func TestOthersInTheFolder(t *testing.T) {
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("made %d, %v", len(left), err)
 	}
+}
+
+func TestNoOpenFilesLeft(t *testing.T) {
+	count := func() int {
+		list, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Skip(err)
+		}
+		return len(list)
+	}
+	ctx := t.Context()
+	s := open(t, t.TempDir(), filestore.Options{NoSync: true})
+	work := func(i int) {
+		r := lasting(fmt.Sprint(i))
+		v, _ := s.Create(ctx, hexID(i), r)
+		s.Create(ctx, hexID(i), r)
+		s.Replace(ctx, hexID(i), r, r)
+		r.Version = v
+		s.Replace(ctx, hexID(i), r, r)
+		s.Touch(ctx, hexID(i), r, r.Expires)
+		s.Owned(ctx, r.Owner, "", 2)
+		s.All(ctx, "", 5)
+		s.Sweep(ctx, "", 5)
+		s.Delete(ctx, hexID(i), store.Record{})
+	}
+	work(0)
+	before := count()
+	for i := range 50 {
+		work(i)
+	}
+	if after := count(); after > before+5 {
+		t.Errorf("%d open files before, %d after", before, after)
+	}
+}
+
+// mount gives a small file system of its own, or skips visibly.
+func mount(t *testing.T, size string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
+		t.Skipf("a full disk and a read-only one need the right to mount a tmpfs: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }

@@ -1,5 +1,0 @@
-//go:build !windows
-
-package folder
-
-func isHeld(error) bool { return false }
