@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// One at a time holds a lock, of those who share the Set and those who share only its folder.
+// One at a time holds a lock, within a Set and between Sets of one folder.
 func TestExclusion(t *testing.T) {
 	dir := t.TempDir()
 	sets := []*Set{NewSet(dir), NewSet(dir)}
@@ -42,7 +42,7 @@ func TestExclusion(t *testing.T) {
 	}
 }
 
-// Who gives up waiting does not keep the lock.
+// A wait that is given up does not keep the lock.
 func TestContext(t *testing.T) {
 	dir := t.TempDir()
 	a, b := NewSet(dir), NewSet(dir)
@@ -69,7 +69,7 @@ func TestContext(t *testing.T) {
 	unlock()
 }
 
-// Files and folders that were removed are made anew, and who waited at a removed file
+// Files and folders that were removed are made anew, and a wait at a removed file
 // moves on to the new one.
 func TestRemoved(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "locks")

@@ -53,8 +53,8 @@ func check(path string, is func(fs.FileMode) bool, kind string, sticky bool) err
 
 // CheckAbove returns [ErrOthers] if everyone may exchange something above a path: a
 // folder that everyone may write, has no sticky bit, and can be reached. That goes for
-// the symbolic links in the path too, and for what they lead to. Whoever owns a folder
-// above, or is of its group, is trusted.
+// the symbolic links in the path too, and for what they lead to. The owner of a folder
+// above, and its group, are trusted.
 func CheckAbove(path string) error {
 	if !checks {
 		return nil

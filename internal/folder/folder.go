@@ -41,7 +41,7 @@ func MakeAs(path string, mode fs.FileMode) (made bool, err error) {
 
 // MakeAll makes the folders that are missing, outer ones first, and reports whether there
 // were any. It calls check before and after: it makes nothing in a folder that others may
-// change, and notices others who made one of these at the same time.
+// change, and notices one that others made at the same time.
 func MakeAll(paths []string, check func() error) (made bool, err error) {
 	if err := check(); err != nil {
 		return false, err

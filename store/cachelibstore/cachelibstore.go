@@ -100,13 +100,12 @@ type Options struct {
 	Prefix string
 
 	// TrustFolder says that others may change what is in the folder, such as Python's
-	// processes under another user. Without it, opening fails with an error that names
-	// the path where the folder is a symbolic link, belongs to another user than this
-	// process's and root, or may be written by its group or by everyone; the group of
-	// root counts as root. It fails too where everyone may write a folder above, unless
-	// that has the sticky bit, as /tmp has. Who can write the folder can sign in as
-	// anyone, and make Python run what a pickle says. There is no such check on
-	// Windows.
+	// processes under another user, and so sign in as anyone, or make Python run what a
+	// pickle says. Without it, opening fails with an error that names the path where the
+	// folder is a symbolic link, belongs to another user than this process's and root,
+	// or may be written by its group, unless that is root's, or by everyone. It fails
+	// too where everyone may write a folder above, unless that has the sticky bit, as
+	// /tmp has. Windows has no such check.
 	TrustFolder bool
 
 	onlyOpen bool // make no folder: there must be files of cachelib
@@ -143,7 +142,7 @@ func New(dir string, opts Options) (*Store, error) {
 		return nil, fmt.Errorf("cachelibstore: Options.Hash is %d, which is none", opts.Hash)
 	}
 	if opts.Mode&^fs.ModePerm != 0 {
-		return nil, fmt.Errorf("cachelibstore: Options.Mode is %v, want permissions alone", opts.Mode)
+		return nil, fmt.Errorf("cachelibstore: Options.Mode is %v, want permissions", opts.Mode)
 	}
 	if opts.Prefix != "" && opts.NoPrefix {
 		return nil, errors.New("cachelibstore: Options.Prefix and Options.NoPrefix are both set")

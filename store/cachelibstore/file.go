@@ -93,7 +93,9 @@ func (s *Store) read(at place) (*file, error) {
 	if changed := info.ModTime(); s.isNews(changed) {
 		s.notice(usage{at.hash, form, changed}, byPython(changed) && err == nil)
 	}
-	read := &file{place: at, form: form, expires: expires, value: b[value:], changed: info.ModTime()}
+	read := &file{
+		place: at, form: form, expires: expires, value: b[value:], changed: info.ModTime(),
+	}
 	if large {
 		err = errLarge
 	}
@@ -135,7 +137,9 @@ func seconds(t time.Time) uint32 {
 
 // writeTemp writes a file that is complete and on the disk, and returns its path. The
 // name is one that cachelib takes for a temporary file of its own.
-func (s *Store) writeTemp(form form, expires uint32, value []byte, changed time.Time) (path string, err error) {
+func (s *Store) writeTemp(
+	form form, expires uint32, value []byte, changed time.Time,
+) (path string, err error) {
 	var random [8]byte
 	rand.Read(random[:])
 	path = filepath.Join(s.dir, tempPrefix+hex.EncodeToString(random[:])+tempSuffix)

@@ -65,7 +65,8 @@ func (s *Store) isUsed() bool {
 			return false
 		}
 		for _, name := range names {
-			if kind(name) != Detect || name == SHA256.name(counterName) || name == MD5.name(counterName) {
+			isCounter := name == SHA256.name(counterName) || name == MD5.name(counterName)
+			if isCounter || kind(name) != Detect {
 				return true
 			}
 		}

@@ -17,8 +17,8 @@ import (
 // `cachelib:///var/lib/app/flask_session`, or relative to the working folder,
 // `cachelib:flask_session`. Parameters:
 //
-//   - create=never: open a folder that cachelib or this package has used, and make nothing; otherwise the
-//     error is [storeurl.ErrNoStore].
+//   - create=never: make nothing; where neither cachelib nor this package has used the folder,
+//     the error is [storeurl.ErrNoStore].
 //   - hash=detect, sha256 or md5: [Options.Hash].
 //   - mode=0640: [Options.Mode], in octal.
 //   - pickles=on: [Options.Pickles].
@@ -31,8 +31,9 @@ func Opener() storeurl.Opener {
 
 func openURL(_ context.Context, u *url.URL) (store.Store, io.Closer, error) {
 	q := storeurl.NewQuery(u)
+	hashes := map[string]Hash{"sha256": SHA256, "md5": MD5}
 	opts := Options{
-		Hash:    map[string]Hash{"sha256": SHA256, "md5": MD5}[q.OneOf("hash", "detect", "sha256", "md5")],
+		Hash:    hashes[q.OneOf("hash", "detect", "sha256", "md5")],
 		NoSync:  q.OneOf("sync", "on", "off") == "off",
 		Pickles: q.OneOf("pickles", "off", "on") == "on",
 		Prefix:  q.String("prefix", DefaultPrefix),

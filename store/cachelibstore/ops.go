@@ -94,7 +94,9 @@ func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Ve
 // Replace implements [store.Store]. It recognises old by its version, a digest of the
 // file's content, so it notices what Python wrote too, unless that happens between its
 // last look and its renaming. For the data and a full disk see [Store.Create].
-func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
+func (s *Store) Replace(
+	ctx context.Context, id string, old, next store.Record,
+) (store.Version, error) {
 	v, err := s.write(ctx, id, next, func(current *file, err error) error {
 		if err == nil && current.version() != old.Version {
 			return store.ErrConflict
@@ -104,9 +106,14 @@ func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) 
 	return v, failed("replace", err)
 }
 
+// verdict returns nil if what live returns may be written over.
+type verdict func(current *file, err error) error
+
 // write stores r if allowed says so of what is there. It makes the folder anew if that
 // was removed.
-func (s *Store) write(ctx context.Context, id string, r store.Record, allowed func(*file, error) error) (v store.Version, err error) {
+func (s *Store) write(
+	ctx context.Context, id string, r store.Record, allowed verdict,
+) (v store.Version, err error) {
 	err = folder.Remake(s.makeFolder, func() error {
 		v, err = s.writeOnce(ctx, id, r, allowed)
 		return err
@@ -117,7 +124,9 @@ func (s *Store) write(ctx context.Context, id string, r store.Record, allowed fu
 // writeOnce does what is slow before the lock is taken, or after it, so that writers of
 // one shard, in this process and others, do not keep each other waiting. Where its
 // error is [fs.ErrNotExist], nothing was stored.
-func (s *Store) writeOnce(ctx context.Context, id string, r store.Record, allowed func(*file, error) error) (store.Version, error) {
+func (s *Store) writeOnce(
+	ctx context.Context, id string, r store.Record, allowed verdict,
+) (store.Version, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
@@ -151,7 +160,7 @@ func (s *Store) writeOnce(ctx context.Context, id string, r store.Record, allowe
 		return "", err
 	}
 	s.count(ctx, made)
-	// Not needed under the lock: whoever writes next syncs this rename with its own.
+	// After the lock: the next writer syncs this rename with its own.
 	if err := s.syncFolder(); err != nil {
 		return "", err
 	}
@@ -160,7 +169,9 @@ func (s *Store) writeOnce(ctx context.Context, id string, r store.Record, allowe
 
 // rename puts a temporary file into its place, if allowed says so of what is there, and
 // reports how many files more there are.
-func (s *Store) rename(ctx context.Context, temp string, places []place, to place, allowed func(*file, error) error) (made int, err error) {
+func (s *Store) rename(
+	ctx context.Context, temp string, places []place, to place, allowed verdict,
+) (made int, err error) {
 	unlock, err := s.lock(ctx, places)
 	if err != nil {
 		return 0, folder.Refused(err)
@@ -227,7 +238,7 @@ func (s *Store) Touch(ctx context.Context, id string, _ store.Record, expires ti
 				os.Remove(temp)
 				return err
 			}
-		} else if err := setExpiry(current.path, seconds(expires), changedNow(current, to)); err != nil {
+		} else if err := s.setExpiry(current, to, expires); err != nil {
 			return err
 		}
 		if current.place == to {
@@ -237,16 +248,18 @@ func (s *Store) Touch(ctx context.Context, id string, _ store.Record, expires ti
 	}))
 }
 
-func setExpiry(path string, expires uint32, changed time.Time) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+// setExpiry writes an expiry over the one in a file, which is going to be at to.
+func (s *Store) setExpiry(current *file, to place, expires time.Time) error {
+	f, err := os.OpenFile(current.path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteAt(formPickle.appendHead(nil, expires), 0)
+	_, err = f.WriteAt(formPickle.appendHead(nil, seconds(expires)), 0)
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	return os.Chtimes(path, changed, changed)
+	changed := changedNow(current, to)
+	return os.Chtimes(current.path, changed, changed)
 }
 
 // Delete implements [store.Store]. Without a version it removes a file that cannot be
@@ -300,8 +313,8 @@ func (s *Store) removeAll(ctx context.Context, found []place) (removed int, err 
 	return removed, nil
 }
 
-// locked runs f on what live returns, under the session's locks.
-func (s *Store) locked(ctx context.Context, places []place, f func(current *file, err error) error) error {
+// locked runs f on what live returns, under the session's locks, if there is a session.
+func (s *Store) locked(ctx context.Context, places []place, f verdict) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -69,7 +69,9 @@ func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, strin
 // namesAfter returns the first perCall names of sessions that sort after the one given,
 // sorted, and whether there are more. It removes old temporary files on the way when
 // the listing begins.
-func (s *Store) namesAfter(ctx context.Context, after string) (names []string, more bool, err error) {
+func (s *Store) namesAfter(
+	ctx context.Context, after string,
+) (names []string, more bool, err error) {
 	f, err := os.Open(s.dir)
 	if err != nil {
 		return nil, false, folder.IgnoreMissing(err)
@@ -78,8 +80,8 @@ func (s *Store) namesAfter(ctx context.Context, after string) (names []string, m
 	for {
 		page, err := f.Readdirnames(1000)
 		for _, name := range page {
-			if after == "" && strings.HasPrefix(name, tempPrefix) && strings.HasSuffix(name, tempSuffix) {
-				s.sweepTemp(filepath.Join(s.dir, name))
+			if after == "" {
+				s.sweepTemp(name)
 			}
 			if name > after && s.uses(kind(name)) {
 				names = append(names, name)
@@ -103,8 +105,14 @@ func (s *Store) namesAfter(ctx context.Context, after string) (names []string, m
 	}
 }
 
-func (s *Store) sweepTemp(path string) {
-	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && s.opts.Now().Sub(info.ModTime()) > tempAge {
+// sweepTemp removes a file if it is an old temporary one.
+func (s *Store) sweepTemp(name string) {
+	if !strings.HasPrefix(name, tempPrefix) || !strings.HasSuffix(name, tempSuffix) {
+		return
+	}
+	path := filepath.Join(s.dir, name)
+	info, err := os.Lstat(path)
+	if err == nil && info.Mode().IsRegular() && s.opts.Now().Sub(info.ModTime()) > tempAge {
 		os.Remove(path)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cloakroom-go/cloakroom/store"
 	"github.com/cloakroom-go/cloakroom/store/filestore"
@@ -183,4 +184,37 @@ func mount(t *testing.T, size string) string {
 		}
 	})
 	return dir
+}
+
+// Folders that are links work in all ways where that is meant.
+func TestLinkedFolders(t *testing.T) {
+	ctx, dir := t.Context(), filepath.Join(t.TempDir(), "store")
+	elsewhere := t.TempDir()
+	if err := os.Symlink(elsewhere, dir); err != nil {
+		t.Fatal(err)
+	}
+	opts := filestore.Options{NoSync: true, TrustFolder: true}
+	open(t, dir, opts)
+	for _, sub := range []string{"sessions", "owners"} {
+		path := filepath.Join(dir, sub)
+		if err := errors.Join(os.Rename(path, elsewhere+"-"+sub), os.Symlink(elsewhere+"-"+sub, path)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now := time.Now()
+	opts.Now = func() time.Time { return now }
+	s := open(t, dir, opts)
+	r := lasting("x")
+	if _, err := s.Create(ctx, hexID(1), r); err != nil {
+		t.Fatal(err)
+	}
+	all, _, err := s.All(ctx, "", 0)
+	owned, _, ownedErr := s.Owned(ctx, r.Owner, "", 0)
+	if len(all) != 1 || len(owned) != 1 || err != nil || ownedErr != nil {
+		t.Errorf("listed %d, by owner %d; %v, %v", len(all), len(owned), err, ownedErr)
+	}
+	now = now.Add(2 * time.Hour)
+	if n := sweepAll(t, s); n != 1 {
+		t.Errorf("swept %d, want 1", n)
+	}
 }

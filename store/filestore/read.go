@@ -49,12 +49,12 @@ func (s *Store) live(ctx context.Context, name string) (r record, err error) {
 }
 
 // buffers hold small files while they are read. Without them a read takes a tenth longer.
-var buffers = sync.Pool{New: func() any { return new([8 << 10]byte) }}
+var buffers = sync.Pool{New: func() any { return new([16 << 10]byte) }}
 
 // read returns the record in a file, live or expired. A file never changes once it has
 // its name, so it does not matter that a large one is opened twice.
 func read(path, name string) (record, error) {
-	buffer := buffers.Get().(*[8 << 10]byte)
+	buffer := buffers.Get().(*[16 << 10]byte)
 	defer buffers.Put(buffer)
 	n, err := folder.ReadStart(path, buffer[:])
 	b := buffer[:n]

@@ -188,8 +188,8 @@ func count(ctx context.Context, s *filestore.Store) error {
 	return nil
 }
 
-// Processes that increment one value lose nothing, and commit each number once. Who
-// reads meanwhile finds the value each time, and never an earlier one than before.
+// Processes that increment one value lose nothing, and commit each number once. A
+// reader finds the value each time, and never an earlier one than before.
 func TestProcessesContend(t *testing.T) { eachSync(t, testProcessesContend) }
 
 func testProcessesContend(t *testing.T, opts filestore.Options) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -60,5 +61,33 @@ func TestDeleteRemovesALink(t *testing.T) {
 	}
 	if _, err := s.Load(t.Context(), "id"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("it lives on: %v", err)
+	}
+}
+
+// What is removed by hand, or by Python, while a write is under way stays gone.
+func TestRemovedUnderWrite(t *testing.T) {
+	s, err := New(t.TempDir(), Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := store.Record{Data: []byte("\x81\xa1a\x01"), Expires: time.Now().Add(time.Hour)}
+	if _, err := s.Create(t.Context(), "id", r); err != nil {
+		t.Fatal(err)
+	}
+	calls := 0
+	_, err = s.write(t.Context(), "id", r, func(current *file, err error) error {
+		if calls++; calls == 2 { // under the lock
+			return os.Remove(current.path)
+		}
+		return err
+	})
+	if !errors.Is(err, store.ErrNotFound) || calls != 2 {
+		t.Errorf("after %d looks: %v, want ErrNotFound", calls, err)
+	}
+	if _, err := s.Load(t.Context(), "id"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("it came back: %v", err)
+	}
+	if temp, err := filepath.Glob(filepath.Join(s.dir, tempPrefix+"*")); err != nil || len(temp) > 0 {
+		t.Errorf("left behind %v; %v", temp, err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/internal/folder"
 )
 
-// Others who make the folder just before this store does are noticed.
+// A folder that others make just before this store does is noticed.
 func TestMakesNothingOfOthers(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "sessions")
 	s, err := New(dir, Options{})

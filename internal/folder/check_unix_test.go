@@ -126,7 +126,7 @@ func TestCheckAbove(t *testing.T) {
 	}
 }
 
-// Who can exchange a link in the path can exchange what is below it.
+// A link in the path that others can exchange exchanges all below it.
 func TestCheckAboveLinks(t *testing.T) {
 	top := t.TempDir()
 	in := func(name string) string { return filepath.Join(top, name) }
