@@ -6,10 +6,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // ErrOthers means that others may change what is kept in a folder or file.
 var ErrOthers = errors.New("others may change what is there")
+
+var errNoFile = errors.New("it is no regular file")
 
 const othersMayWrite = 0o022
 
@@ -17,19 +20,19 @@ const othersMayWrite = 0o022
 // symbolic link, belongs to this process's user or to root, and may be written by no
 // one else. The group of root counts as root. Windows has no such check. A folder that
 // is missing is no error.
-func Check(path string) error { return check(path, fs.FileMode.IsDir, "folder", false) }
+func Check(path string) error { return check(path, fs.FileMode.IsDir, syscall.ENOTDIR, false) }
 
 // CheckOuter is [Check] for a folder of which all that is used is checked too: others
 // may write it where it has the sticky bit, since they cannot exchange what is not
 // theirs.
-func CheckOuter(path string) error { return check(path, fs.FileMode.IsDir, "folder", true) }
+func CheckOuter(path string) error { return check(path, fs.FileMode.IsDir, syscall.ENOTDIR, true) }
 
 // CheckFile is [Check] for a file.
 func CheckFile(path string) error {
-	return check(path, fs.FileMode.IsRegular, "regular file", false)
+	return check(path, fs.FileMode.IsRegular, errNoFile, false)
 }
 
-func check(path string, is func(fs.FileMode) bool, kind string, sticky bool) error {
+func check(path string, is func(fs.FileMode) bool, not error, sticky bool) error {
 	look := os.Lstat
 	if !checks {
 		look = os.Stat // a link or junction is good enough
@@ -43,7 +46,7 @@ func check(path string, is func(fs.FileMode) bool, kind string, sticky bool) err
 	case info.Mode()&fs.ModeSymlink != 0:
 		return others(path, "it is a symbolic link")
 	case !is(info.Mode()):
-		return &fs.PathError{Op: "check", Path: path, Err: errors.New("it is no " + kind)}
+		return &fs.PathError{Op: "check", Path: path, Err: not}
 	}
 	if why := whose(info, sticky); why != "" {
 		return others(path, why)

@@ -3,6 +3,7 @@
 package folder
 
 import (
+	"errors"
 	"io/fs"
 	"syscall"
 )
@@ -18,7 +19,7 @@ func ReadStart(path string, b []byte) (n int, err error) {
 	if err != nil {
 		return 0, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
-	defer syscall.Close(fd)
+	defer syscall.Close(fd) //nolint:errcheck // nothing was written
 	err = uninterrupted(func() (err error) {
 		n, err = syscall.Read(fd, b)
 		return err
@@ -32,7 +33,8 @@ func ReadStart(path string, b []byte) (n int, err error) {
 // uninterrupted repeats f for as long as a signal interrupts it.
 func uninterrupted(f func() error) error {
 	for {
-		if err := f(); err != syscall.EINTR {
+		err := f()
+		if err == nil || !errors.Is(err, syscall.EINTR) {
 			return err
 		}
 	}
