@@ -31,12 +31,15 @@ func TestRefused(t *testing.T) {
 }
 
 func TestFailed(t *testing.T) {
-	for _, err := range []error{nil, store.ErrNotFound, store.ErrUnreadable, store.ErrConflict, store.ErrExists, store.ErrTooLarge} {
+	for _, err := range []error{
+		nil, store.ErrNotFound, store.ErrUnreadable, store.ErrConflict, store.ErrExists, store.ErrTooLarge,
+	} {
 		if got := folder.Failed("filestore", "load", err); got != err {
 			t.Errorf("%v became %v", err, got)
 		}
 	}
-	if got := folder.Failed("filestore", "load", fs.ErrClosed); !errors.Is(got, fs.ErrClosed) || got.Error() != "filestore: load: file already closed" {
+	got := folder.Failed("filestore", "load", fs.ErrClosed)
+	if !errors.Is(got, fs.ErrClosed) || got.Error() != "filestore: load: file already closed" {
 		t.Errorf("%v", got)
 	}
 }

@@ -17,7 +17,8 @@ func noSync(*os.File) error { return nil }
 func TestWriteNew(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a")
 	broken := errors.New("broken")
-	if err := folder.WriteNew(path, []byte("x"), func(*os.File) error { return broken }); !errors.Is(err, broken) || folder.IsThere(path) {
+	err := folder.WriteNew(path, []byte("x"), func(*os.File) error { return broken })
+	if !errors.Is(err, broken) || folder.IsThere(path) {
 		t.Errorf("it stays after %v", err)
 	}
 	if err := folder.WriteNew(path, []byte("hello, file"), noSync); err != nil {
@@ -56,7 +57,8 @@ func TestRename(t *testing.T) {
 	if err := os.WriteFile(from, []byte("new"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := folder.Rename(t.Context(), from, to, true); !errors.Is(err, store.ErrNotFound) || folder.IsThere(to) || !folder.IsThere(from) {
+	err := folder.Rename(t.Context(), from, to, true)
+	if !errors.Is(err, store.ErrNotFound) || folder.IsThere(to) || !folder.IsThere(from) {
 		t.Errorf("what was removed comes back: %v", err)
 	}
 	for _, live := range []bool{false, true} {

@@ -62,7 +62,8 @@ func TestRemake(t *testing.T) {
 			t.Errorf("%s: made %d times, %v", test.name, made, err)
 		}
 	}
-	if err := folder.Remake(func() error { return nil }, func() error { return broken }); !errors.Is(err, broken) {
+	breaks := func() error { return broken }
+	if err := folder.Remake(func() error { return nil }, breaks); !errors.Is(err, broken) {
 		t.Errorf("another error: %v", err)
 	}
 }
@@ -71,7 +72,8 @@ func TestMakeAll(t *testing.T) {
 	dir := t.TempDir()
 	paths := []string{filepath.Join(dir, "a"), filepath.Join(dir, "a", "b")}
 	refused := errors.New("refused")
-	if _, err := folder.MakeAll(paths, func() error { return refused }); !errors.Is(err, refused) || folder.IsThere(paths[0]) {
+	_, err := folder.MakeAll(paths, func() error { return refused })
+	if !errors.Is(err, refused) || folder.IsThere(paths[0]) {
 		t.Errorf("made in what is refused: %v", err)
 	}
 	calls := 0
@@ -92,7 +94,8 @@ func TestMakeAll(t *testing.T) {
 // A folder that is missing has no names to sync.
 func TestSync(t *testing.T) {
 	dir := t.TempDir()
-	if err := errors.Join(folder.Sync(dir), folder.Sync(filepath.Join(dir, "missing"))); err != nil {
+	missing := filepath.Join(dir, "missing")
+	if err := errors.Join(folder.Sync(dir), folder.Sync(missing)); err != nil {
 		t.Error(err)
 	}
 }

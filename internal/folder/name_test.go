@@ -11,7 +11,8 @@ func TestName(t *testing.T) {
 	hex := strings.Repeat("a", 64)
 	seen := map[string]string{}
 	for _, id := range []string{
-		"", "a", "A", "a ", "../a", "con", strings.Repeat("a", 255), strings.ToUpper(hex), hex, hex[1:], "x" + hex,
+		"", "a", "A", "a ", "../a", "con", strings.Repeat("a", 255),
+		strings.ToUpper(hex), hex, hex[1:], "x" + hex,
 	} {
 		name := folder.Name(id)
 		if before, ok := seen[strings.ToLower(name)]; ok {

@@ -87,7 +87,8 @@ func TestRemovedUnderWrite(t *testing.T) {
 	if _, err := s.Load(t.Context(), "id"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("it came back: %v", err)
 	}
-	if temp, err := filepath.Glob(filepath.Join(s.dir, tempPrefix+"*")); err != nil || len(temp) > 0 {
+	temp, err := filepath.Glob(filepath.Join(s.dir, tempPrefix+"*"))
+	if err != nil || len(temp) > 0 {
 		t.Errorf("left behind %v; %v", temp, err)
 	}
 }

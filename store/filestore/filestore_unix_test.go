@@ -196,8 +196,8 @@ func TestLinkedFolders(t *testing.T) {
 	opts := filestore.Options{NoSync: true, TrustFolder: true}
 	open(t, dir, opts)
 	for _, sub := range []string{"sessions", "owners"} {
-		path := filepath.Join(dir, sub)
-		if err := errors.Join(os.Rename(path, elsewhere+"-"+sub), os.Symlink(elsewhere+"-"+sub, path)); err != nil {
+		path, to := filepath.Join(dir, sub), elsewhere+"-"+sub
+		if err := errors.Join(os.Rename(path, to), os.Symlink(to, path)); err != nil {
 			t.Fatal(err)
 		}
 	}

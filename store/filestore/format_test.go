@@ -29,7 +29,8 @@ func TestFormat(t *testing.T) {
 		"no id, no owner":  func(r *record) { r.id, r.Owner = "", "" },
 		"no data":          func(r *record) { r.Data = []byte{} },
 		"no deadline":      func(r *record) { r.Deadline = time.Time{} },
-		"early and late":   func(r *record) { r.Deadline, r.Expires = time.Unix(-1<<50, 3), time.Unix(1<<50, 4) },
+		"long ago":         func(r *record) { r.Deadline = time.Unix(-1<<50, 3) },
+		"in ages":          func(r *record) { r.Expires = time.Unix(1<<50, 4) },
 		"a megabyte":       func(r *record) { r.Data = bytes.Repeat([]byte{0xff}, 1<<20) },
 		"an id of no name": func(r *record) { r.id = "a short id" },
 	} {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/cloakroom-go/cloakroom/store"
 )
@@ -46,7 +45,8 @@ func TestSyncs(t *testing.T) {
 		}
 	}
 	r := create(t, s, someID, ownerA)
-	check("create", nil, "owners/0a", "owners/0a/OWNER/ID", "owners/0a/OWNER", "sessions/ab/.tmp-", "sessions/ab")
+	check("create", nil, "owners/0a", "owners/0a/OWNER/ID", "owners/0a/OWNER",
+		"sessions/ab/.tmp-", "sessions/ab")
 	r.Version, err = s.Replace(t.Context(), someID, r, r)
 	check("replace", err, "sessions/ab/.tmp-", "sessions/ab")
 	check("touch", s.Touch(t.Context(), someID, r, r.Expires), "sessions/ab/.tmp-", "sessions/ab")
@@ -65,9 +65,9 @@ func TestFailedSyncs(t *testing.T) {
 	if err := s.Delete(t.Context(), someID, store.Record{}); !errors.Is(err, broken) {
 		t.Errorf("delete: %v", err)
 	}
-	s = opened(t)
+	s, r.Owner = opened(t), ""
 	s.syncFile = func(*os.File) error { return broken }
-	if _, err := s.Create(t.Context(), someID, store.Record{Expires: time.Now().Add(time.Hour)}); !errors.Is(err, broken) {
+	if _, err := s.Create(t.Context(), someID, r); !errors.Is(err, broken) {
 		t.Errorf("create: %v", err)
 	}
 	if left, err := os.ReadDir(filepath.Dir(s.path(someID))); err != nil || len(left) > 0 {
