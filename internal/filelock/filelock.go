@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/cloakroom-go/cloakroom/internal/folder"
 )
@@ -109,11 +108,11 @@ func isNamed(f *os.File) bool {
 }
 
 // open opens a lock file, and makes it and the folder if they are missing. It opens the
-// file to write, since some file systems lock no other. For O_NONBLOCK see [folder.Open].
+// file to write, since some file systems lock no other.
 func (s *Set) open(i byte) (f *os.File, err error) {
 	path := filepath.Join(s.dir, string([]byte{digits[i>>4], digits[i&15]}))
 	err = folder.Remake(func() error { return makeFile(path) }, func() (err error) {
-		f, err = os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0)
+		f, err = folder.OpenToWrite(path)
 		return err
 	})
 	return f, err

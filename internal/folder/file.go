@@ -47,7 +47,7 @@ const maxHeld = 3 * time.Second
 // cannot be replaced or removed, and one that is being replaced cannot be opened.
 func Retry(ctx context.Context, f func() error) error {
 	var waited time.Duration
-	for pause := time.Millisecond; ; pause = min(2*pause, 32*time.Millisecond) {
+	for pause := time.Millisecond; ; pause = min(2*pause, 5*time.Millisecond) {
 		err := f()
 		if err == nil || !isHeld(err) || waited >= maxHeld {
 			return err

@@ -14,4 +14,9 @@ func Open(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 }
 
+// OpenToWrite opens a file that is there for reading and writing, likewise.
+func OpenToWrite(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0)
+}
+
 func isHeld(error) bool { return false }

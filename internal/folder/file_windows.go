@@ -7,13 +7,20 @@ import (
 )
 
 // Open opens a file for reading, so that others may rename and remove it meanwhile.
-func Open(path string) (*os.File, error) {
+func Open(path string) (*os.File, error) { return open(path, syscall.GENERIC_READ) }
+
+// OpenToWrite opens a file that is there for reading and writing, likewise.
+func OpenToWrite(path string) (*os.File, error) {
+	return open(path, syscall.GENERIC_READ|syscall.GENERIC_WRITE)
+}
+
+func open(path string, access uint32) (*os.File, error) {
 	name, err := syscall.UTF16PtrFromString(path)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
 	const share = syscall.FILE_SHARE_READ | syscall.FILE_SHARE_WRITE | syscall.FILE_SHARE_DELETE
-	h, err := syscall.CreateFile(name, syscall.GENERIC_READ, share, nil,
+	h, err := syscall.CreateFile(name, access, share, nil,
 		syscall.OPEN_EXISTING, syscall.FILE_ATTRIBUTE_NORMAL, 0)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
