@@ -245,13 +245,36 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// SyncFolder says when there is no folder.
-func TestSyncFolder(t *testing.T) {
+// A wait at a removed file moves on to the new one also where another holds that by now.
+func TestRemovedAndMade(t *testing.T) {
 	dir := t.TempDir()
-	if err := SyncFolder(dir); err != nil {
-		t.Error(err)
+	a, b, c := NewSet(dir), NewSet(dir), NewSet(dir)
+	first, err := a.Lock(t.Context(), 7)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := SyncFolder(filepath.Join(dir, "missing")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("error %v, want fs.ErrNotExist", err)
+	waited := make(chan func())
+	go func() {
+		unlock, err := b.Lock(t.Context(), 7)
+		if err != nil {
+			t.Error(err)
+		}
+		waited <- unlock
+	}()
+	time.Sleep(20 * time.Millisecond)
+	if err := os.Remove(filepath.Join(dir, "07")); err != nil {
+		t.Fatal(err)
+	}
+	second, err := c.Lock(t.Context(), 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first()
+	select {
+	case <-waited:
+		t.Error("two hold the lock")
+	case <-time.After(20 * time.Millisecond):
+		second()
+		(<-waited)()
 	}
 }
