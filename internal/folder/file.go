@@ -30,7 +30,11 @@ func Create(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Chmod(private); err != nil {
+	info, err := f.Stat()
+	if err == nil && info.Mode() != private { // a look costs less than a change
+		err = f.Chmod(private)
+	}
+	if err != nil {
 		return nil, errors.Join(err, f.Close(), os.Remove(path))
 	}
 	return f, nil
