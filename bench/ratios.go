@@ -124,16 +124,7 @@ func memoryRatios() []ratio {
 
 // serverRatios compare on stores with a server or with files.
 func serverRatios() []ratio {
-	gorilla := func(act measure.Act, limit float64) ratio {
-		return ratio{
-			name: string(act) + " file gorilla", limit: limit,
-			over: cell("file", "gorilla", act, 100),
-			per:  cell("file", sections.Cloakroom, act, 100),
-		}
-	}
 	list := []ratio{
-		gorilla(measure.Read, 20),
-		gorilla(measure.Write, 5),
 		{
 			name: "read/load redis", limit: 1.35, atMost: true,
 			over: crowd("redis", sections.Cloakroom, measure.Read, smallRecord),

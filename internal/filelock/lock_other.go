@@ -4,13 +4,9 @@ package filelock
 
 import (
 	"errors"
-
-	"github.com/cloakroom-go/cloakroom/internal/rawfile"
+	"os"
 )
 
-func tryLock(rawfile.File) (bool, error) { return false, errors.ErrUnsupported }
+func tryLock(*os.File) (bool, error) { return false, errors.ErrUnsupported }
 
-func waitLock(rawfile.File) error { return errors.ErrUnsupported }
-
-// SyncFolder does nothing: how this system syncs a folder is not known.
-func SyncFolder(string) error { return nil }
+func waitLock(*os.File) error { return errors.ErrUnsupported }

@@ -6,11 +6,9 @@ import (
 	"errors"
 	"os"
 	"syscall"
-
-	"github.com/cloakroom-go/cloakroom/internal/rawfile"
 )
 
-func tryLock(f rawfile.File) (bool, error) {
+func tryLock(f *os.File) (bool, error) {
 	err := flock(f, syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return false, nil
@@ -18,22 +16,13 @@ func tryLock(f rawfile.File) (bool, error) {
 	return err == nil, err
 }
 
-func waitLock(f rawfile.File) error { return flock(f, syscall.LOCK_EX) }
+func waitLock(f *os.File) error { return flock(f, syscall.LOCK_EX) }
 
-func flock(f rawfile.File, how int) error {
+func flock(f *os.File, how int) error {
 	for {
 		err := syscall.Flock(int(f.Fd()), how)
 		if err != syscall.EINTR {
 			return err
 		}
 	}
-}
-
-// SyncFolder makes the names in a folder durable, where the system can.
-func SyncFolder(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -1,10 +1,9 @@
 package filelock
 
 import (
+	"os"
 	"syscall"
 	"unsafe"
-
-	"github.com/cloakroom-go/cloakroom/internal/rawfile"
 )
 
 var lockFileEx = syscall.NewLazyDLL("kernel32.dll").NewProc("LockFileEx")
@@ -15,7 +14,7 @@ const (
 	lockViolation   = syscall.Errno(33)
 )
 
-func tryLock(f rawfile.File) (bool, error) {
+func tryLock(f *os.File) (bool, error) {
 	err := lockFile(f, exclusive|failImmediately)
 	if err == lockViolation {
 		return false, nil
@@ -23,9 +22,9 @@ func tryLock(f rawfile.File) (bool, error) {
 	return err == nil, err
 }
 
-func waitLock(f rawfile.File) error { return lockFile(f, exclusive) }
+func waitLock(f *os.File) error { return lockFile(f, exclusive) }
 
-func lockFile(f rawfile.File, flags uintptr) error {
+func lockFile(f *os.File, flags uintptr) error {
 	var overlapped syscall.Overlapped
 	ok, _, err := lockFileEx.Call(f.Fd(), flags, 0, 1, 0, uintptr(unsafe.Pointer(&overlapped)))
 	if ok != 0 {
@@ -33,6 +32,3 @@ func lockFile(f rawfile.File, flags uintptr) error {
 	}
 	return err
 }
-
-// SyncFolder does nothing: Windows cannot sync a folder, and its file systems journal names.
-func SyncFolder(string) error { return nil }

@@ -1,13 +1,16 @@
-// Package folder makes folders for their user alone, and says whether others may change
-// what is in one.
+// Package folder has what stores in files and folders share: it makes private folders,
+// refuses those that others may change, makes anew those that were removed, opens files,
+// and says what an error of the file system means.
 package folder
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // Private is the mode of a folder for its user alone.
@@ -36,114 +39,77 @@ func MakeAs(path string, mode fs.FileMode) (made bool, err error) {
 	}
 }
 
-// ErrOthers means that others may change what is kept in a folder or file.
-var ErrOthers = errors.New("others may change what is there")
-
-const othersMayWrite = 0o022
-
-// Check returns [ErrOthers], with the path and the reason, unless a folder is no
-// symbolic link, belongs to this process's user or to root, and may be written by no
-// one else. The group of root counts as root. Windows has no such check. A folder that
-// is missing is no error.
-func Check(path string) error { return check(path, fs.FileMode.IsDir, "folder", false) }
-
-// CheckOuter is [Check] for a folder of which all that is used is checked too: others
-// may write it where it has the sticky bit, since they cannot exchange what is not
-// theirs.
-func CheckOuter(path string) error { return check(path, fs.FileMode.IsDir, "folder", true) }
-
-// CheckFile is [Check] for a file.
-func CheckFile(path string) error { return check(path, fs.FileMode.IsRegular, "regular file", false) }
-
-func check(path string, is func(fs.FileMode) bool, kind string, sticky bool) error {
-	look := os.Lstat
-	if !checks {
-		look = os.Stat // a link or junction is good enough
+// MakeAll makes the folders that are missing, outer ones first, and reports whether there
+// were any. It calls check before and after: it makes nothing in a folder that others may
+// change, and notices one that others made at the same time.
+func MakeAll(paths []string, check func() error) (made bool, err error) {
+	if err := check(); err != nil {
+		return false, err
 	}
-	info, err := look(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return err
-	case info.Mode()&fs.ModeSymlink != 0:
-		return others(path, "it is a symbolic link")
-	case !is(info.Mode()):
-		return &fs.PathError{Op: "check", Path: path, Err: errors.New("it is no " + kind)}
+	for _, path := range paths {
+		m, err := Make(path)
+		if err != nil {
+			return made, err
+		}
+		made = made || m
 	}
-	if why := whose(info, sticky); why != "" {
-		return others(path, why)
-	}
-	return nil
+	return made, check()
 }
 
-// CheckAbove returns [ErrOthers] if everyone may exchange something above a path: a
-// folder that everyone may write, has no sticky bit, and can be reached. That goes for
-// the symbolic links in the path too, and for what they lead to. Whoever owns a folder
-// above, or is of its group, is trusted.
-func CheckAbove(path string) error {
-	if !checks {
-		return nil
+// maxRemade is how often [Remake] makes anew what goes away.
+const maxRemade = 10
+
+// Remake runs f, and again after makeAnew, for as long as f fails since a folder is missing.
+func Remake(makeAnew, f func() error) error {
+	for n := 0; ; n++ {
+		err := f()
+		if n == maxRemade || !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		// a folder may be removed while others are made
+		if err := IgnoreMissing(makeAnew()); err != nil {
+			return err
+		}
 	}
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return err
-	}
-	above, err := filepath.EvalSymlinks(filepath.Dir(path))
+}
+
+// IgnoreMissing returns err unless it says that a file or folder is missing.
+func IgnoreMissing(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return CheckAbove(filepath.Dir(path))
+		return nil
 	}
+	return err
+}
+
+// Sync makes the names in a folder durable. It does nothing on Windows, which cannot sync
+// a folder, and whose file systems journal names. A folder that is missing is no error.
+func Sync(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(path)
 	if err != nil {
-		return err
+		return IgnoreMissing(err)
 	}
-	if err := checkLink(path); err != nil {
-		return err
-	}
-	bad := ""
-	for dir := above; ; dir = filepath.Dir(dir) {
-		info, err := os.Stat(dir)
-		if err != nil {
-			return err
-		}
-		switch mode := info.Mode(); {
-		case dir != above && mode&0o001 == 0:
-			bad = "" // others do not get as far
-		case mode&0o002 != 0 && mode&fs.ModeSticky == 0:
-			bad = dir
-		}
-		if dir == filepath.Dir(dir) {
-			break
-		}
-	}
-	if bad != "" {
-		return others(bad, "everyone may write it, so "+path+" can be exchanged")
-	}
-	return nil
+	return errors.Join(d.Sync(), d.Close())
 }
 
-// checkLink is [CheckAbove] for the symbolic link above a path that is nearest to it,
-// and for where that leads. The links above that one are above it too.
-func checkLink(path string) error {
-	for dir := filepath.Dir(path); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		target, err := os.Readlink(dir)
-		if err != nil {
-			continue // no link
-		}
-		if !filepath.IsAbs(target) {
-			at, err := filepath.EvalSymlinks(filepath.Dir(dir))
-			if err != nil {
-				return err
-			}
-			target = filepath.Join(at, target)
-		}
-		if err := CheckAbove(dir); err != nil {
-			return err
-		}
-		return CheckAbove(target)
+// FromURL returns the folder that a URL names, such as file:///folder or file:folder.
+func FromURL(u *url.URL) (string, error) {
+	if u.Host != "" && u.Host != "localhost" || u.User != nil {
+		const text = "a %[1]s URL has no host: write %[1]s:///folder or %[1]s:folder"
+		return "", fmt.Errorf(text, u.Scheme)
 	}
-	return nil
-}
-
-func others(path, why string) error {
-	return fmt.Errorf("%w: %s: %s", ErrOthers, path, why)
+	path := u.Path
+	if u.Opaque != "" {
+		var err error
+		if path, err = url.PathUnescape(u.Opaque); err != nil {
+			return "", errors.New("the folder's name is escaped wrongly")
+		}
+	}
+	if path == "" || u.Fragment != "" {
+		const text = "a %[1]s URL names a folder, as in %[1]s:///var/lib/app/sessions"
+		return "", fmt.Errorf(text, u.Scheme)
+	}
+	return path, nil
 }

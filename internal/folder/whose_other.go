@@ -4,6 +4,6 @@ package folder
 
 import "io/fs"
 
-const checks = false // access lists say who may write, and modes do not
+const checks = false // access lists decide, and modes say nothing
 
 func whose(fs.FileInfo, bool) string { return "" }

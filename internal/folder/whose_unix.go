@@ -28,7 +28,7 @@ func whose(info fs.FileInfo, sticky bool) string {
 	}
 	switch {
 	case stat.Uid != 0 && int64(stat.Uid) != int64(self):
-		return fmt.Sprintf("it belongs to user %d, and this process runs as user %d", stat.Uid, self)
+		return fmt.Sprintf("it belongs to user %d, and this process runs as %d", stat.Uid, self)
 	case writable&0o002 != 0:
 		return fmt.Sprintf("everyone may write it (%v): chmod o-w, or g-w too", info.Mode())
 	case writable != 0:

@@ -51,7 +51,6 @@
 package cachelibstore
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -61,6 +60,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom/internal/filelock"
+	"github.com/cloakroom-go/cloakroom/internal/folder"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
@@ -100,13 +100,12 @@ type Options struct {
 	Prefix string
 
 	// TrustFolder says that others may change what is in the folder, such as Python's
-	// processes under another user. Without it, opening fails with an error that names
-	// the path where the folder is a symbolic link, belongs to another user than this
-	// process's and root, or may be written by its group or by everyone; the group of
-	// root counts as root. It fails too where everyone may write a folder above, unless
-	// that has the sticky bit, as /tmp has. Who can write the folder can sign in as
-	// anyone, and make Python run what a pickle says. There is no such check on
-	// Windows.
+	// processes under another user, and so sign in as anyone, or make Python run what a
+	// pickle says. Without it, opening fails with an error that names the path where the
+	// folder is a symbolic link, belongs to another user than this process's and root,
+	// or may be written by its group, unless that is root's, or by everyone. It fails
+	// too where everyone may write a folder above, unless that has the sticky bit, as
+	// /tmp has. Windows has no such check.
 	TrustFolder bool
 
 	onlyOpen bool // make no folder: there must be files of cachelib
@@ -122,14 +121,14 @@ const (
 // Store is a [store.Store] in the files of a FileSystemCache. Make one with [New]. It is safe
 // for concurrent use and holds no open files between calls, so there is nothing to close.
 type Store struct {
-	dir   string
-	mode  fs.FileMode // of the folder
-	opts  Options
-	locks *filelock.Set
+	dir        string
+	mode       fs.FileMode // of the folder
+	opts       Options
+	locks      *filelock.Set
+	unreadable *folder.Report
 
-	mu       sync.Mutex
-	reported map[string]bool // files that were reported
-	noticed  noticed
+	mu      sync.Mutex
+	noticed noticed
 }
 
 var _ store.Sweeper = (*Store)(nil)
@@ -143,14 +142,14 @@ func New(dir string, opts Options) (*Store, error) {
 		return nil, fmt.Errorf("cachelibstore: Options.Hash is %d, which is none", opts.Hash)
 	}
 	if opts.Mode&^fs.ModePerm != 0 {
-		return nil, fmt.Errorf("cachelibstore: Options.Mode is %v, want permissions alone", opts.Mode)
+		return nil, fmt.Errorf("cachelibstore: Options.Mode is %v, want permissions", opts.Mode)
 	}
 	if opts.Prefix != "" && opts.NoPrefix {
 		return nil, errors.New("cachelibstore: Options.Prefix and Options.NoPrefix are both set")
 	}
 	abs, err := filepath.Abs(dir) // so that a later chdir does not matter
 	if err != nil {
-		return nil, fmt.Errorf("cachelibstore: open: %w", err)
+		return nil, failed("open", err)
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
@@ -164,43 +163,18 @@ func New(dir string, opts Options) (*Store, error) {
 	if opts.Prefix == "" && !opts.NoPrefix {
 		opts.Prefix = DefaultPrefix
 	}
-	locks := filelock.NewSet(filepath.Join(abs, lockFolder))
-	s := &Store{dir: abs, opts: opts, locks: locks, reported: map[string]bool{}}
+	s := &Store{
+		dir: abs, opts: opts, locks: filelock.NewSet(filepath.Join(abs, lockFolder)),
+		unreadable: folder.NewReport(opts.Logger, "cachelibstore: a file cannot be read"),
+	}
 	if err := s.open(); err != nil {
-		return nil, fmt.Errorf("cachelibstore: open: %w", err)
+		return nil, failed("open", err)
 	}
 	s.lookAtCounters()
 	if err := s.lookAround(); err != nil && opts.Hash == Detect {
-		return nil, fmt.Errorf("cachelibstore: open: %w", err)
+		return nil, failed("open", err)
 	}
 	return s, nil
 }
 
-// failed says which operation failed. Its paths are hashes, and its errors hold no data.
-func failed(op string, err error) error {
-	switch {
-	case err == nil, errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrExists):
-		return err
-	}
-	return fmt.Errorf("cachelibstore: %s: %w", op, err)
-}
-
-// report logs that a file cannot be read, once.
-func (s *Store) report(ctx context.Context, path string, why error) {
-	s.mu.Lock()
-	known := s.reported[path]
-	if len(s.reported) >= 1000 { // a bound, not a promise to remember
-		clear(s.reported)
-	}
-	s.reported[path] = true
-	s.mu.Unlock()
-	if !known {
-		s.opts.Logger.WarnContext(ctx, "cachelibstore: a file cannot be read", "path", path, "reason", why)
-	}
-}
-
-func (s *Store) repaired(path string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.reported, path)
-}
+func failed(op string, err error) error { return folder.Failed("cachelibstore", op, err) }

@@ -11,10 +11,9 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
-	"github.com/cloakroom-go/cloakroom/internal/filelock"
+	"github.com/cloakroom-go/cloakroom/internal/folder"
 	"github.com/cloakroom-go/cloakroom/internal/pickle"
 	"github.com/cloakroom-go/cloakroom/store"
 )
@@ -48,13 +47,13 @@ var errKind = fmt.Errorf("%w: it is no regular file", store.ErrNotFound)
 
 // openFile opens a regular file. It waits for no pipe.
 func openFile(path string) (*os.File, fs.FileInfo, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := folder.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, store.ErrNotFound
 	}
 	if err != nil {
 		// such as a socket
-		if info, statErr := os.Stat(path); statErr == nil && !info.Mode().IsRegular() {
+		if !folder.IsRegular(path) {
 			err = errKind
 		}
 		return nil, nil, err
@@ -94,7 +93,9 @@ func (s *Store) read(at place) (*file, error) {
 	if changed := info.ModTime(); s.isNews(changed) {
 		s.notice(usage{at.hash, form, changed}, byPython(changed) && err == nil)
 	}
-	read := &file{place: at, form: form, expires: expires, value: b[value:], changed: info.ModTime()}
+	read := &file{
+		place: at, form: form, expires: expires, value: b[value:], changed: info.ModTime(),
+	}
 	if large {
 		err = errLarge
 	}
@@ -136,7 +137,9 @@ func seconds(t time.Time) uint32 {
 
 // writeTemp writes a file that is complete and on the disk, and returns its path. The
 // name is one that cachelib takes for a temporary file of its own.
-func (s *Store) writeTemp(form form, expires uint32, value []byte, changed time.Time) (path string, err error) {
+func (s *Store) writeTemp(
+	form form, expires uint32, value []byte, changed time.Time,
+) (path string, err error) {
 	var random [8]byte
 	rand.Read(random[:])
 	path = filepath.Join(s.dir, tempPrefix+hex.EncodeToString(random[:])+tempSuffix)
@@ -165,9 +168,9 @@ func (s *Store) writeTemp(form form, expires uint32, value []byte, changed time.
 	return path, nil
 }
 
-func (s *Store) syncDir() error {
+func (s *Store) syncFolder() error {
 	if s.opts.NoSync {
 		return nil
 	}
-	return filelock.SyncFolder(s.dir)
+	return folder.Sync(s.dir)
 }

@@ -46,11 +46,7 @@ func (s *Store) check() error {
 	if s.opts.TrustFolder {
 		return nil
 	}
-	err := errors.Join(folder.CheckAbove(s.dir), folder.Check(s.dir), folder.Check(filepath.Join(s.dir, lockFolder)))
-	if errors.Is(err, folder.ErrOthers) {
-		return fmt.Errorf("%w; Options.TrustFolder, or trust=on in the URL, says that it is meant", err)
-	}
-	return err
+	return folder.CheckStore(s.dir, folder.Check, filepath.Join(s.dir, lockFolder))
 }
 
 // isUsed reports whether there is anything of cachelib's or of this package in the folder.
@@ -69,27 +65,10 @@ func (s *Store) isUsed() bool {
 			return false
 		}
 		for _, name := range names {
-			if kind(name) != Detect || name == SHA256.name(counterName) || name == MD5.name(counterName) {
+			isCounter := name == SHA256.name(counterName) || name == MD5.name(counterName)
+			if isCounter || kind(name) != Detect {
 				return true
 			}
-		}
-	}
-}
-
-// maxRemade is how often one call makes a folder anew that goes away.
-const maxRemade = 10
-
-// remade runs f, and again after making the folder, for as long as f fails since it is
-// missing.
-func (s *Store) remade(f func() error) error {
-	for n := 0; ; n++ {
-		err := f()
-		if n == maxRemade || !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		// one may go while others are made
-		if err := s.makeFolder(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
 		}
 	}
 }

@@ -161,9 +161,9 @@ func readHead(path string) ([]byte, error) {
 var (
 	errJSON = errors.New("it holds JSON that is no object")
 	// What cachelib has no serializer for.
-	errMessagePack = errors.New("it seems to hold MessagePack, and is neither a pickle nor a JSON object")
+	errMessagePack = errors.New("it seems to hold MessagePack, no pickle and no JSON object")
 
-	errOther = errors.New("it is neither a pickle nor a JSON object: is cachelib's serializer another one?")
+	errOther = errors.New("it is no pickle and no JSON object: has cachelib another serializer?")
 )
 
 // isMap reports whether MessagePack's maps begin with b.

@@ -46,7 +46,9 @@ func kind(name string) Hash {
 }
 
 // uses reports whether the store's files may be named by h.
-func (s *Store) uses(h Hash) bool { return h != Detect && (s.opts.Hash == Detect || s.opts.Hash == h) }
+func (s *Store) uses(h Hash) bool {
+	return h != Detect && (s.opts.Hash == Detect || s.opts.Hash == h)
+}
 
 // place is where a session may be.
 type place struct {
@@ -69,9 +71,8 @@ func (s *Store) places(id string) []place {
 	return []place{s.place(id, first), s.place(id, SHA256+MD5-first)}
 }
 
-// lock takes the locks of all places of a session. A file's lock is that of its own
-// name, so that who knows one name alone, as a sweep does, keeps apart from who knows
-// both.
+// lock takes the locks of all places of a session. A file's lock is that of its own name:
+// a sweep knows one name alone.
 func (s *Store) lock(ctx context.Context, places []place) (unlock func(), err error) {
 	a := shard(places[0].path)
 	b := shard(places[len(places)-1].path)

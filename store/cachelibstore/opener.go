@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/cloakroom-go/cloakroom/internal/folder"
 	"github.com/cloakroom-go/cloakroom/store"
 	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
@@ -16,8 +17,8 @@ import (
 // `cachelib:///var/lib/app/flask_session`, or relative to the working folder,
 // `cachelib:flask_session`. Parameters:
 //
-//   - create=never: open a folder that cachelib or this package has used, and make nothing; otherwise the
-//     error is [storeurl.ErrNoStore].
+//   - create=never: make nothing; where neither cachelib nor this package has used the folder,
+//     the error is [storeurl.ErrNoStore].
 //   - hash=detect, sha256 or md5: [Options.Hash].
 //   - mode=0640: [Options.Mode], in octal.
 //   - pickles=on: [Options.Pickles].
@@ -30,8 +31,9 @@ func Opener() storeurl.Opener {
 
 func openURL(_ context.Context, u *url.URL) (store.Store, io.Closer, error) {
 	q := storeurl.NewQuery(u)
+	hashes := map[string]Hash{"sha256": SHA256, "md5": MD5}
 	opts := Options{
-		Hash:    map[string]Hash{"sha256": SHA256, "md5": MD5}[q.OneOf("hash", "detect", "sha256", "md5")],
+		Hash:    hashes[q.OneOf("hash", "detect", "sha256", "md5")],
 		NoSync:  q.OneOf("sync", "on", "off") == "off",
 		Pickles: q.OneOf("pickles", "off", "on") == "on",
 		Prefix:  q.String("prefix", DefaultPrefix),
@@ -51,18 +53,9 @@ func openURL(_ context.Context, u *url.URL) (store.Store, io.Closer, error) {
 		}
 		opts.Mode = fs.FileMode(n)
 	}
-	if u.Host != "" && u.Host != "localhost" || u.User != nil {
-		return nil, nil, errors.New("a cachelib URL has no host: write cachelib:///folder or cachelib:folder")
-	}
-	dir := u.Path
-	if u.Opaque != "" {
-		var err error
-		if dir, err = url.PathUnescape(u.Opaque); err != nil {
-			return nil, nil, errors.New("the folder's name is escaped wrongly")
-		}
-	}
-	if dir == "" || u.Fragment != "" {
-		return nil, nil, errors.New("a cachelib URL names a folder, as in cachelib:///var/lib/app/flask_session")
+	dir, err := folder.FromURL(u)
+	if err != nil {
+		return nil, nil, err
 	}
 	s, err := New(dir, opts)
 	if err != nil {

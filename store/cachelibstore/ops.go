@@ -12,7 +12,6 @@ import (
 
 	"github.com/cloakroom-go/cloakroom/internal/folder"
 	"github.com/cloakroom-go/cloakroom/internal/pickle"
-	"github.com/cloakroom-go/cloakroom/internal/rawfile"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
@@ -36,7 +35,7 @@ func isAbsent(err error) bool {
 
 func (s *Store) liveAt(ctx context.Context, at place) (*file, error) {
 	var f *file
-	err := rawfile.Retry(ctx, func() (err error) {
+	err := folder.Retry(ctx, func() (err error) {
 		f, err = s.read(at)
 		return err
 	})
@@ -47,11 +46,11 @@ func (s *Store) liveAt(ctx context.Context, at place) (*file, error) {
 		err = f.decode(s.opts.Pickles)
 	}
 	if bad := (unreadable{}); errors.As(err, &bad) {
-		s.report(ctx, at.path, bad.error)
+		s.unreadable.Unreadable(ctx, at.path, bad.error)
 		return f, store.ErrUnreadable
 	}
 	if errors.Is(err, errKind) {
-		s.report(ctx, at.path, err)
+		s.unreadable.Unreadable(ctx, at.path, err)
 		err = store.ErrNotFound
 	}
 	return f, err
@@ -95,7 +94,9 @@ func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Ve
 // Replace implements [store.Store]. It recognises old by its version, a digest of the
 // file's content, so it notices what Python wrote too, unless that happens between its
 // last look and its renaming. For the data and a full disk see [Store.Create].
-func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
+func (s *Store) Replace(
+	ctx context.Context, id string, old, next store.Record,
+) (store.Version, error) {
 	v, err := s.write(ctx, id, next, func(current *file, err error) error {
 		if err == nil && current.version() != old.Version {
 			return store.ErrConflict
@@ -105,10 +106,15 @@ func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) 
 	return v, failed("replace", err)
 }
 
+// verdict returns nil if what live returns may be written over.
+type verdict func(current *file, err error) error
+
 // write stores r if allowed says so of what is there. It makes the folder anew if that
 // was removed.
-func (s *Store) write(ctx context.Context, id string, r store.Record, allowed func(*file, error) error) (v store.Version, err error) {
-	err = s.remade(func() error {
+func (s *Store) write(
+	ctx context.Context, id string, r store.Record, allowed verdict,
+) (v store.Version, err error) {
+	err = folder.Remake(s.makeFolder, func() error {
 		v, err = s.writeOnce(ctx, id, r, allowed)
 		return err
 	})
@@ -118,7 +124,9 @@ func (s *Store) write(ctx context.Context, id string, r store.Record, allowed fu
 // writeOnce does what is slow before the lock is taken, or after it, so that writers of
 // one shard, in this process and others, do not keep each other waiting. Where its
 // error is [fs.ErrNotExist], nothing was stored.
-func (s *Store) writeOnce(ctx context.Context, id string, r store.Record, allowed func(*file, error) error) (store.Version, error) {
+func (s *Store) writeOnce(
+	ctx context.Context, id string, r store.Record, allowed verdict,
+) (store.Version, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
@@ -152,8 +160,8 @@ func (s *Store) writeOnce(ctx context.Context, id string, r store.Record, allowe
 		return "", err
 	}
 	s.count(ctx, made)
-	// Not needed under the lock: whoever writes next syncs this rename with its own.
-	if err := ignoreAbsent(s.syncDir()); err != nil {
+	// After the lock: the next writer syncs this rename with its own.
+	if err := s.syncFolder(); err != nil {
 		return "", err
 	}
 	return (&file{value: value}).version(), nil
@@ -161,7 +169,9 @@ func (s *Store) writeOnce(ctx context.Context, id string, r store.Record, allowe
 
 // rename puts a temporary file into its place, if allowed says so of what is there, and
 // reports how many files more there are.
-func (s *Store) rename(ctx context.Context, temp string, places []place, to place, allowed func(*file, error) error) (made int, err error) {
+func (s *Store) rename(
+	ctx context.Context, temp string, places []place, to place, allowed verdict,
+) (made int, err error) {
 	unlock, err := s.lock(ctx, places)
 	if err != nil {
 		return 0, folder.Refused(err)
@@ -173,22 +183,22 @@ func (s *Store) rename(ctx context.Context, temp string, places []place, to plac
 	}
 	made = 1 - len(s.regular(places))
 	if readErr == nil && f.place != to { // first there, or two could be found
-		if err := rename(ctx, temp, f.path); err != nil {
+		if err := folder.Rename(ctx, temp, f.path, true); err != nil {
 			return 0, folder.Refused(err)
 		}
-		if err := rename(ctx, f.path, to.path); err != nil {
+		if err := folder.Rename(ctx, f.path, to.path, false); err != nil {
 			return 0, err
 		}
-	} else if err := rename(ctx, temp, to.path); err != nil {
+	} else if err := folder.Rename(ctx, temp, to.path, readErr == nil); err != nil {
 		return 0, folder.Refused(err)
 	}
 	for _, p := range s.regular(places) {
 		if p != to {
-			err = errors.Join(err, remove(ctx, p.path))
+			err = errors.Join(err, folder.Remove(ctx, p.path))
 		}
-		s.repaired(p.path)
+		s.unreadable.Repaired(p.path)
 	}
-	return made, ignoreAbsent(err)
+	return made, folder.IgnoreMissing(err)
 }
 
 // regular returns the places where there is a regular file, or a link to one, as they
@@ -222,32 +232,34 @@ func (s *Store) Touch(ctx context.Context, id string, _ store.Record, expires ti
 		if form == formOld || current.form == formOld { // whose expiries differ in length
 			temp, err := s.writeTemp(form, seconds(expires), current.value, changedNow(current, to))
 			if err == nil {
-				err = rename(ctx, temp, current.path)
+				err = folder.Rename(ctx, temp, current.path, true)
 			}
 			if err != nil {
 				os.Remove(temp)
 				return err
 			}
-		} else if err := setExpiry(current.path, seconds(expires), changedNow(current, to)); err != nil {
+		} else if err := s.setExpiry(current, to, expires); err != nil {
 			return err
 		}
 		if current.place == to {
 			return nil
 		}
-		return rename(ctx, current.path, to.path)
+		return folder.Rename(ctx, current.path, to.path, false)
 	}))
 }
 
-func setExpiry(path string, expires uint32, changed time.Time) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+// setExpiry writes an expiry over the one in a file, which is going to be at to.
+func (s *Store) setExpiry(current *file, to place, expires time.Time) error {
+	f, err := os.OpenFile(current.path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteAt(formPickle.appendHead(nil, expires), 0)
+	_, err = f.WriteAt(formPickle.appendHead(nil, seconds(expires)), 0)
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	return os.Chtimes(path, changed, changed)
+	changed := changedNow(current, to)
+	return os.Chtimes(current.path, changed, changed)
 }
 
 // Delete implements [store.Store]. Without a version it removes a file that cannot be
@@ -274,7 +286,7 @@ func (s *Store) Delete(ctx context.Context, id string, r store.Record) error {
 	})
 	if removed > 0 {
 		s.count(ctx, -removed)
-		err = errors.Join(err, ignoreAbsent(s.syncDir()))
+		err = errors.Join(err, s.syncFolder())
 	}
 	return failed("delete", err)
 }
@@ -284,7 +296,7 @@ func (s *Store) Delete(ctx context.Context, id string, r store.Record) error {
 // is [store.ErrNotFound].
 func (s *Store) removeAll(ctx context.Context, found []place) (removed int, err error) {
 	for _, p := range found {
-		switch err := remove(ctx, p.path); {
+		switch err := folder.Remove(ctx, p.path); {
 		case errors.Is(err, fs.ErrNotExist):
 			continue
 		case err != nil && removed == 0:
@@ -293,7 +305,7 @@ func (s *Store) removeAll(ctx context.Context, found []place) (removed int, err 
 			return removed, err
 		}
 		removed++
-		s.repaired(p.path)
+		s.unreadable.Repaired(p.path)
 	}
 	if removed == 0 {
 		return 0, store.ErrNotFound
@@ -301,8 +313,8 @@ func (s *Store) removeAll(ctx context.Context, found []place) (removed int, err 
 	return removed, nil
 }
 
-// locked runs f on what live returns, under the session's locks.
-func (s *Store) locked(ctx context.Context, places []place, f func(current *file, err error) error) error {
+// locked runs f on what live returns, under the session's locks, if there is a session.
+func (s *Store) locked(ctx context.Context, places []place, f verdict) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -318,19 +330,4 @@ func (s *Store) locked(ctx context.Context, places []place, f func(current *file
 		return err
 	}
 	return store.ErrNotFound // Python removed it just now
-}
-
-func rename(ctx context.Context, from, to string) error {
-	return rawfile.Retry(ctx, func() error { return os.Rename(from, to) })
-}
-
-func remove(ctx context.Context, path string) error {
-	return rawfile.Retry(ctx, func() error { return os.Remove(path) })
-}
-
-func ignoreAbsent(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }

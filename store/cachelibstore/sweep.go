@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/internal/folder"
 	"github.com/cloakroom-go/cloakroom/internal/pickle"
 )
 
@@ -68,17 +69,19 @@ func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, strin
 // namesAfter returns the first perCall names of sessions that sort after the one given,
 // sorted, and whether there are more. It removes old temporary files on the way when
 // the listing begins.
-func (s *Store) namesAfter(ctx context.Context, after string) (names []string, more bool, err error) {
+func (s *Store) namesAfter(
+	ctx context.Context, after string,
+) (names []string, more bool, err error) {
 	f, err := os.Open(s.dir)
 	if err != nil {
-		return nil, false, ignoreAbsent(err)
+		return nil, false, folder.IgnoreMissing(err)
 	}
 	defer f.Close()
 	for {
 		page, err := f.Readdirnames(1000)
 		for _, name := range page {
-			if after == "" && strings.HasPrefix(name, tempPrefix) && strings.HasSuffix(name, tempSuffix) {
-				s.sweepTemp(filepath.Join(s.dir, name))
+			if after == "" {
+				s.sweepTemp(name)
 			}
 			if name > after && s.uses(kind(name)) {
 				names = append(names, name)
@@ -102,8 +105,14 @@ func (s *Store) namesAfter(ctx context.Context, after string) (names []string, m
 	}
 }
 
-func (s *Store) sweepTemp(path string) {
-	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && s.opts.Now().Sub(info.ModTime()) > tempAge {
+// sweepTemp removes a file if it is an old temporary one.
+func (s *Store) sweepTemp(name string) {
+	if !strings.HasPrefix(name, tempPrefix) || !strings.HasSuffix(name, tempSuffix) {
+		return
+	}
+	path := filepath.Join(s.dir, name)
+	info, err := os.Lstat(path)
+	if err == nil && info.Mode().IsRegular() && s.opts.Now().Sub(info.ModTime()) > tempAge {
 		os.Remove(path)
 	}
 }
@@ -121,13 +130,13 @@ func (s *Store) sweepFile(ctx context.Context, path string) (removed bool, err e
 	if !s.expiredAt(path) {
 		return false, nil
 	}
-	switch err := remove(ctx, path); {
+	switch err := folder.Remove(ctx, path); {
 	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
 	case err != nil:
 		return false, err
 	}
-	s.repaired(path)
+	s.unreadable.Repaired(path)
 	return true, nil
 }
 
@@ -154,8 +163,8 @@ func (s *Store) count(ctx context.Context, delta int) {
 		if err != nil || !info.Mode().IsRegular() {
 			continue
 		}
-		if err := s.addCount(ctx, place{h, path}, delta); ignoreAbsent(err) != nil {
-			s.report(ctx, path, err)
+		if err := s.addCount(ctx, place{h, path}, delta); folder.IgnoreMissing(err) != nil {
+			s.unreadable.Unreadable(ctx, path, err)
 		}
 	}
 }
@@ -183,7 +192,7 @@ func (s *Store) addCount(ctx context.Context, at place, delta int) error {
 	if err != nil {
 		return err
 	}
-	if err := rename(ctx, temp, at.path); err != nil {
+	if err := folder.Rename(ctx, temp, at.path, false); err != nil {
 		os.Remove(temp)
 		return err
 	}

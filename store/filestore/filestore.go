@@ -1,53 +1,55 @@
 // Package filestore keeps each session in a file of its own, in one folder that any number of
 // processes on one machine may use at once.
 //
-// The cost of an operation does not depend on how many sessions there are. A write is complete or did not
-// happen, also when the process is killed or, unless [Options.NoSync] is set, the power fails: the record
-// is written to a temporary file, synced, and renamed. Writers take the lock of the session's
-// shard, one of 256, for the comparison and the rename, and without sync for the writing of small
-// records too. The folder must be on a local file system, or one whose locks (flock, LockFileEx) and
-// renames hold between all who use it; NFS needs version 4.
+// # Design
 //
-// Files are for their user alone: 0600, in folders of 0700, whatever the umask. A
-// folder that others may change is refused, see [Options.TrustFolder]. Where the folder
-// or a part of it is removed while the store is in use, its sessions have ended, and
-// what is missing is made anew with the next write.
+// The folder holds sessions/XX/ID for the records, owners/XX/OWNER/ID for the owner index,
+// and locks/XX, where XX are the first two digits of the name: a shard, one of 256. Ids
+// and owners other than 64 lower-case hexadecimal digits are named by x and their SHA-256.
 //
-// A record in a file that is
-// damaged, such as by a failing disk, is [store.ErrUnreadable] and is reported to the logger by the file's path
-// only. It is listed by owner without a record, and ends by a Delete without a version, by a Create in its place, or by
-// Sweep. What is no regular file, such as a pipe or a folder, is no record.
+// A write takes the lock of its shard (flock, LockFileEx), reads the record and compares
+// its version, writes the new one to a temporary file, syncs that, and renames it over the
+// old one. Then it releases the lock and syncs the folder. So a write is complete or did
+// not happen, also when the process is killed or the power fails. A touch is a write that
+// keeps data and version. A read takes no lock: a file never changes once it has its name,
+// and has a checksum. An index entry is made before its record and removed after it, under
+// the record's lock. [Options.NoSync] leaves out the syncs, and nothing else.
 //
-// The store lists by owner, lists all, and sweeps. Nothing removes expired files by
-// itself: set [Options.SweepEvery] or
-// [Options.SweepInterval], or call Sweep now and then, such as every minute. It cannot move a record in one step, and leaves that to the core.
-// Expiries are exact to the nanosecond. A touch is not synced: after a power failure a
-// session may expire at the time that it had before its latest touch.
+// The cost of an operation does not depend on how many sessions there are. The folder must be
+// on a local file system, or on one whose locks and renames hold between all that use it; NFS
+// needs version 4. Expiries are exact to the nanosecond.
 //
-// The folder holds sessions/XX/ID for the records, owners/XX/OWNER/ID for the owner
-// index, and locks/XX, where XX are the first digits of the name. Ids and owners other
-// than 64 lower-case hexadecimal digits are named by x and their SHA-256. Without sync,
-// a shard's folder keeps one file of zeros, .tmp-spare, to write over. A lock file must
-// not be removed alone while the store is in use: a change that is under way may be
-// lost then.
+// # Removed and damaged files
+//
+// A session ends when its file is removed by hand, alone or with a folder, and the next
+// write makes missing folders anew. A write under way looks for the record's file just
+// before the rename; only one that is removed in the microseconds in between comes back.
+// Do not remove a lock file alone: a change that is under way may be lost.
+//
+// A damaged file, or one of another format, is [store.ErrUnreadable], and is logged by its
+// path only. It is listed by owner without a record, and ends by a Delete without a version,
+// a Create in its place, or Sweep. A pipe or a folder is no record.
+//
+// The store lists by owner, lists all, and sweeps; it leaves moves to the core. Nothing
+// removes expired files by itself: set [Options.SweepEvery] or [Options.SweepInterval], or
+// call Sweep every minute or so.
 package filestore
 
 import (
-	"context"
-	"crypto/sha256"
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
+	"os"
 	"path/filepath"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom/internal/filelock"
+	"github.com/cloakroom-go/cloakroom/internal/folder"
 	"github.com/cloakroom-go/cloakroom/internal/sweeper"
 	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
 // MaxRecord is the largest data of one record, in bytes: 64 MiB. More is [store.ErrTooLarge].
@@ -59,61 +61,46 @@ type Options struct {
 	Logger *slog.Logger
 
 	// NoSync leaves it to the operating system when records reach the disk. Writes are
-	// then many times faster, and a power failure may lose those of the last half
-	// minute or so, deletions among them, and may end the sessions that were written
-	// then. A process that is killed loses nothing either way.
+	// then many times faster, and a power failure may lose those of about the last half
+	// minute, deletions among them, or end the sessions that were written then. A
+	// process that is killed loses nothing either way.
 	NoSync bool
 
 	// Now is the clock that expiries are compared with. The default is time.Now.
 	Now func() time.Time
 
 	// SweepEvery, if positive, sweeps in the background on average once in so many
-	// calls of Load and Create, about as many as there are requests that use a session.
-	// The default is not to.
+	// calls of Load and Create, which is about once in so many requests.
 	SweepEvery int
 
-	// SweepInterval, if positive, sweeps in the background so often, each time up to a
-	// fifth earlier or later, so that several processes do not sweep together. At least
-	// a second. The default is not to. Call [Store.Close] at the end.
+	// SweepInterval, if positive, sweeps in the background so often, at least a second,
+	// each time up to a fifth earlier or later, so that several processes do not sweep
+	// together. Call [Store.Close] at the end.
 	SweepInterval time.Duration
 
-	// TrustFolder says that others may change what is in the folder. Without it,
-	// opening fails with an error that names the path where a folder of the store is a
-	// symbolic link, belongs to another user than this process's and root, or may be
-	// written by its group or by everyone; the group of root counts as root. It fails
-	// too where everyone may write a folder above. The sticky bit, as of /tmp, makes
-	// the folder itself and those above good enough. Who can write the folder can sign
-	// in as anyone. There is no such check on Windows.
+	// TrustFolder says that others may change what is in the folder, and so sign in as
+	// anyone. Without it, opening fails with an error that names the path where a folder
+	// of the store is a symbolic link, belongs to another user than this process's and
+	// root, or may be written by its group, unless that is root's, or by everyone. It
+	// fails too where everyone may write a folder above. The sticky bit, as of /tmp,
+	// makes the folder itself and those above good enough. Windows has no such check.
 	TrustFolder bool
 
 	onlyOpen bool // make no folder: the store must be there
 }
 
-const (
-	shardCount  = filelock.Count
-	tempPrefix  = ".tmp-"
-	tempAge     = 15 * time.Minute // a temporary file that is older was left behind by a crash
-	defaultPage = 100
-	maxPage     = 10_000
-	sweepBatch  = 1000 // files that a background sweep looks at in one go
-	separator   = string(filepath.Separator)
-)
-
 // Store is a [store.Store] in files. Make one with [New]. It is safe for concurrent use
-// and holds no open files between calls: [Store.Close] is only for those that sweep in
-// the background.
+// and holds no open files between calls.
 type Store struct {
-	dir      string
-	sessions string // dir/sessions/
-	opts     Options
+	opts                  Options
+	dir, sessions, owners string // the paths of the store and of two folders in it
 
+	damage  *folder.Report
 	locks   *filelock.Set // one a shard
 	sweeper sweeper.Sweeper
 
-	making sync.Mutex // held while folders are made
-
-	mu       sync.Mutex
-	reported map[string]bool // damaged files that were reported
+	syncFile   func(*os.File) error // these do nothing with Options.NoSync
+	syncFolder func(path string) error
 }
 
 var (
@@ -124,132 +111,99 @@ var (
 
 // New returns a store in the folder dir, which is made if it is missing.
 func New(dir string, opts Options) (*Store, error) {
-	if dir == "" {
-		return nil, errors.New("filestore: dir is empty")
-	}
-	abs, err := filepath.Abs(dir) // so that a later chdir does not matter
-	if err != nil {
-		return nil, fmt.Errorf("filestore: open: %w", err)
-	}
 	switch {
+	case dir == "":
+		return nil, errors.New("filestore: dir is empty")
 	case opts.SweepEvery < 0:
 		return nil, fmt.Errorf("filestore: Options.SweepEvery is negative: %d", opts.SweepEvery)
 	case opts.SweepInterval != 0 && opts.SweepInterval < time.Second:
-		return nil, fmt.Errorf("filestore: Options.SweepInterval is %v: it must be at least 1s, or 0 for never", opts.SweepInterval)
+		return nil, fmt.Errorf("filestore: Options.SweepInterval %v is below 1s", opts.SweepInterval)
 	}
-	if opts.Logger == nil {
-		opts.Logger = slog.Default()
-	}
+	opts.Logger = cmp.Or(opts.Logger, slog.Default())
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
+	dir, err := filepath.Abs(dir) // so that a later chdir does not matter
+	if err != nil {
+		return nil, failed("open", err)
+	}
 	s := &Store{
-		dir: abs, sessions: filepath.Join(abs, "sessions") + separator, opts: opts,
-		locks: filelock.NewSet(filepath.Join(abs, "locks")), reported: map[string]bool{},
+		opts: opts, dir: dir,
+		sessions: filepath.Join(dir, "sessions"),
+		owners:   filepath.Join(dir, "owners"),
+		damage:   folder.NewReport(opts.Logger, "filestore: a session file cannot be read"),
+		locks:    filelock.NewSet(filepath.Join(dir, "locks")),
+		syncFile: (*os.File).Sync, syncFolder: folder.Sync,
+	}
+	if opts.NoSync {
+		s.syncFile = func(*os.File) error { return nil }
+		s.syncFolder = func(string) error { return nil }
 	}
 	if err := s.open(); err != nil {
-		return nil, fmt.Errorf("filestore: open: %w", err)
+		return nil, failed("open", err)
 	}
 	s.sweeper.Start(sweeper.Config{
-		Batch: sweepBatch, Every: opts.SweepEvery, Interval: opts.SweepInterval, Sweep: s.Sweep,
+		Batch: 1000, Every: opts.SweepEvery, Interval: opts.SweepInterval, Sweep: s.Sweep,
 		Failed: func(err error) {
-			opts.Logger.Warn("filestore: sweeping in the background failed; the next sweep tries again", "error", err)
+			opts.Logger.Warn("filestore: a sweep failed; the next tries again", "error", err)
 		},
 	})
 	return s, nil
 }
 
-// Close stops sweeping in the background, and waits until a sweep under way has ended.
-// All else goes on to work. It always returns nil, and may be called again.
+// Close stops sweeping in the background, and waits for a sweep under way. All else goes on
+// to work. It always returns nil, and may be called again.
 func (s *Store) Close() error {
 	s.sweeper.Stop()
 	return nil
 }
 
-func shardName(i int) string { return hex.EncodeToString([]byte{byte(i)}) }
-
-// fileName returns a name for an id or owner that is safe on every file system: of one
-// case, of bounded length, and without anything that means something in a path.
-func fileName(id string) string {
-	if isHex(id) {
-		return id
+// open makes the folders, or only looks whether there are any, and refuses those that
+// others may change.
+func (s *Store) open() error {
+	if !s.opts.onlyOpen {
+		return s.makeFolders()
 	}
-	sum := sha256.Sum256([]byte(id))
-	return "x" + hex.EncodeToString(sum[:])
+	if info, err := os.Stat(s.sessions); err != nil || !info.IsDir() {
+		return fmt.Errorf("%w: %s is no folder of a store of files", storeurl.ErrNoStore, s.dir)
+	}
+	return s.check()
 }
 
-func isHex(id string) bool {
-	if len(id) != 64 {
-		return false
+// check refuses folders that others may change.
+func (s *Store) check() error {
+	if s.opts.TrustFolder {
+		return nil
 	}
-	for i := range len(id) {
-		if c := id[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
+	return folder.CheckStore(s.dir, folder.CheckOuter, s.folders()[1:]...)
+}
+
+// folders returns the paths of the folders that every store has, outer ones first.
+func (s *Store) folders() []string {
+	list := []string{s.dir, s.sessions, s.owners, filepath.Join(s.dir, "locks")}
+	for i := range filelock.Count {
+		shard := hex.EncodeToString([]byte{byte(i)})
+		list = append(list, filepath.Join(s.sessions, shard), filepath.Join(s.owners, shard))
+	}
+	return list
+}
+
+// makeFolders makes the folders that are missing.
+func (s *Store) makeFolders() error {
+	made, err := folder.MakeAll(s.folders(), s.check)
+	for _, path := range []string{s.sessions, s.owners, s.dir, filepath.Dir(s.dir)} {
+		if made && err == nil {
+			err = s.syncFolder(path)
 		}
 	}
-	return true
+	return err
 }
 
-// isName reports whether fileName may have returned name.
-func isName(name string) bool { return isHex(strings.TrimPrefix(name, "x")) }
+func failed(op string, err error) error { return folder.Failed("filestore", op, err) }
 
-func shardOf(name string) string { return strings.TrimPrefix(name, "x")[:2] }
+const separator = string(filepath.Separator)
 
-func (s *Store) folder(shard string) string { return s.sessions + shard }
-
-func (s *Store) path(name string) string { return s.sessions + shardOf(name) + separator + name }
-
-// failed says which operation failed. Its paths and errors hold ids, never data.
-func failed(op string, err error) error {
-	switch {
-	case err == nil, errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrConflict),
-		errors.Is(err, store.ErrExists), errors.Is(err, store.ErrTooLarge):
-		return err
-	}
-	return fmt.Errorf("filestore: %s: %w", op, err)
-}
-
-func (s *Store) now() int64 { return nanos(s.opts.Now()) }
-
-// report logs that a file is damaged, once.
-func (s *Store) report(ctx context.Context, path string, why error) {
-	s.mu.Lock()
-	known := s.reported[path]
-	if len(s.reported) >= 1000 { // a bound, not a promise to remember
-		clear(s.reported)
-	}
-	s.reported[path] = true
-	s.mu.Unlock()
-	if !known {
-		s.opts.Logger.WarnContext(ctx, "filestore: a session file cannot be read", "path", path, "reason", why)
-	}
-}
-
-func (s *Store) repaired(path string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.reported, path)
-}
-
-// noTime stands for the zero time, which has no Unix nanoseconds.
-const noTime = math.MinInt64
-
-func nanos(t time.Time) int64 {
-	const most = math.MaxInt64/1_000_000_000 - 1
-	switch seconds := t.Unix(); {
-	case t.IsZero():
-		return noTime
-	case seconds < -most:
-		return noTime + 1
-	case seconds > most:
-		return math.MaxInt64
-	}
-	return t.UnixNano()
-}
-
-func fromNanos(n int64) time.Time {
-	if n == noTime {
-		return time.Time{}
-	}
-	return time.Unix(0, n)
+// path returns the path of a record's file.
+func (s *Store) path(name string) string {
+	return s.sessions + separator + folder.Shard(name) + separator + name
 }

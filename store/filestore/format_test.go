@@ -2,57 +2,76 @@ package filestore
 
 import (
 	"bytes"
+	"encoding/binary"
+	"errors"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/cloakroom-go/cloakroom/internal/folder"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-func sample() *record {
-	return &record{
-		id: strings.Repeat("ab", 32), owner: strings.Repeat("cd", 32), version: "0123456789abcdef",
-		data: []byte("data"), deadline: 1 << 60, expires: 1 << 59,
+func sample() record {
+	return record{
+		id: strings.Repeat("ab", 32),
+		Record: store.Record{
+			Owner: strings.Repeat("cd", 32), Version: "0123456789abcdef", Data: []byte("data"),
+			Deadline: time.Unix(1<<40, 1), Expires: time.Unix(1<<40, 999_999_999),
+		},
 	}
 }
 
 func TestFormat(t *testing.T) {
-	for _, change := range []func(*record){
-		func(*record) {},
-		func(r *record) { r.id, r.owner = "", "" },
-		func(r *record) { r.data = nil },
-		func(r *record) { r.deadline, r.expires = noTime, -1 },
-		func(r *record) { r.data = bytes.Repeat([]byte{0xff}, 1<<20) },
+	for name, change := range map[string]func(*record){
+		"as it is":         func(*record) {},
+		"no id, no owner":  func(r *record) { r.id, r.Owner = "", "" },
+		"no data":          func(r *record) { r.Data = []byte{} },
+		"no deadline":      func(r *record) { r.Deadline = time.Time{} },
+		"long ago":         func(r *record) { r.Deadline = time.Unix(-1<<50, 3) },
+		"in ages":          func(r *record) { r.Expires = time.Unix(1<<50, 4) },
+		"a megabyte":       func(r *record) { r.Data = bytes.Repeat([]byte{0xff}, 1<<20) },
+		"an id of no name": func(r *record) { r.id = "a short id" },
 	} {
 		want := sample()
-		change(want)
-		b, err := encode(nil, want)
+		change(&want)
+		b, err := encode(want)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := decode(b, want.id)
+		got, err := decode(b, folder.Name(want.id))
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("%s: %v", name, err)
 		}
-		if got.id != want.id || got.owner != want.owner || got.version != want.version || !bytes.Equal(got.data, want.data) ||
-			got.deadline != want.deadline || got.expires != want.expires {
-			t.Errorf("got %+v, want %+v", got, want)
+		for _, times := range []*record{&got, &want} { // Equal, but for the location
+			times.Deadline, times.Expires = times.Deadline.UTC(), times.Expires.UTC()
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %+v, want %+v", name, got, want)
 		}
 	}
-	r := sample()
-	r.data = make([]byte, MaxRecord+1)
-	if _, err := encode(nil, r); err != store.ErrTooLarge {
-		t.Errorf("data above the limit: %v", err)
+}
+
+func TestFormatLimits(t *testing.T) {
+	for name, change := range map[string]func(*record){
+		"data":  func(r *record) { r.Data = make([]byte, MaxRecord+1) },
+		"id":    func(r *record) { r.id = strings.Repeat("x", 1<<16) },
+		"owner": func(r *record) { r.Owner = strings.Repeat("x", 1<<16) },
+	} {
+		r := sample()
+		change(&r)
+		if _, err := encode(r); !errors.Is(err, store.ErrTooLarge) {
+			t.Errorf("%s above the limit: %v", name, err)
+		}
 	}
 }
 
 // Whatever the bytes are, decode neither panics nor accepts what encode would not have
 // written.
 func FuzzDecode(f *testing.F) {
-	b, _ := encode(nil, sample())
+	b, _ := encode(sample())
 	f.Add(b)
-	touched := bytes.Clone(b)
-	copy(touched[slotAt+slotSize:], encodeSlot(sample().version, 7, 2))
-	f.Add(touched)
 	f.Add(b[:headerSize])
 	f.Add([]byte(magic))
 	huge := bytes.Clone(b)
@@ -64,40 +83,26 @@ func FuzzDecode(f *testing.F) {
 		if len(b) >= headerSize {
 			b = bytes.Clone(b)
 			copy(b, magic)
-			version := string(b[versionAt : versionAt+versionSize])
-			slot := encodeSlot(version, 5, 9)
-			copy(b[slotAt:], slot)
-			sum := checksum(b)
-			b[sumAt], b[sumAt+1], b[sumAt+2], b[sumAt+3] = byte(sum>>24), byte(sum>>16), byte(sum>>8), byte(sum)
+			binary.BigEndian.PutUint32(b[sumAt:], checksum(b))
 			check(t, b)
 		}
 	})
 }
 
 func check(t *testing.T, b []byte) {
-	r, err := decode(b, "")
+	r, err := decode(b, sample().id)
 	if err != nil {
 		return
 	}
-	again, err := encode(nil, &r)
+	if r.Expires.Nanosecond() != int(binary.BigEndian.Uint32(b[expiresAt+8:])) ||
+		r.Deadline.Nanosecond() != int(binary.BigEndian.Uint32(b[deadlineAt+8:])) {
+		return // a second and more, which is another spelling of a time
+	}
+	again, err := encode(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(again[sumAt:], b[sumAt:]) {
+	if !bytes.Equal(again, b) {
 		t.Fatalf("decoded and encoded again it is another file")
-	}
-}
-
-func TestFileNames(t *testing.T) {
-	seen := map[string]string{}
-	for _, id := range []string{"", "a", "A", "a ", "../a", "con", strings.Repeat("a", 255), strings.Repeat("A", 64), strings.Repeat("a", 64), strings.Repeat("a", 63), "x" + strings.Repeat("a", 64)} {
-		name := fileName(id)
-		if before, ok := seen[strings.ToLower(name)]; ok {
-			t.Errorf("%q and %q have one name", id, before)
-		}
-		seen[strings.ToLower(name)] = id
-		if !isName(name) || strings.ContainsAny(name, `/\.`) {
-			t.Errorf("%q is named %q", id, name)
-		}
 	}
 }

@@ -6,209 +6,123 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom/internal/folder"
-	"github.com/cloakroom-go/cloakroom/internal/rawfile"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// The owner index is a folder for each owner with a file for each of its sessions,
-// named like the session's own. The file holds the id where the name is a hash, and its
-// modification time is when a write last announced the session. Entries are removed
-// under the lock of the session's shard only, and every writer makes sure of its entry
-// under that lock, so no removal can hit an entry that is needed.
+// The owner index is a folder for each owner with a file for each of its sessions, named
+// like the session's own. The file holds the id where the name is a hash. Its modification
+// time is when the session was announced. An entry is made and removed under the lock of
+// the session's shard, so no removal can hit an entry that is needed.
 
 func (s *Store) ownerFolder(owner string) string {
-	name := fileName(owner)
-	return filepath.Join(s.dir, "owners", shardOf(name), name)
+	name := folder.Name(owner)
+	return filepath.Join(s.owners, folder.Shard(name), name)
 }
 
-// index announces the session in the index of its owner, if it has one, and makes that
-// durable. listed is whose the session was so far, and probably has an entry.
-func (s *Store) index(owner, name, id, listed string) error {
-	if owner == "" {
+// index announces a record in the index of its owner, if it has one. listed says that the
+// record is live and its owner's already: then only a removal by hand can have taken the entry.
+func (s *Store) index(owner, name, id string, listed bool) error {
+	dir := s.ownerFolder(owner)
+	path := filepath.Join(dir, name)
+	if owner == "" || listed && folder.IsThere(path) {
 		return nil
 	}
-	folder := s.ownerFolder(owner)
-	path := filepath.Join(folder, name)
-	if listed == owner && !s.stale(path) {
-		return nil
+	content := []byte(id)
+	if name == id {
+		content = nil
 	}
-	for attempt := 0; ; attempt++ {
-		f, err := rawfile.Create(path)
-		switch {
-		case err == nil:
-			return s.announce(f, folder, name, id)
-		case errors.Is(err, fs.ErrExist):
-			if !s.stale(path) {
-				return nil
-			}
-			now := s.opts.Now()
-			if err = os.Chtimes(path, now, now); err == nil {
-				return nil
-			}
-		}
-		if !errors.Is(err, fs.ErrNotExist) || attempt == 10 {
-			return err
-		}
-		// The folder is missing, or was removed just now because it was empty.
-		made, err := makeOwner(folder)
+	makeOwner := func() error {
+		made, err := folder.Make(dir)
 		if err == nil && made {
-			err = s.syncDir(filepath.Dir(folder))
+			err = s.syncFolder(filepath.Dir(dir))
 		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// makeOwner makes the folder of an owner, and reports whether it was missing.
-func makeOwner(path string) (bool, error) {
-	switch err := os.Mkdir(path, folder.Private); {
-	case err == nil:
-		return true, unlessGone(os.Chmod(path, folder.Private))
-	case errors.Is(err, fs.ErrExist):
-		return false, nil
-	default:
-		return false, err
-	}
-}
-
-// stale reports whether an entry should be announced again: well before its grace ends.
-func (s *Store) stale(path string) bool {
-	info, err := os.Lstat(path)
-	return err != nil || s.opts.Now().Sub(info.ModTime()) > store.IndexGrace/60
-}
-
-func (s *Store) announce(f rawfile.File, folder, name, id string) error {
-	var err error
-	if name != id {
-		err = f.Write([]byte(id))
-	}
-	err = errors.Join(err, s.finish(f))
-	path := filepath.Join(folder, name)
-	now := s.opts.Now()
-	if err == nil {
-		err = os.Chtimes(path, now, now)
-	}
-	if err != nil {
-		os.Remove(path)
 		return err
 	}
-	return s.syncDir(folder)
+	// An owner's folder may be removed because it is empty, just after it was made.
+	err := folder.Remake(makeOwner, func() error {
+		return folder.WriteNew(path, content, s.syncFile)
+	})
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	now := s.opts.Now()
+	if err := os.Chtimes(path, now, now); err != nil {
+		return err
+	}
+	return s.syncFolder(dir)
 }
 
-// unindex removes an entry, and the owner's folder when that was the last. The caller
-// holds the lock of the session's shard. What cannot be removed becomes an entry
-// without a record, which does no harm and is removed later.
+// unindex removes an entry, and the owner's folder when that was the last. What cannot be
+// removed becomes an entry without a record, which does no harm and is removed later.
 func (s *Store) unindex(owner, name string) {
 	if owner != "" {
-		folder := s.ownerFolder(owner)
-		os.Remove(filepath.Join(folder, name))
-		os.Remove(folder) // fails unless it is empty
+		removeEntry(filepath.Join(s.ownerFolder(owner), name))
 	}
+}
+
+func removeEntry(path string) {
+	os.Remove(path)
+	os.Remove(filepath.Dir(path)) // fails unless it is empty
 }
 
 // Owned implements [store.OwnerLister]. A page has at most limit entries, or 10,000;
 // zero means 100. Entries without a record that are older than [store.IndexGrace] are
 // removed on the way.
-func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]store.Entry, string, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, "", failed("list by owner", err)
-	}
+func (s *Store) Owned(
+	ctx context.Context, owner, cursor string, limit int,
+) ([]store.Entry, string, error) {
 	if owner == "" {
 		return nil, "", nil
 	}
-	folder := s.ownerFolder(owner)
-	names, err := namesAfter(folder, cursor)
-	if err != nil {
-		return nil, "", failed("list by owner", err)
-	}
-	next := ""
-	if limit = pageSize(limit); len(names) > limit {
-		names = names[:limit]
-		next = names[limit-1]
-	}
-	var page []store.Entry
-	for _, name := range names {
-		if err := ctx.Err(); err != nil {
-			return nil, "", failed("list by owner", err)
-		}
-		if !isName(name) {
-			continue
-		}
-		e, err := s.ownedEntry(ctx, owner, folder, name)
-		if err != nil {
-			return nil, "", failed("list by owner", err)
-		}
-		if e.ID != "" {
-			page = append(page, e)
-		}
-	}
-	return page, next, nil
+	entry := func(path string) (store.Entry, error) { return s.ownedEntry(ctx, owner, path) }
+	page, next, err := s.list(ctx, s.ownerFolder(owner), cursor, limit, entry)
+	return page, next, failed("list by owner", err)
 }
 
-// ownedEntry returns what an index entry stands for: a record, an id without one while
-// that may be about to be written or whose record cannot be read, or nothing.
-func (s *Store) ownedEntry(ctx context.Context, owner, folder, name string) (store.Entry, error) {
-	r, err := s.live(ctx, name, withData)
-	if err == nil && r.owner == owner {
-		return store.Entry{ID: r.id, Record: r.record()}, nil
-	}
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+// ownedEntry returns what an index entry stands for: a record, or an id without one while
+// that may be about to be written or cannot be read. Otherwise it returns ErrNotFound.
+func (s *Store) ownedEntry(ctx context.Context, owner, path string) (store.Entry, error) {
+	name := filepath.Base(path)
+	r, err := s.live(ctx, name)
+	switch {
+	case err == nil && r.Owner == owner:
+		return store.Entry{ID: r.id, Record: r.Record}, nil
+	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return store.Entry{}, err
+	case !errors.Is(err, store.ErrUnreadable) && s.isOlder(path, store.IndexGrace):
+		s.purge(ctx, path)
+		return store.Entry{}, store.ErrNotFound
 	}
-	damaged := errors.Is(err, store.ErrUnreadable) // whose it is only the entry tells
-	path := filepath.Join(folder, name)
-	info, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) { // the record and its entry went since
-		return store.Entry{}, nil
+	id, err := os.ReadFile(path)
+	if !strings.HasPrefix(name, "x") {
+		id = []byte(name)
 	}
-	if err != nil {
-		return store.Entry{}, err
+	if errors.Is(err, fs.ErrNotExist) || err == nil && folder.Name(string(id)) != name {
+		err = store.ErrNotFound // it has gone, or is being written
 	}
-	if !damaged && s.opts.Now().Sub(info.ModTime()) > store.IndexGrace {
-		s.purge(ctx, owner, folder, name)
-		return store.Entry{}, nil
-	}
-	id := name
-	if !isHex(name) {
-		b, err := os.ReadFile(path)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return store.Entry{}, err
-		}
-		if id = string(b); fileName(id) != name { // being written
-			return store.Entry{}, nil
-		}
-	}
-	return store.Entry{ID: id}, nil
+	return store.Entry{ID: string(id)}, err
 }
 
-// purge removes an entry unless it turns out to be needed. It does not matter if that fails.
-func (s *Store) purge(ctx context.Context, owner, folder, name string) {
-	unlock, err := s.lock(ctx, shardOf(name))
-	if err != nil {
-		return
-	}
-	defer unlock()
-	r, err := s.locked(ctx, name, withoutData)
-	if err == nil && (owner == "" || r.owner == owner) {
-		return
-	}
-	if err != nil && (!errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrUnreadable)) {
-		return
-	}
-	path := filepath.Join(folder, name)
-	if info, err := os.Lstat(path); err != nil || s.opts.Now().Sub(info.ModTime()) <= store.IndexGrace {
-		return
-	}
-	os.Remove(path)
-	os.Remove(folder)
+// purge removes an old entry unless it turns out to be needed. It does not matter if that fails.
+func (s *Store) purge(ctx context.Context, path string) {
+	name := filepath.Base(path)
+	_ = s.underLock(ctx, name, func() error {
+		r, err := s.live(ctx, name)
+		others := err == nil && s.ownerFolder(r.Owner) != filepath.Dir(path)
+		gone := errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrUnreadable)
+		if (others || gone) && s.isOlder(path, store.IndexGrace) {
+			removeEntry(path)
+		}
+		return nil
+	})
 }
 
-// tooOld reports whether a file was last written longer than d ago.
-func (s *Store) tooOld(path string, d time.Duration) bool {
+// isOlder reports whether a file was last written longer than d ago.
+func (s *Store) isOlder(path string, d time.Duration) bool {
 	info, err := os.Lstat(path)
 	return err == nil && s.opts.Now().Sub(info.ModTime()) > d
 }

@@ -2,12 +2,10 @@ package filestore
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"net/url"
-	"time"
 
+	"github.com/cloakroom-go/cloakroom/internal/folder"
 	"github.com/cloakroom-go/cloakroom/store"
 	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
@@ -15,7 +13,7 @@ import (
 // Opener opens `file:` URLs for [storeurl.Open]: `file:///var/lib/app/sessions`, or
 // relative to the working folder, `file:sessions` and `file:./sessions`. Parameters:
 //
-//   - create=never: open a store that is there, and make nothing; otherwise the error is [storeurl.ErrNoStore].
+//   - create=never: make nothing; without a store the error is [storeurl.ErrNoStore].
 //   - sweep_every=N, sweep_interval=DURATION: the options of these names.
 //   - sync=off: [Options.NoSync].
 //   - trust=on: [Options.TrustFolder].
@@ -26,30 +24,18 @@ func Opener() storeurl.Opener {
 func openURL(_ context.Context, u *url.URL) (store.Store, io.Closer, error) {
 	q := storeurl.NewQuery(u)
 	opts := Options{
-		onlyOpen:    q.OneOf("create", "auto", "never") == "never",
-		NoSync:      q.OneOf("sync", "on", "off") == "off",
-		SweepEvery:  int(min(q.Int64("sweep_every", 1, 0), 1<<30)),
-		TrustFolder: q.OneOf("trust", "off", "on") == "on",
+		onlyOpen:      q.OneOf("create", "auto", "never") == "never",
+		NoSync:        q.OneOf("sync", "on", "off") == "off",
+		SweepEvery:    int(min(q.Int64("sweep_every", 1, 0), 1<<30)),
+		SweepInterval: q.Duration("sweep_interval", 0),
+		TrustFolder:   q.OneOf("trust", "off", "on") == "on",
 	}
-	interval := q.String("sweep_interval", "0s")
 	if err := q.Err(); err != nil {
 		return nil, nil, err
 	}
-	var err error
-	if opts.SweepInterval, err = time.ParseDuration(interval); err != nil {
-		return nil, nil, fmt.Errorf("parameter sweep_interval is %q, want a duration", interval)
-	}
-	if u.Host != "" && u.Host != "localhost" || u.User != nil {
-		return nil, nil, errors.New("a file URL has no host: write file:///folder or file:folder")
-	}
-	dir := u.Path
-	if u.Opaque != "" {
-		if dir, err = url.PathUnescape(u.Opaque); err != nil {
-			return nil, nil, errors.New("the folder's name is escaped wrongly")
-		}
-	}
-	if dir == "" || u.Fragment != "" {
-		return nil, nil, errors.New("a file URL names a folder, as in file:///var/lib/app/sessions")
+	dir, err := folder.FromURL(u)
+	if err != nil {
+		return nil, nil, err
 	}
 	s, err := New(dir, opts)
 	if err != nil {

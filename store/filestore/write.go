@@ -1,263 +1,158 @@
 package filestore
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strconv"
 	"time"
 
-	"github.com/cloakroom-go/cloakroom/internal/filelock"
 	"github.com/cloakroom-go/cloakroom/internal/folder"
-	"github.com/cloakroom-go/cloakroom/internal/rawfile"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // Create implements [store.Store]. On a full disk it returns [store.ErrFull].
 func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Version, error) {
 	s.sweeper.Request()
-	v, err := s.write(ctx, id, r, func(_ string, err error) error {
-		if err == nil {
-			return store.ErrExists
+	r.Version = newVersion()
+	v, err := s.change(ctx, id, func(_ record, err error) (store.Record, error) {
+		switch {
+		case err == nil:
+			err = store.ErrExists
+		case errors.Is(err, store.ErrNotFound):
+			err = nil
 		}
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		return err
+		return r, err
 	})
 	return v, failed("create", err)
 }
 
 // Replace implements [store.Store]. It recognises old by its version. On a full disk it
-// returns
-// [store.ErrFull].
-func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
-	v, err := s.write(ctx, id, next, func(version string, err error) error {
-		if err == nil && version != string(old.Version) {
-			return store.ErrConflict
+// returns [store.ErrFull].
+func (s *Store) Replace(
+	ctx context.Context, id string, old, next store.Record,
+) (store.Version, error) {
+	next.Version = newVersion()
+	v, err := s.change(ctx, id, func(current record, err error) (store.Record, error) {
+		if err == nil && current.Version != old.Version {
+			err = store.ErrConflict
 		}
-		return err
+		return next, err
 	})
 	return v, failed("replace", err)
 }
 
-// write stores r if allowed says so of the version of the live record, or of the error
-// of reading that. It makes folders anew that were removed.
-func (s *Store) write(ctx context.Context, id string, r store.Record, allowed func(string, error) error) (v store.Version, err error) {
-	err = s.remade(func() error {
-		v, err = s.writeOnce(ctx, id, r, allowed)
-		return err
-	})
-	return v, err
-}
-
-// writeOnce does what is slow before the lock is taken, or after it, so that writers of
-// one shard, in this process and others, do not keep each other waiting. Where its
-// error is [fs.ErrNotExist], nothing was stored.
-func (s *Store) writeOnce(ctx context.Context, id string, r store.Record, allowed func(string, error) error) (store.Version, error) {
-	if err := ctx.Err(); err != nil {
-		return "", err
-	}
-	var random [versionSize]byte
-	rand.Read(random[:])
-	version := string(random[:])
-	buf := buffers.Get().(*buffer)
-	defer buf.release()
-	var err error
-	if buf.b, err = encode(buf.b, &record{
-		id: id, owner: r.Owner, version: version, data: r.Data, deadline: nanos(r.Deadline), expires: nanos(r.Expires),
-	}); err != nil {
-		return "", err
-	}
-	name := fileName(id)
-	// what is not allowed waits for no disk, and what is has little to do under the
-	// lock
-	if !s.opts.NoSync {
-		current, err := s.live(ctx, name, withoutData)
-		if err := allowed(current.version, err); err != nil {
-			return "", folder.Refused(err)
-		}
-		if err := s.index(r.Owner, name, id, current.owner); err != nil {
-			return "", folder.Refused(err)
-		}
-	}
-	path := s.path(name)
-	dir := path[:len(path)-len(name)]
-	swaps := rawfile.Recycles && s.opts.NoSync && len(buf.b) <= maxPooled
-	temp := ""
-	if !swaps {
-		temp = dir + tempPrefix + hex.EncodeToString(random[:8])
-		if err := s.writeTemp(temp, buf.b); err != nil {
-			return "", folder.Refused(err)
-		}
-	}
-	defer func() {
-		if temp != "" {
-			os.Remove(temp)
-		}
-	}()
-	unlock, err := s.lock(ctx, shardOf(name))
-	if err != nil {
-		return "", folder.Refused(err)
-	}
-	defer func() {
-		if unlock != nil {
-			unlock()
-		}
-	}()
-	old, before, err := s.openRecord(ctx, name, swaps) // expired ones too
-	defer func() {
-		if old != nil {
-			_ = old.Close()
-		}
-	}()
-	verdict := s.judge(ctx, name, before, err)
-	if err := allowed(before.version, verdict); err != nil {
-		return "", folder.Refused(err)
-	}
-	// Another writer of this id may have removed the entry since, but nobody can from here on.
-	if err := s.index(r.Owner, name, id, before.owner); err != nil {
-		return "", folder.Refused(err)
-	}
-	if swaps {
-		stored, err := s.swap(path, dir+spareName, buf.b, old, before.size, verdict == nil)
-		old = nil
-		if err != nil {
-			if !stored {
-				err = folder.Refused(err)
-			}
-			return "", err
-		}
-	} else if err := rawfile.Retry(ctx, func() error { return rawfile.Replace(temp, path) }); err != nil {
-		return "", folder.Refused(err)
-	}
-	temp = ""
-	s.repaired(path)
-	if before.owner != r.Owner {
-		s.unindex(before.owner, name)
-	}
-	// Not needed under the lock: whoever writes next syncs this rename with its own.
-	unlock()
-	unlock = nil
-	if err := unlessGone(s.syncDir(s.folder(shardOf(name)))); err != nil {
-		return "", err
-	}
-	return store.Version(version), nil
-}
-
-// openRecord is read that leaves a good record's file open for writing, if asked to and
-// possible.
-func (s *Store) openRecord(ctx context.Context, name string, open bool) (*rawfile.File, record, error) {
-	path := s.path(name)
-	f, err := rawfile.File{}, fs.ErrPermission
-	if open {
-		f, err = rawfile.OpenToWrite(path)
-	}
-	if errors.Is(err, fs.ErrPermission) {
-		r, err := s.readHeld(ctx, name, withoutData)
-		return nil, r, err
-	}
-	if err != nil {
-		return nil, record{}, unopened(path, err)
-	}
-	r, err := readRecord(f, path, name, withoutData)
-	if err != nil {
-		return nil, r, errors.Join(err, f.Close())
-	}
-	return &f, r, nil
-}
-
-// writeTemp writes a file that is complete and on the disk, or none.
-func (s *Store) writeTemp(path string, b []byte) error {
-	f, err := rawfile.Create(path)
-	if err != nil {
-		return err
-	}
-	if err = f.Write(b); err != nil {
-		err = errors.Join(err, f.Close())
-	} else {
-		err = s.finish(f)
-	}
-	if err != nil {
-		os.Remove(path)
-	}
-	return err
-}
-
-// finish closes a file that was written.
-func (s *Store) finish(f rawfile.File) error {
-	if s.opts.NoSync {
-		return f.Close()
-	}
-	return f.SyncClose()
-}
-
-func (s *Store) syncDir(path string) error {
-	if s.opts.NoSync {
-		return nil
-	}
-	return filelock.SyncFolder(path)
-}
-
-// Touch implements [store.Store]. It is not synced.
+// Touch implements [store.Store]. On a full disk it returns [store.ErrFull].
 func (s *Store) Touch(ctx context.Context, id string, _ store.Record, expires time.Time) error {
-	name := fileName(id)
-	return failed("touch", s.underLock(ctx, name, func() error { return s.touch(ctx, name, expires) }))
+	_, err := s.change(ctx, id, func(current record, err error) (store.Record, error) {
+		current.Expires = expires
+		return current.Record, err
+	})
+	return failed("touch", err)
 }
 
-func (s *Store) touch(ctx context.Context, name string, expires time.Time) error {
-	path := s.path(name)
-	var current record
-	var f rawfile.File
-	err := rawfile.Retry(ctx, func() (err error) {
-		f, err = rawfile.OpenToWrite(path)
-		return err
+func newVersion() store.Version {
+	var random [16]byte
+	rand.Read(random[:])
+	return store.Version(random[:])
+}
+
+// decision makes of what live returns what to store.
+type decision func(current record, err error) (store.Record, error)
+
+// change stores what decide returns. It makes folders anew that were removed.
+func (s *Store) change(
+	ctx context.Context, id string, decide decision,
+) (v store.Version, err error) {
+	name := folder.Name(id)
+	err = folder.Remake(s.makeFolders, func() error {
+		return s.underLock(ctx, name, func() error {
+			v, err = s.put(ctx, name, id, decide)
+			return err
+		})
 	})
 	if err != nil {
-		return s.judge(ctx, name, current, unopened(path, err))
+		return "", folder.Refused(err)
 	}
-	current, err = readRecord(f, path, name, withoutData)
-	if err = s.judge(ctx, name, current, err); err == nil {
-		slot := 1 - current.slot
-		err = f.WriteAt(encodeSlot(current.version, nanos(expires), current.sequence+1), int64(slotAt+slot*slotSize))
+	// After the lock: the next writer syncs this rename with its own.
+	return v, s.syncFolder(filepath.Dir(s.path(name)))
+}
+
+// put is [Store.change] under the lock. If it fails by an error that [folder.Refused]
+// knows, nothing has changed.
+func (s *Store) put(ctx context.Context, name, id string, decide decision) (store.Version, error) {
+	current, found := s.live(ctx, name)
+	next, err := decide(current, found)
+	if err != nil {
+		return "", err
 	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
+	b, err := encode(record{next, id})
+	if err != nil {
+		return "", err
 	}
-	return err
+	listed := found == nil && current.Owner == next.Owner
+	if err := s.index(next.Owner, name, id, listed); err != nil {
+		return "", err
+	}
+	path := s.path(name)
+	temp := filepath.Join(filepath.Dir(path), tempPrefix+hex.EncodeToString([]byte(newVersion())))
+	if err := folder.WriteNew(temp, b, s.syncFile); err != nil {
+		return "", err
+	}
+	if err := folder.Rename(ctx, temp, path, found == nil); err != nil {
+		os.Remove(temp)
+		return "", err
+	}
+	s.damage.Repaired(path)
+	if current.Owner != next.Owner {
+		s.unindex(current.Owner, name)
+	}
+	return next.Version, nil
 }
 
 // Delete implements [store.Store]. Without a version it removes a damaged file too.
 func (s *Store) Delete(ctx context.Context, id string, r store.Record) error {
-	name := fileName(id)
-	err := s.underLock(ctx, name, func() error {
-		current, err := s.locked(ctx, name, withoutData)
-		if errors.Is(err, store.ErrUnreadable) && r.Version == "" {
-			current.owner, err = r.Owner, nil
-		}
-		if err != nil {
-			return err
-		}
-		if r.Version != "" && current.version != string(r.Version) {
+	name := folder.Name(id)
+	err := s.remove(ctx, name, r.Owner, func(current record, err error) error {
+		switch {
+		case errors.Is(err, store.ErrUnreadable) && r.Version == "":
+			return nil
+		case err == nil && r.Version != "" && r.Version != current.Version:
 			return store.ErrConflict
 		}
-		err = rawfile.Retry(ctx, func() error { return os.Remove(s.path(name)) })
+		return err
+	})
+	if err == nil {
+		err = s.syncFolder(filepath.Dir(s.path(name)))
+	}
+	return failed("delete", folder.Refused(err))
+}
+
+// remove removes a record and then its index entry, if allowed returns nil for what live
+// returns. The entry is owner's if the record does not tell whose it is.
+func (s *Store) remove(
+	ctx context.Context, name, owner string, allowed func(record, error) error,
+) error {
+	return s.underLock(ctx, name, func() error {
+		current, err := s.live(ctx, name)
+		if err := allowed(current, err); err != nil {
+			return err
+		}
+		err = folder.Remove(ctx, s.path(name))
 		if errors.Is(err, fs.ErrNotExist) { // it was removed by hand
 			return store.ErrNotFound
 		}
-		if err != nil {
-			return folder.Refused(err)
+		if err == nil {
+			s.damage.Repaired(s.path(name))
+			s.unindex(cmp.Or(current.Owner, owner), name)
 		}
-		s.repaired(s.path(name))
-		s.unindex(current.owner, name)
-		return nil
+		return err
 	})
-	if err == nil {
-		err = unlessGone(s.syncDir(s.folder(shardOf(name))))
-	}
-	return failed("delete", err)
 }
 
 // underLock runs f under the lock of a record's shard.
@@ -265,7 +160,8 @@ func (s *Store) underLock(ctx context.Context, name string, f func() error) erro
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	unlock, err := s.lock(ctx, shardOf(name))
+	shard, _ := strconv.ParseUint(folder.Shard(name), 16, 8) // two digits, always
+	unlock, err := s.locks.Lock(ctx, byte(shard))
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Query reads the parameters of a store URL strictly: one that is unknown, twice there,
@@ -49,6 +50,16 @@ func (q *Query) Int64(name string, minimum, otherwise int64) int64 {
 		q.fail("parameter %s is %q, want a number of at least %d", name, v, minimum)
 	}
 	return n
+}
+
+// Duration returns the parameter, or otherwise when it is absent.
+func (q *Query) Duration(name string, otherwise time.Duration) time.Duration {
+	v := q.String(name, otherwise.String())
+	d, err := time.ParseDuration(v)
+	if err != nil {
+		q.fail("parameter %s is %q, want a duration", name, v)
+	}
+	return d
 }
 
 // OneOf returns the parameter, which must be one of allowed; the first is the default.
