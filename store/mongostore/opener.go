@@ -80,17 +80,17 @@ func Open(ctx context.Context, rawURL string) (*Store, io.Closer, error) {
 func openURL(ctx context.Context, u *url.URL) (*Store, io.Closer, error) {
 	conn, opts, err := parse(u)
 	if err != nil {
-		return nil, nil, hide(err, u)
+		return nil, nil, err
 	}
 	conns := new(connections)
 	client, err := mongo.Connect(conn.SetDialer(conns))
 	if err != nil {
-		return nil, nil, hide(err, u)
+		return nil, nil, err
 	}
 	closer := closer{client}
 	if err := client.Ping(ctx, readpref.Primary()); err != nil {
 		_ = closer.Close()
-		return nil, nil, hide(err, u)
+		return nil, nil, err
 	}
 	store, err := New(client, opts)
 	if err == nil && u.Query().Get("create") == never && !store.isThere(ctx) {
@@ -195,30 +195,4 @@ var driverOptions = []string{
 	"sslclientcertificatekeypassword", "sslinsecure", "timeoutms", "tls", "tlscafile", "tlscertificatefile",
 	"tlscertificatekeyfile", "tlscertificatekeyfilepassword", "tlsdisablecertificaterevocationcheck",
 	"tlsdisableocspendpointcheck", "tlsinsecure", "tlsprivatekeyfile", "w", "zlibcompressionlevel", "zstdcompressionlevel",
-}
-
-// secretOptions are those of them that hold secrets.
-var secretOptions = []string{"authmechanismproperties", "sslclientcertificatekeypassword", "tlscertificatekeyfilepassword"}
-
-// hide leaves secrets of u's parameters and its password out of err's text. storeurl
-// leaves out the password only.
-func hide(err error, u *url.URL) error {
-	var secrets []string
-	if password, ok := u.User.Password(); ok {
-		secrets = append(secrets, password)
-	}
-	for name, values := range u.Query() {
-		if slices.Contains(secretOptions, strings.ToLower(name)) {
-			secrets = append(secrets, values...)
-		}
-	}
-	text := err.Error()
-	for _, s := range secrets {
-		for _, spelling := range []string{s, url.QueryEscape(s), url.PathEscape(s)} {
-			if spelling != "" {
-				text = strings.ReplaceAll(text, spelling, "xxxxx")
-			}
-		}
-	}
-	return errors.New(text)
 }

@@ -108,7 +108,7 @@ func openURL(ctx context.Context, u *url.URL) (*Store, io.Closer, error) {
 		err = errors.New("the server is no Cluster node")
 	}
 	if err != nil {
-		return nil, nil, errors.New(withoutArguments(option.hide(err.Error())))
+		return nil, nil, errors.New(withoutArguments(err.Error())) // storeurl hides the passwords
 	}
 	store, err := New(client, opts)
 	if err != nil { // the options were checked
@@ -160,17 +160,7 @@ type clientOption struct {
 	mustCluster bool
 }
 
-// hide leaves passwords out of a text. storeurl leaves out that of the URL's user part only.
-func (o *clientOption) hide(text string) string {
-	for _, secret := range []string{o.client.Password, o.client.Sentinel.Password} {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, "xxxxx")
-		}
-	}
-	return text
-}
-
-// parse reads a URL. Every error names what is wrong, and none a password.
+// parse reads a URL. Every error names what is wrong.
 func parse(u *url.URL) (*clientOption, Options, error) {
 	q := query{Query: storeurl.NewQuery(u)}
 	unix := u.Scheme == "unix" || u.Scheme == "redis+unix"

@@ -47,7 +47,7 @@ func (s *Store) load(ctx context.Context, key string) (store.Record, error) {
 		if s.cluster { // a send to several nodes would wait for the slowest
 			return s.client.DoMulti(ctx, get, expires)
 		}
-		return s.loads.do(ctx, get, expires)
+		return send(ctx, s.loads, get, expires)
 	})
 	if err != nil {
 		return store.Record{}, err

@@ -98,7 +98,7 @@ type Store struct {
 	opts   Options
 
 	cluster       bool
-	loads, writes *together
+	loads, writes *batches
 	compares      atomic.Int32 // whether the server does so by itself, see replace
 
 	troubledAt atomic.Int64 // nanoseconds since start, of the last connection error; 0 for none
@@ -149,8 +149,8 @@ func New(client rueidis.Client, opts Options) (*Store, error) {
 		opts:    opts,
 		cluster: client.Mode() == rueidis.ClientModeCluster,
 		start:   time.Now(),
-		loads:   newTogether(client),
-		writes:  newTogether(client),
+		loads:   newBatches(client),
+		writes:  newBatches(client),
 	}
 	if opts.NearCache > 0 {
 		s.recent = newRecentWrites()

@@ -88,7 +88,7 @@ func (s *Store) writeNow(ctx context.Context, cmd rueidis.Completed) rueidis.Red
 	if s.cluster || size(cmd) > maxShared {
 		return s.client.Do(ctx, large(cmd))
 	}
-	return s.writes.do(ctx, cmd)[0]
+	return send(ctx, s.writes, cmd)[0]
 }
 
 // writeAndWait does both on a connection of its own: WAIT means the writes of its

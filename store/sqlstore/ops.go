@@ -25,12 +25,7 @@ func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 			r, err = s.load(ctx, q, id)
 			return err
 		}
-		m := &member{id: id}
-		err = s.loads.do(ctx, m, func() (err error) {
-			m.record, err = s.load(ctx, q, id)
-			return err
-		})
-		r = m.record
+		r, err = shared(ctx, s.loads, request{id: id, q: q})
 		return err
 	})
 	if err != nil {
@@ -186,13 +181,11 @@ func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) 
 		if err != nil {
 			return err
 		}
-		alone := func() error {
-			return s.retry(ctx, func() error { return s.replace(ctx, nil, q, id, old, next) })
-		}
+		r := request{id: id, q: q, old: &old, next: &next}
 		if q.replaceMany == nil || !q.fitsID(s, id) || len(old.Data)+len(next.Data) > maxShared {
-			err = alone()
+			err = s.replaceOne(ctx, r).err
 		} else {
-			err = s.replaces.do(ctx, &member{id: id, old: &old, new: &next}, alone)
+			_, err = shared(ctx, s.replaces, r)
 		}
 		if errors.Is(err, errNoRow) {
 			err = s.why(ctx, q, id, old, next)

@@ -140,7 +140,7 @@ type Store struct {
 	place string // the table, for messages
 
 	gate            chan struct{} // one writer at a time, where the database has no more; else nil
-	loads, replaces together
+	loads, replaces *batches
 	known           atomic.Pointer[queries]
 	looked          atomic.Int64 // when the table was looked at last, in nanoseconds since started
 	// when all new connections led to the wrong server, likewise; 0 for never
@@ -196,8 +196,8 @@ func New(db *sql.DB, opts Options) (*Store, error) {
 	if d.oneWriter() {
 		s.gate = make(chan struct{}, 1)
 	}
-	s.loads.init(s.loadMany)
-	s.replaces.init(s.replaceMany)
+	s.loads = newBatches(s.loadOne, s.loadMany)
+	s.replaces = newBatches(s.replaceOne, s.replaceMany)
 	s.sweeper.start(s)
 	return s, nil
 }
