@@ -4,6 +4,9 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
+
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 func TestArrays(t *testing.T) {
@@ -20,6 +23,28 @@ func TestFirstOfEach(t *testing.T) {
 	list := []request{{id: "a"}, {id: "b"}, {id: "a"}, {id: "c"}}
 	if got := firstOfEach(list); !slices.Equal(got, []int{0, 1, 3}) {
 		t.Errorf("the first are %v", got)
+	}
+}
+
+// The parameters of a statement for many are those of each replacement, in the same order.
+func TestReplacements(t *testing.T) {
+	record := func(data, owner string, second int) *store.Record {
+		return &store.Record{Data: []byte(data), Owner: owner, Expires: time.Date(2026, 1, 2, 3, 4, second, 999, time.UTC)}
+	}
+	r := replacementsOf(&queries{shape: shape{step: time.Microsecond}}, []request{
+		{id: "a", old: record("old", "ann", 1), next: record("newer", "bob", 2)},
+		{id: "b", old: record("", "", 3), next: record("x", "", 4)},
+	})
+	for name, want := range map[string]string{
+		"new at": "{1,9}", "new len": "{5,1}", "old at": "{6,10}", "old len": "{3,0}", "owners": `{"bob",NULL}`,
+		"expiries": `{"2026-01-02 03:04:02.000000","2026-01-02 03:04:04.000000"}`,
+	} {
+		if got := r.value(name); got != want {
+			t.Errorf("%s is %v, want %s", name, got, want)
+		}
+	}
+	if got := string(r.value("blob").([]byte)); got != "neweroldx" {
+		t.Errorf("the data are %q", got)
 	}
 }
 

@@ -92,6 +92,10 @@ func TestStatements(t *testing.T) {
 		{Options{Dialect: Postgres}, full, func(q *queries) *statement { return q.sweep },
 			`DELETE FROM "sessions" WHERE id IN (SELECT id FROM "sessions" WHERE expiry <= CAST($1 AS TIMESTAMP) ORDER BY expiry LIMIT $2 FOR UPDATE SKIP LOCKED)` +
 				` AND expiry <= CAST($1 AS TIMESTAMP)`, "now limit"},
+		{Options{Dialect: MySQL}, full, func(q *queries) *statement { return q.owned },
+			"SELECT session_id, CASE WHEN expiry > ? THEN data END, expiry, id FROM `sessions` WHERE owner = ? AND id > ? ORDER BY id LIMIT ?", "now owner after limit"},
+		{Options{Dialect: MySQL}, full, func(q *queries) *statement { return q.all },
+			"SELECT session_id, CASE WHEN expiry > ? THEN data END, expiry, id FROM `sessions` WHERE id > ? ORDER BY id LIMIT ?", "now after limit"},
 		{Options{Dialect: MySQL, Table: "a`b"}, bare, func(q *queries) *statement { return q.touch },
 			"UPDATE `a``b` SET expiry = ? WHERE session_id = ? AND CAST(CONVERT(session_id USING utf8mb4) AS BINARY) = CAST(? AS BINARY) AND expiry > ? AND (data IS NOT NULL)", "expires id id now"},
 	} {
