@@ -83,7 +83,9 @@ func (s *Store) All(ctx context.Context, cursor string, limit int) ([]store.Entr
 // Flask-Session 0.8 made, which means to turn it on and does not. It scans the table as
 // All does, and deletes what has expired, each item if it still has, and its entry in
 // its owner's index. With TTL there is little to find, and it still costs a scan.
-func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (removed int, next string, err error) {
+func (s *Store) Sweep(
+	ctx context.Context, cursor string, limit int,
+) (removed int, next string, err error) {
 	out, err := s.scan(ctx, cursor, limit, "begins_with(id, :prefix) AND expiration <= :now", true)
 	if err != nil {
 		return 0, "", failed("sweep", err)
@@ -143,7 +145,9 @@ func (s *Store) remove(ctx context.Context, it item) (bool, error) {
 }
 
 // scan reads a page of the table, of items to which filter applies.
-func (s *Store) scan(ctx context.Context, cursor string, limit int, filter string, keysOnly bool) (*dynamodb.ScanOutput, error) {
+func (s *Store) scan(
+	ctx context.Context, cursor string, limit int, filter string, keysOnly bool,
+) (*dynamodb.ScanOutput, error) {
 	in := &dynamodb.ScanInput{
 		TableName:                 s.table,
 		ConsistentRead:            aws.Bool(true),

@@ -15,7 +15,9 @@ import (
 
 // Move implements [store.Mover], by a transaction. A server that has none, such as some
 // that speak DynamoDB's protocol, makes it [errors.ErrUnsupported].
-func (s *Store) Move(ctx context.Context, id string, old, seal store.Record, newID string, next store.Record) (store.Version, error) {
+func (s *Store) Move(
+	ctx context.Context, id string, old, seal store.Record, newID string, next store.Record,
+) (store.Version, error) {
 	if s.withoutMoves.Load() {
 		return "", errors.ErrUnsupported
 	}

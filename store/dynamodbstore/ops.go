@@ -70,7 +70,9 @@ func (s *Store) create(id string, r store.Record) *types.Put {
 
 // Replace implements [store.Store]. It compares the data that is stored. It refuses a
 // record as Create does.
-func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
+func (s *Store) Replace(
+	ctx context.Context, id string, old, next store.Record,
+) (store.Version, error) {
 	if err := s.fits("replace", id, next); err != nil {
 		return "", err
 	}

@@ -213,7 +213,9 @@ func (s *Store) makeRoom(ctx context.Context, owner string) error {
 // zero means
 // 100. Each page reads the whole index of the owner, strongly. Entries without a record that are older than
 // two minutes are removed.
-func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]store.Entry, string, error) {
+func (s *Store) Owned(
+	ctx context.Context, owner, cursor string, limit int,
+) ([]store.Entry, string, error) {
 	if owner == "" {
 		return nil, "", nil
 	}
@@ -242,7 +244,9 @@ func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]s
 }
 
 // resolve loads the records of entries, and tells those that may be forgotten.
-func (s *Store) resolve(ctx context.Context, owner string, some []indexed) (page []store.Entry, stale []indexed, err error) {
+func (s *Store) resolve(
+	ctx context.Context, owner string, some []indexed,
+) (page []store.Entry, stale []indexed, err error) {
 	ids := make([]string, len(some))
 	for i, x := range some {
 		ids[i] = x.id

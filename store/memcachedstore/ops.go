@@ -57,7 +57,9 @@ func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Ve
 // Replace implements [store.Store]. It recognises old by its version. It refuses a
 // record as Create does; when a server has no room, the record that was there is gone
 // afterwards, since memcached deletes it itself.
-func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
+func (s *Store) Replace(
+	ctx context.Context, id string, old, next store.Record,
+) (store.Version, error) {
 	v, code, err := s.store(ctx, "replace", id, next, func(info meta.Info) (string, error) {
 		token, err := tokenFor(info, old.Version)
 		return " C" + token, err
@@ -74,7 +76,9 @@ func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) 
 }
 
 // store sends ms. It returns the code where that is one that the mode of the command explains.
-func (s *Store) store(ctx context.Context, op, id string, r store.Record, mode func(meta.Info) (string, error)) (store.Version, meta.Code, error) {
+func (s *Store) store(
+	ctx context.Context, op, id string, r store.Record, mode func(meta.Info) (string, error),
+) (store.Version, meta.Code, error) {
 	key := s.key(id)
 	srv := s.server(key)
 	var info meta.Info

@@ -23,7 +23,9 @@ func pageSize(limit int) int {
 // Owned implements [store.OwnerLister]. A page has at most limit entries, or 10,000;
 // zero means
 // 100. It lists no entry without its record, because both are written in one step.
-func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]store.Entry, string, error) {
+func (s *Store) Owned(
+	ctx context.Context, owner, cursor string, limit int,
+) ([]store.Entry, string, error) {
 	now, err := s.check(ctx, "list by owner")
 	if err != nil {
 		return nil, "", err

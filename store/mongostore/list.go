@@ -30,7 +30,9 @@ func pageSize(limit int) int {
 // Owned implements [store.OwnerLister]. A page has at most limit entries, or 1,000;
 // zero means 100. It is shorter when its records hold more than 16 MB. The owner is a
 // field of the record itself, so there is no entry without a record.
-func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]store.Entry, string, error) {
+func (s *Store) Owned(
+	ctx context.Context, owner, cursor string, limit int,
+) ([]store.Entry, string, error) {
 	return s.list(ctx, bson.D{{Key: fieldOwner, Value: owner}}, cursor, limit, true)
 }
 
@@ -42,7 +44,9 @@ func (s *Store) All(ctx context.Context, cursor string, limit int) ([]store.Entr
 // list returns the live records that match, in the order of their ids, so that a
 // cursor, which is the last id of a page, stays good whatever comes and goes. What
 // cannot be read is listed without a record if damaged is set.
-func (s *Store) list(ctx context.Context, match bson.D, cursor string, limit int, damaged bool) (page []store.Entry, next string, err error) {
+func (s *Store) list(
+	ctx context.Context, match bson.D, cursor string, limit int, damaged bool,
+) (page []store.Entry, next string, err error) {
 	limit = pageSize(limit)
 	after := bson.E{Key: "$gt", Value: s.prefix + cursor}
 	filter := append(match, bson.E{Key: fieldID, Value: bson.D{after, s.below()}}, s.lives())

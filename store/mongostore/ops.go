@@ -68,7 +68,9 @@ func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Ve
 
 // Replace implements [store.Store]. The data of old and next together must not exceed
 // twice [MaxRecord].
-func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
+func (s *Store) Replace(
+	ctx context.Context, id string, old, next store.Record,
+) (store.Version, error) {
 	if err := tooLarge("replace", len(next.Data), MaxRecord); err != nil {
 		return "", err
 	}
@@ -122,7 +124,9 @@ func (s *Store) Delete(ctx context.Context, id string, r store.Record) error {
 	return s.missed(ctx, "delete", id)
 }
 
-func (s *Store) update(ctx context.Context, filter, change bson.D) (res *mongo.UpdateResult, err error) {
+func (s *Store) update(
+	ctx context.Context, filter, change bson.D,
+) (res *mongo.UpdateResult, err error) {
 	err = s.again(ctx, func() (err error) {
 		res, err = s.coll.UpdateMany(ctx, filter, change)
 		return err

@@ -20,7 +20,9 @@ const wary = 5 * time.Second
 // client does so too, except while it connects, which it does for all callers at once.
 // So after a connection error calls are made in a goroutine each, which outlives its
 // context by the client's dial timeout at most.
-func (s *Store) call(ctx context.Context, do func(context.Context) rueidis.RedisResult) rueidis.RedisResult {
+func (s *Store) call(
+	ctx context.Context, do func(context.Context) rueidis.RedisResult,
+) rueidis.RedisResult {
 	if !s.troubled() {
 		res := do(ctx)
 		s.note(res.NonRedisError())
@@ -30,7 +32,9 @@ func (s *Store) call(ctx context.Context, do func(context.Context) rueidis.Redis
 }
 
 // callAll is call for several commands at once, at least one.
-func (s *Store) callAll(ctx context.Context, do func(context.Context) []rueidis.RedisResult) ([]rueidis.RedisResult, error) {
+func (s *Store) callAll(
+	ctx context.Context, do func(context.Context) []rueidis.RedisResult,
+) ([]rueidis.RedisResult, error) {
 	if !s.troubled() {
 		return s.noted(do(ctx)), nil
 	}
@@ -44,7 +48,9 @@ func (s *Store) noted(all []rueidis.RedisResult) []rueidis.RedisResult {
 	return all
 }
 
-func (s *Store) watch(ctx context.Context, do func(context.Context) rueidis.RedisResult) rueidis.RedisResult {
+func (s *Store) watch(
+	ctx context.Context, do func(context.Context) rueidis.RedisResult,
+) rueidis.RedisResult {
 	res, err := watched(ctx, func(ctx context.Context) rueidis.RedisResult {
 		res := do(ctx)
 		s.note(res.NonRedisError())

@@ -46,7 +46,9 @@ func (c *Connections) Track(option *rueidis.ClientOption) {
 	}
 }
 
-func dialTCP(ctx context.Context, address string, d *net.Dialer, config *tls.Config) (net.Conn, error) {
+func dialTCP(
+	ctx context.Context, address string, d *net.Dialer, config *tls.Config,
+) (net.Conn, error) {
 	if config != nil {
 		return (&tls.Dialer{NetDialer: d, Config: config}).DialContext(ctx, "tcp", address)
 	}

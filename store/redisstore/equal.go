@@ -76,7 +76,9 @@ func (s *Store) comparesItself(ctx context.Context) bool {
 
 // setIfEqual is replace by one command. Only when nothing was replaced, another one
 // tells why: the server refuses to write before it looks whether it would have to.
-func (s *Store) setIfEqual(ctx context.Context, key string, old, next store.Record, expires int64) (int64, error) {
+func (s *Store) setIfEqual(
+	ctx context.Context, key string, old, next store.Record, expires int64,
+) (int64, error) {
 	res, waited := s.write(ctx, key, func(b rueidis.Builder) rueidis.Completed {
 		set := b.Arbitrary("SET").Keys(key).Args(rueidis.BinaryString(next.Data), "IFEQ", rueidis.BinaryString(old.Data))
 		if expires == 0 {

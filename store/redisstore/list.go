@@ -78,7 +78,9 @@ func (s *Store) list(ctx context.Context, at place, limit int) ([]store.Entry, p
 
 // scan returns some keys of records. A cursor of SCAN means nothing to another server
 // process, such as after a restart or a failover: then it starts again.
-func (s *Store) scan(ctx context.Context, node rueidis.Client, at place, limit int) ([]string, place, error) {
+func (s *Store) scan(
+	ctx context.Context, node rueidis.Client, at place, limit int,
+) ([]string, place, error) {
 	for {
 		results, err := s.callAll(ctx, func(ctx context.Context) []rueidis.RedisResult {
 			b := node.B()
@@ -155,7 +157,9 @@ func (s *Store) masters(ctx context.Context) (nodes []rueidis.Client, topology s
 
 // parseSlots returns the addresses of the masters in an answer to CLUSTER SLOTS by the
 // node at addr.
-func parseSlots(reply *rueidis.RedisMessage, addr string) (masters []string, topology string, err error) {
+func parseSlots(
+	reply *rueidis.RedisMessage, addr string,
+) (masters []string, topology string, err error) {
 	ranges, err := reply.ToArray()
 	if err != nil {
 		return nil, "", err

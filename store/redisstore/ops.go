@@ -133,7 +133,9 @@ func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Ve
 
 // Replace implements [store.Store]. Where the expiry does not change, one that a touch
 // has set in between stays.
-func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
+func (s *Store) Replace(
+	ctx context.Context, id string, old, next store.Record,
+) (store.Version, error) {
 	if err := tooLarge("replace", next); err != nil {
 		return "", err
 	}
@@ -194,7 +196,9 @@ func (s *Store) Delete(ctx context.Context, id string, r store.Record) error {
 }
 
 // Move implements [store.Mover]. In a Cluster it returns [errors.ErrUnsupported].
-func (s *Store) Move(ctx context.Context, id string, old, seal store.Record, newID string, next store.Record) (store.Version, error) {
+func (s *Store) Move(
+	ctx context.Context, id string, old, seal store.Record, newID string, next store.Record,
+) (store.Version, error) {
 	if s.cluster {
 		return "", errors.ErrUnsupported
 	}

@@ -53,7 +53,9 @@ func (x indexed) forgettable(now int64) bool {
 // zero means
 // 100. An owner of few sessions, 128 as Redis is delivered, gets one page. Entries without a record
 // that are older than [store.IndexGrace] are removed.
-func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]store.Entry, string, error) {
+func (s *Store) Owned(
+	ctx context.Context, owner, cursor string, limit int,
+) ([]store.Entry, string, error) {
 	from, process, err := parseOwnedCursor(cursor)
 	if err != nil || owner == "" {
 		return nil, "", err
@@ -129,7 +131,9 @@ func parseOwnedCursor(cursor string) (from, process string, err error) {
 
 // loadAll loads records in one trip to each node. What is not there has an empty
 // version, and what cannot be read is damaged besides.
-func (s *Store) loadAll(ctx context.Context, keys []string) (records []store.Record, damaged []bool, err error) {
+func (s *Store) loadAll(
+	ctx context.Context, keys []string,
+) (records []store.Record, damaged []bool, err error) {
 	records, damaged = make([]store.Record, len(keys)), make([]bool, len(keys))
 	if len(keys) == 0 {
 		return records, damaged, nil

@@ -128,13 +128,17 @@ return {page[1], page[1] ~= '0' and process() or '', t[1] * 1000 + math.floor(t[
 )
 
 // read runs a read-only script on one key.
-func (s *Store) read(ctx context.Context, sc script, key string, args ...string) rueidis.RedisResult {
+func (s *Store) read(
+	ctx context.Context, sc script, key string, args ...string,
+) rueidis.RedisResult {
 	return s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
 		return s.readNow(ctx, sc, key, args...)
 	})
 }
 
-func (s *Store) readNow(ctx context.Context, sc script, key string, args ...string) rueidis.RedisResult {
+func (s *Store) readNow(
+	ctx context.Context, sc script, key string, args ...string,
+) rueidis.RedisResult {
 	res := s.client.Do(ctx, s.client.B().EvalshaRo().Sha1(sc.sha).Numkeys(1).Key(key).Arg(args...).Build())
 	if unknownScript(res) {
 		res = s.client.Do(ctx, s.client.B().EvalRo().Script(sc.text).Numkeys(1).Key(key).Arg(args...).Build())

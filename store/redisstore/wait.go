@@ -39,7 +39,9 @@ func large(cmd rueidis.Completed) rueidis.Completed {
 // write makes a write of key, and waits for replicas if it is told to. waited says
 // whether they have it, and matters only if something was written. Where another server
 // should have had it, it is made once more, on a new connection.
-func (s *Store) write(ctx context.Context, key string, build builder) (res rueidis.RedisResult, waited error) {
+func (s *Store) write(
+	ctx context.Context, key string, build builder,
+) (res rueidis.RedisResult, waited error) {
 	res, waited = s.writeSent(ctx, key, build)
 	if s.renewed(ctx, key, res.Error()) {
 		res, waited = s.writeSent(ctx, key, build)
@@ -50,7 +52,9 @@ func (s *Store) write(ctx context.Context, key string, build builder) (res rueid
 // writeSent is writeOnce until it was sent. A client that does not listen on an idle
 // connection only notices by a write that the store closed it: nothing was sent on it
 // then, unless that was done just now.
-func (s *Store) writeSent(ctx context.Context, key string, build builder) (res rueidis.RedisResult, waited error) {
+func (s *Store) writeSent(
+	ctx context.Context, key string, build builder,
+) (res rueidis.RedisResult, waited error) {
 	for range reconnectTries {
 		closed := s.renewedAt.Load()
 		res, waited = s.writeOnce(ctx, key, build)
@@ -61,7 +65,9 @@ func (s *Store) writeSent(ctx context.Context, key string, build builder) (res r
 	return res, waited
 }
 
-func (s *Store) writeOnce(ctx context.Context, key string, build builder) (res rueidis.RedisResult, waited error) {
+func (s *Store) writeOnce(
+	ctx context.Context, key string, build builder,
+) (res rueidis.RedisResult, waited error) {
 	if s.unheld == nil {
 		return s.call(ctx, func(ctx context.Context) rueidis.RedisResult { return s.writeNow(ctx, build(s.client.B())) }), nil
 	}

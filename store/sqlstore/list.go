@@ -20,7 +20,9 @@ func pageSize(limit, otherwise, most int) int {
 // Owned implements [store.OwnerLister]. A page comes from at most limit rows, or 1,000;
 // zero means 100. It returns [errors.ErrUnsupported] while the table has no owner
 // column.
-func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]store.Entry, string, error) {
+func (s *Store) Owned(
+	ctx context.Context, owner, cursor string, limit int,
+) ([]store.Entry, string, error) {
 	var page []store.Entry
 	next := ""
 	err := s.with(ctx, false, func(q *queries) (err error) {
@@ -62,7 +64,9 @@ func (s *Store) All(ctx context.Context, cursor string, limit int) ([]store.Entr
 
 // list reads a page of rows in the order of their keys, live or not, so that a page
 // costs what its limit says. A record that cannot be read is an entry without one.
-func (s *Store) list(ctx context.Context, st *statement, a *args, cursor string, limit int) ([]store.Entry, string, error) {
+func (s *Store) list(
+	ctx context.Context, st *statement, a *args, cursor string, limit int,
+) ([]store.Entry, string, error) {
 	limit = pageSize(limit, defaultPage, maxPage)
 	a.limit, a.now = limit, s.opts.Now()
 	var number int64

@@ -44,7 +44,9 @@ type outcome struct {
 	nothing bool // the request is to be made alone
 }
 
-func newBatches(one func(context.Context, request) outcome, many func(context.Context, []request) []outcome) *batches {
+func newBatches(
+	one func(context.Context, request) outcome, many func(context.Context, []request) []outcome,
+) *batches {
 	running := min(max(leastRunning, runtime.GOMAXPROCS(0)), mostRunning)
 	return batch.New(batch.Config[request, outcome]{
 		Busy:     running,

@@ -13,7 +13,9 @@ import (
 type conn = *sql.Conn
 
 // Move implements [store.Mover], in a transaction of its own.
-func (s *Store) Move(ctx context.Context, id string, old, seal store.Record, newID string, next store.Record) (store.Version, error) {
+func (s *Store) Move(
+	ctx context.Context, id string, old, seal store.Record, newID string, next store.Record,
+) (store.Version, error) {
 	err := s.with(ctx, next.Owner != "", func(q *queries) error {
 		return s.move(ctx, q, id, old, seal, newID, next)
 	})

@@ -172,7 +172,9 @@ func (s *Store) change(ctx context.Context, on conn, st *statement, a *args) err
 }
 
 // Replace implements [store.Store]. It recognises old by its data.
-func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
+func (s *Store) Replace(
+	ctx context.Context, id string, old, next store.Record,
+) (store.Version, error) {
 	err := s.with(ctx, next.Owner != "", func(q *queries) error {
 		if err := q.fits(s, id, next); err != nil {
 			return err
@@ -198,7 +200,9 @@ func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) 
 	return version(next.Data), nil
 }
 
-func (s *Store) replace(ctx context.Context, on conn, q *queries, id string, old, next store.Record) error {
+func (s *Store) replace(
+	ctx context.Context, on conn, q *queries, id string, old, next store.Record,
+) error {
 	if !q.fitsID(s, id) {
 		return errNoRow
 	}
@@ -208,7 +212,9 @@ func (s *Store) replace(ctx context.Context, on conn, q *queries, id string, old
 }
 
 // withData returns old with the data that its version is of. Usually it has them.
-func (s *Store) withData(ctx context.Context, q *queries, id string, old store.Record) (store.Record, error) {
+func (s *Store) withData(
+	ctx context.Context, q *queries, id string, old store.Record,
+) (store.Record, error) {
 	if old.Version == "" || version(old.Data) == old.Version {
 		return old, nil
 	}

@@ -294,7 +294,9 @@ func (s *Store) query(ctx context.Context, st *statement, a *args, forget func()
 	}
 }
 
-func (s *Store) queryOnce(ctx context.Context, st *statement, a *args, each func(scan func(...any) error) error) error {
+func (s *Store) queryOnce(
+	ctx context.Context, st *statement, a *args, each func(scan func(...any) error) error,
+) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

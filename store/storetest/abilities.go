@@ -198,7 +198,9 @@ func (c *caseT) walk(page func(cursor string) (string, error)) (int, error) {
 }
 
 // lists fails unless the listing has all of want, and if only is set no other live record.
-func (c *caseT) lists(list lister, want map[string]store.Record, only bool) map[string]store.Record {
+func (c *caseT) lists(
+	list lister, want map[string]store.Record, only bool,
+) map[string]store.Record {
 	got := map[string]store.Record{}
 	_, err := c.walk(func(cursor string) (string, error) {
 		page, next, err := list(cursor)

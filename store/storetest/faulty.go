@@ -253,7 +253,9 @@ func (f *Faulty) Create(ctx context.Context, id string, r store.Record) (store.V
 }
 
 // Replace implements [store.Store].
-func (f *Faulty) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
+func (f *Faulty) Replace(
+	ctx context.Context, id string, old, next store.Record,
+) (store.Version, error) {
 	return result(f, ctx, OpReplace, id, func(ctx context.Context) (store.Version, error) {
 		return f.inner.Replace(ctx, id, old, next)
 	})
@@ -270,7 +272,9 @@ func (f *Faulty) Delete(ctx context.Context, id string, r store.Record) error {
 }
 
 // Move implements [store.Mover]. Its faults go by the old id.
-func (f *Faulty) Move(ctx context.Context, id string, old, seal store.Record, newID string, next store.Record) (store.Version, error) {
+func (f *Faulty) Move(
+	ctx context.Context, id string, old, seal store.Record, newID string, next store.Record,
+) (store.Version, error) {
 	return result(f, ctx, OpMove, id, func(ctx context.Context) (store.Version, error) {
 		return f.inner.Move(ctx, id, old, seal, newID, next)
 	})
@@ -282,7 +286,9 @@ type listing struct {
 }
 
 // Owned implements [store.OwnerLister].
-func (f *Faulty) Owned(ctx context.Context, owner, cursor string, limit int) ([]store.Entry, string, error) {
+func (f *Faulty) Owned(
+	ctx context.Context, owner, cursor string, limit int,
+) ([]store.Entry, string, error) {
 	l, err := result(f, ctx, OpOwned, owner, func(ctx context.Context) (l listing, err error) {
 		l.page, l.next, err = f.inner.Owned(ctx, owner, cursor, limit)
 		return l, err
