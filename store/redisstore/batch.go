@@ -40,8 +40,8 @@ func newBatches(client rueidis.Client) *batches {
 	})
 }
 
-// send sends the commands of a call, one or two on one key, alone or with others'. After the end
-// of ctx each result is its error, and they may be sent or not.
+// send sends the commands of a call, one or two on one key, alone or with others'. If ctx ends
+// first, each result is its error, and the commands may have been sent or not.
 func send(ctx context.Context, q *batches, commands ...rueidis.Completed) []rueidis.RedisResult {
 	results, err := q.Do(ctx, commands)
 	if err != nil {

@@ -55,7 +55,7 @@ func (r redacted) Error() string {
 }
 
 const (
-	fragment   = 6    // the most characters of a secret that may be told, plus one
+	fragment   = 6    // so many characters of a secret in a row are too many
 	maxURL     = 2048 // the most characters of a URL that is searched for secrets
 	maxAts     = 8    // the most signs @ that are tried as a password's end
 	maxNesting = 2    // how deep URLs in parameters of URLs are searched
