@@ -137,7 +137,8 @@ func New(client rueidis.Client, opts Options) (*Store, error) {
 	case opts.NearCache != 0 && (opts.NearCache < time.Millisecond || opts.NearCache > time.Hour):
 		return nil, outOfRange("NearCache", opts.NearCache, "from 1ms to 1h, or 0 for none")
 	case opts.WaitReplicas < 0:
-		return nil, outOfRange("WaitReplicas", opts.WaitReplicas, "0 or more")
+		const text = "redisstore: Options.WaitReplicas is negative: %d"
+		return nil, fmt.Errorf(text, opts.WaitReplicas)
 	case opts.WaitTimeout < time.Millisecond || opts.WaitTimeout > maxWaitTimeout:
 		return nil, outOfRange("WaitTimeout", opts.WaitTimeout, "from 1ms to 20s")
 	}

@@ -19,7 +19,7 @@ func TestOptions(t *testing.T) {
 		{Options{NearCache: -1}, "NearCache is -1ns"},
 		{Options{NearCache: time.Microsecond}, "NearCache is 1µs"},
 		{Options{NearCache: 2 * time.Hour}, "NearCache is 2h"},
-		{Options{WaitReplicas: -1}, "WaitReplicas is -1"},
+		{Options{WaitReplicas: -1}, "WaitReplicas is negative: -1"},
 		{Options{WaitTimeout: -time.Second}, "WaitTimeout is -1s"},
 		{Options{WaitTimeout: time.Minute}, "WaitTimeout is 1m"},
 	} {

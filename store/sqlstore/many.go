@@ -179,8 +179,8 @@ func (s *Store) idsOf(list []request) []string {
 	return ids
 }
 
-// rejected reports whether an error means that the server did nothing of a statement:
-// its class says that the statement or a value was at fault, or a lack of something.
+// rejected reports whether an error means that the server did nothing of a statement, because that
+// or a value was at fault, or something was lacking.
 func (s *Store) rejected(err error) bool {
 	if s.transient(err) || s.d.refusal(err) != nil {
 		return true
@@ -188,12 +188,11 @@ func (s *Store) rejected(err error) bool {
 	return slices.Contains([]string{"53", "54"}, sqlClass(err))
 }
 
-// replacements are the parameters of a statement that replaces several records: arrays
-// as PostgreSQL reads them, and all data in one value, since an array of data would be
-// text of twice the size.
+// replacements are the parameters of a statement that replaces several records, as PostgreSQL reads
+// arrays. All data is in one value: an array of data would be text of twice the size.
 type replacements struct {
 	blob          []byte
-	newAt, newLen []int // where in the blob the new data are, from 1
+	newAt, newLen []int // where in the blob the new data is, from 1
 	oldAt, oldLen []int
 	expires       []string
 	owners        []string
@@ -237,16 +236,22 @@ func (r *replacements) value(name string) any {
 	panic("sqlstore: no parameter " + name)
 }
 
-// replaceManyText is the statement: what is there and old is locked first, so that the
-// update waits for nobody.
+// replaceManyText returns the statement. It locks the rows that are old first, so that the update
+// does not wait.
 func replaceManyText(s *Store, shape *shape) string {
-	return "WITH old AS (SELECT t.session_id, g.owner, " + s.d.timeIn(&s.opts, shape, "g.expiry") + " AS expiry," +
+	return "WITH old AS (SELECT t.session_id, g.owner, " +
+		s.d.timeIn(&s.opts, shape, "g.expiry") + " AS expiry," +
 		" substring(CAST({blob} AS BYTEA) FROM g.new_at FOR g.new_len) AS data" +
-		" FROM {table} AS t JOIN unnest(CAST({ids} AS VARCHAR[]), CAST({owners} AS VARCHAR[]), CAST({expiries} AS TIMESTAMP[])," +
-		" CAST({new at} AS INTEGER[]), CAST({new len} AS INTEGER[]), CAST({old at} AS INTEGER[]), CAST({old len} AS INTEGER[]))" +
-		" AS g (session_id, owner, expiry, new_at, new_len, old_at, old_len) ON t.session_id = g.session_id" +
-		" WHERE t.{live} AND t.data = substring(CAST({blob} AS BYTEA) FROM g.old_at FOR g.old_len) FOR UPDATE OF t SKIP LOCKED)" +
-		" UPDATE {table} AS t SET data = old.data, expiry = old.expiry{owner old} FROM old WHERE t.session_id = old.session_id RETURNING t.session_id"
+		" FROM {table} AS t JOIN unnest(CAST({ids} AS VARCHAR[])," +
+		" CAST({owners} AS VARCHAR[]), CAST({expiries} AS TIMESTAMP[])," +
+		" CAST({new at} AS INTEGER[]), CAST({new len} AS INTEGER[])," +
+		" CAST({old at} AS INTEGER[]), CAST({old len} AS INTEGER[]))" +
+		" AS g (session_id, owner, expiry, new_at, new_len, old_at, old_len)" +
+		" ON t.session_id = g.session_id WHERE t.{live}" +
+		" AND t.data = substring(CAST({blob} AS BYTEA) FROM g.old_at FOR g.old_len)" +
+		" FOR UPDATE OF t SKIP LOCKED)" +
+		" UPDATE {table} AS t SET data = old.data, expiry = old.expiry{owner old}" +
+		" FROM old WHERE t.session_id = old.session_id RETURNING t.session_id"
 }
 
 // texts writes an array of texts as PostgreSQL reads it. An empty one is NULL.
