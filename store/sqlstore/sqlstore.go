@@ -239,7 +239,7 @@ func (o *Options) check(d dialect) error {
 	case len(o.Prefix) > maxPrefix, !utf8.ValidString(o.Prefix),
 		strings.ContainsFunc(o.Prefix, unicode.IsControl):
 		return wrong("Prefix", quotedShort(o.Prefix),
-			fmt.Sprintf("it must be at most %d bytes of UTF-8 without control characters", maxPrefix))
+			"it must be at most 64 bytes of UTF-8 without control characters")
 	case o.SweepBatch < 0 || o.SweepBatch > maxBatch:
 		return wrong("SweepBatch", o.SweepBatch, fmt.Sprintf("it must be from 1 to %d", maxBatch))
 	case o.SweepEvery < 0:
@@ -247,11 +247,11 @@ func (o *Options) check(d dialect) error {
 	case o.SweepInterval != 0 && o.SweepInterval < time.Second:
 		return wrong("SweepInterval", o.SweepInterval, "it must be at least 1s, or 0 for never")
 	}
-	if err := checkName("Options.Table", o.Table, d.nameLimit()); err != nil {
+	if err := checkName("Table", o.Table, d.nameLimit()); err != nil {
 		return err
 	}
 	if o.Schema != "" {
-		return checkName("Options.Schema", o.Schema, d.nameLimit())
+		return checkName("Schema", o.Schema, d.nameLimit())
 	}
 	return nil
 }
@@ -348,7 +348,9 @@ func (s *Store) forget(q *queries) {
 			old = append(old, stmt)
 		}
 	})
-	s.prepared = slices.DeleteFunc(s.prepared, func(stmt *sql.Stmt) bool { return slices.Contains(old, stmt) })
+	s.prepared = slices.DeleteFunc(s.prepared, func(stmt *sql.Stmt) bool {
+		return slices.Contains(old, stmt)
+	})
 	s.mu.Unlock()
 	for _, stmt := range old {
 		_ = stmt.Close() // it is not used again, even if this fails

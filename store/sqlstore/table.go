@@ -79,6 +79,11 @@ func (s *Store) columnsBy(ctx context.Context, text string, args ...any) (map[st
 // errNoTable means that the table is not there.
 var errNoTable = unfit("there is no such table, or no right to use it")
 
+// wrongType is the error for a column whose type cannot be used.
+func wrongType(column, kind, want string) error {
+	return unfit("the column " + column + " is " + strings.ToUpper(kind) + ", and must be " + want)
+}
+
 // missing returns an error that names a column that the table lacks, or nil.
 func missing(columns map[string]bool, key string) error {
 	if len(columns) == 0 {
