@@ -29,7 +29,7 @@ func TestNewErrors(t *testing.T) {
 		want   string
 	}{
 		{nil, Options{}, "client is nil"},
-		{client, Options{Prefix: strings.Repeat("p", 1001)}, "Options.Prefix has 1001 bytes"},
+		{client, Options{Prefix: strings.Repeat("p", 1001)}, "Options.Prefix is \"ppp"},
 		{client, Options{Prefix: "a\xff"}, `Options.Prefix is "a\xff"`},
 		{client, Options{Table: "ab"}, `Options.Table is "ab"`},
 		{client, Options{Table: "a b c"}, "Options.Table"},
@@ -80,9 +80,9 @@ func TestOpenErrors(t *testing.T) {
 		{"dynamodb://Sessions?regin=x", `unknown parameter "regin"`},
 		{"dynamodb://Sessions?create=perhaps", "create"},
 		{"dynamodb://AKID:" + secret + "@Sessions", "a user and a password are not supported"},
-		{"dynamodb:Sessions", "write dynamodb://TABLE"},
-		{"dynamodb://Sessions/other", "write dynamodb://TABLE"},
-		{"dynamodb://Sessions#x", "write dynamodb://TABLE"},
+		{"dynamodb:Sessions", "want dynamodb://TABLE"},
+		{"dynamodb://Sessions/other", "want dynamodb://TABLE"},
+		{"dynamodb://Sessions#x", "want dynamodb://TABLE"},
 		{"dynamodb://Sessions?endpoint=localhost:8000", "parameter endpoint"},
 		{"dynamodb://Sessions?endpoint=http://AKID:" + secret + "@localhost", "parameter endpoint"},
 		{"dynamodb://Sessions?timeout=soon", "parameter timeout"},

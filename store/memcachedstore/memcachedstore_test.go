@@ -261,8 +261,8 @@ func TestTooLargeSendsNothing(t *testing.T) {
 	}
 }
 
-// A server that starts anew gives its tokens anew. A version from before is nobody's
-// version then.
+// A server that starts anew begins its tokens anew. A version of an earlier start matches no
+// record.
 func TestVersionsEndWithTheServer(t *testing.T) {
 	s, server := open(t, Options{})
 	server.set("ms", "HD c5\r\n")
@@ -315,10 +315,10 @@ func TestOpener(t *testing.T) {
 		{"memcached://127.0.0.1:1," + name, ""}, // one of two is there
 		{"memcached://127.0.0.1:1", "refused"},
 		{"memcached:///nowhere/memcached.sock", "/nowhere/memcached.sock"},
-		{"memcached:", "write memcached://host:port"},
-		{"memcached://", "write memcached://host:port"},
-		{"memcached:host", "write memcached://host:port"},
-		{"memcached://" + name + "/db", "write memcached://host:port"},
+		{"memcached:", "want memcached://host:port"},
+		{"memcached://", "want memcached://host:port"},
+		{"memcached:host", "want memcached://host:port"},
+		{"memcached://" + name + "/db", "want memcached://host:port"},
 		{"memcached://user:hunter2@" + name, "not supported"},
 		{"memcached://" + name + "," + name, "twice"},
 		{"memcached://x,," + name, "Options.Servers"},

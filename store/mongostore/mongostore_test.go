@@ -48,7 +48,7 @@ func TestNewErrors(t *testing.T) {
 		{Options{Database: strings.Repeat("d", 64)}, "Options.Database"},
 		{Options{Collection: "a$b"}, "Options.Collection"},
 		{Options{Collection: "system.users"}, "Options.Collection"},
-		{Options{Prefix: strings.Repeat("p", 201)}, "Options.Prefix has 201 bytes"},
+		{Options{Prefix: strings.Repeat("p", 201)}, "Options.Prefix is \"ppp"},
 		{Options{Prefix: "a\nb"}, "Options.Prefix"},
 		{Options{Prefix: "\xff"}, "Options.Prefix"},
 		{Options{WriteConcern: writeconcern.Unacknowledged()}, "Options.WriteConcern is unacknowledged"},
