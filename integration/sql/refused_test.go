@@ -31,7 +31,7 @@ func manager(t testing.TB, store store.Store) *cloakroom.Manager {
 	return m
 }
 
-// signIn signs somebody in and returns the ticket.
+// signIn signs a user in and returns the ticket.
 func signIn(m *cloakroom.Manager) (string, error) {
 	s := m.Open(context.Background(), "")
 	defer s.Close()
@@ -195,7 +195,7 @@ func TestNoRight(t *testing.T) {
 			at := strings.NewReplacer("root@", "web@", "postgres@", "web@").Replace(rawURL)
 			_, err := signIn(manager(t, open(t, at)))
 			refuses(t, "sign in", err, "denied")
-			_, err = tryOpen(t, strings.Replace(at, "web@", "nobody:secret-word@", 1))
+			_, err = tryOpen(t, strings.Replace(at, "web@", "stranger:secret-word@", 1))
 			if refuses(t, "open", err, ""); err != nil && strings.Contains(err.Error(), "secret-word") {
 				t.Errorf("the password is told: %v", err)
 			}
