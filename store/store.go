@@ -136,7 +136,9 @@ type OwnerLister interface {
 	// entry without a record, or whose record has expired, is listed without one while
 	// it is younger than [IndexGrace], since a record may be about to be created, and
 	// may be removed after that, never before.
-	Owned(ctx context.Context, owner, cursor string, limit int) (page []Entry, next string, err error)
+	Owned(
+		ctx context.Context, owner, cursor string, limit int,
+	) (page []Entry, next string, err error)
 }
 
 // Lister is a [Store] that can list all its records. Where a store cannot, listing all returns

@@ -272,7 +272,7 @@ func (postgres) dsn(driver string, u *url.URL, q *storeurl.Query) (source, error
 	// The drivers cannot parse a list with an IPv6 address.
 	if strings.Contains(u.Host, ",") && strings.Contains(u.Host, "[") {
 		if values.Has("host") || values.Has("port") {
-			return source{}, errors.New("hosts in the URL and parameters host and port exclude each other")
+			return source{}, errors.New("hosts in the URL exclude the parameters host and port")
 		}
 		var hosts, ports []string
 		for _, one := range storeurl.Hosts(u) {

@@ -57,7 +57,7 @@ var damageRules = []rule{
 			}
 			got := c.lists(c.ownedBy(owner, 2), want, false)
 			if r, ok := got[bad]; !ok || r.Version != "" {
-				c.Fatalf("listed: %v, with version %q; want the record without a version", ok, r.Version)
+				c.Fatalf("listed: %v, with version %q; want it without one", ok, r.Version)
 			}
 			if slices.Contains(c.cfg.Abilities, Lists) {
 				c.lists(c.all(3), want, false)
