@@ -25,8 +25,8 @@ var (
 
 	// ErrRefused means that the server refused, did nothing, and will refuse again: it
 	// takes no writes (a replica, a read-only mode), has no such table, does not grant
-	// the right, or is not ready. The store has closed its connections to a server that
-	// is the wrong one by now.
+	// the right, or is not ready. If another server should be asked, the store has closed
+	// its connections to this one.
 	ErrRefused = errors.New("the store refused")
 
 	// ErrUnreadable means that a live record has this id and cannot be read: it is

@@ -34,14 +34,13 @@ import (
 //
 // Errors: a method returns nil when it took effect. [ErrNotFound], [ErrExists], [ErrConflict],
 // [ErrTooLarge], [ErrFull], [ErrRefused] and [ErrUnreadable] mean that nothing was written.
-// ErrRefused is for what a server says when it did nothing and will not, as one that
-// takes no writes; where that means that another server should be asked, the store
-// closes the connection, and may try once more on a new one. Any other error means that
-// the outcome is unknown: the write may have happened, or may yet happen. A store never
-// repeats a write by itself after an unknown outcome, and switches off such repeats in
-// its client; the core finds out what happened and repeats safely. Errors name the
-// operation and the place, and contain neither record data nor credentials. Sentinels
-// may be wrapped.
+// ErrRefused is for a server that says that it did nothing and will not, such as one that takes no
+// writes; if another server should be asked, the store closes the connection, and may try once more
+// on a new one. Any other error means that the outcome is unknown: the write may have happened, or
+// may yet happen. A store never repeats a write by itself after an unknown outcome, and switches
+// off such repeats in its client; the core finds out what happened and repeats safely. Errors name
+// the operation and the place, and contain neither record data nor credentials. Sentinels may be
+// wrapped.
 //
 // Contexts: a method returns soon after its context ends. The core bounds every call by one.
 type Store interface {
@@ -88,7 +87,7 @@ type Record struct {
 	Expires time.Time
 
 	// Owner is the hexadecimal SHA-256 of the owner's name, 64 lower-case digits, or
-	// empty for a record that belongs to nobody. Owner indexes go by it.
+	// empty for a record without an owner. Owner indexes go by it.
 	Owner string
 
 	// Deadline is the absolute end of the session that the record holds. A store need
@@ -100,15 +99,13 @@ type Record struct {
 	Version Version
 }
 
-// Version identifies one state of one record. It means something to the store that made
-// it and is opaque to everyone else: a counter, a content digest, an ETag, a
-// compare-and-swap token. A store never returns an empty one, and never uses one again
-// for other data under the same id.
+// Version identifies one state of one record: a counter, a content digest, an ETag or a
+// compare-and-swap token, opaque to all but the store that made it. A store never returns an empty
+// one, and never uses one again for other data under the same id.
 type Version string
 
-// Entry is one record in a listing. An owner index may list an id whose record is not there,
-// because the record is about to be created or went just now: its Record then has an empty
-// Version.
+// Entry is one record in a listing. An owner index may list an id without a record, which is about
+// to be created or has just been removed: Record then has an empty Version.
 type Entry struct {
 	ID     string
 	Record Record
@@ -121,7 +118,9 @@ type Mover interface {
 	// or neither, and returns the version of next. It returns ErrConflict when the live
 	// record under id is not old any more, ErrNotFound when there is none, and
 	// ErrExists when newID is taken.
-	Move(ctx context.Context, id string, old, seal Record, newID string, next Record) (Version, error)
+	Move(
+		ctx context.Context, id string, old, seal Record, newID string, next Record,
+	) (Version, error)
 }
 
 // OwnerLister is a [Store] that can list the records of one owner. Where a store cannot,
@@ -137,7 +136,9 @@ type OwnerLister interface {
 	// entry without a record, or whose record has expired, is listed without one while
 	// it is younger than [IndexGrace], since a record may be about to be created, and
 	// may be removed after that, never before.
-	Owned(ctx context.Context, owner, cursor string, limit int) (page []Entry, next string, err error)
+	Owned(
+		ctx context.Context, owner, cursor string, limit int,
+	) (page []Entry, next string, err error)
 }
 
 // Lister is a [Store] that can list all its records. Where a store cannot, listing all returns
@@ -153,14 +154,13 @@ type Sweeper interface {
 	// Sweep removes expired records, at most about limit of them, and returns how many
 	// it removed. cursor and next are as in [OwnerLister.Owned]. A call does a bounded
 	// amount of work, so it may remove nothing and not be the last. Several processes
-	// may sweep at once. With an error, next may be where to go on: a record that
-	// cannot be removed spares no other.
+	// may sweep at once. With an error, next may be where to go on: one record that
+	// cannot be removed does not keep the others.
 	Sweep(ctx context.Context, cursor string, limit int) (removed int, next string, err error)
 }
 
-// IndexGrace is how long an owner index keeps an entry whose record is missing. It
-// exceeds the longest time that a commit may take, so an entry that is older belongs to
-// no commit under way.
+// IndexGrace is how long an owner index keeps an entry whose record is missing. No commit takes as
+// long, so an older entry belongs to none under way.
 const IndexGrace = time.Minute
 
 // FullStore is a [Store] with every ability. Make one of any store with [Complete].
@@ -173,8 +173,8 @@ type FullStore interface {
 }
 
 // Complete returns s with every ability: one that s lacks returns [errors.ErrUnsupported], which
-// means the same as not having it. A wrapper around a store embeds the FullStore of what it wraps, and
-// so has exactly its abilities.
+// means the same as not having it. A wrapper that embeds the FullStore of a store has exactly that
+// store's abilities.
 func Complete(s Store) FullStore {
 	if full, ok := s.(FullStore); ok {
 		return full
@@ -195,14 +195,18 @@ type completed struct {
 	sweeper Sweeper
 }
 
-func (c completed) Move(ctx context.Context, id string, old, seal Record, newID string, next Record) (Version, error) {
+func (c completed) Move(
+	ctx context.Context, id string, old, seal Record, newID string, next Record,
+) (Version, error) {
 	if c.mover == nil {
 		return "", errors.ErrUnsupported
 	}
 	return c.mover.Move(ctx, id, old, seal, newID, next)
 }
 
-func (c completed) Owned(ctx context.Context, owner, cursor string, limit int) ([]Entry, string, error) {
+func (c completed) Owned(
+	ctx context.Context, owner, cursor string, limit int,
+) ([]Entry, string, error) {
 	if c.owners == nil {
 		return nil, "", errors.ErrUnsupported
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/filestore"
 )
 
-// TestCopy moves an application from files to DynamoDB, and on to files again: nobody
-// is signed out, and what an owner has is listed.
+// TestCopy moves an application from files to DynamoDB, and on to files again: no user is signed
+// out, and an owner's sessions are listed.
 func TestCopy(t *testing.T) {
 	d := servers.StartDynamoDB(t, servers.DynamoDBOptions{})
 	manager := func(s store.Store) *cloakroom.Manager {

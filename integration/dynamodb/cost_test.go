@@ -66,17 +66,17 @@ func TestWhatCallsCost(t *testing.T) {
 	}
 	count.ops = nil
 	r := store.Record{Data: []byte("x"), Expires: time.Now().Add(time.Hour), Deadline: time.Now().Add(12 * time.Hour)}
-	r.Version, err = s.Create(ctx, "nobody's", r)
+	r.Version, err = s.Create(ctx, "no-owner", r)
 	cost("create", "PutItem", err)
-	_, err = s.Load(ctx, "nobody's")
+	_, err = s.Load(ctx, "no-owner")
 	cost("load", "GetItem", err)
-	_, err = s.Replace(ctx, "nobody's", r, r)
+	_, err = s.Replace(ctx, "no-owner", r, r)
 	cost("replace", "UpdateItem", err)
-	err = s.Touch(ctx, "nobody's", r, r.Expires)
+	err = s.Touch(ctx, "no-owner", r, r.Expires)
 	cost("touch", "UpdateItem", err)
 	owned := r
 	owned.Owner = strings.Repeat("ab", 32)
-	_, err = s.Move(ctx, "nobody's", r, r, "first", owned)
+	_, err = s.Move(ctx, "no-owner", r, r, "first", owned)
 	cost("first sign-in", "UpdateItem UpdateItem TransactWriteItems", err)
 	_, err = s.Create(ctx, "second", owned)
 	cost("second sign-in", "UpdateItem PutItem", err)
@@ -86,7 +86,7 @@ func TestWhatCallsCost(t *testing.T) {
 	cost("list by owner", "GetItem BatchGetItem", err)
 	err = s.Delete(ctx, "second", owned)
 	cost("delete of an owned record", "DeleteItem UpdateItem", err)
-	err = s.Delete(ctx, "nobody's", r)
+	err = s.Delete(ctx, "no-owner", r)
 	cost("delete", "DeleteItem", err)
 	_, _, err = s.All(ctx, "", 100)
 	cost("list all", "Scan", err)

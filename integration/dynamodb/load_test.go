@@ -83,7 +83,7 @@ func (s *site) ask(t testing.TB, path, cookie string) answer {
 	return a
 }
 
-// visitor is somebody who asks again and again.
+// visitor makes requests again and again.
 type visitor struct {
 	name, cookie string
 	stored       atomic.Int64 // requests that were answered with success

@@ -104,7 +104,7 @@ func TestIndexOutlivesSessions(t *testing.T) {
 func TestIndexForgets(t *testing.T) {
 	c := newClocked(t)
 	ctx := t.Context()
-	const owner = "somebody"
+	const owner = "the-user"
 	c.begin("gone", owner)
 	c.begin("stays", owner)
 	if _, err := c.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{ // as TTL does
@@ -159,7 +159,7 @@ func TestIndexForgets(t *testing.T) {
 // Many sign-ins of one owner at once are all listed, from the first on, while others end.
 func TestIndexManyAtOnce(t *testing.T) {
 	c := newClocked(t)
-	const owner, each, at = "somebody", 8, 6
+	const owner, each, at = "the-user", 8, 6
 	var wg sync.WaitGroup
 	for w := range at {
 		wg.Go(func() {
@@ -209,7 +209,7 @@ func TestIndexManyAtOnce(t *testing.T) {
 // An index that is full refuses a session, and makes room when it has entries without records.
 func TestIndexFull(t *testing.T) {
 	c := newClocked(t)
-	const owner = "somebody"
+	const owner = "the-user"
 	// fill makes an index of as many entries as fit, by the server's word.
 	fill := func(written time.Time) {
 		t.Helper()

@@ -173,8 +173,8 @@ func TestTTL(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	put("short", time.Second, "somebody")
-	put("long", time.Hour, "somebody")
+	put("short", time.Second, "the-user")
+	put("long", time.Hour, "the-user")
 	if _, err := client.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String("Sessions"), Item: map[string]types.AttributeValue{
 		"id": &types.AttributeValueMemberS{Value: "session:flask"}, "val": &types.AttributeValueMemberB{Value: []byte{0x80}},
 		"expiration": &types.AttributeValueMemberN{Value: fmt.Sprintf("%.6f", float64(time.Now().UnixMicro())/1e6+1)},
@@ -183,12 +183,12 @@ func TestTTL(t *testing.T) {
 	}
 	servers.Until(t, "TTL has removed what has expired", func() error {
 		var left []string
-		for _, key := range []string{"session:short", "session:flask", "session:long", indexKey("somebody")} {
+		for _, key := range []string{"session:short", "session:flask", "session:long", indexKey("the-user")} {
 			if attributes(t, client, key) != nil {
 				left = append(left, key)
 			}
 		}
-		if !slices.Contains(left, "session:long") || !slices.Contains(left, indexKey("somebody")) {
+		if !slices.Contains(left, "session:long") || !slices.Contains(left, indexKey("the-user")) {
 			t.Fatalf("left are %q", left)
 		}
 		if len(left) > 2 {

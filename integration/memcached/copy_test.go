@@ -14,8 +14,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/filestore"
 )
 
-// TestCopyFromFiles moves an application from files to three memcached servers: nobody
-// is signed out.
+// TestCopyFromFiles moves an application from files to three memcached servers: no user is signed
+// out.
 func TestCopyFromFiles(t *testing.T) {
 	dir := t.TempDir()
 	files, err := filestore.New(dir, filestore.Options{NoSync: true})

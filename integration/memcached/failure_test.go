@@ -217,7 +217,7 @@ func TestServerPaused(t *testing.T) {
 				time.Sleep(200 * time.Millisecond)
 			})
 			if counts["none"] > 0 || counts["503"] == 0 || counts["own"] == 0 {
-				t.Errorf("answers: %v, want 503 and then everybody's own, and nobody signed out", counts)
+				t.Errorf("answers: %v, want 503 and then each user's own, and no user signed out", counts)
 			}
 			if count > 1 && counts["own"] < 300 {
 				t.Errorf("answers: %v: the servers that are there did not go on", counts)

@@ -118,7 +118,7 @@ func TestItems(t *testing.T) {
 			near(t, s, id, expires)
 		})
 	}
-	// Somebody else's record without expiry is given the latest that memcached has.
+	// A record that another program stored without expiry gets the latest that memcached has.
 	t.Run("NoExpiry", func(t *testing.T) {
 		if os.Getenv(variable) != "" {
 			t.Skip("with a server of its own only")

@@ -34,8 +34,8 @@ func files(t *testing.T, dir string) *cloakroom.Manager {
 	return manager(t, s)
 }
 
-// TestCopy moves an application from files to MongoDB and back to other files: nobody
-// is signed out.
+// TestCopy moves an application from files to MongoDB and back to other files: no user is signed
+// out.
 func TestCopy(t *testing.T) {
 	const many = 150
 	from, to, target := t.TempDir(), t.TempDir(), place(t, patient(t, given(t)))
@@ -93,8 +93,8 @@ func TestCopy(t *testing.T) {
 
 // TestCommandWithoutServer: the command says what is wrong, soon, and no password.
 func TestCommandWithoutServer(t *testing.T) {
-	nobody := fmt.Sprintf("mongodb://user:hunter2@127.0.0.1:%d/", servers.FreePort(t))
-	_, stderr, code := demotest.Run(t, "list", nobody)
+	unreachable := fmt.Sprintf("mongodb://user:hunter2@127.0.0.1:%d/", servers.FreePort(t))
+	_, stderr, code := demotest.Run(t, "list", unreachable)
 	if code != 1 || !strings.Contains(stderr, "refused") || strings.Contains(stderr, "hunter2") {
 		t.Errorf("exit %d, %q, want a connection that was refused", code, stderr)
 	}

@@ -42,7 +42,7 @@ func TestPause(t *testing.T) {
 	l.Served(10)
 	kept(t, l)
 	if l.Refusals() == 0 {
-		t.Error("nobody was refused in five seconds")
+		t.Error("no call was refused in five seconds")
 	}
 }
 

@@ -94,7 +94,7 @@ func TestLayout(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := names(stored(t, c, "session:"+hexID(1))); slices.Contains(got, "owner") {
-		t.Errorf("a record that is nobody's any more has the fields %q", got)
+		t.Errorf("a record that has no owner any more has the fields %q", got)
 	}
 }
 
@@ -246,7 +246,7 @@ func TestForeignWriters(t *testing.T) {
 		t.Errorf("%d are listed, %v, want the 3 whose id has the prefix and that can be read", len(page), err)
 	}
 	if n, _, err := s.Sweep(ctx, "", 100); n != 0 || err != nil {
-		t.Errorf("%d were swept, %v, want none: the expired one is somebody else's", n, err)
+		t.Errorf("%d were swept, %v, want none: the expired one has another prefix", n, err)
 	}
 	// A writer that does not compare is noticed.
 	old, err := s.Load(ctx, hexID(1))

@@ -45,7 +45,7 @@ func TestPause(t *testing.T) {
 		t.Errorf("%d acknowledged changes were lost", lost)
 	}
 	if l.Refusals() == 0 {
-		t.Error("nobody was refused in five seconds")
+		t.Error("no call was refused in five seconds")
 	}
 }
 

@@ -190,7 +190,7 @@ func TestIndex(t *testing.T) {
 		t.Errorf("the index has %q", got)
 	}
 
-	// What nobody lists stays small: writing removes what is past its end.
+	// An index that is never listed stays small: writing removes entries past their end.
 	past := time.Now().Add(-time.Hour).UnixMilli()
 	for i := range 100 {
 		r.Do(t, "HSET", key, fmt.Sprint("past ", i), fmt.Sprintf("%d:%d", past, past))

@@ -67,7 +67,7 @@ func TestNearCache(t *testing.T) {
 	for i := 1; i <= 200; i++ {
 		text := strconv.Itoa(i)
 		next := lasting(text)
-		if i%2 == 0 { // somebody else's change arrives
+		if i%2 == 0 { // a change by another client arrives
 			if next.Version, err = other.Replace(ctx, id, record, next); err != nil {
 				t.Fatal(err)
 			}

@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"context"
 	"errors"
 	"os"
 	"strings"
@@ -13,47 +12,10 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
+	"github.com/cloakroom-go/cloakroom/integration/visitor"
 	"github.com/cloakroom-go/cloakroom/store"
 	"github.com/cloakroom-go/cloakroom/store/redisstore"
 )
-
-const visits = cloakroom.Key[int]("visits")
-
-// manager returns one whose time limit a busy machine does not reach: what takes that
-// long was not told at once.
-func manager(t testing.TB, store store.Store) *cloakroom.Manager {
-	t.Helper()
-	m, err := cloakroom.New(store, cloakroom.Options{Timeout: 20 * time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
-}
-
-func signIn(m *cloakroom.Manager) (string, error) {
-	s := m.Open(context.Background(), "")
-	defer s.Close()
-	if err := s.Login("ada"); err != nil {
-		return "", err
-	}
-	if err := s.Save(); err != nil {
-		return "", err
-	}
-	return s.Cookie().Value, nil
-}
-
-func visit(m *cloakroom.Manager, ticket string) (int, error) {
-	s := m.Open(context.Background(), ticket)
-	defer s.Close()
-	return visits.UpdateNow(s, func(n int) int { return n + 1 })
-}
-
-func refuses(t testing.TB, what string, err error, words string) {
-	t.Helper()
-	if !errors.Is(err, cloakroom.ErrRefused) || errors.Is(err, cloakroom.ErrUnknownOutcome) || !strings.Contains(err.Error(), words) {
-		t.Errorf("%s: %v, want a refusal that says %q", what, err, words)
-	}
-}
 
 // follow makes one server the replica of another.
 func follow(t testing.TB, replica, primary *servers.Redis) {
@@ -98,8 +60,8 @@ func TestDemoted(t *testing.T) {
 				old, promoted := servers.StartRedis(t, servers.RedisOptions{Program: program}), servers.StartRedis(t, servers.RedisOptions{Program: program})
 				follow(t, promoted, old)
 				p := servers.StartProxy(t, old.Addr)
-				m := manager(t, open(t, p.Addr))
-				ticket, err := signIn(m)
+				m := visitor.Manager(t, open(t, p.Addr))
+				ticket, err := visitor.SignIn(m)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -111,22 +73,22 @@ func TestDemoted(t *testing.T) {
 				})
 				promoted.Do(t, "REPLICAOF", "NO", "ONE")
 				follow(t, old, promoted)
-				_, err = signIn(m)
-				refuses(t, "sign in", err, "READONLY")
-				_, err = visit(m, ticket)
-				refuses(t, "change", err, "READONLY")
+				_, err = visitor.SignIn(m)
+				visitor.WantRefusal(t, "sign in", err, "READONLY")
+				_, err = visitor.Visit(m, ticket)
+				visitor.WantRefusal(t, "change", err, "READONLY")
 				p.Lead(promoted.Addr)
 				servers.Until(t, "the new server is found", func() error {
-					_, err := visit(m, ticket)
+					_, err := visitor.Visit(m, ticket)
 					if err != nil {
-						refuses(t, "change", err, "READONLY")
+						visitor.WantRefusal(t, "change", err, "READONLY")
 					}
 					return err
 				})
 				var wg sync.WaitGroup
 				for range 20 {
 					wg.Go(func() {
-						if _, err := signIn(m); err != nil {
+						if _, err := visitor.SignIn(m); err != nil {
 							t.Errorf("sign in after the failover: %v", err)
 						}
 					})
@@ -172,18 +134,18 @@ func TestRefused(t *testing.T) {
 		} {
 			t.Run(word, func(t *testing.T) {
 				r := servers.StartRedis(t, servers.RedisOptions{Program: program})
-				m := manager(t, open(t, r.URL()))
-				ticket, err := signIn(m)
+				m := visitor.Manager(t, open(t, r.URL()))
+				ticket, err := visitor.SignIn(m)
 				if err != nil {
 					t.Fatal(err)
 				}
 				refuse(t, r)
-				_, err = signIn(m)
-				refuses(t, "sign in", err, word)
-				_, err = visit(m, ticket)
-				refuses(t, "change", err, word)
+				_, err = visitor.SignIn(m)
+				visitor.WantRefusal(t, "sign in", err, word)
+				_, err = visitor.Visit(m, ticket)
+				visitor.WantRefusal(t, "change", err, word)
 				_, err = m.RevokeOwned(t.Context(), "ada")
-				refuses(t, "revoke", err, word)
+				visitor.WantRefusal(t, "revoke", err, word)
 			})
 		}
 	})
@@ -242,9 +204,9 @@ func TestOtherType(t *testing.T) {
 // out, and revoked among others.
 func otherTypeSession(t *testing.T, r *servers.Redis, s *redisstore.Store) {
 	t.Helper()
-	m := manager(t, s)
+	m := visitor.Manager(t, s)
 	for range 3 {
-		if _, err := signIn(m); err != nil {
+		if _, err := visitor.SignIn(m); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -260,7 +222,7 @@ func otherTypeSession(t *testing.T, r *servers.Redis, s *redisstore.Store) {
 	if kind := r.Do(t, "TYPE", keys[0]); kind == "hash" {
 		t.Error("it is still there")
 	}
-	ticket, err := signIn(m)
+	ticket, err := visitor.SignIn(m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,8 +240,8 @@ func otherTypeSession(t *testing.T, r *servers.Redis, s *redisstore.Store) {
 		r.Do(t, "DEL", key)
 		r.Do(t, "SET", key, "text")
 	}
-	_, err = signIn(m)
-	refuses(t, "sign in", err, "owner index")
+	_, err = visitor.SignIn(m)
+	visitor.WantRefusal(t, "sign in", err, "owner index")
 	_, err = m.RevokeOwned(t.Context(), "ada")
-	refuses(t, "revoke", err, "owner index")
+	visitor.WantRefusal(t, "revoke", err, "owner index")
 }

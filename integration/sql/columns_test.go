@@ -86,7 +86,7 @@ func TestIDsThatCollate(t *testing.T) {
 		if r, err := s.Load(t.Context(), "abC"); err != nil || string(r.Data) != "mine" || !r.Expires.Equal(hour.Truncate(time.Second)) {
 			t.Errorf("%q until %v, %v", r.Data, r.Expires, err)
 		}
-		// An expired record is in nobody's way.
+		// An expired record does not keep its id.
 		create(t, s, "xyz", "short", time.Now().Add(-time.Hour))
 		create(t, s, "XYZ", "taken", hour)
 		if r, err := s.Load(t.Context(), "XYZ"); err != nil || string(r.Data) != "taken" {

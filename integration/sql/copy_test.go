@@ -12,8 +12,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/integration/site"
 )
 
-// TestCopy moves an application from SQLite to PostgreSQL and on to MariaDB: nobody is
-// signed out.
+// TestCopy moves an application from SQLite to PostgreSQL and on to MariaDB: no user is signed out.
 func TestCopy(t *testing.T) {
 	places := []string{sqliteFile(t), servers.StartPostgres(t, servers.SQLOptions{}).URL(t), servers.StartMariaDB(t, servers.SQLOptions{}).URL(t)}
 	manager := func(rawURL string) *cloakroom.Manager {

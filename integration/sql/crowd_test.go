@@ -151,7 +151,7 @@ func oneWins(t *testing.T, s *sqlstore.Store) {
 	}
 }
 
-// locked: who wants a row that somebody else has locked holds up nobody else.
+// locked: a call that waits for a locked row holds up no other.
 func locked(t *testing.T, p *servers.SQLServer) {
 	rawURL := p.URL(t)
 	s := open(t, rawURL)

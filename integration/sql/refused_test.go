@@ -14,49 +14,9 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
-	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/integration/visitor"
 	"github.com/cloakroom-go/cloakroom/store/sqlstore"
 )
-
-const visits = cloakroom.Key[int]("visits")
-
-// manager returns one whose time limit a busy machine does not reach: what takes that
-// long was not told at once.
-func manager(t testing.TB, store store.Store) *cloakroom.Manager {
-	t.Helper()
-	m, err := cloakroom.New(store, cloakroom.Options{Timeout: 20 * time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
-}
-
-// signIn signs somebody in and returns the ticket.
-func signIn(m *cloakroom.Manager) (string, error) {
-	s := m.Open(context.Background(), "")
-	defer s.Close()
-	if err := s.Login("ada"); err != nil {
-		return "", err
-	}
-	if err := s.Save(); err != nil {
-		return "", err
-	}
-	return s.Cookie().Value, nil
-}
-
-func visit(m *cloakroom.Manager, ticket string) (int, error) {
-	s := m.Open(context.Background(), ticket)
-	defer s.Close()
-	return visits.UpdateNow(s, func(n int) int { return n + 1 })
-}
-
-// refuses fails unless an error says that the database refused, and how.
-func refuses(t testing.TB, what string, err error, words string) {
-	t.Helper()
-	if !errors.Is(err, cloakroom.ErrRefused) || errors.Is(err, cloakroom.ErrUnknownOutcome) || !strings.Contains(err.Error(), words) {
-		t.Errorf("%s: %v, want a refusal that says %q", what, err, words)
-	}
-}
 
 // busy has so many sign-ins at once that the pool fills up.
 func busy(t testing.TB, m *cloakroom.Manager) {
@@ -65,7 +25,7 @@ func busy(t testing.TB, m *cloakroom.Manager) {
 	for range 30 {
 		wg.Go(func() {
 			for range 3 {
-				if _, err := signIn(m); err != nil {
+				if _, err := visitor.SignIn(m); err != nil {
 					t.Error(err)
 				}
 			}
@@ -123,19 +83,19 @@ func TestDemoted(t *testing.T) {
 			promoted.Do(t, "CREATE DATABASE "+database)
 			_ = open(t, through(name, rawURL, old.Addr, promoted.Addr)) // makes the table there
 			p := servers.StartProxy(t, old.Addr)
-			m := manager(t, open(t, through(name, rawURL, old.Addr, p.Addr)))
+			m := visitor.Manager(t, open(t, through(name, rawURL, old.Addr, p.Addr)))
 			busy(t, m)
-			ticket, err := signIn(m)
+			ticket, err := visitor.SignIn(m)
 			if err != nil {
 				t.Fatal(err)
 			}
 			readOnly(t, name, old)
-			_, err = signIn(m)
-			refuses(t, "sign in", err, demoted[name].words)
-			_, err = visit(m, ticket)
-			refuses(t, "change", err, demoted[name].words)
+			_, err = visitor.SignIn(m)
+			visitor.WantRefusal(t, "sign in", err, demoted[name].words)
+			_, err = visitor.Visit(m, ticket)
+			visitor.WantRefusal(t, "change", err, demoted[name].words)
 			_, err = m.RevokeOwned(t.Context(), "ada")
-			refuses(t, "revoke", err, demoted[name].words)
+			visitor.WantRefusal(t, "revoke", err, demoted[name].words)
 			if err != nil && strings.Contains(err.Error(), "secret-word") {
 				t.Error("the password is told")
 			}
@@ -156,24 +116,24 @@ func TestNoTable(t *testing.T) {
 			if never != nil {
 				t.Fatal("opened without a table")
 			}
-			refuses(t, "open", err, "no such table")
+			visitor.WantRefusal(t, "open", err, "no such table")
 			d, _ := kind(rawURL)
 			s := newStore(t, db, sqlstore.Options{Dialect: d})
-			m := manager(t, s)
-			_, err = signIn(m)
-			refuses(t, "sign in", err, "no such table")
+			m := visitor.Manager(t, s)
+			_, err = visitor.SignIn(m)
+			visitor.WantRefusal(t, "sign in", err, "no such table")
 			if err := s.CreateTable(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			ticket, err := signIn(m)
+			ticket, err := visitor.SignIn(m)
 			wants(t, "sign in", err, nil)
 			execute(t, db, "DROP TABLE sessions")
-			_, err = signIn(m)
-			refuses(t, "sign in", err, "sessions")
-			_, err = visit(m, ticket)
-			refuses(t, "change", err, "sessions")
+			_, err = visitor.SignIn(m)
+			visitor.WantRefusal(t, "sign in", err, "sessions")
+			_, err = visitor.Visit(m, ticket)
+			visitor.WantRefusal(t, "change", err, "sessions")
 			_ = open(t, rawURL)
-			_, err = signIn(m)
+			_, err = visitor.SignIn(m)
 			wants(t, "sign in", err, nil)
 		})
 	}
@@ -193,10 +153,10 @@ func TestNoRight(t *testing.T) {
 				execute(t, db, statement)
 			}
 			at := strings.NewReplacer("root@", "web@", "postgres@", "web@").Replace(rawURL)
-			_, err := signIn(manager(t, open(t, at)))
-			refuses(t, "sign in", err, "denied")
-			_, err = tryOpen(t, strings.Replace(at, "web@", "nobody:secret-word@", 1))
-			if refuses(t, "open", err, ""); err != nil && strings.Contains(err.Error(), "secret-word") {
+			_, err := visitor.SignIn(visitor.Manager(t, open(t, at)))
+			visitor.WantRefusal(t, "sign in", err, "denied")
+			_, err = tryOpen(t, strings.Replace(at, "web@", "stranger:secret-word@", 1))
+			if visitor.WantRefusal(t, "open", err, ""); err != nil && strings.Contains(err.Error(), "secret-word") {
 				t.Errorf("the password is told: %v", err)
 			}
 		})
@@ -212,8 +172,8 @@ func TestReadOnlyFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	_, err = signIn(manager(t, newStore(t, db, sqlstore.Options{Dialect: sqlstore.SQLite})))
-	refuses(t, "sign in", err, "readonly")
+	_, err = visitor.SignIn(visitor.Manager(t, newStore(t, db, sqlstore.Options{Dialect: sqlstore.SQLite})))
+	visitor.WantRefusal(t, "sign in", err, "readonly")
 	gone := filepath.Join(dir, "gone", "sessions.db")
 	if _, err := tryOpen(t, "sqlite://"+gone); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a folder that is not there: %v", err)
@@ -234,12 +194,12 @@ func TestTooManyConnections(t *testing.T) {
 			_ = open(t, rawURL)
 			db := openDB(t, through(name, rawURL, s.Addr, s.Addr))
 			d, _ := kind(rawURL)
-			m := manager(t, newStore(t, db, sqlstore.Options{Dialect: d}))
+			m := visitor.Manager(t, newStore(t, db, sqlstore.Options{Dialect: d}))
 			var wg sync.WaitGroup
 			for range 40 {
 				wg.Go(func() {
-					if _, err := signIn(m); err != nil {
-						refuses(t, "sign in", err, "onnections")
+					if _, err := visitor.SignIn(m); err != nil {
+						visitor.WantRefusal(t, "sign in", err, "onnections")
 					}
 				})
 			}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/servers"
+	"github.com/cloakroom-go/cloakroom/integration/visitor"
 	"github.com/cloakroom-go/cloakroom/store"
 	"github.com/cloakroom-go/cloakroom/store/sqlstore"
 )
@@ -37,10 +38,10 @@ func TestFewRights(t *testing.T) {
 	}
 	guest := open(t, strings.Replace(rawURL, "postgres@", "guest@", 1), "schema=app", "migrate=true")
 	wants(t, "make a table that is there", guest.CreateTable(t.Context()), nil)
-	m := manager(t, guest)
-	ticket, err := signIn(m)
+	m := visitor.Manager(t, guest)
+	ticket, err := visitor.SignIn(m)
 	wants(t, "sign in", err, nil)
-	_, err = visit(m, ticket)
+	_, err = visitor.Visit(m, ticket)
 	wants(t, "visit", err, nil)
 	if n, err := m.RevokeOwned(t.Context(), "ada"); n != 1 || err != nil {
 		t.Errorf("%d revoked, %v", n, err)
@@ -81,9 +82,9 @@ func TestColumnTypes(t *testing.T) {
 				", expiry "+tt.expiry+", owner "+tt.owner+")")
 			if tt.wrong != "" {
 				_, err := tryOpen(t, tt.url)
-				refuses(t, "open", err, "the column "+tt.wrong+" is ")
-				_, err = signIn(manager(t, newStore(t, openDB(t, tt.url), sqlstore.Options{Dialect: d})))
-				refuses(t, "sign in", err, "the column "+tt.wrong+" is ")
+				visitor.WantRefusal(t, "open", err, "the column "+tt.wrong+" is ")
+				_, err = visitor.SignIn(visitor.Manager(t, newStore(t, openDB(t, tt.url), sqlstore.Options{Dialect: d})))
+				visitor.WantRefusal(t, "sign in", err, "the column "+tt.wrong+" is ")
 				return
 			}
 			for _, zone := range []string{"UTC", "Pacific/Apia", "America/St_Johns"} {
@@ -135,7 +136,7 @@ func TestMigrationsWhileServing(t *testing.T) {
 					rawURL = sqliteFile(t)
 				}
 				s := open(t, rawURL, parameters)
-				m := manager(t, s)
+				m := visitor.Manager(t, s)
 				db := openDB(t, rawURL)
 				var served atomic.Int64
 				ctx, stop := context.WithCancel(t.Context())
@@ -159,13 +160,13 @@ func TestMigrationsWhileServing(t *testing.T) {
 
 // serve makes requests until its context ends.
 func serve(ctx context.Context, t *testing.T, m *cloakroom.Manager, served *atomic.Int64) {
-	ticket, err := signIn(m)
+	ticket, err := visitor.SignIn(m)
 	if err != nil {
 		t.Error(err)
 		return
 	}
 	for n := 1; ctx.Err() == nil; n++ {
-		if got, err := visit(m, ticket); err != nil || got != n {
+		if got, err := visitor.Visit(m, ticket); err != nil || got != n {
 			t.Errorf("visit %d counted as %d, %v", n, got, err)
 			return
 		}
@@ -201,8 +202,8 @@ func retried(t testing.TB, db *sql.DB, statement string) (err error) {
 func TestOwnerColumnGone(t *testing.T) {
 	for name, rawURL := range urls(t) {
 		t.Run(name, func(t *testing.T) {
-			m := manager(t, open(t, rawURL))
-			ticket, err := signIn(m)
+			m := visitor.Manager(t, open(t, rawURL))
+			ticket, err := visitor.SignIn(m)
 			wants(t, "sign in", err, nil)
 			db := openDB(t, rawURL)
 			if name == "SQLite" {
@@ -211,9 +212,9 @@ func TestOwnerColumnGone(t *testing.T) {
 			if err := retried(t, db, "ALTER TABLE sessions DROP COLUMN owner"); err != nil {
 				t.Fatal(err)
 			}
-			_, err = visit(m, ticket)
+			_, err = visitor.Visit(m, ticket)
 			wants(t, "visit", err, nil)
-			_, err = signIn(m)
+			_, err = visitor.SignIn(m)
 			wants(t, "sign in", err, nil)
 			_, err = m.RevokeOwned(t.Context(), "ada")
 			wants(t, "revoke", err, errors.ErrUnsupported)
@@ -270,9 +271,9 @@ func TestDamagedRows(t *testing.T) {
 // damagedSession fails unless a session whose row is damaged can be revoked.
 func damagedSession(t *testing.T, s *sqlstore.Store, db *sql.DB, damage string) {
 	t.Helper()
-	m := manager(t, s)
+	m := visitor.Manager(t, s)
 	for range 2 {
-		if _, err := signIn(m); err != nil {
+		if _, err := visitor.SignIn(m); err != nil {
 			t.Fatal(err)
 		}
 	}

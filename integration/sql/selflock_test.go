@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/integration/visitor"
 	"github.com/cloakroom-go/cloakroom/store/sqlstore"
 )
 
@@ -70,7 +71,7 @@ func TestHandlersOwnTransaction(t *testing.T) {
 		}
 		count := func(n int) int { return n + 1 }
 		status := ask(func(w http.ResponseWriter, s *cloakroom.Session, order func() *sql.Tx) {
-			visits.Update(s, count)
+			visitor.Visits.Update(s, count)
 			tx := order()
 			defer tx.Rollback()
 			_, _ = w.Write([]byte("ordered"))
@@ -80,7 +81,7 @@ func TestHandlersOwnTransaction(t *testing.T) {
 			t.Errorf("%d connections: status %d, log:\n%s", conns, status, log)
 		}
 		status = ask(func(w http.ResponseWriter, s *cloakroom.Session, order func() *sql.Tx) {
-			visits.Update(s, count)
+			visitor.Visits.Update(s, count)
 			wants(t, "commit first", order().Commit(), nil)
 			_, _ = w.Write([]byte("ordered"))
 		})
@@ -88,7 +89,7 @@ func TestHandlersOwnTransaction(t *testing.T) {
 			t.Errorf("%d connections, committed first: status %d", conns, status)
 		}
 		status = ask(func(w http.ResponseWriter, s *cloakroom.Session, order func() *sql.Tx) {
-			visits.Update(s, count)
+			visitor.Visits.Update(s, count)
 			wants(t, "save first", s.Save(), nil)
 			tx := order()
 			_, _ = w.Write([]byte("ordered"))

@@ -11,19 +11,18 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// Stats are numbers of calls since a [Store] was made, whatever became of them.
+// Stats counts the calls since a [Store] was made, failed ones too.
 type Stats struct {
 	Loads     int64 `json:"loads"`
 	Creates   int64 `json:"creates"`
 	Replaces  int64 `json:"replaces"`
 	Touches   int64 `json:"touches"`
 	Deletes   int64 `json:"deletes"`
-	Moves     int64 `json:"moves"`     // without those that the store does not support
-	Lists     int64 `json:"lists"`     // pages of Owned and All, likewise
-	Sweeps    int64 `json:"sweeps"`    // likewise
+	Moves     int64 `json:"moves"` // if the store supports it, as for the next two
+	Lists     int64 `json:"lists"` // pages of Owned and All
+	Sweeps    int64 `json:"sweeps"`
 	Conflicts int64 `json:"conflicts"` // calls that returned ErrConflict or ErrExists
-	// calls that returned an error that is neither one of the sentinels nor
-	// errors.ErrUnsupported
+	// calls that were refused, or whose outcome is unknown
 	Errors int64 `json:"errors"`
 }
 
@@ -40,8 +39,8 @@ var _ store.FullStore = (*Store)(nil)
 // New returns a wrapper around s with all counts at zero.
 func New(s store.Store) *Store { return &Store{FullStore: store.Complete(s)} }
 
-// Stats returns the counts. Calls that end meanwhile may be in some of them and not yet
-// in others.
+// Stats returns the counts. A call that ends meanwhile may be in one of them and not yet in
+// another.
 func (s *Store) Stats() Stats {
 	return Stats{
 		Loads:     s.loads.Load(),
@@ -60,7 +59,8 @@ func (s *Store) Stats() Stats {
 // count counts a call of one kind that ended with err.
 func (s *Store) count(calls *atomic.Int64, err error) {
 	switch {
-	case err == nil, errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrTooLarge), errors.Is(err, store.ErrFull):
+	case err == nil, errors.Is(err, store.ErrNotFound),
+		errors.Is(err, store.ErrTooLarge), errors.Is(err, store.ErrFull):
 	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrExists):
 		s.conflicts.Add(1)
 	case errors.Is(err, errors.ErrUnsupported):
@@ -86,7 +86,9 @@ func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Ve
 }
 
 // Replace implements [store.Store].
-func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
+func (s *Store) Replace(
+	ctx context.Context, id string, old, next store.Record,
+) (store.Version, error) {
 	v, err := s.FullStore.Replace(ctx, id, old, next)
 	s.count(&s.replaces, err)
 	return v, err
@@ -107,14 +109,18 @@ func (s *Store) Delete(ctx context.Context, id string, r store.Record) error {
 }
 
 // Move implements [store.Mover].
-func (s *Store) Move(ctx context.Context, id string, old, seal store.Record, newID string, next store.Record) (store.Version, error) {
+func (s *Store) Move(
+	ctx context.Context, id string, old, seal store.Record, newID string, next store.Record,
+) (store.Version, error) {
 	v, err := s.FullStore.Move(ctx, id, old, seal, newID, next)
 	s.count(&s.moves, err)
 	return v, err
 }
 
 // Owned implements [store.OwnerLister].
-func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]store.Entry, string, error) {
+func (s *Store) Owned(
+	ctx context.Context, owner, cursor string, limit int,
+) ([]store.Entry, string, error) {
 	page, next, err := s.FullStore.Owned(ctx, owner, cursor, limit)
 	s.count(&s.lists, err)
 	return page, next, err

@@ -18,29 +18,28 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// How often a call is made at most, if its context does not end before that.
+// How often a call is made at most, unless its context ends.
 const (
 	readAttempts  = 5
 	writeAttempts = 12
 )
 
-// readRetryer repeats whatever may pass.
-func readRetryer() aws.Retryer {
-	return retryer(readAttempts, append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(wroteNothing)}, retry.DefaultRetryables...))
-}
+// readRetryer repeats calls after all errors that may pass.
+func readRetryer() aws.Retryer { return retryer(readAttempts, retry.DefaultRetryables...) }
 
 // writeRetryer repeats only what DynamoDB refused. The client's own would repeat after
 // a lost connection too, when the write may have happened.
-func writeRetryer() aws.Retryer {
-	return retryer(writeAttempts, []retry.IsErrorRetryable{retry.IsErrorRetryableFunc(wroteNothing)})
-}
+func writeRetryer() aws.Retryer { return retryer(writeAttempts) }
 
-func retryer(attempts int, retryables []retry.IsErrorRetryable) aws.Retryer {
+func retryer(attempts int, more ...retry.IsErrorRetryable) aws.Retryer {
+	refused := retry.IsErrorRetryableFunc(wroteNothing)
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = attempts
-		o.Retryables = retryables
+		o.Retryables = append([]retry.IsErrorRetryable{refused}, more...)
 		o.RateLimiter = ratelimit.None // the attempts are few, and the context ends them
-		o.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) { return backoff(attempt), nil })
+		o.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) {
+			return backoff(attempt), nil
+		})
 	})
 }
 
@@ -62,16 +61,16 @@ var refusals = map[string]bool{
 	"ReplicatedWriteConflictException":       true,
 }
 
-// wroteNothing reports whether an error is such a refusal. A signature that is refused
-// because the clock is wrong is one too: the client has set its clock by then, and says
-// so.
+// wroteNothing reports whether an error is such a refusal. A signature that was refused because the
+// clock is wrong is one too, if the client says that it has corrected its clock.
 func wroteNothing(err error) aws.Ternary {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
 		return aws.UnknownTernary
 	}
 	var skew interface{ RetryableError() bool }
-	if refusals[api.ErrorCode()] || badSignature(api) && errors.As(err, &skew) && skew.RetryableError() {
+	corrected := badSignature(api) && errors.As(err, &skew) && skew.RetryableError()
+	if refusals[api.ErrorCode()] || corrected {
 		return aws.TrueTernary
 	}
 	return aws.UnknownTernary
@@ -97,7 +96,7 @@ func pause(ctx context.Context, attempt int) error {
 	}
 }
 
-// refusal is an answer of DynamoDB that is an error.
+// refusal is an error that DynamoDB answered.
 type refusal struct {
 	op   string
 	text string
@@ -107,10 +106,8 @@ type refusal struct {
 func (r *refusal) Error() string   { return "dynamodbstore: " + r.op + ": " + r.text }
 func (r *refusal) Unwrap() []error { return r.errs }
 
-// failed describes err at the package's boundary. An item that DynamoDB finds too large
-// is a sentinel, and so is what it refused otherwise, having done nothing: that the
-// table is missing or the right, or, after all attempts, that it throttles, which
-// passes.
+// failed adds the operation to an error, and the sentinel if DynamoDB did nothing: it found an item
+// too large, or the table or a right is missing, or it still throttles after all attempts.
 func failed(op string, err error) error {
 	if err == nil {
 		return nil
@@ -132,13 +129,13 @@ func failed(op string, err error) error {
 	return &refusal{op, text, []error{err}}
 }
 
-// refused reports whether an answer says that nothing was done: any that finds fault with the
-// request, as DynamoDB's HTTP status says, and those after which the store tries again.
+// refused reports whether an answer says that nothing was done: the HTTP status says that the
+// request is at fault, or the store may try again.
 func refused(api smithy.APIError, err error) bool {
 	switch code := api.ErrorCode(); {
 	case refusals[code]:
 		return true
-	case code == "TransactionInProgressException": // the same one, sent before
+	case code == "TransactionInProgressException": // of an earlier attempt
 		return false
 	}
 	var answer interface{ HTTPStatusCode() int }
@@ -149,15 +146,16 @@ func refused(api smithy.APIError, err error) bool {
 	return status >= 400 && status < 500 && status != http.StatusRequestTimeout
 }
 
-// tooLarge reports whether an item exceeded DynamoDB's limit, which it may by
-// attributes that are not this store's.
+// tooLarge reports whether an item exceeded DynamoDB's limit, perhaps by attributes that are not
+// this store's.
 func tooLarge(api smithy.APIError) bool {
 	message := strings.ToLower(api.ErrorMessage())
-	return api.ErrorCode() == "ValidationException" && strings.Contains(message, "item size") && strings.Contains(message, "exceeded")
+	return api.ErrorCode() == "ValidationException" &&
+		strings.Contains(message, "item size") && strings.Contains(message, "exceeded")
 }
 
-// unmet returns the item that did not meet a condition, nil if there is none, and
-// whether that is what err says.
+// unmet reports whether err says that a condition was not met, and returns the item, nil if there
+// is none.
 func unmet(err error) (item, bool) {
 	var c *types.ConditionalCheckFailedException
 	if errors.As(err, &c) {

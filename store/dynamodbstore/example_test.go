@@ -41,7 +41,7 @@ func ExampleNew() {
 	_, _ = store, err
 }
 
-// A table is made once, by whoever deploys the application, or by the application if it may.
+// A table is made once, when the application is deployed, or by the application if it may.
 func ExampleStore_CreateTable() {
 	store, err := dynamodbstore.New(dynamodb.New(dynamodb.Options{Region: "eu-central-1"}), dynamodbstore.Options{})
 	if err != nil {

@@ -49,8 +49,8 @@ func textOf(v types.AttributeValue) string {
 	return ""
 }
 
-// record reads the item of a record. It returns ErrNotFound for what has expired, or has no
-// expiration, and ErrUnreadable for what has no val, or one that is not binary.
+// record reads an item. It returns ErrNotFound if it has expired, or has no expiration, and
+// ErrUnreadable if it has no val, or one that is not binary.
 func (s *Store) record(it item) (store.Record, error) {
 	expires, ok := expiryOf(it)
 	if !ok || !expires.After(s.now()) {
@@ -60,11 +60,16 @@ func (s *Store) record(it item) (store.Record, error) {
 	if !ok {
 		return store.Record{}, store.ErrUnreadable
 	}
-	return store.Record{Data: val.Value, Expires: expires, Owner: textOf(it[attrOwner]), Version: version(val.Value)}, nil
+	return store.Record{
+		Data:    val.Value,
+		Expires: expires,
+		Owner:   textOf(it[attrOwner]),
+		Version: version(val.Value),
+	}, nil
 }
 
-// live is the condition that an item is a record that has not expired by :now, and
-// readable that it can be read too, where :binary is the type.
+// live is the condition that an item has not expired at :now, and readable that it can also be
+// read: :binary is the type.
 const (
 	live     = "expiration > :now"
 	readable = "attribute_type(val, :binary) AND " + live
@@ -75,7 +80,7 @@ func version(data []byte) store.Version {
 	return store.Version(hex.EncodeToString(sum[:]))
 }
 
-// latest is the last expiry that is passed on, in the year 9999.
+// latest is the last expiry that is stored, in the year 9999.
 var latest = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).Unix()
 
 // seconds is t as an expiration, rounded up.
@@ -87,9 +92,11 @@ func seconds(t time.Time) int64 {
 	return min(max(n, 0), latest)
 }
 
-func expiration(t time.Time) types.AttributeValue { return number(strconv.FormatInt(seconds(t), 10)) }
+func expiration(t time.Time) types.AttributeValue {
+	return number(strconv.FormatInt(seconds(t), 10))
+}
 
-// instant is t to compare expirations with, which others may have written with fractions.
+// instant is t for comparisons with expirations, which other programs write with fractions.
 func instant(t time.Time) types.AttributeValue {
 	if n := t.Unix(); n < 0 || n > latest {
 		return expiration(t)
@@ -97,8 +104,8 @@ func instant(t time.Time) types.AttributeValue {
 	return number(fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond()))
 }
 
-// expiryOf returns when an item expires. Flask-Session writes fractions, which are read
-// to the microsecond.
+// expiryOf returns when an item expires. Fractions, as Flask-Session writes them, are read to the
+// microsecond.
 func expiryOf(it item) (time.Time, bool) {
 	n, ok := it[attrExpiration].(*types.AttributeValueMemberN)
 	if !ok {
@@ -115,8 +122,8 @@ func expiryOf(it item) (time.Time, bool) {
 	return time.UnixMicro(int64(f * 1e6)), true
 }
 
-// overhead is what a record's item takes beside key, data and owner, as DynamoDB
-// counts: the names, and a number of at most 21 bytes.
+// overhead is what DynamoDB counts for a record's item beside key, data and owner: the names, and a
+// number of at most 21 bytes.
 const overhead = len(attrID) + len(attrVal) + len(attrExpiration) + 21
 
 // fits returns ErrTooLarge for a record that DynamoDB would refuse.
@@ -126,7 +133,8 @@ func (s *Store) fits(op, id string, r store.Record) error {
 		most -= len(attrOwner) + len(r.Owner)
 	}
 	if len(r.Data) > most {
-		return fmt.Errorf("dynamodbstore: %s: %w: %d bytes, and DynamoDB's limit on items leaves %d", op, store.ErrTooLarge, len(r.Data), max(most, 0))
+		return fmt.Errorf("dynamodbstore: %s: %w: %d bytes, the most is %d by the limit on items",
+			op, store.ErrTooLarge, len(r.Data), max(most, 0))
 	}
 	return nil
 }

@@ -16,11 +16,10 @@ import (
 const (
 	maxBatch   = 100 // keys in one BatchGetItem
 	batchTries = 10  // without progress
-	sweepers   = 2   // deletions at once, few enough for requests to get through
+	sweepers   = 2   // deletions at once: few, so that requests get through
 )
 
-// loadAll loads the live records among ids, by id. One that cannot be read is there without a
-// version.
+// loadAll loads the live records among ids, by id. One that cannot be read has no version.
 func (s *Store) loadAll(ctx context.Context, ids []string) (map[string]store.Record, error) {
 	records := make(map[string]store.Record, len(ids))
 	keys := make([]item, 0, len(ids))
@@ -29,8 +28,9 @@ func (s *Store) loadAll(ctx context.Context, ids []string) (map[string]store.Rec
 	}
 	for idle := 0; len(keys) > 0; {
 		n := min(len(keys), maxBatch)
+		wanted := types.KeysAndAttributes{ConsistentRead: aws.Bool(true), Keys: keys[:n]}
 		out, err := s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
-			RequestItems: map[string]types.KeysAndAttributes{*s.table: {ConsistentRead: aws.Bool(true), Keys: keys[:n]}},
+			RequestItems: map[string]types.KeysAndAttributes{*s.table: wanted},
 		}, s.reading)
 		if err != nil {
 			return nil, err
@@ -42,7 +42,7 @@ func (s *Store) loadAll(ctx context.Context, ids []string) (map[string]store.Rec
 				}
 			}
 		}
-		// What exceeds 16 MB or the table's capacity is left over.
+		// DynamoDB leaves over what exceeds 16 MB or the table's capacity.
 		keys = keys[n:]
 		left := 0
 		for _, more := range out.UnprocessedKeys {
@@ -62,11 +62,12 @@ func (s *Store) loadAll(ctx context.Context, ids []string) (map[string]store.Rec
 	return records, nil
 }
 
-// All implements [store.Lister]. It scans the table, which reads and costs all of it,
-// also what is not this store's. A page comes of at most limit items, at most 1,000,
-// and of 1 MB at most; zero means 100.
+// All implements [store.Lister]. It scans the table, which reads and costs all of it, also what is
+// not this store's. A page is of at most limit items, or 1,000, and of at most 1 MB; zero means
+// 100.
 func (s *Store) All(ctx context.Context, cursor string, limit int) ([]store.Entry, string, error) {
-	out, err := s.scan(ctx, cursor, limit, "begins_with(id, :prefix) AND attribute_exists(val) AND "+live, false)
+	const records = "begins_with(id, :prefix) AND attribute_exists(val) AND " + live
+	out, err := s.scan(ctx, cursor, limit, records, false)
 	if err != nil {
 		return nil, "", failed("list", err)
 	}
@@ -79,11 +80,12 @@ func (s *Store) All(ctx context.Context, cursor string, limit int) ([]store.Entr
 	return page, textOf(out.LastEvaluatedKey[attrID]), nil
 }
 
-// Sweep implements [store.Sweeper], for a table whose TTL is off, such as one that
-// Flask-Session 0.8 made, which means to turn it on and does not. It scans the table as
-// All does, and deletes what has expired, each item if it still has, and its entry in
-// its owner's index. With TTL there is little to find, and it still costs a scan.
-func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (removed int, next string, err error) {
+// Sweep implements [store.Sweeper], for a table whose TTL is off, such as one that Flask-Session
+// 0.8 made. It scans the table as All does, and deletes items that have expired, with their entries
+// in owners' indexes. With TTL there is little to find, and it still costs a scan.
+func (s *Store) Sweep(
+	ctx context.Context, cursor string, limit int,
+) (removed int, next string, err error) {
 	out, err := s.scan(ctx, cursor, limit, "begins_with(id, :prefix) AND expiration <= :now", true)
 	if err != nil {
 		return 0, "", failed("sweep", err)
@@ -123,7 +125,7 @@ func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (removed in
 	return int(count.Load()), textOf(out.LastEvaluatedKey[attrID]), nil
 }
 
-// remove deletes an item that has expired, if it still has.
+// remove deletes an item, unless it was touched since it was found expired.
 func (s *Store) remove(ctx context.Context, it item) (bool, error) {
 	out, err := s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 		TableName:                 s.table,
@@ -142,8 +144,10 @@ func (s *Store) remove(ctx context.Context, it item) (bool, error) {
 	return true, nil
 }
 
-// scan reads a page of the table, of items to which filter applies.
-func (s *Store) scan(ctx context.Context, cursor string, limit int, filter string, keysOnly bool) (*dynamodb.ScanOutput, error) {
+// scan reads a page of the table, and returns the items that the filter lets through.
+func (s *Store) scan(
+	ctx context.Context, cursor string, limit int, filter string, keysOnly bool,
+) (*dynamodb.ScanOutput, error) {
 	in := &dynamodb.ScanInput{
 		TableName:                 s.table,
 		ConsistentRead:            aws.Bool(true),

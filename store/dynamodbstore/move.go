@@ -13,9 +13,11 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// Move implements [store.Mover], by a transaction. A server that has none, such as some
-// that speak DynamoDB's protocol, makes it [errors.ErrUnsupported].
-func (s *Store) Move(ctx context.Context, id string, old, seal store.Record, newID string, next store.Record) (store.Version, error) {
+// Move implements [store.Mover], by a transaction. It returns [errors.ErrUnsupported] if the
+// server has none, as some that speak DynamoDB's protocol.
+func (s *Store) Move(
+	ctx context.Context, id string, old, seal store.Record, newID string, next store.Record,
+) (store.Version, error) {
 	if s.withoutMoves.Load() {
 		return "", errors.ErrUnsupported
 	}
@@ -48,14 +50,17 @@ func (s *Store) Move(ctx context.Context, id string, old, seal store.Record, new
 		if err := s.outcome(cancelled.CancellationReasons); err != nil {
 			return "", err
 		}
-		if attempt == writeAttempts || !passing(cancelled.CancellationReasons) || pause(ctx, attempt) != nil {
+		if attempt == writeAttempts || !passing(cancelled.CancellationReasons) {
+			return "", failed("move", err)
+		}
+		if pause(ctx, attempt) != nil {
 			return "", failed("move", err)
 		}
 	}
 }
 
-// transact does both writes or neither. Its token is its own: the client repeats the
-// call only when nothing was written.
+// transact does both writes or neither. Each call has a new token: the client repeats one only if
+// nothing was written.
 func (s *Store) transact(ctx context.Context, up *types.Update, put *types.Put) error {
 	_, err := s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
 		ClientRequestToken: aws.String(rand.Text()),
@@ -64,7 +69,7 @@ func (s *Store) transact(ctx context.Context, up *types.Update, put *types.Put) 
 	return err
 }
 
-// noMove describes an error that is no cancellation.
+// noMove is failed for an error that is no cancellation.
 func (s *Store) noMove(err error) error {
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorCode() == "UnknownOperationException" {
@@ -89,8 +94,8 @@ func (s *Store) outcome(reasons []types.CancellationReason) error {
 	return nil
 }
 
-// passing reports whether another attempt may succeed: somebody else was writing one of
-// the items, or DynamoDB throttles.
+// passing reports whether another attempt may succeed: another call was writing one of the items,
+// or DynamoDB throttles.
 func passing(reasons []types.CancellationReason) bool {
 	some := false
 	for _, r := range reasons {

@@ -32,27 +32,27 @@ const (
 // Opener opens `dynamodb:` URLs for [storeurl.Open]: `dynamodb://TABLE`, or `dynamodb:`
 // for the table "Sessions". Parameters:
 //
-//   - create=true: make the table if it is not there, see [Store.CreateTable]; with never, as without, it is not made,
-//     and the error is then [storeurl.ErrNoStore].
+//   - create=true: make the table if it is missing, see [Store.CreateTable]; false, the default, or
+//     never: that is [storeurl.ErrNoStore].
 //   - endpoint=URL: where DynamoDB is, such as http://localhost:8000 for DynamoDB Local.
 //   - prefix=TEXT: [Options.Prefix].
 //   - profile=NAME: the profile of the shared configuration files.
 //   - region=NAME: the region, such as eu-central-1.
-//   - timeout=DURATION: how long connecting, and then waiting for an answer, may take; the default is 1s.
+//   - timeout=DURATION: how long connecting, and then waiting for an answer, may take; the default
+//     is 1s.
 //
-// What is not given, and the credentials in any case, come from the SDK's default
-// chain: the environment (AWS_REGION, AWS_ACCESS_KEY_ID, AWS_PROFILE, ...), the shared
-// configuration files, or the role of the container or machine. Opening fails when the
-// table cannot be read.
+// Credentials always, and what is not given, come from the SDK's default chain: the environment
+// (AWS_REGION, AWS_ACCESS_KEY_ID, AWS_PROFILE, ...), the shared configuration files, or the role of
+// the container or machine. Opening fails if the table cannot be read.
 func Opener() storeurl.Opener {
 	return storeurl.Opener{
-		Open:    func(ctx context.Context, u *url.URL) (store.Store, io.Closer, error) { return openURL(ctx, u) },
+		Open:    openURL,
 		Schemes: []string{"dynamodb"},
 	}
 }
 
-// Open opens a store by URL, in the forms of [Opener]. Close the [io.Closer] when it is
-// not needed any more. ctx bounds the opening only.
+// Open opens a store by URL, in the forms of [Opener]. Close the [io.Closer] when the store is not
+// needed any more. ctx bounds the opening only.
 func Open(ctx context.Context, rawURL string) (*Store, io.Closer, error) {
 	s, closer, err := storeurl.Open(ctx, rawURL, Opener())
 	if err != nil {
@@ -83,23 +83,27 @@ func parse(u *url.URL) (place, error) {
 		return p, err
 	}
 	var err error
-	if p.timeout, err = time.ParseDuration(timeout); err != nil || p.timeout < time.Millisecond || p.timeout > maxTimeout {
+	p.timeout, err = time.ParseDuration(timeout)
+	if err != nil || p.timeout < time.Millisecond || p.timeout > maxTimeout {
 		return p, fmt.Errorf("parameter timeout is %q, want a duration from 1ms to 1h", timeout)
 	}
 	switch {
 	case u.User != nil:
-		return p, errors.New("a user and a password are not supported; credentials come from the environment, as the AWS SDK reads it")
+		return p, errors.New("a user and a password are not supported; " +
+			"credentials come from the environment, as the AWS SDK reads it")
 	case u.Opaque != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "":
-		return p, errors.New("write dynamodb://TABLE?region=NAME")
+		return p, errors.New("want dynamodb://TABLE?region=NAME")
 	}
 	if p.endpoint != "" {
 		e, err := url.Parse(p.endpoint)
-		if err != nil || e.Scheme != "http" && e.Scheme != "https" || e.Host == "" || e.User != nil {
+		if err != nil || !isWeb(e.Scheme) || e.Host == "" || e.User != nil {
 			return p, errors.New("parameter endpoint: want http://host:port or https://host:port")
 		}
 	}
 	return p, nil
 }
+
+func isWeb(scheme string) bool { return scheme == "http" || scheme == "https" }
 
 func openURL(ctx context.Context, u *url.URL) (store.Store, io.Closer, error) {
 	p, err := parse(u)
@@ -124,7 +128,7 @@ func openURL(ctx context.Context, u *url.URL) (store.Store, io.Closer, error) {
 	return s, closer, nil
 }
 
-// noStore says that there is no store, where the table is missing.
+// noStore adds ErrNoStore to an error that means that the table is missing.
 func noStore(err error) error {
 	if missing := (*types.ResourceNotFoundException)(nil); errors.As(err, &missing) {
 		return fmt.Errorf("%w: %w", storeurl.ErrNoStore, err)
@@ -140,7 +144,9 @@ func (p *place) client(ctx context.Context) (*dynamodb.Client, io.Closer, error)
 			t.ResponseHeaderTimeout = p.timeout
 			t.MaxIdleConns, t.MaxIdleConnsPerHost = idleConns, idleConns
 		})
-	load := []func(*config.LoadOptions) error{config.WithHTTPClient(conns), config.WithLogger(logging.Nop{})}
+	load := []func(*config.LoadOptions) error{
+		config.WithHTTPClient(conns), config.WithLogger(logging.Nop{}),
+	}
 	if p.region != "" {
 		load = append(load, config.WithRegion(p.region))
 	}
@@ -152,10 +158,11 @@ func (p *place) client(ctx context.Context) (*dynamodb.Client, io.Closer, error)
 		return nil, nil, fmt.Errorf("dynamodbstore: configuration: %w", err)
 	}
 	if cfg.Region == "" {
-		return nil, nil, errors.New("dynamodbstore: no region: give the parameter region, or set AWS_REGION")
+		const text = "dynamodbstore: no region: give the parameter region, or set AWS_REGION"
+		return nil, nil, errors.New(text)
 	}
 	closer := closeFunc(func() {})
-	// with certificates of AWS_CA_BUNDLE added
+	// LoadDefaultConfig has added the certificates of AWS_CA_BUNDLE.
 	if b, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok {
 		cfg.HTTPClient = b.Freeze()
 		if c, ok := cfg.HTTPClient.(*http.Client); ok {

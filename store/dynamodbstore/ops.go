@@ -11,12 +11,12 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// returnOld is what a write asks DynamoDB to return when the condition is not met, so
-// that it takes no read to tell a record that is gone from one that was changed.
+// returnOld makes DynamoDB return the item that did not meet a condition, so that no read is needed
+// to tell a record that is gone from one that was changed.
 const returnOld = types.ReturnValuesOnConditionCheckFailureAllOld
 
-// Load implements [store.Store]. An item without an expiration is no record, and one whose val
-// is not binary cannot be read.
+// Load implements [store.Store]. An item without an expiration is no record. One whose val is not
+// binary cannot be read.
 func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	return s.load(ctx, "load", id)
 }
@@ -31,8 +31,8 @@ func (s *Store) load(ctx context.Context, op, id string) (store.Record, error) {
 	return s.record(out.Item)
 }
 
-// Create implements [store.Store]. A record over the limit on items, or for which its
-// owner's index has no room, is [store.ErrTooLarge].
+// Create implements [store.Store]. It returns [store.ErrTooLarge] for a record over the limit on
+// items, or for which its owner's index has no room.
 func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Version, error) {
 	if err := s.fits("create", id, r); err != nil {
 		return "", err
@@ -42,7 +42,10 @@ func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Ve
 	}
 	put := s.create(id, r)
 	_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: put.TableName, Item: put.Item, ConditionExpression: put.ConditionExpression, ExpressionAttributeValues: put.ExpressionAttributeValues,
+		TableName:                 put.TableName,
+		Item:                      put.Item,
+		ConditionExpression:       put.ConditionExpression,
+		ExpressionAttributeValues: put.ExpressionAttributeValues,
 	}, s.writing)
 	if _, taken := unmet(err); taken {
 		return "", store.ErrExists
@@ -53,7 +56,7 @@ func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Ve
 	return version(r.Data), nil
 }
 
-// create is the write of a record where there is no live one.
+// create is the write of a record if there is no live one.
 func (s *Store) create(id string, r store.Record) *types.Put {
 	it := key(s.recordKey(id))
 	it[attrVal], it[attrExpiration] = binary(r.Data), expiration(r.Expires)
@@ -68,9 +71,10 @@ func (s *Store) create(id string, r store.Record) *types.Put {
 	}
 }
 
-// Replace implements [store.Store]. It compares the data that is stored. It refuses a
-// record as Create does.
-func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
+// Replace implements [store.Store]. It compares the data. It has the errors of Create.
+func (s *Store) Replace(
+	ctx context.Context, id string, old, next store.Record,
+) (store.Version, error) {
 	if err := s.fits("replace", id, next); err != nil {
 		return "", err
 	}
@@ -83,8 +87,13 @@ func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) 
 	}
 	up := s.replace(id, was, next)
 	_, err = s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: up.TableName, Key: up.Key, UpdateExpression: up.UpdateExpression, ConditionExpression: up.ConditionExpression,
-		ExpressionAttributeNames: up.ExpressionAttributeNames, ExpressionAttributeValues: up.ExpressionAttributeValues,
+		TableName:                 up.TableName,
+		Key:                       up.Key,
+		UpdateExpression:          up.UpdateExpression,
+		ConditionExpression:       up.ConditionExpression,
+		ExpressionAttributeNames:  up.ExpressionAttributeNames,
+		ExpressionAttributeValues: up.ExpressionAttributeValues,
+
 		ReturnValuesOnConditionCheckFailure: up.ReturnValuesOnConditionCheckFailure,
 	}, s.writing)
 	if there, changed := unmet(err); changed {
@@ -101,7 +110,10 @@ func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) 
 
 // replace is the write of a record in place of one whose data is was.
 func (s *Store) replace(id string, was []byte, next store.Record) *types.Update {
-	values := item{":old": binary(was), ":new": binary(next.Data), ":until": expiration(next.Expires), ":now": instant(s.now())}
+	values := item{
+		":old": binary(was), ":new": binary(next.Data),
+		":until": expiration(next.Expires), ":now": instant(s.now()),
+	}
 	update := "SET val = :new, expiration = :until REMOVE #o"
 	if next.Owner != "" {
 		update = "SET val = :new, expiration = :until, #o = :owner"
@@ -118,7 +130,7 @@ func (s *Store) replace(id string, was []byte, next store.Record) *types.Update 
 	}
 }
 
-// whyNot returns why a write was refused that found this item.
+// whyNot returns why a write failed that found this item.
 func (s *Store) whyNot(there item) error {
 	if _, err := s.record(there); err != nil {
 		return err
@@ -126,8 +138,8 @@ func (s *Store) whyNot(there item) error {
 	return store.ErrConflict
 }
 
-// content returns the data of a record, to compare what is stored with. Where the
-// caller has the version without the data, it is read.
+// content returns the data of a record, for comparisons with what is stored. If the caller has the
+// version without the data, it loads that.
 func (s *Store) content(ctx context.Context, op, id string, r store.Record) ([]byte, error) {
 	if r.Version == "" || r.Version == version(r.Data) {
 		return r.Data, nil
@@ -144,12 +156,15 @@ func (s *Store) content(ctx context.Context, op, id string, r store.Record) ([]b
 
 // Touch implements [store.Store].
 func (s *Store) Touch(ctx context.Context, id string, _ store.Record, expires time.Time) error {
+	values := item{
+		":until": expiration(expires), ":now": instant(s.now()), ":binary": text("B"),
+	}
 	_, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName:                 s.table,
 		Key:                       key(s.recordKey(id)),
 		UpdateExpression:          aws.String("SET expiration = :until"),
 		ConditionExpression:       aws.String(readable),
-		ExpressionAttributeValues: item{":until": expiration(expires), ":now": instant(s.now()), ":binary": text("B")},
+		ExpressionAttributeValues: values,
 
 		ReturnValuesOnConditionCheckFailure: returnOld,
 	}, s.writing)
@@ -162,8 +177,8 @@ func (s *Store) Touch(ctx context.Context, id string, _ store.Record, expires ti
 	return failed("touch", err)
 }
 
-// Delete implements [store.Store]. That it could not clear the owner's index entry
-// afterwards is no error: an entry without a record is forgotten in time.
+// Delete implements [store.Store]. Failing to remove the owner's index entry afterwards is no
+// error: entries without a record are removed in time.
 func (s *Store) Delete(ctx context.Context, id string, r store.Record) error {
 	in := &dynamodb.DeleteItemInput{
 		TableName:                           s.table,
@@ -182,7 +197,7 @@ func (s *Store) Delete(ctx context.Context, id string, r store.Record) error {
 	}
 	_, err := s.client.DeleteItem(ctx, in, s.writing)
 	if there, kept := unmet(err); kept {
-		// also when it was not found: a create may be on its way, whose entry must stay
+		// If not found, keep the entry, too: it may be that of a create under way.
 		return s.whyNot(there)
 	}
 	if err != nil {

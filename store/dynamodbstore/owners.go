@@ -17,17 +17,17 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// forgetAfter is how long an entry without a record is kept. It is twice what it must
-// be, since the entry may have been written by a machine whose clock is slow.
+// forgetAfter is how long an entry without a record is kept: twice the time that is needed, since
+// the clock of the machine that wrote it may be slow.
 const forgetAfter = 2 * store.IndexGrace
 
 const (
-	indexTries = 8   // of writing an entry while others write the same item
-	pruneMost  = 140 // entries removed by one call: an expression may have 300 operators and 4 KB
+	indexTries = 8   // to write an entry while others write the same item
+	pruneMost  = 140 // entries that a call removes: an expression may have 300 operators and 4 KB
 )
 
-// indexed is an entry of an owner's index: when it was written, and when its session
-// ends in any case, both in seconds. It is stored as "written until".
+// indexed is an entry of an owner's index: when it was written, and the latest end of its session,
+// both in seconds. It is stored as "written until".
 type indexed struct{ id, entry string }
 
 func (s *Store) entry(r store.Record) (entry string, until int64) {
@@ -45,22 +45,21 @@ func (x indexed) times() (written, until int64, ok bool) {
 	return written, until, err1 == nil && err2 == nil
 }
 
-// forgettable reports whether the entry may be removed if it has no record: it belongs
-// to no commit under way. What is not an entry of ours is.
+// forgettable reports whether the entry may be removed if it has no record: it belongs to no commit
+// under way, or is not an entry of ours.
 func (x indexed) forgettable(now time.Time) bool {
 	written, _, ok := x.times()
 	return !ok || now.Sub(time.Unix(written, 0)) > forgetAfter
 }
 
-// over reports whether the entry's session has ended for good, with or without a record.
+// over reports whether the entry's session has ended, with or without a record.
 func (x indexed) over(now time.Time) bool {
 	_, until, ok := x.times()
 	return x.forgettable(now) && (!ok || now.Sub(time.Unix(min(until, latest), 0)) > forgetAfter)
 }
 
-// index writes the entry of id in the index of next's owner, if that is not there
-// already as old's. It does so before the record is written, so that the index never
-// misses a live session.
+// index writes the entry of id in the index of next's owner, unless old's entry is the same. Call
+// it before the record is written, so that the index never misses a live session.
 func (s *Store) index(ctx context.Context, id string, old, next store.Record) error {
 	if next.Owner == "" || next.Owner == old.Owner && next.Deadline.Equal(old.Deadline) {
 		return nil
@@ -68,7 +67,6 @@ func (s *Store) index(ctx context.Context, id string, old, next store.Record) er
 	before, err := s.add(ctx, id, next)
 	var api smithy.APIError
 	if errors.As(err, &api) && tooLarge(api) {
-		// Full: make room for one, of entries whose records are gone.
 		if err := s.makeRoom(ctx, next.Owner); err != nil {
 			return err
 		}
@@ -77,12 +75,14 @@ func (s *Store) index(ctx context.Context, id string, old, next store.Record) er
 	if err != nil {
 		return err
 	}
-	s.prune(ctx, next.Owner, slices.DeleteFunc(entries(before), func(x indexed) bool { return x.id == id || !x.over(s.now()) }))
+	s.prune(ctx, next.Owner, slices.DeleteFunc(entries(before), func(x indexed) bool {
+		return x.id == id || !x.over(s.now())
+	}))
 	return nil
 }
 
-// add writes an entry, and sees to it that the item lives as long as its entries. It
-// returns the item as it was.
+// add writes an entry, and lets the item live as long as its entries. It returns the item as it
+// was.
 func (s *Store) add(ctx context.Context, id string, r store.Record) (before item, err error) {
 	entry, until := s.entry(r)
 	ending := min(until+int64(forgetAfter/time.Second), latest)
@@ -93,7 +93,7 @@ func (s *Store) add(ctx context.Context, id string, r store.Record) (before item
 		ReturnValues:                        types.ReturnValueAllOld,
 		ReturnValuesOnConditionCheckFailure: returnOld,
 	}
-	// The last that is tried: there was an index, and it does not end later.
+	// Begin with the case that is the most frequent: the index is there and ends earlier.
 	later, there := false, true
 	for attempt := 1; ; attempt++ {
 		in.ExpressionAttributeNames = map[string]string{"#id": id}
@@ -103,7 +103,8 @@ func (s *Store) add(ctx context.Context, id string, r store.Record) (before item
 			in.ConditionExpression = aws.String("attribute_not_exists(ids)")
 			in.UpdateExpression = aws.String("SET ids = :first, expiration = :end")
 			in.ExpressionAttributeNames = nil
-			in.ExpressionAttributeValues = item{":first": &types.AttributeValueMemberM{Value: item{id: text(entry)}}, ":end": end}
+			first := &types.AttributeValueMemberM{Value: item{id: text(entry)}}
+			in.ExpressionAttributeValues = item{":first": first, ":end": end}
 		case later:
 			in.ConditionExpression = aws.String("attribute_exists(ids) AND expiration > :end")
 			in.UpdateExpression = aws.String("SET ids.#id = :entry")
@@ -125,8 +126,8 @@ func (s *Store) add(ctx context.Context, id string, r store.Record) (before item
 	}
 }
 
-// unindex removes the entry of id, whose record is gone or somebody else's. If it
-// cannot, a listing does so later.
+// unindex removes the entry of id, whose record is gone or has another owner. If that fails, a
+// listing removes it later.
 func (s *Store) unindex(ctx context.Context, id, owner string) {
 	if owner == "" {
 		return
@@ -135,14 +136,13 @@ func (s *Store) unindex(ctx context.Context, id, owner string) {
 		TableName:        s.table,
 		Key:              key(s.ownerKey(owner)),
 		UpdateExpression: aws.String("REMOVE ids.#id"),
-		// or it would make an item
+		// or the update would make an item
 		ConditionExpression:      aws.String("attribute_exists(ids.#id)"),
 		ExpressionAttributeNames: map[string]string{"#id": id},
 	}, s.writing)
 }
 
-// prune removes entries, unless they were written anew. Whatever comes of it: a later
-// call finds them again.
+// prune removes entries, unless they were written anew. If that fails, a later call finds them.
 func (s *Store) prune(ctx context.Context, owner string, stale []indexed) {
 	for chunk := range slices.Chunk(stale, pruneMost) {
 		names, values := map[string]string{}, item{}
@@ -166,7 +166,7 @@ func (s *Store) prune(ctx context.Context, owner string, stale []indexed) {
 	}
 }
 
-// entries returns what an owner's index has, by id.
+// entries returns the entries of an owner's index, in the order of their ids.
 func entries(it item) []indexed {
 	ids, ok := it[attrIDs].(*types.AttributeValueMemberM)
 	if !ok {
@@ -190,7 +190,7 @@ func (s *Store) readIndex(ctx context.Context, owner string) ([]indexed, error) 
 	return entries(out.Item), nil
 }
 
-// makeRoom removes a page of entries without records from an owner's index, if it finds one.
+// makeRoom removes some entries without records from an owner's index that is full.
 func (s *Store) makeRoom(ctx context.Context, owner string) error {
 	all, err := s.readIndex(ctx, owner)
 	if err != nil {
@@ -209,11 +209,12 @@ func (s *Store) makeRoom(ctx context.Context, owner string) error {
 	return nil
 }
 
-// Owned implements [store.OwnerLister]. A page has about limit entries, at most 1,000;
-// zero means
-// 100. Each page reads the whole index of the owner, strongly. Entries without a record that are older than
-// two minutes are removed.
-func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]store.Entry, string, error) {
+// Owned implements [store.OwnerLister]. A page has about limit entries, at most 1,000; zero means
+// 100. Each page reads the whole index of the owner, with strong consistency. Entries without a
+// record that are older than two minutes are removed.
+func (s *Store) Owned(
+	ctx context.Context, owner, cursor string, limit int,
+) ([]store.Entry, string, error) {
 	if owner == "" {
 		return nil, "", nil
 	}
@@ -221,9 +222,9 @@ func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]s
 	if err != nil {
 		return nil, "", failed("list by owner", err)
 	}
-	// The cursor is the last id of the page before, so what comes and goes meanwhile
-	// moves nothing.
-	from, found := slices.BinarySearchFunc(all, cursor, func(x indexed, id string) int { return strings.Compare(x.id, id) })
+	// The cursor is the last id of the page before: it stays good whatever comes and goes.
+	byID := func(x indexed, id string) int { return strings.Compare(x.id, id) }
+	from, found := slices.BinarySearchFunc(all, cursor, byID)
 	if found {
 		from++
 	}
@@ -241,8 +242,10 @@ func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]s
 	return page, next, nil
 }
 
-// resolve loads the records of entries, and tells those that may be forgotten.
-func (s *Store) resolve(ctx context.Context, owner string, some []indexed) (page []store.Entry, stale []indexed, err error) {
+// resolve loads the records of entries. stale are those that may be removed.
+func (s *Store) resolve(
+	ctx context.Context, owner string, some []indexed,
+) (page []store.Entry, stale []indexed, err error) {
 	ids := make([]string, len(some))
 	for i, x := range some {
 		ids[i] = x.id

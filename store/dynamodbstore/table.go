@@ -11,14 +11,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// tablePoll is how often CreateTable looks whether the table is ready.
+// tablePoll is how often CreateTable asks whether the table is ready.
 const tablePoll = 250 * time.Millisecond
 
-// CreateTable makes the table if it is not there, billed by request, waits until it is
-// ready, which takes some seconds on DynamoDB, and turns TTL on if that is off. Several
-// processes may do so at once. A table that is there stays as it is otherwise, and is
-// an error if it has another key than Flask-Session's or if TTL goes by another
-// attribute.
+// CreateTable makes the table, billed by request, unless it is there, waits until it is ready,
+// which takes some seconds, and turns TTL on. Several processes may call it at once. A table that
+// is there is otherwise left as it is. It is an error if its key is not Flask-Session's or if TTL
+// uses another attribute.
 //
 // It needs rights that the store itself does not: DescribeTable, CreateTable,
 // DescribeTimeToLive and UpdateTimeToLive.
@@ -31,20 +30,26 @@ func (s *Store) CreateTable(ctx context.Context) error {
 
 func (s *Store) makeTable(ctx context.Context) error {
 	for asked := false; ; {
-		out, err := s.client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: s.table}, s.reading)
+		describe := dynamodb.DescribeTableInput{TableName: s.table}
+		out, err := s.client.DescribeTable(ctx, &describe, s.reading)
 		var missing *types.ResourceNotFoundException
 		switch {
 		case errors.As(err, &missing):
 			if asked {
-				break // it is not seen yet
+				break // it cannot be seen yet
 			}
 			asked = true
+			id := aws.String(attrID)
 			_, err = s.client.CreateTable(ctx, &dynamodb.CreateTableInput{
-				TableName:            s.table,
-				AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String(attrID), AttributeType: types.ScalarAttributeTypeS}},
-				KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String(attrID), KeyType: types.KeyTypeHash}},
-				BillingMode:          types.BillingModePayPerRequest,
-			}, s.reading) // repeated, it finds the table there
+				TableName: s.table,
+				AttributeDefinitions: []types.AttributeDefinition{
+					{AttributeName: id, AttributeType: types.ScalarAttributeTypeS},
+				},
+				KeySchema: []types.KeySchemaElement{
+					{AttributeName: id, KeyType: types.KeyTypeHash},
+				},
+				BillingMode: types.BillingModePayPerRequest,
+			}, s.reading) // a repeat finds the table there
 			var exists *types.ResourceInUseException
 			if err != nil && !errors.As(err, &exists) {
 				return err
@@ -53,7 +58,8 @@ func (s *Store) makeTable(ctx context.Context) error {
 			return err
 		case !keyFits(out.Table):
 			return fmt.Errorf("the table %s has another key than %q, a string", *s.table, attrID)
-		case out.Table.TableStatus == types.TableStatusActive || out.Table.TableStatus == types.TableStatusUpdating:
+		case out.Table.TableStatus == types.TableStatusActive,
+			out.Table.TableStatus == types.TableStatusUpdating:
 			return nil
 		}
 		select {
@@ -83,13 +89,15 @@ func (s *Store) turnTTLOn(ctx context.Context) error {
 		return err
 	}
 	_, err = s.client.UpdateTimeToLive(ctx, &dynamodb.UpdateTimeToLiveInput{
-		TableName:               s.table,
-		TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String(attrExpiration), Enabled: aws.Bool(true)},
+		TableName: s.table,
+		TimeToLiveSpecification: &types.TimeToLiveSpecification{
+			AttributeName: aws.String(attrExpiration), Enabled: aws.Bool(true),
+		},
 	}, s.reading)
 	if err == nil {
 		return nil
 	}
-	// Another process may have been first, which DynamoDB refuses to repeat.
+	// DynamoDB refuses the change if another process has made it.
 	if on, again := s.ttlIsOn(ctx); on && again == nil {
 		return nil
 	}
@@ -97,16 +105,20 @@ func (s *Store) turnTTLOn(ctx context.Context) error {
 }
 
 func (s *Store) ttlIsOn(ctx context.Context) (bool, error) {
-	out, err := s.client.DescribeTimeToLive(ctx, &dynamodb.DescribeTimeToLiveInput{TableName: s.table}, s.reading)
-	if err != nil {
+	describe := dynamodb.DescribeTimeToLiveInput{TableName: s.table}
+	out, err := s.client.DescribeTimeToLive(ctx, &describe, s.reading)
+	if err != nil || out.TimeToLiveDescription == nil {
 		return false, err
 	}
 	ttl := out.TimeToLiveDescription
-	if ttl == nil || ttl.TimeToLiveStatus != types.TimeToLiveStatusEnabled && ttl.TimeToLiveStatus != types.TimeToLiveStatusEnabling {
+	switch ttl.TimeToLiveStatus {
+	case types.TimeToLiveStatusEnabled, types.TimeToLiveStatusEnabling:
+	default:
 		return false, nil
 	}
 	if name := aws.ToString(ttl.AttributeName); name != attrExpiration {
-		return false, fmt.Errorf("the table %s removes items by their attribute %q, not by %q", *s.table, name, attrExpiration)
+		const text = "the table %s removes items by their attribute %q, not by %q"
+		return false, fmt.Errorf(text, *s.table, name, attrExpiration)
 	}
 	return true, nil
 }

@@ -10,14 +10,15 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/memcachedstore/internal/meta"
 )
 
-// hashed begins the keys of ids that memcached would not take as they are.
+// hashed begins the keys of ids that memcached does not take as they are.
 const hashed = "~"
 
-// key returns the key of an id: prefix and id where memcached takes that, as
-// Flask-Session does it, and otherwise prefix, "~" and the id's SHA-256. An id that
-// begins with "~" is hashed too, so no two ids share a key.
+// key returns the key of an id: prefix and id if memcached takes that, as Flask-Session does, and
+// otherwise prefix, "~" and the id's SHA-256. An id that begins with "~" is hashed too, so no two
+// ids share a key.
 func (s *Store) key(id string) string {
-	if len(s.prefix)+len(id) <= meta.MaxKey && plain(id) && id != "" && !strings.HasPrefix(id, hashed) {
+	short := len(s.prefix)+len(id) <= meta.MaxKey
+	if short && plain(id) && id != "" && !strings.HasPrefix(id, hashed) {
 		return s.prefix + id
 	}
 	sum := sha256.Sum256([]byte(id))
@@ -34,13 +35,13 @@ func plain(s string) bool {
 	return true
 }
 
-// server returns the server of a key, by rendezvous hashing: of all servers, the one
-// whose name hashes highest together with the key. Another server in the list moves
-// only the keys that it takes over. There is no failover: a server that is away keeps
-// its keys, or a record that was ended elsewhere meanwhile would be back with it.
+// server returns the server of a key, by rendezvous hashing: of all servers, the one for which the
+// hash of its name and the key is the highest. A server that is added moves only the keys that it
+// takes over. There is no failover: a server that is away keeps its keys, or it would bring back
+// records that were deleted meanwhile.
 //
-// This is how Python's pymemcache chooses in its HashClient, so a Flask application
-// with the same list of servers finds the same records. It must never change.
+// Python's pymemcache chooses so in its HashClient: a Flask application with the same list of
+// servers finds the same records. This must never change.
 func (s *Store) server(key string) *server {
 	best, high := 0, uint32(0)
 	for i := range s.servers {

@@ -1,22 +1,20 @@
 // Package memcachedstore keeps sessions in memcached, on one server or several.
 //
-// It suits teams that run memcached already and can live with what a cache is:
-// memcached forgets its records when it is restarted, and evicts some when it is full,
-// which signs their people out. It cannot list, so
-// [cloakroom.Manager] answers [errors.ErrUnsupported] when asked for an owner's sessions or to revoke them all.
-// docs/stores/memcached.md tells what follows from that, and how to configure the server.
+// It suits teams that run memcached already and accept what a cache is: memcached forgets its
+// records when it is restarted, and evicts some when it is full, which signs users out. It cannot
+// list, so listing an owner's sessions and revoking all of them return [errors.ErrUnsupported]. See
+// docs/stores/memcached.md for what follows from that, and for how to configure the server.
 //
-// The store speaks memcached's meta protocol (mg, ms, md), with a client of its own: it
-// needs the remaining time of an item and compare-and-swap in one trip each, and must
-// not repeat a write. It is tested with memcached 1.6.18. A record is the document's
-// bytes under prefix and id, with client flags 0, as Flask-Session stores it. The
-// version of a record is memcached's token with the start of the server that gave it,
-// since tokens begin anew with a restart.
+// The store speaks memcached's meta protocol (mg, ms, md), with a client of its own: it needs the
+// remaining time of an item and compare-and-swap in one trip each, and must not repeat a write. It
+// is tested with memcached 1.6.18. A record is the document's bytes under prefix and id, with
+// client flags 0, as Flask-Session stores it. The version of a record is memcached's token together
+// with the start of its server, since tokens begin anew with a restart.
 //
-// Expiries are whole seconds by the server's clock: a record ends at most one second
-// before or after the time asked for. Beyond 30 days memcached takes only a date, so
-// the server's clock must be right; beyond January 2038 it takes none, and that is the
-// latest. A record that somebody else stored without expiry is given that one.
+// Expiries are whole seconds by the server's clock: a record ends at most one second before or
+// after the time asked for. An expiry of more than 30 days is sent as a date, so the server's clock
+// must be right. The latest date that memcached takes is in January 2038; it is also the expiry of
+// a record that another program stored without one.
 package memcachedstore
 
 import (
@@ -34,36 +32,34 @@ import (
 
 // Options configure a [Store]. Only Servers is required.
 type Options struct {
-	// Dial makes connections, for TLS or a proxy. The default is the Dial of a [net.Dialer]. network is "tcp" or
-	// "unix".
+	// Dial makes connections, for TLS or a proxy. The default is the DialContext of a [net.Dialer].
+	// network is "tcp" or "unix".
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// IdleTimeout is how long a connection is kept unused. The default is one minute.
 	// Keep it below the idle_timeout of the servers, if they have one.
 	IdleTimeout time.Duration
 
-	// MaxConns is how many connections to one server may be in use at once; a call that
-	// needs another one waits for it. The default is 64.
+	// MaxConns is how many connections to one server may be in use at once; further calls wait for
+	// one. The default is 64.
 	MaxConns int
 
 	// MaxIdle is how many connections to one server are kept unused. The default is 16.
 	MaxIdle int
 
-	// MaxItem is the greatest size of an item in bytes, with its key and 128 bytes of
-	// overhead. What is larger is
-	// [store.ErrTooLarge] before anything is sent: memcached would delete the record that was there. The default is
-	// the server's own limit (its flag -I, 1 MiB unless set), which the store asks for;
-	// what is set here can only be lower.
+	// MaxItem is the greatest size of an item in bytes, with its key and 128 bytes of overhead. A
+	// larger one is [store.ErrTooLarge], and is not sent: memcached would delete the record that is
+	// there. The default is the server's own limit (its flag -I, 1 MiB unless set), which the store
+	// asks for; MaxItem can only lower it.
 	MaxItem int
 
-	// Prefix is put before every id. The default is "session:", which is
-	// Flask-Session's. At most 200 printable ASCII characters without spaces.
+	// Prefix is put before every id: at most 200 printable ASCII characters without spaces. The
+	// default is "session:", as that of Flask-Session.
 	Prefix string
 
-	// Servers are the addresses of the servers: host:port, or host for port 11211, or
-	// the path of a Unix socket. All processes that share sessions need the same
-	// addresses, in the same spelling and any order: a record lives on the server that
-	// its key and their addresses choose.
+	// Servers are the addresses of the servers: host:port, or host for port 11211, or the path of a
+	// Unix socket. All processes that share sessions need the same addresses, in the same spelling
+	// and any order: a record's key and the addresses choose its server.
 	Servers []string
 }
 
@@ -93,24 +89,30 @@ type server struct {
 
 var _ store.Store = (*Store)(nil)
 
-// New returns a store on the servers. It makes no connection; [Store.Ping] does. Call [Store.Close] when the store is
-// not needed any more.
+// New returns a store on the servers. It makes no connection; [Store.Ping] does. Call [Store.Close]
+// when the store is not needed any more.
 func New(opts Options) (*Store, error) {
 	switch {
 	case len(opts.Servers) == 0:
 		return nil, errors.New("memcachedstore: Options.Servers is empty")
 	case opts.IdleTimeout < 0:
-		return nil, fmt.Errorf("memcachedstore: Options.IdleTimeout is negative: %v", opts.IdleTimeout)
+		return nil, negative("IdleTimeout", opts.IdleTimeout)
 	case opts.MaxConns < 0:
-		return nil, fmt.Errorf("memcachedstore: Options.MaxConns is negative: %d", opts.MaxConns)
+		return nil, negative("MaxConns", opts.MaxConns)
 	case opts.MaxIdle < 0:
-		return nil, fmt.Errorf("memcachedstore: Options.MaxIdle is negative: %d", opts.MaxIdle)
+		return nil, negative("MaxIdle", opts.MaxIdle)
 	case opts.MaxItem < 0:
-		return nil, fmt.Errorf("memcachedstore: Options.MaxItem is negative: %d", opts.MaxItem)
+		return nil, negative("MaxItem", opts.MaxItem)
 	case len(opts.Prefix) > maxPrefix || !plain(opts.Prefix):
-		return nil, fmt.Errorf("memcachedstore: Options.Prefix is %.300q: it must be at most %d printable ASCII characters without spaces", opts.Prefix, maxPrefix)
+		return nil, fmt.Errorf("memcachedstore: Options.Prefix is %.300q: it must be at most %d "+
+			"printable ASCII characters without spaces", opts.Prefix, maxPrefix)
 	}
-	config := meta.Config{Dial: opts.Dial, IdleTimeout: opts.IdleTimeout, MaxConns: opts.MaxConns, MaxIdle: opts.MaxIdle}
+	config := meta.Config{
+		Dial:        opts.Dial,
+		IdleTimeout: opts.IdleTimeout,
+		MaxConns:    opts.MaxConns,
+		MaxIdle:     opts.MaxIdle,
+	}
 	if config.Dial == nil {
 		config.Dial = new(net.Dialer).DialContext
 	}
@@ -143,6 +145,10 @@ func New(opts Options) (*Store, error) {
 	return s, nil
 }
 
+func negative(option string, value any) error {
+	return fmt.Errorf("memcachedstore: Options.%s is negative: %v", option, value)
+}
+
 // parseAddress completes an element of Options.Servers.
 func parseAddress(name string) (network, address string, err error) {
 	if strings.HasPrefix(name, "/") {
@@ -157,13 +163,13 @@ func parseAddress(name string) (network, address string, err error) {
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || n == 0 || host == "" || !plain(host) || strings.ContainsAny(host, "/,@[]") {
-		return "", "", fmt.Errorf("memcachedstore: Options.Servers has %.300q: want host:port, host, or the full path of a Unix socket", name)
+		return "", "", fmt.Errorf("memcachedstore: Options.Servers has %.300q: "+
+			"want host:port, host, or the full path of a Unix socket", name)
 	}
 	return "tcp", net.JoinHostPort(host, port), nil
 }
 
-// Ping asks every server whether it is there, and returns what is wrong with those that
-// are not.
+// Ping makes a call to every server, and returns the errors of those that do not answer.
 func (s *Store) Ping(ctx context.Context) error { return errors.Join(s.pingAll(ctx)...) }
 
 // pingAll returns one error for each server that does not answer.
@@ -172,7 +178,7 @@ func (s *Store) pingAll(ctx context.Context) []error {
 	for _, srv := range s.servers {
 		go func() {
 			_, err := srv.pool.Do(ctx, true, func(meta.Info) (meta.Command, error) {
-				return meta.Command{Verb: "mg", Key: s.prefix + "~"}, nil // the key of no id
+				return meta.Command{Verb: "mg", Key: s.prefix + hashed}, nil // the key of no id
 			})
 			results <- srv.failure("ping", err)
 		}()
@@ -196,7 +202,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// failure says what failed, and where.
+// failure adds to an error the operation, the server, and the sentinel of what that refused.
 func (s *server) failure(op string, err error) error {
 	switch {
 	case err == nil:

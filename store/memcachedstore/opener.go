@@ -16,7 +16,7 @@ import (
 // `memcached:///run/memcached.sock` for a Unix socket. The parameters prefix, max_conns and
 // max_item are those of [Options], as in `memcached://localhost?prefix=shop:`.
 //
-// Opening fails when none of the servers answers.
+// Opening fails if no server answers.
 func Opener() storeurl.Opener {
 	return storeurl.Opener{Open: openURL, Schemes: []string{"memcached"}}
 }
@@ -33,9 +33,11 @@ func openURL(ctx context.Context, u *url.URL) (store.Store, io.Closer, error) {
 	}
 	switch {
 	case u.User != nil:
-		return nil, nil, errors.New("a user and a password are not supported; Options.Dial is where TLS would go")
-	case u.Opaque != "" || u.Fragment != "" || u.Host != "" && strings.Trim(u.Path, "/") != "" || u.Host == "" && u.Path == "":
-		return nil, nil, errors.New("write memcached://host:port, memcached://host,host or memcached:///socket")
+		return nil, nil, errors.New("a user and a password are not supported, see Options.Dial")
+	case u.Opaque != "", u.Fragment != "", u.Host == "" && u.Path == "",
+		u.Host != "" && strings.Trim(u.Path, "/") != "":
+		const forms = "memcached://host:port, memcached://host,host or memcached:///socket"
+		return nil, nil, errors.New("want " + forms)
 	case u.Host != "":
 		opts.Servers = strings.Split(u.Host, ",")
 	default:

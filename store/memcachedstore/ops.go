@@ -13,8 +13,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/memcachedstore/internal/meta"
 )
 
-// overhead is what an item takes beside its key and data, rounded up generously:
-// memcached 1.6.18 counts 59 bytes.
+// overhead is more than an item takes beside its key and data: memcached 1.6.18 counts 59 bytes.
 const overhead = 128
 
 // Load implements [store.Store].
@@ -34,7 +33,7 @@ func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	case reply.Code != meta.Value || !reply.HasCAS || !reply.HasTTL:
 		return store.Record{}, srv.unexpected("load", reply)
 	case reply.Key != key:
-		// A reply that belongs to another command would be somebody else's session.
+		// A reply to another command would be another user's session.
 		return store.Record{}, srv.failure("load", errors.New("the reply is about another key"))
 	}
 	return store.Record{
@@ -44,20 +43,24 @@ func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	}, nil
 }
 
-// Create implements [store.Store]. A record over the server's limit on items is [store.ErrTooLarge]. A server
-// that has no room and may not evict (its flag -M) makes it [store.ErrFull].
+// Create implements [store.Store]. A record over the server's limit on items is
+// [store.ErrTooLarge]. If the server has no room and may not evict (its flag -M), the error is
+// [store.ErrFull].
 func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Version, error) {
-	v, code, err := s.store(ctx, "create", id, r, func(meta.Info) (string, error) { return " ME", nil })
+	absent := func(meta.Info) (string, error) { return " ME", nil }
+	v, code, err := s.store(ctx, "create", id, r, absent)
 	if code == meta.NotStored {
 		return "", store.ErrExists
 	}
 	return v, err
 }
 
-// Replace implements [store.Store]. It recognises old by its version. It refuses a
-// record as Create does; when a server has no room, the record that was there is gone
-// afterwards, since memcached deletes it itself.
-func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
+// Replace implements [store.Store]. It recognises old by its version. It has the errors of Create;
+// if a server has no room, the record that was there is gone afterwards, since memcached deletes
+// it.
+func (s *Store) Replace(
+	ctx context.Context, id string, old, next store.Record,
+) (store.Version, error) {
 	v, code, err := s.store(ctx, "replace", id, next, func(info meta.Info) (string, error) {
 		token, err := tokenFor(info, old.Version)
 		return " C" + token, err
@@ -73,8 +76,10 @@ func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) 
 	return v, err
 }
 
-// store sends ms. It returns the code where that is one that the mode of the command explains.
-func (s *Store) store(ctx context.Context, op, id string, r store.Record, mode func(meta.Info) (string, error)) (store.Version, meta.Code, error) {
+// store sends ms with the flags of mode. It returns the code if nothing was stored because of them.
+func (s *Store) store(
+	ctx context.Context, op, id string, r store.Record, mode func(meta.Info) (string, error),
+) (store.Version, meta.Code, error) {
 	key := s.key(id)
 	srv := s.server(key)
 	var info meta.Info
@@ -88,14 +93,15 @@ func (s *Store) store(ctx context.Context, op, id string, r store.Record, mode f
 		if data == nil {
 			data = []byte{}
 		}
-		return meta.Command{Verb: "ms", Key: key, Data: data, Flags: " T" + expiry(time.Now(), r.Expires) + " c" + flags}, err
+		flags = " T" + expiry(time.Now(), r.Expires) + " c" + flags
+		return meta.Command{Verb: "ms", Key: key, Data: data, Flags: flags}, err
 	})
 	switch {
 	case err != nil:
 		if refusal := (*meta.Refusal)(nil); errors.As(err, &refusal) {
 			switch {
 			case refusal.TooLarge():
-				err = fmt.Errorf("%w: %d bytes, and the server refuses them", store.ErrTooLarge, len(r.Data))
+				err = fmt.Errorf("%w: %d bytes, by the server", store.ErrTooLarge, len(r.Data))
 			case refusal.OutOfMemory():
 				err = fmt.Errorf("%w: %w", store.ErrFull, err)
 			}
@@ -109,16 +115,16 @@ func (s *Store) store(ctx context.Context, op, id string, r store.Record, mode f
 	return "", "", srv.unexpected(op, reply)
 }
 
-// fits returns ErrTooLarge for an item that the server would refuse. It must not even
-// be tried: for an item over its limit, memcached deletes what is stored under the key,
-// whatever the command's token says.
+// fits returns ErrTooLarge for an item that the server would refuse. Such an item must not be sent:
+// memcached would delete what is stored under the key, whatever the command's token.
 func (s *Store) fits(info meta.Info, key string, data []byte) error {
 	limit := info.MaxItem
 	if s.maxItem > 0 {
 		limit = min(limit, s.maxItem)
 	}
 	if most := limit - overhead - len(key); len(data) > most {
-		return fmt.Errorf("%w: %d bytes, and the server's limit on items leaves %d", store.ErrTooLarge, len(data), max(most, 0))
+		return fmt.Errorf("%w: %d bytes, the most is %d by the server's limit on items",
+			store.ErrTooLarge, len(data), max(most, 0))
 	}
 	return nil
 }
@@ -169,8 +175,7 @@ func (s *Store) Delete(ctx context.Context, id string, r store.Record) error {
 	return srv.unexpected("delete", reply)
 }
 
-// notOld returns why a record cannot be the one that its caller started from: there is
-// none, or another.
+// notOld returns why the record is not old: there is none, or another.
 func (s *Store) notOld(ctx context.Context, op, id string) error {
 	key := s.key(id)
 	srv := s.server(key)
@@ -190,19 +195,18 @@ func (s *server) unexpected(op string, reply meta.Reply) error {
 	return s.failure(op, fmt.Errorf("protocol error: unexpected reply %q", string(reply.Code)))
 }
 
-// errOtherStart means that a version is of another start of the server, or no version
-// of this store: the record that it was of is not there any more.
+// errOtherStart means that a version is of an earlier start of the server, or of another store: its
+// record is not there any more.
 var errOtherStart = errors.New("the server was restarted since")
 
-// version makes the version of a record: the server's token, and which start of the
-// server gave it.
+// version makes the version of a record of the server's token and the server's start.
 func version(info meta.Info, cas uint64) store.Version {
 	return store.Version(info.Incarnation + "/" + strconv.FormatUint(cas, 10))
 }
 
-// tokenFor returns the token to send. A server begins its tokens anew when it starts,
-// so a token of an earlier start could fit another record. A connection lasts no longer
-// than its server, so what is sent on it reaches that start or none.
+// tokenFor returns the token to send. A server begins its tokens anew when it starts, so one of an
+// earlier start could match another record. A connection lasts no longer than its server runs, so a
+// command on it reaches that start or none.
 func tokenFor(info meta.Info, v store.Version) (string, error) {
 	start, token, ok := strings.Cut(string(v), "/")
 	if !ok || start != info.Incarnation {
@@ -215,12 +219,12 @@ func tokenFor(info meta.Info, v store.Version) (string, error) {
 }
 
 const (
-	relativeMost = 30 * 24 * 60 * 60 // seconds; memcached takes a greater number for a date
-	dateMost     = math.MaxInt32     // in January 2038; memcached 1.6 wraps what is beyond
+	relativeMost = 30 * 24 * 60 * 60 // in seconds: memcached takes a greater number for a date
+	dateMost     = math.MaxInt32     // in January 2038: memcached 1.6 wraps later dates
 )
 
-// expiry returns the T flag for an expiry, in whole seconds rounded up. A time that has
-// come is -1, since 0 would mean never.
+// expiry returns the T flag for an expiry, in whole seconds rounded up. An expiry that has come is
+// -1, since 0 would mean never.
 func expiry(now, expires time.Time) string {
 	d := expires.Sub(now)
 	seconds := int64((d + time.Second - 1) / time.Second)
@@ -240,8 +244,8 @@ func expiry(now, expires time.Time) string {
 	return strconv.FormatInt(seconds, 10)
 }
 
-// expiresAt is when an item ends that has ttl seconds left, to the nearest whole
-// second: the server cuts off the begun one, which is half a second on average.
+// expiresAt returns the expiry of an item that has ttl seconds left, to the nearest whole second.
+// The server rounds down, by half a second on average.
 func expiresAt(now time.Time, ttl int64) time.Time {
 	if ttl < 0 || ttl > dateMost {
 		return time.Unix(dateMost, 0)

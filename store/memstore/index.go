@@ -1,9 +1,9 @@
 package memstore
 
-// index finds slots by the hashes of their ids, by open addressing with linear probing.
-// An entry is the upper half of the hash, and the slot plus one; zero is none. To find
-// one of a million sessions costs one access to memory that is in no cache, and another
-// to its record; a map with its keys apart would cost five.
+// index finds slots by the hashes of their ids, by open addressing with linear probing. An entry is
+// the upper half of the hash, and the slot plus one; zero is none. Finding one of a million
+// sessions costs one access to memory that is in no cache, and another to its record; with a map it
+// was five.
 type index struct {
 	entries []uint64 // a power of two of them, at most three quarters used
 	used    int
@@ -43,7 +43,7 @@ func (ix *index) grow() {
 	}
 }
 
-// remove removes an entry that is there, and closes the gap that it leaves.
+// remove removes an entry, which must be there, and closes the gap that it leaves.
 func (ix *index) remove(hash uint64, slot uint32) {
 	mask, entry := ix.mask(), hash&tagged|uint64(slot+1)
 	gap := home(entry, mask)

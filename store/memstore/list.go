@@ -9,8 +9,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// scanFactor bounds how many places a page looks at: so many times its limit. Most are
-// free after a peak, and a page may be short.
+// scanFactor times its limit is how many places a page looks at: after a peak most are free, and a
+// page may be short.
 const scanFactor = 8
 
 func pageSize(limit int) int {
@@ -20,10 +20,11 @@ func pageSize(limit int) int {
 	return min(limit, maxPage)
 }
 
-// Owned implements [store.OwnerLister]. A page has at most limit entries, or 10,000;
-// zero means
+// Owned implements [store.OwnerLister]. A page has at most limit entries, or 10,000; zero means
 // 100. It lists no entry without its record, because both are written in one step.
-func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]store.Entry, string, error) {
+func (s *Store) Owned(
+	ctx context.Context, owner, cursor string, limit int,
+) ([]store.Entry, string, error) {
 	now, err := s.check(ctx, "list by owner")
 	if err != nil {
 		return nil, "", err
@@ -51,7 +52,7 @@ func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]s
 	return page, strconv.Itoa(at), nil
 }
 
-// entry returns what lies at r by now: it may be free, or another record than when r was read.
+// entry returns the record at r, which may have changed since r was read; false if there is none.
 func (s *Store) entry(r ref, now int64) (store.Entry, bool) {
 	sh := &s.shards[r.shard()]
 	sh.mu.Lock()
@@ -95,8 +96,8 @@ func (s *Store) All(ctx context.Context, cursor string, limit int) ([]store.Entr
 	return page, "", nil
 }
 
-// Sweep implements [store.Sweeper]. It looks only at records whose time may have come, at
-// most limit of them; zero means 100.
+// Sweep implements [store.Sweeper]. It looks at up to limit records whose time may have come; zero
+// means 100.
 func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, string, error) {
 	now, err := s.check(ctx, "sweep")
 	if err != nil {
@@ -119,8 +120,7 @@ func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, strin
 	return total, "", nil
 }
 
-// sweepShard removes expired records, looks at no more than limit, and reports whether
-// more are due.
+// sweepShard removes expired records, looking at up to limit, and reports whether more are due.
 func (s *Store) sweepShard(n int, now int64, limit int) (removed, looked int, more bool) {
 	sh := &s.shards[n]
 	sh.mu.Lock()

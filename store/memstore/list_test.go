@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -130,5 +131,45 @@ func TestSweepIsBounded(t *testing.T) {
 	*now = now.Add(time.Minute)
 	if n, next, err := s.Sweep(t.Context(), "", 50); n != 50 || next != "" || err != nil {
 		t.Errorf("the rest: %d removed, next %q, %v", n, next, err)
+	}
+}
+
+// A listing by owner has none of the records that get another owner while it is made.
+func TestOwnedWhileOwnersChange(t *testing.T) {
+	const records = 5000
+	s, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	r := store.Record{Owner: "ann", Expires: time.Now().Add(time.Hour)}
+	versions := make([]store.Version, records)
+	for i := range versions {
+		if versions[i], err = s.Create(t.Context(), fmt.Sprint(i), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var changed atomic.Bool
+	go func() {
+		defer changed.Store(true)
+		for i := records - 1; i >= 0; i-- { // the last ones are listed last
+			old, next := r, r
+			old.Version, next.Owner = versions[i], "bob"
+			if _, err := s.Replace(t.Context(), fmt.Sprint(i), old, next); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	for done := false; !done; {
+		done = changed.Load()
+		page, _, err := s.Owned(t.Context(), "ann", "", records)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range page {
+			if e.Record.Owner != "ann" {
+				t.Fatalf("a record of %q is listed", e.Record.Owner)
+			}
+		}
 	}
 }

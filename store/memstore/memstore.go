@@ -1,19 +1,18 @@
 // Package memstore keeps sessions in the memory of one process.
 //
-// It suits tests, development, and services of a single process whose sessions may end
-// with it. All operations take time that does not depend on how many sessions there
-// are, but for the growth of one of 1,024 indexes now and then. A session costs about
-// 175 bytes of memory beyond its data, its id of 64 bytes included, and about 190 more
-// when it is the only one of its owner. Memory that a peak of sessions needed for its
-// bookkeeping, about 160 bytes a session, is kept for the next peak.
+// It suits tests, development, and services of a single process whose sessions may end with it. The
+// time of an operation does not depend on the number of sessions, except when one of 1,024 indexes
+// grows. A session costs about 175 bytes of memory beyond its data, its id of 64 bytes included,
+// and about 190 more if it is the only one of its owner. About 160 bytes for each session of a peak
+// are kept for the next peak.
 //
-// Without limits it grows for as long as clients make sessions, and anyone can: set [Options.MaxBytes] or
-// [Options.MaxRecords] to what the process can spare, in a URL memory:?max_records=100000, and make anonymous sessions short by
-// Options.AnonymousIdle of package cloakroom. At a limit new sessions fail, and live
-// ones stay.
+// Without limits it grows for as long as clients make sessions, and any client can: set
+// [Options.MaxBytes] or [Options.MaxRecords] to what the process can spare, by URL
+// memory:?max_records=100000, and make anonymous sessions short by Options.AnonymousIdle of package
+// cloakroom. At a limit new sessions fail, and live ones stay.
 //
 // The store compares expiries to the nanosecond and has every ability: it moves records atomically,
-// lists by owner, lists all, and sweeps. It also sweeps by itself, see [Options.SweepEvery].
+// lists by owner, lists all, and sweeps, also by itself, see [Options.SweepEvery].
 package memstore
 
 import (
@@ -37,9 +36,8 @@ type Options struct {
 	//
 	// At a limit the store first removes expired records. If that makes no room,
 	// Create, Move and a Replace that makes its record larger return [store.ErrFull].
-	// Live sessions are never evicted to make room: that would sign people out, and
-	// would let anyone who can make sessions sign everyone else out. A record that
-	// could never fit is [store.ErrTooLarge].
+	// Live sessions are never evicted: otherwise any client that makes sessions could sign
+	// all users out. A record that could never fit is [store.ErrTooLarge].
 	MaxBytes int64
 
 	// MaxRecords limits the number of records in the same way. Zero, the default, means
@@ -49,9 +47,9 @@ type Options struct {
 	// Now is the clock that expiries are compared with. The default is time.Now.
 	Now func() time.Time
 
-	// SweepEvery is how often expired records are removed in the background, by the
-	// real clock. The default is one minute; negative switches it off, which leaves it
-	// to calls of Sweep. Nothing runs while the store is empty.
+	// SweepEvery is how often expired records are removed in the background, by the real clock. The
+	// default is one minute; negative switches it off and leaves that to calls of Sweep. Nothing
+	// runs while the store is empty.
 	SweepEvery time.Duration
 }
 
@@ -90,7 +88,7 @@ type Store struct {
 
 var _ store.FullStore = (*Store)(nil)
 
-// New returns an empty store, or an error that names the option that is out of range. Call
+// New returns an empty store, or an error that names an option that is out of range. Call
 // [Store.Close] when the store is not needed any more.
 func New(opts Options) (*Store, error) {
 	switch {
@@ -118,7 +116,7 @@ func New(opts Options) (*Store, error) {
 	return s, nil
 }
 
-// Len returns the number of records, with the expired ones that were not removed yet.
+// Len returns the number of records, including expired ones that are not removed yet.
 func (s *Store) Len() int { return int(s.records.Load()) }
 
 // Bytes returns the memory that the records take as [Options.MaxBytes] counts it.
@@ -178,9 +176,8 @@ func (s *Store) checkStarted(ctx context.Context, sh *shard, op string) (now int
 	return s.check(ctx, op)
 }
 
-// arm sees to it that a background sweep comes. A timer holds no goroutine while it
-// waits, and an empty store sets none, so a store that was forgotten empty is
-// collected.
+// arm schedules a background sweep, unless one is. An empty store sets no timer, so it can be
+// garbage-collected without Close.
 func (s *Store) arm() {
 	if s.every < 0 || s.armed.Load() || !s.armed.CompareAndSwap(false, true) {
 		return
@@ -203,9 +200,8 @@ func (s *Store) background() {
 	}
 }
 
-// sweepAll removes every expired record. The work was paid for by the operations that
-// created or touched the records since, because a heap yields only those whose time may
-// have come.
+// sweepAll removes every expired record. Its heaps yield only records whose time may have come, so
+// it does at most one step for each operation that created or touched a record since.
 func (s *Store) sweepAll() {
 	const batch = 256 // so that a shard is not locked for long
 	now := s.nanos()
@@ -218,8 +214,8 @@ func (s *Store) sweepAll() {
 	}
 }
 
-// reserve counts records and bytes that are about to be stored, and reports whether
-// they fit. Giving back, with negative numbers, always fits.
+// reserve counts records and bytes that are about to be stored, and reports whether they fit.
+// Negative numbers give back, and always fit.
 func (s *Store) reserve(records, bytes int64) bool {
 	if n := s.records.Add(records); records > 0 && s.maxRecords > 0 && n > s.maxRecords {
 		s.records.Add(-records)
@@ -247,7 +243,7 @@ const noTime = math.MinInt64
 
 func nanos(t time.Time) int64 {
 	switch sec := t.Unix(); {
-	case -1<<33 < sec && sec < 1<<33: // what all times are but for odd ones
+	case -1<<33 < sec && sec < 1<<33: // almost always
 		return t.UnixNano()
 	case t.IsZero():
 		return noTime

@@ -11,8 +11,7 @@ import (
 )
 
 // Opener opens `memory:` URLs for [storeurl.Open]. The parameters max_bytes and
-// max_records are those of
-// [Options], as in `memory:?max_records=100000`.
+// max_records are those of [Options], as in `memory:?max_records=100000`.
 func Opener() storeurl.Opener {
 	return storeurl.Opener{Open: openURL, Schemes: []string{"memory"}}
 }
@@ -22,7 +21,10 @@ func openURL(_ context.Context, u *url.URL) (store.Store, io.Closer, error) {
 		return nil, nil, fmt.Errorf("nothing but parameters may follow the scheme %q", u.Scheme)
 	}
 	q := storeurl.NewQuery(u)
-	opts := Options{MaxBytes: q.Int64("max_bytes", 1, 0), MaxRecords: int(q.Int64("max_records", 1, 0))}
+	opts := Options{
+		MaxBytes:   q.Int64("max_bytes", 1, 0),
+		MaxRecords: int(q.Int64("max_records", 1, 0)),
+	}
 	if err := q.Err(); err != nil {
 		return nil, nil, err
 	}

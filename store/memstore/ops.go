@@ -29,8 +29,8 @@ func (it *item) record() store.Record {
 	return store.Record{Data: it.data, Expires: fromNanos(it.expires), Owner: it.owner.named(), Version: it.version}
 }
 
-// madeRoom reports whether a write that failed with err is worth another try: it found
-// the store full, and expired records have been removed since.
+// madeRoom reports whether a write that failed with err is worth another try: the store was full,
+// and madeRoom has removed expired records.
 func (s *Store) madeRoom(err error) bool {
 	full := errors.Is(err, store.ErrFull)
 	if full {
@@ -77,7 +77,7 @@ func (s *Store) create(ctx context.Context, id string, r store.Record) (store.Ve
 	return s.insert(n, hash, id, r), nil
 }
 
-// vacate makes id free if its record has expired, and fails if that is alive.
+// vacate removes the record of id if it has expired, and fails if it is live.
 func (s *Store) vacate(n int, hash uint64, id string, now int64) error {
 	sh := &s.shards[n]
 	sh.latest = now
@@ -183,7 +183,7 @@ func (s *Store) Move(ctx context.Context, id string, old, seal store.Record, new
 func (s *Store) move(ctx context.Context, id string, old store.Version, seal store.Record, newID string, next store.Record) (store.Version, error) {
 	from, hash := s.shard(id)
 	to, newHash := s.shard(newID)
-	// in order, or two moves could deadlock
+	// In order, or two moves that cross would deadlock.
 	for _, n := range [...]int{min(from, to), max(from, to)} {
 		s.shards[n].mu.Lock()
 		defer s.shards[n].mu.Unlock()

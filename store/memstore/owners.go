@@ -6,24 +6,23 @@ import (
 	"sync"
 )
 
-// ownerShard holds a part of the owner index. Its lock is taken last, under that of a
-// shard, and nothing is locked under it.
+// ownerShard holds a part of the owner index. Its lock may be taken under a shard's lock, and no
+// lock under it.
 type ownerShard struct {
 	mu     sync.Mutex
 	byName map[string]*owner
 }
 
-// owner lists the records of one owner. A reference keeps its place while its record
-// lives, so a place is a cursor that stays good.
+// owner lists the records of one owner. A reference keeps its place while its record lives, so a
+// place is a cursor that stays good.
 type owner struct {
 	name string
 	refs []ref
-	free uint32 // the first free place plus one
-	live uint32
+	free uint32 // the first free place plus one, or 0
+	live uint32 // how many refs are not free
 }
 
-// ref says where a record lies, by shard and slot; or, marked as free, the next free
-// place plus one.
+// ref is the shard and slot of a record; or, with refFree, the next free place plus one.
 type ref uint64
 
 const refFree ref = 1 << 63
@@ -33,7 +32,7 @@ func newRef(shard int, slot uint32) ref { return ref(shard)<<32 | ref(slot) }
 func (r ref) shard() int   { return int(r >> 32) }
 func (r ref) slot() uint32 { return uint32(r) }
 
-// named returns the owner's name; nil has none.
+// named returns the owner's name, "" for nil.
 func (o *owner) named() string {
 	if o == nil {
 		return ""
@@ -76,9 +75,8 @@ func (s *Store) removeOwner(o *owner, pos uint32) {
 	}
 }
 
-// ownerPage returns references of the owner from place pos on, at most limit of them,
-// and the place to go on from, or -1 at the end. It looks at a bounded number of
-// places.
+// ownerPage returns up to limit references of the owner from place pos on, and the place to go on
+// from, or -1 at the end. It looks at a bounded number of places.
 func (s *Store) ownerPage(name string, pos, limit int) (refs []ref, next int) {
 	sh := s.ownerShard(name)
 	sh.mu.Lock()

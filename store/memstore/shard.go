@@ -11,9 +11,9 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// item is one record: 128 bytes, which are two lines of the processor's cache, side by
-// side. Its id is within it, so that looking for it costs no further access to memory.
-// Deadlines are not kept: this store's index needs none.
+// item is one record, of 128 bytes: two adjacent lines of the processor's cache. It contains its
+// id, so that comparing that costs no further access to memory. It has no deadline: this store's
+// index needs none.
 type item struct {
 	id       [shortID]byte // padded with zeros; all zeros: see shard.other
 	data     []byte
@@ -34,13 +34,12 @@ const (
 	shortID  = 64 // how long the ids of the core are
 	chunkLen = 63
 
-	// indexes is how many indexes a shard has, so that none is large when it has to grow.
+	// indexes is how many indexes a shard has: each is small, so that growing it is quick.
 	indexes = 16
 )
 
-// shard holds a part of the records. Records lie in slots that never move while they
-// live, so a slot number is a cursor that stays good, and the slots grow by chunks, so
-// that no operation ever copies them all.
+// shard holds a part of the records. A record keeps its slot while it lives, so a slot number is a
+// cursor that stays good. Slots grow by chunks, so that no operation copies them all.
 type shard struct {
 	mu     sync.Mutex
 	byID   [indexes]index
@@ -53,8 +52,8 @@ type shard struct {
 	latest int64  // the time that the latest operation went by
 }
 
-// due is when a slot is next looked at by a sweep: at its record's expiry or before it,
-// since a touch to a later time leaves the heap alone.
+// due is when a sweep next looks at a slot: at its record's expiry or earlier, since a touch to a
+// later time leaves the heap alone.
 type due struct {
 	at   int64
 	slot uint32
@@ -70,8 +69,8 @@ func (sh *shard) index(hash uint64) *index { return &sh.byID[hash/shardCount%ind
 
 func (sh *shard) at(slot uint32) *item { return &sh.chunks[slot/chunkLen].items[slot%chunkLen] }
 
-// fits reports whether an item can hold an id, so that its length can be told. Any that
-// the contract allows can, but for those that are longer.
+// fits reports whether an item can hold an id. It cannot if the id is longer than shortID, or
+// contains a zero byte, which the contract does not allow.
 func fits(id string) bool {
 	return id != "" && len(id) <= shortID && strings.IndexByte(id, 0) < 0
 }
@@ -113,9 +112,9 @@ func (sh *shard) id(slot uint32) string {
 	return string(bytes.TrimRight(it.id[:], "\x00"))
 }
 
-// notBefore returns the time to go by for what has looked at the clock before the shard
-// was locked: the one that it saw, or a later one that another went by meanwhile. It is
-// not ok when that is so much later that the clock must have been set.
+// notBefore returns the time to use for an operation that read the clock before it locked the
+// shard: the time that it saw, or a later one that another operation has used. It is not ok if that
+// is so much later that the clock must have been set.
 func (sh *shard) notBefore(saw int64) (now int64, ok bool) {
 	switch ahead := sh.latest - saw; {
 	case ahead <= 0:
@@ -141,8 +140,8 @@ func (sh *shard) live(hash uint64, id string, now int64) (*item, uint32) {
 	return it, slot
 }
 
-// next returns a version that this shard never returned before. An id always falls into
-// the same shard, so no version comes back under one id.
+// next returns a version that this shard has not returned before. An id is always in the same
+// shard, so it gets no version twice.
 func (sh *shard) next() store.Version {
 	sh.seq++
 	var b [8]byte
@@ -172,7 +171,7 @@ func (s *Store) insert(n int, hash uint64, id string, r store.Record) store.Vers
 		if sh.other == nil {
 			sh.other = make(map[uint32]string)
 		}
-		sh.other[slot] = strings.Clone(id) // it may be part of something large
+		sh.other[slot] = strings.Clone(id) // it may be part of a large string
 	}
 	if r.Owner != "" {
 		it.owner, it.ownerPos = s.addOwner(r.Owner, newRef(n, slot))
@@ -218,7 +217,7 @@ func (s *Store) remove(n int, slot uint32) {
 	sh.free = slot + 1
 }
 
-// expire sets when it expires. Only an earlier time moves the heap.
+// expire sets when a record expires. Only an earlier time changes the heap.
 func (sh *shard) expire(it *item, at int64) {
 	it.expires = at
 	if p := it.heapPos; at < sh.heap[p].at {

@@ -9,24 +9,24 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 )
 
-// connections are those of a client that was opened by URL. Where one address leads to
-// the primary, as with directConnection behind a name or a proxy, one that was demoted
-// keeps them open and refuses every write. A new connection leads to the new primary.
+// connections are those of a client that was opened by URL. If one address leads to the primary, as
+// with directConnection behind a name or a proxy, a demoted primary keeps them open and refuses
+// every write, while a new connection leads to the new primary.
 type connections struct {
 	net.Dialer
 
 	mu     sync.Mutex
 	open   map[*tracked]bool
-	latest time.Time // when they were closed last
+	latest time.Time // when they were last closed
 }
 
 const (
-	// renewPause is how long connections are kept at least before they are closed for the same
-	// reason again: the client takes up to a second to find the server anew. What is refused
-	// meanwhile is told at once.
+	// renewPause is how long connections are kept before they are closed for the same reason
+	// again: the client takes up to a second to find the server anew. What is refused meanwhile is
+	// an error at once.
 	renewPause = 2 * time.Second
 
-	// reconnectTries is how often the new server is asked whether it is there.
+	// reconnectTries is how often the new server is tried.
 	reconnectTries = 20
 	reconnectPause = 5 * time.Millisecond
 )
@@ -47,7 +47,7 @@ func (c *connections) DialContext(ctx context.Context, network, address string) 
 	return t, nil
 }
 
-// close closes those that are there, and reports false where another call has just done so.
+// close closes all connections, and reports false if another call has just done so.
 func (c *connections) close() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -75,15 +75,15 @@ func (t *tracked) Close() error {
 	return t.Conn.Close()
 }
 
-// again calls do, and once more on a new connection if the server says that it is no
-// primary any more: nothing was done then.
+// again calls do, and once more on a new connection if the server says that it is not the primary
+// any more: it has done nothing then.
 func (s *Store) again(ctx context.Context, do func() error) error {
 	err := do()
 	if s.conns == nil || !notPrimary(err) || !s.conns.close() {
 		return err
 	}
 	for range reconnectTries {
-		// The client notices by the first call that its connections are closed.
+		// The first call lets the client notice that its connections are closed.
 		if s.coll.Database().Client().Ping(ctx, readpref.Primary()) == nil {
 			return do()
 		}

@@ -3,6 +3,7 @@ package mongostore
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -23,9 +24,9 @@ const (
 	codeIndexKeySpecs       = 86  // IndexKeySpecsConflict
 )
 
-// refusals are the codes of answers that say that nothing was done, and that nothing
-// will be at once. Not those of a server that was interrupted or is shutting down,
-// which may have begun.
+// refusals are the codes of answers that say that nothing was done, and that a repeat would be
+// refused. Not among them are those of a server that was interrupted or shuts down, which may have
+// begun.
 var refusals = map[int]bool{
 	10107: true, // NotWritablePrimary
 	13435: true, // NotPrimaryNoSecondaryOk
@@ -36,13 +37,13 @@ var refusals = map[int]bool{
 	20:    true, // IllegalOperation
 	59:    true, // CommandNotFound
 	73:    true, // InvalidNamespace
-	121:   true, // DocumentValidationFailure: a rule of others for the collection
+	121:   true, // DocumentValidationFailure: by a rule that is not ours
 	166:   true, // CommandNotSupportedOnView
 	8000:  true, // AtlasError, as for a cluster that is full or paused
 }
 
-// refused reports whether an answer says that nothing was done. That a write is not
-// confirmed as wanted says nothing of the kind.
+// refused reports whether an answer says that nothing was done. A failed write concern does not say
+// so.
 func refused(err error) bool {
 	var write mongo.WriteException
 	if errors.As(err, &write) {
@@ -52,18 +53,18 @@ func refused(err error) bool {
 	return errors.As(err, &command) && refusals[int(command.Code)]
 }
 
-// notPrimary reports whether an answer says that another server should be asked by now,
-// and that nothing was done.
+// notPrimary reports whether an answer says that another server should be asked, and that nothing
+// was done.
 func notPrimary(err error) bool {
 	var e mongo.ServerError
 	if !refused(err) || !errors.As(err, &e) {
 		return false
 	}
-	return e.HasErrorCode(10107) || e.HasErrorCode(13435) || e.HasErrorCode(13436) || e.HasErrorCode(10058)
+	return slices.ContainsFunc([]int{10107, 13435, 13436, 10058}, e.HasErrorCode)
 }
 
-// failed describes err at the package's boundary. Of what the server says it keeps the
-// first line of the message and no details, which may hold a document.
+// failed adds the operation to an error, and the sentinel of what the server refused. Of an answer
+// it keeps the first line of the message: details may contain a document.
 func failed(op string, err error) error {
 	text, answered := said(err)
 	switch {
@@ -79,7 +80,7 @@ func failed(op string, err error) error {
 	return fmt.Errorf("mongostore: %s: %s", op, text)
 }
 
-// said returns what the server answered, and whether it did.
+// said returns the server's answer as text, and whether there is one.
 func said(err error) (string, bool) {
 	var write mongo.WriteException
 	if errors.As(err, &write) {
@@ -88,13 +89,15 @@ func said(err error) (string, bool) {
 			parts = append(parts, fmt.Sprintf("error %d: %s", w.Code, firstLine(w.Message)))
 		}
 		if w := write.WriteConcernError; w != nil {
-			parts = append(parts, fmt.Sprintf("write concern: error %d: %s", w.Code, firstLine(w.Message)))
+			text := fmt.Sprintf("write concern: error %d: %s", w.Code, firstLine(w.Message))
+			parts = append(parts, text)
 		}
 		return strings.Join(parts, "; "), len(parts) > 0
 	}
 	var command mongo.CommandError
 	if errors.As(err, &command) && command.Code != 0 {
-		return fmt.Sprintf("error %d (%s): %s", command.Code, command.Name, firstLine(command.Message)), true
+		text := firstLine(command.Message)
+		return fmt.Sprintf("error %d (%s): %s", command.Code, command.Name, text), true
 	}
 	return "", false
 }

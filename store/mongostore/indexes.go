@@ -18,17 +18,18 @@ var ErrDuplicates = errors.New("several documents have the same id")
 // Migrate makes the indexes that are not there yet, and the collection with them:
 //
 //   - a unique one on `id`;
-//   - a TTL index on `expiration`, as Flask-Session makes it, or one without TTL where the server does not have that; any
-//     other index on `expiration` is left as it is;
+//   - a TTL index on `expiration`, as Flask-Session makes it, or one without TTL if the server does
+//     not have that; any other index on `expiration` is left as it is;
 //   - one on `owner` and `id`.
 //
-// An equivalent one under another name is as good, and making none needs no right to.
+// An equivalent index under another name does, too. If all are there, no right to make one is
+// needed.
 //
-// On a collection with many sessions this takes a while, and the server goes on when
-// ctx ends. Where several documents have one id, it fails with [ErrDuplicates], has
-// removed nothing, and [Store.RemoveDuplicates] helps. It may be called at any time, by
-// several processes at once. Call it before the first use where a Flask application has
-// filled the collection, or the first sign-ins wait for it in vain.
+// On a collection with many sessions this takes a while, and the server goes on when ctx ends. If
+// several documents have one id, it fails with [ErrDuplicates] and has removed nothing: call
+// [Store.RemoveDuplicates]. Migrate may be called at any time, by several processes at once. Call
+// it before the first use of a collection that a Flask application has filled, or the first
+// sign-ins wait for it in vain.
 func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.migrate(ctx); err != nil {
 		return fmt.Errorf("mongostore: migrate: %w", err)
@@ -37,7 +38,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	return nil
 }
 
-// ensure makes sure of the indexes once. Of several callers one does, and the others wait.
+// ensure makes the missing indexes once. Of several callers one does, and the others wait.
 func (s *Store) ensure(ctx context.Context) error {
 	if s.indexed.Load() {
 		return nil
@@ -69,7 +70,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	case s.refusedDuplicates(ctx, err):
 		return fmt.Errorf("the index on %s: %w: see Store.RemoveDuplicates", fieldID, ErrDuplicates)
 	case hasCode(err, codeIndexOptions), hasCode(err, codeIndexKeySpecs):
-		return fmt.Errorf("there is an index on %s that is not unique, or otherwise: drop it first", fieldID)
+		return fmt.Errorf("an index on %s is not unique, or unlike: drop it first", fieldID)
 	case err != nil:
 		return described("the index on "+fieldID, err)
 	}
@@ -85,17 +86,17 @@ func (s *Store) migrate(ctx context.Context) error {
 	if have.owner {
 		return nil
 	}
-	if err := s.index(ctx, bson.D{{Key: fieldOwner, Value: 1}, {Key: fieldID, Value: 1}}, nil); err != nil {
+	byOwner := bson.D{{Key: fieldOwner, Value: 1}, {Key: fieldID, Value: 1}}
+	if err := s.index(ctx, byOwner, nil); err != nil {
 		return described("the index on "+fieldOwner, err)
 	}
 	return nil
 }
 
-// indexes says which of the indexes are there, under whatever names.
+// indexes says which of the indexes are there, under any names.
 type indexes struct{ id, expires, owner bool }
 
-// present looks at the collection's indexes. Where the right to is missing it says that
-// there are none.
+// present returns which indexes the collection has: none, if the right to list them is missing.
 func (s *Store) present(ctx context.Context) (have indexes, err error) {
 	const unauthorized = 13
 	cur, err := s.coll.Indexes().List(ctx)
@@ -112,7 +113,7 @@ func (s *Store) present(ctx context.Context) (have indexes, err error) {
 	return have, cur.Err()
 }
 
-// add takes an index's description.
+// add notes what an index, by its description, is good for.
 func (have *indexes) add(index bson.Raw) {
 	keys, ok := index.Lookup("key").DocumentOK()
 	if !ok || has(index, "partialFilterExpression") || has(index, "collation") {
@@ -144,8 +145,8 @@ func ascending(key bson.RawElement) bool {
 	return ok && n == 1
 }
 
-// refusedDuplicates reports whether a unique index was refused for duplicates, also by
-// a server that says so otherwise.
+// refusedDuplicates reports whether a unique index was refused for duplicates, also by a server
+// that has another code for that.
 func (s *Store) refusedDuplicates(ctx context.Context, err error) bool {
 	if hasCode(err, codeDuplicate) {
 		return true
@@ -162,7 +163,7 @@ func (s *Store) index(ctx context.Context, keys bson.D, opts *options.IndexOptio
 	return err
 }
 
-// described is failed inside of another error.
+// described is failed for an error inside of another one.
 func described(what string, err error) error {
 	text, answered := said(err)
 	switch {

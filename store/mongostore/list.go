@@ -17,7 +17,7 @@ import (
 const (
 	defaultPage = 100
 	maxPage     = 1000
-	maxPageData = 16 << 20 // bytes; a page ends with the record that reaches it
+	maxPageData = 16 << 20 // in bytes: a page ends with the record that reaches it
 )
 
 func pageSize(limit int) int {
@@ -30,7 +30,9 @@ func pageSize(limit int) int {
 // Owned implements [store.OwnerLister]. A page has at most limit entries, or 1,000;
 // zero means 100. It is shorter when its records hold more than 16 MB. The owner is a
 // field of the record itself, so there is no entry without a record.
-func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]store.Entry, string, error) {
+func (s *Store) Owned(
+	ctx context.Context, owner, cursor string, limit int,
+) ([]store.Entry, string, error) {
 	return s.list(ctx, bson.D{{Key: fieldOwner, Value: owner}}, cursor, limit, true)
 }
 
@@ -39,14 +41,18 @@ func (s *Store) All(ctx context.Context, cursor string, limit int) ([]store.Entr
 	return s.list(ctx, nil, cursor, limit, false)
 }
 
-// list returns the live records that match, in the order of their ids, so that a
-// cursor, which is the last id of a page, stays good whatever comes and goes. What
-// cannot be read is listed without a record if damaged is set.
-func (s *Store) list(ctx context.Context, match bson.D, cursor string, limit int, damaged bool) (page []store.Entry, next string, err error) {
+// list returns the live records that match, in the order of their ids, so that a cursor, the last
+// id of a page, stays good whatever comes and goes. A record that cannot be read is an entry
+// without one if damaged is set.
+func (s *Store) list(
+	ctx context.Context, match bson.D, cursor string, limit int, damaged bool,
+) (page []store.Entry, next string, err error) {
 	limit = pageSize(limit)
 	after := bson.E{Key: "$gt", Value: s.prefix + cursor}
 	filter := append(match, bson.E{Key: fieldID, Value: bson.D{after, s.below()}}, s.lives())
-	cur, err := s.coll.Find(ctx, filter, options.Find().SetProjection(wanted).SetSort(bson.D{{Key: fieldID, Value: 1}}).SetLimit(int64(limit)))
+	byID := bson.D{{Key: fieldID, Value: 1}}
+	opts := options.Find().SetProjection(wanted).SetSort(byID).SetLimit(int64(limit))
+	cur, err := s.coll.Find(ctx, filter, opts)
 	if err != nil {
 		return nil, "", failed("list", err)
 	}
@@ -59,7 +65,7 @@ func (s *Store) list(ctx context.Context, match bson.D, cursor string, limit int
 	for cur.Next(ctx) {
 		id, ok := cur.Current.Lookup(fieldID).StringValueOK()
 		if !ok || len(id) <= len(s.prefix) {
-			return nil, "", errors.New("mongostore: list: the server returned a document that does not match")
+			return nil, "", errors.New("mongostore: list: a document does not match the query")
 		}
 		e := store.Entry{ID: id[len(s.prefix):]}
 		if r, ok := record(cur.Current); ok {
@@ -79,16 +85,14 @@ func (s *Store) list(ctx context.Context, match bson.D, cursor string, limit int
 	return page, "", nil
 }
 
-// below bounds the ids that begin with the prefix: the last character of all comes
-// after whatever follows it in one.
+// below bounds the ids that begin with the prefix: no character sorts after utf8.MaxRune.
 func (s *Store) below() bson.E {
 	return bson.E{Key: "$lt", Value: s.prefix + string(utf8.MaxRune)}
 }
 
-// Sweep implements [store.Sweeper]. A call finds at most limit expired records, or
-// 1,000, and removes those in one command; zero means 100. A sweep ends with what had
-// expired when it began. With a TTL index there is little to do: the server removes
-// expired records by itself, about once a minute.
+// Sweep implements [store.Sweeper]. A call finds at most limit expired records, or 1,000, and
+// removes them in one command; zero means 100. A sweep removes what had expired when it began. With
+// a TTL index there is little to do: the server removes expired records about once a minute.
 func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, string, error) {
 	limit = pageSize(limit)
 	until, calls := date(s.now()), uint64(0)
@@ -103,7 +107,8 @@ func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, strin
 	}
 	expired := bson.E{Key: fieldExpires, Value: bson.D{{Key: "$lte", Value: until}}}
 	ours := bson.E{Key: fieldID, Value: bson.D{{Key: "$gte", Value: s.prefix}, s.below()}}
-	cur, err := s.coll.Find(ctx, bson.D{expired, ours}, options.Find().SetProjection(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(limit)))
+	opts := options.Find().SetProjection(keyOnly).SetLimit(int64(limit))
+	cur, err := s.coll.Find(ctx, bson.D{expired, ours}, opts)
 	if err != nil {
 		return 0, "", failed("sweep", err)
 	}
@@ -120,8 +125,9 @@ func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, strin
 	for i, f := range found {
 		keys[i] = f.Key
 	}
-	// Once more with the expiry: a record may have been created in an expired one's place.
-	res, err := s.coll.DeleteMany(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: keys}}}, expired})
+	// Match the expiry again: a record may have been created in an expired one's place.
+	these := bson.E{Key: "_id", Value: bson.D{{Key: "$in", Value: keys}}}
+	res, err := s.coll.DeleteMany(ctx, bson.D{these, expired})
 	if err != nil {
 		return 0, "", failed("sweep", err)
 	}
@@ -132,11 +138,11 @@ func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, strin
 	return int(res.DeletedCount), next, nil
 }
 
-// RemoveDuplicates removes, of several documents with one id, all but the one that is
-// read: the first in the collection's own order. A collection that Flask-Session made
-// without a unique index may have some, which hinder
-// [Store.Migrate]. Only documents whose id begins with the prefix, and that have `val` and `expiration`, count. It returns
-// how many it removed, also with an error. Call it while nobody writes.
+// RemoveDuplicates removes, of several documents with one id, all but the one that is read: the
+// first in the collection's own order. A collection that Flask-Session made without a unique index
+// may have some, and [Store.Migrate] then fails. Documents count whose id begins with the prefix,
+// and that have `val` and `expiration`. It returns how many it removed, also with an error. Call it
+// while no program writes.
 func (s *Store) RemoveDuplicates(ctx context.Context) (int, error) {
 	removed := 0
 	for {
@@ -158,6 +164,9 @@ func (s *Store) RemoveDuplicates(ctx context.Context) (int, error) {
 	}
 }
 
+// keyOnly projects to MongoDB's own key of a document.
+var keyOnly = bson.D{{Key: "_id", Value: 1}}
+
 // sessions matches what looks like a session's document.
 func (s *Store) sessions() bson.D {
 	exists := bson.D{{Key: "$exists", Value: true}}
@@ -170,9 +179,10 @@ func (s *Store) sessions() bson.D {
 // duplicates returns some ids that several documents have.
 func (s *Store) duplicates(ctx context.Context) ([]string, error) {
 	stage := func(name string, value any) bson.D { return bson.D{{Key: name, Value: value}} }
+	count := bson.E{Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}}
 	cur, err := s.coll.Aggregate(ctx, []bson.D{
 		stage("$match", s.sessions()),
-		stage("$group", bson.D{{Key: "_id", Value: "$" + fieldID}, {Key: "n", Value: bson.D{{Key: "$sum", Value: 1}}}}),
+		stage("$group", bson.D{{Key: "_id", Value: "$" + fieldID}, count}),
 		stage("$match", bson.D{{Key: "n", Value: bson.D{{Key: "$gt", Value: 1}}}}),
 		stage("$limit", maxPage),
 	}, options.Aggregate().SetAllowDiskUse(true))
@@ -194,11 +204,12 @@ func (s *Store) duplicates(ctx context.Context) ([]string, error) {
 
 func (s *Store) removeDuplicatesOf(ctx context.Context, id string) (int, error) {
 	match := append(s.sessions(), bson.E{Key: fieldID, Value: id})[1:]
-	first, err := s.coll.FindOne(ctx, match, options.FindOne().SetProjection(bson.D{{Key: "_id", Value: 1}})).Raw()
+	first, err := s.coll.FindOne(ctx, match, options.FindOne().SetProjection(keyOnly)).Raw()
 	if err != nil {
 		return 0, failed("remove duplicates", err)
 	}
-	res, err := s.coll.DeleteMany(ctx, append(match, bson.E{Key: "_id", Value: bson.D{{Key: "$ne", Value: first.Lookup("_id")}}}))
+	others := bson.E{Key: "_id", Value: bson.D{{Key: "$ne", Value: first.Lookup("_id")}}}
+	res, err := s.coll.DeleteMany(ctx, append(match, others))
 	if err != nil {
 		return 0, failed("remove duplicates", err)
 	}

@@ -1,29 +1,27 @@
 // Package mongostore keeps sessions in MongoDB 4.4 or later: on one server, in a
 // replica set, or sharded.
 //
-// A record is a document in Flask-Session's layout: `id` is prefix and id, `val` the
-// data as binary, and `expiration` a date, to the millisecond. A record that belongs to
-// somebody has `owner` besides. A collection that Flask-Session made is used as it is,
-// and Flask-Session reads and writes what this store makes.
+// A record is a document in Flask-Session's layout: `id` is prefix and id, `val` the data as
+// binary, `expiration` a date, to the millisecond, and `owner`, which is ours, its owner if it has
+// one. A collection that Flask-Session made is used as it is, and Flask-Session reads and writes
+// what this store makes.
 //
-// A record's version is the SHA-256 of its data. Replace and Delete compare the data
-// itself on the server, so a write by anybody, such as a Flask application, is noticed.
-// Each call is one command, of a kind that the driver never repeats by itself, however
-// the client is configured; only where a record is not what it was, one more tells why.
-// Reads go to the primary. Reads and writes have majority concern unless [Options] say
-// otherwise, so what was acknowledged outlives a failover.
+// A record's version is the SHA-256 of its data. Replace and Delete compare the data itself on the
+// server, so a write by another program, such as a Flask application, is noticed. Each call is one
+// command, of a kind that the driver never repeats by itself, however the client is configured. If
+// a record has changed, a second command tells why. Reads go to the primary. Reads and writes have
+// majority concern unless [Options] say otherwise, so what was acknowledged survives a failover.
 //
-// Expiries are compared by this process's clock whenever a record is looked at. A TTL
-// index lets the server remove what has expired. Where the server answers that it has
-// none, as FerretDB 1 does, an index without TTL takes its place, and [Store.Sweep]
-// removes.
+// Expiries are compared with this process's clock in every call. A TTL index lets the server remove
+// expired records. If the server answers that it has none, as FerretDB 1 does, an index without TTL
+// takes its place: call [Store.Sweep] then.
 //
-// The store lists by owner and lists all. It does not move records in one step: that
-// would take a transaction, which only a replica set has. The core then does it in
-// three.
+// The store lists by owner and lists all. It does not move records in one step, which would take a
+// transaction, and so a replica set. The core then moves them in three.
 package mongostore
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -44,26 +42,25 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// MaxRecord is the largest data of one record, in bytes: 4 KB less than 8 MB. More is [store.ErrTooLarge], and is
-// not sent. MongoDB takes 16 MB in one document and in one statement, and a statement that replaces a record has
-// what it was and what it becomes.
+// MaxRecord is the largest data of one record, in bytes: 4 KB less than 8 MB. More is
+// [store.ErrTooLarge], and is not sent. MongoDB takes 16 MB in one command, and one that replaces a
+// record has the old data and the new.
 const MaxRecord = 8<<20 - 4<<10
 
 // Options configure a [Store]. The zero value is ready to use.
 type Options struct {
 	// Collection is the collection's name. The default is "sessions", as that of
-	// Flask-Session. It must have no default collation but the simple one, which
-	// compares byte by byte.
+	// Flask-Session. Its default collation must be the simple one, which compares byte by byte.
 	Collection string
 
 	// Database is the database's name. The default is "flask_session", as that of
 	// Flask-Session.
 	Database string
 
-	// ManualIndexes leaves the indexes to the caller, who calls [Store.Migrate] or
-	// makes them by other means before the store is used. Without the unique one on
-	// `id`, Create cannot tell that an id is taken, and sign-outs during sign-ins may
-	// be undone. By default the first Create of a Store makes sure of them.
+	// ManualIndexes leaves the indexes to the caller, who calls [Store.Migrate] or makes them by
+	// other means before the store is used. Without the unique one on `id`, Create cannot tell that
+	// an id is taken, and sign-outs during sign-ins may be undone. By default the first Create of a
+	// Store makes the indexes that are missing.
 	ManualIndexes bool
 
 	// Now is the clock that expiries are compared with. The default is time.Now.
@@ -73,10 +70,10 @@ type Options struct {
 	// Flask-Session. At most 200 bytes of UTF-8, without control characters.
 	Prefix string
 
-	// ReadConcern is how well confirmed what is read must be. The default is majority
-	// with a WriteConcern of the majority, and local with any other: majority reads
-	// would not see the store's own writes, and are an error then. With less than
-	// majority, a record may be read that a failover then takes back.
+	// ReadConcern is what reads must be confirmed by. The default is majority with a WriteConcern
+	// of the majority, and local with any other: majority reads, which would not see the store's
+	// own writes, are an error then. With less than majority, a read may return a record that a
+	// failover then takes back.
 	ReadConcern *readconcern.ReadConcern
 
 	// WriteConcern is how many servers must have a write before it is acknowledged. The
@@ -89,19 +86,19 @@ const (
 	defaultCollection = "sessions"
 	defaultDatabase   = "flask_session"
 	defaultPrefix     = "session:"
-	// bytes; an index entry may have 1,024 on old servers, and an id takes 255
+	// in bytes: an index entry may have 1,024 on old servers, and an id has up to 255
 	maxPrefix = 200
 )
 
 // Store is a [store.Store] in MongoDB. Make one with [New]. It is safe for concurrent use.
 type Store struct {
 	coll   *mongo.Collection
-	conns  *connections // of a client that was opened by URL
+	conns  *connections // nil unless the client was opened by URL
 	prefix string
 	now    func() time.Time
 
-	indexed  atomic.Bool   // the indexes are there, or none of our business
-	indexing chan struct{} // holds one while somebody makes sure of them
+	indexed  atomic.Bool   // the indexes are there, or left to the caller
+	indexing chan struct{} // holds one while a call makes them
 }
 
 var (
@@ -111,12 +108,11 @@ var (
 	_ store.Sweeper     = (*Store)(nil)
 )
 
-// New returns a store that uses client, which stays the caller's to disconnect. Client
-// options that
-// [Opener] sets, and that suit this store: ServerSelectionTimeout and ConnectTimeout of a second or two, or calls whose
+// New returns a store that uses client, which the caller disconnects. Its ServerSelectionTimeout
+// and ConnectTimeout should be a second or two, as [Opener] sets them: otherwise calls whose
 // context has no end wait for half a minute when no server is there.
 //
-// It makes no call. An option that cannot be is an error that names it.
+// New makes no call. An option that is out of range is an error that names it.
 func New(client *mongo.Client, opts Options) (*Store, error) {
 	if client == nil {
 		return nil, errors.New("mongostore: the client is nil")
@@ -124,9 +120,10 @@ func New(client *mongo.Client, opts Options) (*Store, error) {
 	if err := opts.fill(); err != nil {
 		return nil, err
 	}
+	concerns := options.Collection().SetReadPreference(readpref.Primary()).
+		SetReadConcern(opts.ReadConcern).SetWriteConcern(opts.WriteConcern)
 	s := &Store{
-		coll: client.Database(opts.Database).Collection(opts.Collection, options.Collection().
-			SetReadConcern(opts.ReadConcern).SetReadPreference(readpref.Primary()).SetWriteConcern(opts.WriteConcern)),
+		coll:     client.Database(opts.Database).Collection(opts.Collection, concerns),
 		prefix:   opts.Prefix,
 		now:      opts.Now,
 		indexing: make(chan struct{}, 1),
@@ -135,16 +132,11 @@ func New(client *mongo.Client, opts Options) (*Store, error) {
 	return s, nil
 }
 
-// fill sets what was left out, and checks the rest.
+// fill sets the defaults, and checks the rest.
 func (o *Options) fill() error {
-	for _, s := range []struct {
-		option    *string
-		otherwise string
-	}{{&o.Collection, defaultCollection}, {&o.Database, defaultDatabase}, {&o.Prefix, defaultPrefix}} {
-		if *s.option == "" {
-			*s.option = s.otherwise
-		}
-	}
+	o.Collection = cmp.Or(o.Collection, defaultCollection)
+	o.Database = cmp.Or(o.Database, defaultDatabase)
+	o.Prefix = cmp.Or(o.Prefix, defaultPrefix)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -158,21 +150,30 @@ func (o *Options) fill() error {
 	case o.ReadConcern == nil:
 		o.ReadConcern = readconcern.Local()
 	}
+	quoted := func(text string) string { return fmt.Sprintf("%.300q", text) }
+	level := o.ReadConcern.Level
 	switch {
 	case len(o.Database) > 63 || strings.ContainsAny(o.Database, "/\\. \"$*<>:|?\x00"):
-		return fmt.Errorf("mongostore: Options.Database is %q, which is no name of a database", o.Database)
-	case len(o.Collection) > 120 || strings.ContainsAny(o.Collection, "$\x00") || strings.HasPrefix(o.Collection, "system."):
-		return fmt.Errorf("mongostore: Options.Collection is %q, which is no name of a collection", o.Collection)
-	case len(o.Prefix) > maxPrefix:
-		return fmt.Errorf("mongostore: Options.Prefix has %d bytes, the most is %d", len(o.Prefix), maxPrefix)
-	case !utf8.ValidString(o.Prefix) || strings.ContainsFunc(o.Prefix, unicode.IsControl):
-		return fmt.Errorf("mongostore: Options.Prefix is %q, want UTF-8 without control characters", o.Prefix)
+		return wrong("Database", quoted(o.Database), "it must be a name of a database")
+	case len(o.Collection) > 120, strings.ContainsAny(o.Collection, "$\x00"),
+		strings.HasPrefix(o.Collection, "system."):
+		return wrong("Collection", quoted(o.Collection), "it must be a name of a collection")
+	case len(o.Prefix) > maxPrefix, !utf8.ValidString(o.Prefix),
+		strings.ContainsFunc(o.Prefix, unicode.IsControl):
+		return wrong("Prefix", quoted(o.Prefix),
+			"it must be at most 200 bytes of UTF-8 without control characters")
 	case !o.WriteConcern.Acknowledged():
-		return errors.New("mongostore: Options.WriteConcern is unacknowledged: nobody would know whether a session was stored")
-	case !confirmed && (o.ReadConcern.Level == "majority" || o.ReadConcern.Level == "snapshot"):
-		return fmt.Errorf("mongostore: Options.ReadConcern is %s, which does not see what Options.WriteConcern acknowledges: it is not the majority", o.ReadConcern.Level)
+		return wrong("WriteConcern", "unacknowledged", "no write would be known to be stored")
+	case !confirmed && (level == "majority" || level == "snapshot"):
+		return wrong("ReadConcern", level,
+			"it would not see what Options.WriteConcern acknowledges, which is not the majority")
 	}
 	return nil
+}
+
+// wrong says what is wrong with an option.
+func wrong(option, value, why string) error {
+	return fmt.Errorf("mongostore: Options.%s is %s: %s", option, value, why)
 }
 
 // Names of fields. The first three are Flask-Session's.
@@ -188,7 +189,7 @@ func (s *Store) live(id string) bson.D {
 	return bson.D{{Key: fieldID, Value: s.prefix + id}, s.lives()}
 }
 
-// readable matches what record reads.
+// readable matches documents that record can read.
 var readable = bson.E{Key: fieldData, Value: bson.D{{Key: "$type", Value: "binData"}}}
 
 // lives matches live records. It matches none whose expiration is missing or no date.
@@ -196,14 +197,14 @@ func (s *Store) lives() bson.E {
 	return bson.E{Key: fieldExpires, Value: bson.D{{Key: "$gt", Value: date(s.now())}}}
 }
 
-// earliest and latest bound the expiries that are stored: beyond the year 9999 other
-// languages fail to read them.
+// earliest and latest bound the expiries that are stored: other languages fail to read those beyond
+// the year 9999.
 var (
 	earliest = time.Unix(0, 0)
 	latest   = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 )
 
-// date returns t as MongoDB takes it, no later than t.
+// date returns t as MongoDB takes it, rounded down.
 func date(t time.Time) bson.DateTime {
 	switch {
 	case t.Before(earliest):
@@ -226,8 +227,8 @@ func version(data []byte) store.Version {
 	return store.Version(hex.EncodeToString(sum[:]))
 }
 
-// record reads a document, whose bytes it does not keep. It reports false for what has
-// no data, or of another type.
+// record reads a document, whose bytes it does not keep. It reports false if the data is missing or
+// of another type.
 func record(doc bson.Raw) (r store.Record, ok bool) {
 	_, data, ok := doc.Lookup(fieldData).BinaryOK()
 	if !ok {
@@ -243,4 +244,7 @@ func record(doc bson.Raw) (r store.Record, ok bool) {
 }
 
 // wanted are the fields that record reads.
-var wanted = bson.D{{Key: fieldID, Value: 1}, {Key: fieldData, Value: 1}, {Key: fieldExpires, Value: 1}, {Key: fieldOwner, Value: 1}}
+var wanted = bson.D{
+	{Key: fieldID, Value: 1}, {Key: fieldData, Value: 1},
+	{Key: fieldExpires, Value: 1}, {Key: fieldOwner, Value: 1},
+}

@@ -48,7 +48,7 @@ func TestNewErrors(t *testing.T) {
 		{Options{Database: strings.Repeat("d", 64)}, "Options.Database"},
 		{Options{Collection: "a$b"}, "Options.Collection"},
 		{Options{Collection: "system.users"}, "Options.Collection"},
-		{Options{Prefix: strings.Repeat("p", 201)}, "Options.Prefix has 201 bytes"},
+		{Options{Prefix: strings.Repeat("p", 201)}, "Options.Prefix is \"ppp"},
 		{Options{Prefix: "a\nb"}, "Options.Prefix"},
 		{Options{Prefix: "\xff"}, "Options.Prefix"},
 		{Options{WriteConcern: writeconcern.Unacknowledged()}, "Options.WriteConcern is unacknowledged"},
@@ -117,50 +117,6 @@ func TestNoServer(t *testing.T) {
 	}
 }
 
-func TestBadCursors(t *testing.T) {
-	s, err := New(nowhere(t), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, cursor := range []string{"x", "1", "1:", ":1", "1:-1", "1:2:3", "99999999999999999999:1"} {
-		if _, _, err := s.Sweep(t.Context(), cursor, 1); err == nil || !strings.Contains(err.Error(), "bad cursor") {
-			t.Errorf("%q: %v", cursor, err)
-		}
-	}
-}
-
-func TestTooLarge(t *testing.T) {
-	s, err := New(nowhere(t), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	large := store.Record{Data: make([]byte, MaxRecord+1)}
-	_, create := s.Create(t.Context(), "id", large)
-	_, replace := s.Replace(t.Context(), "id", store.Record{}, large)
-	_, both := s.Replace(t.Context(), "id", large, store.Record{Data: large.Data[1:]})
-	for _, err := range []error{create, replace, both} {
-		if !errors.Is(err, store.ErrTooLarge) {
-			t.Errorf("%v, want ErrTooLarge", err)
-		}
-	}
-}
-
-// TestStatementFits: the largest statement is one that MongoDB takes, with the longest
-// prefix and id.
-func TestStatementFits(t *testing.T) {
-	s, err := New(nowhere(t), Options{Prefix: strings.Repeat("p", maxPrefix)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := store.Record{Data: make([]byte, MaxRecord), Owner: strings.Repeat("0", 64)}
-	statement, err := bson.Marshal(bson.D{
-		{Key: "q", Value: s.exactly(strings.Repeat("i", 255), r)}, {Key: "u", Value: update(r)}, {Key: "multi", Value: true}, {Key: "upsert", Value: true},
-	})
-	if err != nil || len(statement) > 16<<20 {
-		t.Errorf("it has %d bytes, more than 16 MB; %v", len(statement), err)
-	}
-}
-
 func TestDates(t *testing.T) {
 	at := time.Date(2030, 1, 2, 3, 4, 5, 678_999_999, time.UTC)
 	if got := date(at); int64(got) != at.UnixMilli() || got.Time().After(at) {
@@ -188,46 +144,6 @@ func TestRecord(t *testing.T) {
 		}
 		if r, ok := record(raw); ok || r.Version != "" {
 			t.Errorf("%s reads as %+v", name, r)
-		}
-	}
-}
-
-// TestFailed: what the server says is told apart, and shortened.
-func TestFailed(t *testing.T) {
-	long := strings.Repeat("x", 500) + "\nsecond line"
-	write := func(code int) error {
-		return mongo.WriteException{WriteErrors: mongo.WriteErrors{{Code: code, Message: "refused", Details: bson.Raw("document")}}}
-	}
-	network := errors.New("connection reset")
-	for _, tt := range []struct {
-		err  error
-		is   error
-		want string
-	}{
-		{write(14031), store.ErrFull, "error 14031: refused"},
-		{write(10334), store.ErrTooLarge, "error 10334: refused"},
-		{write(121), store.ErrRefused, "error 121: refused"},
-		{write(10107), store.ErrRefused, "error 10107: refused"},
-		{mongo.CommandError{Code: 10107, Name: "NotWritablePrimary", Message: "not primary"}, store.ErrRefused, "NotWritablePrimary"},
-		// it may have begun
-		{mongo.CommandError{Code: 11602, Name: "InterruptedDueToReplStateChange"}, nil, "error 11602"},
-		{mongo.WriteException{WriteConcernError: &mongo.WriteConcernError{Code: 10107}}, nil, "error 10107"},
-		{mongo.WriteException{WriteConcernError: &mongo.WriteConcernError{Code: 64, Message: "waited"}}, nil, "mongostore: op: write concern: error 64: waited"},
-		{mongo.CommandError{Code: 13, Name: "Unauthorized", Message: long}, store.ErrRefused, "error 13 (Unauthorized): " + long[:200] + "..."},
-		{mongo.CommandError{Message: "gone", Wrapped: network}, network, "gone"},
-		{context.Canceled, context.Canceled, "mongostore: op: context canceled"},
-	} {
-		got := failed("op", tt.err)
-		if !strings.Contains(got.Error(), tt.want) || strings.Contains(got.Error(), "document") || strings.Contains(got.Error(), "second") {
-			t.Errorf("%q, want %q", got, tt.want)
-		}
-		if tt.is != nil && !errors.Is(got, tt.is) {
-			t.Errorf("%q is not %v", got, tt.is)
-		}
-		for _, s := range []error{store.ErrNotFound, store.ErrExists, store.ErrConflict, store.ErrTooLarge, store.ErrFull, store.ErrRefused} {
-			if errors.Is(got, s) && s != tt.is {
-				t.Errorf("%q is %v", got, s)
-			}
 		}
 	}
 }

@@ -20,20 +20,18 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
-// What the client is set to when it is opened by URL, unless the URL says otherwise.
+// Settings of a client that is opened by URL, unless the URL says otherwise.
 const (
-	// selectionTimeout bounds the wait for a server that takes writes. A context that
-	// ends earlier, as those of the core's calls, bounds it too.
+	// selectionTimeout bounds the wait for a server that takes writes, as the context does.
 	selectionTimeout = 3 * time.Second
 
 	connectTimeout = 2 * time.Second // of one connection, with its handshake
 
-	// heartbeat is how often the client looks at the servers by itself, so that it
-	// notices soon that one that was gone is back. While a call waits for a server it
-	// looks twice a second.
+	// heartbeat is how often the client checks the servers, to notice soon that one is back. While
+	// a call waits for a server, it checks twice a second.
 	heartbeat = 2 * time.Second
 
-	// closeTimeout bounds waiting for what is under way when the store is closed.
+	// closeTimeout bounds the wait for calls that are under way when the store is closed.
 	closeTimeout = 5 * time.Second
 )
 
@@ -43,15 +41,15 @@ const (
 //	mongodb://[user:password@]host[:port][,host[:port]...][/database][?options]
 //	mongodb+srv://[user:password@]name[/database][?options]
 //
-// The database is where sessions are kept, [Options.Database], and also where the user
-// is looked for unless authSource says where.
+// The database is [Options.Database]. The user is looked for there, too, unless authSource says
+// where.
 //
 // Options are those of connection strings, such as replicaSet, tls, tlsCAFile,
 // authSource and w, and
 //
 //   - collection=NAME: [Options.Collection];
-//   - create=never: where there is no such collection, the error is [storeurl.ErrNoStore]. Otherwise the first write
-//     makes it;
+//   - create=never: a missing collection is [storeurl.ErrNoStore]. Otherwise the first write makes
+//     it;
 //   - prefix=TEXT: [Options.Prefix].
 //
 // w, journal and readConcernLevel replace the majority concerns. readPreference must be
@@ -62,13 +60,15 @@ const (
 // Opening fails when no primary answers.
 func Opener() storeurl.Opener {
 	return storeurl.Opener{
-		Open:    func(ctx context.Context, u *url.URL) (store.Store, io.Closer, error) { return openURL(ctx, u) },
+		Open: func(ctx context.Context, u *url.URL) (store.Store, io.Closer, error) {
+			return openURL(ctx, u)
+		},
 		Schemes: []string{"mongodb", "mongodb+srv"},
 	}
 }
 
-// Open opens a store by URL, in the forms of [Opener]. Close the [io.Closer] when it is
-// not needed any more. ctx bounds the opening only. No error contains a password.
+// Open opens a store by URL, in the forms of [Opener]. Close the [io.Closer] when the store is not
+// needed any more. ctx bounds the opening only. No error contains a password.
 func Open(ctx context.Context, rawURL string) (*Store, io.Closer, error) {
 	store, closer, err := storeurl.Open(ctx, rawURL, Opener())
 	if err != nil {
@@ -80,17 +80,17 @@ func Open(ctx context.Context, rawURL string) (*Store, io.Closer, error) {
 func openURL(ctx context.Context, u *url.URL) (*Store, io.Closer, error) {
 	conn, opts, err := parse(u)
 	if err != nil {
-		return nil, nil, hide(err, u)
+		return nil, nil, err
 	}
 	conns := new(connections)
 	client, err := mongo.Connect(conn.SetDialer(conns))
 	if err != nil {
-		return nil, nil, hide(err, u)
+		return nil, nil, err
 	}
 	closer := closer{client}
 	if err := client.Ping(ctx, readpref.Primary()); err != nil {
 		_ = closer.Close()
-		return nil, nil, hide(err, u)
+		return nil, nil, err
 	}
 	store, err := New(client, opts)
 	if err == nil && u.Query().Get("create") == never && !store.isThere(ctx) {
@@ -104,14 +104,14 @@ func openURL(ctx context.Context, u *url.URL) (*Store, io.Closer, error) {
 	return store, closer, nil
 }
 
-// isThere reports whether the collection is there, or may be, where the right to ask is
-// missing.
+// isThere reports whether the collection is there, or may be because the right to ask is missing.
 func (s *Store) isThere(ctx context.Context) bool {
-	names, err := s.coll.Database().ListCollectionNames(ctx, bson.D{{Key: "name", Value: s.coll.Name()}})
+	ours := bson.D{{Key: "name", Value: s.coll.Name()}}
+	names, err := s.coll.Database().ListCollectionNames(ctx, ours)
 	return err != nil || len(names) > 0
 }
 
-// never is what the parameter create says where the collection must be there.
+// never is the value of the parameter create if the collection must be there.
 const never = "never"
 
 type closer struct{ client *mongo.Client }
@@ -139,7 +139,7 @@ func parse(u *url.URL) (*options.ClientOptions, Options, error) {
 		return nil, opts, fmt.Errorf("%w, and the options of MongoDB's connection strings", err)
 	}
 	if opts.Database = strings.TrimPrefix(u.Path, "/"); strings.Contains(opts.Database, "/") {
-		return nil, opts, fmt.Errorf("the database is %q, which is no name of a database", opts.Database)
+		return nil, opts, fmt.Errorf("the database is %q: it must be a name", opts.Database)
 	}
 	plain := *u
 	plain.RawQuery = theirs.Encode()
@@ -157,17 +157,20 @@ func parse(u *url.URL) (*options.ClientOptions, Options, error) {
 		return nil, opts, err
 	}
 	if p := conn.ReadPreference; p != nil && p.Mode() != readpref.PrimaryMode {
-		return nil, opts, fmt.Errorf("readPreference is %v: sessions are read from the primary only", p.Mode())
+		const text = "readPreference is %v: sessions are read from the primary only"
+		return nil, opts, fmt.Errorf(text, p.Mode())
 	}
-	opts.ReadConcern = conn.ReadConcern
-	if opts.WriteConcern = conn.WriteConcern; opts.WriteConcern != nil && opts.WriteConcern.W == nil {
-		opts.WriteConcern = &writeconcern.WriteConcern{W: writeconcern.WCMajority, Journal: opts.WriteConcern.Journal}
+	opts.ReadConcern, opts.WriteConcern = conn.ReadConcern, conn.WriteConcern
+	if w := conn.WriteConcern; w != nil && w.W == nil {
+		opts.WriteConcern = &writeconcern.WriteConcern{
+			W: writeconcern.WCMajority, Journal: w.Journal,
+		}
 	}
 	return conn, opts, opts.fill()
 }
 
-// split divides a URL's parameters into the driver's, whose names are the same in any
-// case, and the store's. The driver would not mind an unknown one.
+// split divides a URL's parameters into the driver's, whose names are the same in any case, and the
+// store's, so that an unknown one is an error, which the driver does not make of it.
 func split(u *url.URL) (url.Values, *storeurl.Query, error) {
 	all, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
@@ -186,39 +189,16 @@ func split(u *url.URL) (url.Values, *storeurl.Query, error) {
 
 // driverOptions are the options of connection strings that the driver knows, in lower case.
 var driverOptions = []string{
-	"appname", "authmechanism", "authmechanismproperties", "authsource", "compressors", "connect", "connecttimeoutms",
-	"directconnection", "enableoverloadretargeting", "heartbeatfrequencyms", "heartbeatintervalms", "journal",
-	"loadbalanced", "localthresholdms", "maxadaptiveretries", "maxconnecting", "maxidletimems", "maxpoolsize",
-	"maxstaleness", "maxstalenessseconds", "minpoolsize", "readconcernlevel", "readpreference", "readpreferencetags", "replicaset",
-	"retryreads", "retrywrites", "servermonitoringmode", "serverselectiontimeoutms", "sockettimeoutms", "srvmaxhosts",
-	"srvservicename", "ssl", "sslcertificateauthorityfile", "sslclientcertificatekeyfile",
-	"sslclientcertificatekeypassword", "sslinsecure", "timeoutms", "tls", "tlscafile", "tlscertificatefile",
-	"tlscertificatekeyfile", "tlscertificatekeyfilepassword", "tlsdisablecertificaterevocationcheck",
-	"tlsdisableocspendpointcheck", "tlsinsecure", "tlsprivatekeyfile", "w", "zlibcompressionlevel", "zstdcompressionlevel",
-}
-
-// secretOptions are those of them that hold secrets.
-var secretOptions = []string{"authmechanismproperties", "sslclientcertificatekeypassword", "tlscertificatekeyfilepassword"}
-
-// hide leaves secrets of u's parameters and its password out of err's text. storeurl
-// leaves out the password only.
-func hide(err error, u *url.URL) error {
-	var secrets []string
-	if password, ok := u.User.Password(); ok {
-		secrets = append(secrets, password)
-	}
-	for name, values := range u.Query() {
-		if slices.Contains(secretOptions, strings.ToLower(name)) {
-			secrets = append(secrets, values...)
-		}
-	}
-	text := err.Error()
-	for _, s := range secrets {
-		for _, spelling := range []string{s, url.QueryEscape(s), url.PathEscape(s)} {
-			if spelling != "" {
-				text = strings.ReplaceAll(text, spelling, "xxxxx")
-			}
-		}
-	}
-	return errors.New(text)
+	"appname", "authmechanism", "authmechanismproperties", "authsource", "compressors", "connect",
+	"connecttimeoutms", "directconnection", "enableoverloadretargeting", "heartbeatfrequencyms",
+	"heartbeatintervalms", "journal", "loadbalanced", "localthresholdms", "maxadaptiveretries",
+	"maxconnecting", "maxidletimems", "maxpoolsize", "maxstaleness", "maxstalenessseconds",
+	"minpoolsize", "readconcernlevel", "readpreference", "readpreferencetags", "replicaset",
+	"retryreads", "retrywrites", "servermonitoringmode", "serverselectiontimeoutms",
+	"sockettimeoutms", "srvmaxhosts", "srvservicename", "ssl", "sslcertificateauthorityfile",
+	"sslclientcertificatekeyfile", "sslclientcertificatekeypassword", "sslinsecure", "timeoutms",
+	"tls", "tlscafile", "tlscertificatefile", "tlscertificatekeyfile",
+	"tlscertificatekeyfilepassword", "tlsdisablecertificaterevocationcheck",
+	"tlsdisableocspendpointcheck", "tlsinsecure", "tlsprivatekeyfile", "w",
+	"zlibcompressionlevel", "zstdcompressionlevel",
 }

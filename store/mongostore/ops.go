@@ -13,12 +13,12 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// The writes here are those of many documents, which mean one all the same, as an id is
-// unique: the driver repeats those of one document by itself after a lost connection,
-// unless its client was told otherwise, and never those of many.
+// The writes here are commands for many documents, of which one matches, since an id is unique.
+// After a lost connection the driver repeats commands for one document, unless its client was told
+// otherwise, and never those for many.
 
-// Load implements [store.Store]. A document without a date in `expiration` is no record, and
-// one without binary data in `val` cannot be read.
+// Load implements [store.Store]. A document without a date in `expiration` is no record. One
+// without binary data in `val` cannot be read.
 func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	var doc bson.Raw
 	err := s.again(ctx, func() (err error) {
@@ -38,10 +38,9 @@ func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	return r, nil
 }
 
-// Create implements [store.Store]. It is one upsert of what is not live under the id:
-// it takes the place of an expired record, or of one that cannot be read, and meets the
-// unique index where a live one is. The first Create also makes sure of the indexes,
-// see [Options.ManualIndexes].
+// Create implements [store.Store]. It is one upsert: it takes the place of an expired record, or of
+// one that cannot be read, and fails by the unique index if there is a live one. The first Create
+// also makes the indexes that are missing, see [Options.ManualIndexes].
 func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Version, error) {
 	if err := tooLarge("create", len(r.Data), MaxRecord); err != nil {
 		return "", err
@@ -66,20 +65,23 @@ func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Ve
 	return version(r.Data), nil
 }
 
-// Replace implements [store.Store]. The data of old and next together must not exceed
-// twice [MaxRecord].
-func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
+// Replace implements [store.Store]. The sum of the data of old and next must not exceed twice
+// [MaxRecord].
+func (s *Store) Replace(
+	ctx context.Context, id string, old, next store.Record,
+) (store.Version, error) {
 	if err := tooLarge("replace", len(next.Data), MaxRecord); err != nil {
 		return "", err
 	}
-	if err := tooLarge("replace: old and new together", len(old.Data)+len(next.Data), 2*MaxRecord); err != nil {
+	both := len(old.Data) + len(next.Data)
+	if err := tooLarge("replace: sum of old and new", both, 2*MaxRecord); err != nil {
 		return "", err
 	}
 	res, err := s.update(ctx, s.exactly(id, old), update(next))
 	if err != nil {
 		return "", failed("replace", err)
 	}
-	if res.MatchedCount == 0 { // not ModifiedCount: new may equal old
+	if res.MatchedCount == 0 { // not ModifiedCount: next may equal old
 		return "", s.missed(ctx, "replace", id)
 	}
 	return version(next.Data), nil
@@ -87,7 +89,9 @@ func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) 
 
 // Touch implements [store.Store].
 func (s *Store) Touch(ctx context.Context, id string, _ store.Record, expires time.Time) error {
-	res, err := s.update(ctx, append(s.live(id), readable), bson.D{{Key: "$set", Value: bson.D{{Key: fieldExpires, Value: date(expires)}}}})
+	expiry := bson.D{{Key: fieldExpires, Value: date(expires)}}
+	filter := append(s.live(id), readable)
+	res, err := s.update(ctx, filter, bson.D{{Key: "$set", Value: expiry}})
 	switch {
 	case err != nil:
 		return failed("touch", err)
@@ -95,7 +99,7 @@ func (s *Store) Touch(ctx context.Context, id string, _ store.Record, expires ti
 		return nil
 	}
 	if err = s.missed(ctx, "touch", id); errors.Is(err, store.ErrConflict) {
-		err = store.ErrNotFound // it came only now
+		err = store.ErrNotFound // it was created after the update
 	}
 	return err
 }
@@ -122,7 +126,9 @@ func (s *Store) Delete(ctx context.Context, id string, r store.Record) error {
 	return s.missed(ctx, "delete", id)
 }
 
-func (s *Store) update(ctx context.Context, filter, change bson.D) (res *mongo.UpdateResult, err error) {
+func (s *Store) update(
+	ctx context.Context, filter, change bson.D,
+) (res *mongo.UpdateResult, err error) {
 	err = s.again(ctx, func() (err error) {
 		res, err = s.coll.UpdateMany(ctx, filter, change)
 		return err
@@ -130,24 +136,28 @@ func (s *Store) update(ctx context.Context, filter, change bson.D) (res *mongo.U
 	return res, err
 }
 
-// exactly matches the record r if it is live under id: by what it holds, which a
-// foreign writer changes, too.
+// exactly matches the record r if it is live under id. It compares the data, which other programs
+// change, too.
 func (s *Store) exactly(id string, r store.Record) bson.D {
 	return append(s.live(id), bson.E{Key: fieldData, Value: binary(r.Data)})
 }
 
 // update stores r's data, expiry and owner, and leaves other fields as they are.
 func update(r store.Record) bson.D {
-	set := bson.D{{Key: fieldData, Value: binary(r.Data)}, {Key: fieldExpires, Value: date(r.Expires)}}
+	set := bson.D{
+		{Key: fieldData, Value: binary(r.Data)}, {Key: fieldExpires, Value: date(r.Expires)},
+	}
 	if r.Owner == "" {
-		return bson.D{{Key: "$set", Value: set}, {Key: "$unset", Value: bson.D{{Key: fieldOwner, Value: ""}}}}
+		unset := bson.D{{Key: fieldOwner, Value: ""}}
+		return bson.D{{Key: "$set", Value: set}, {Key: "$unset", Value: unset}}
 	}
 	return bson.D{{Key: "$set", Value: append(set, bson.E{Key: fieldOwner, Value: r.Owner})}}
 }
 
 // missed tells why a write matched no record.
 func (s *Store) missed(ctx context.Context, op, id string) error {
-	doc, err := s.coll.FindOne(ctx, s.live(id), options.FindOne().SetProjection(bson.D{{Key: fieldData, Value: 1}})).Raw()
+	dataOnly := options.FindOne().SetProjection(bson.D{{Key: fieldData, Value: 1}})
+	doc, err := s.coll.FindOne(ctx, s.live(id), dataOnly).Raw()
 	switch {
 	case errors.Is(err, mongo.ErrNoDocuments):
 		return store.ErrNotFound
@@ -162,7 +172,8 @@ func (s *Store) missed(ctx context.Context, op, id string) error {
 
 func tooLarge(op string, size, most int) error {
 	if size > most {
-		return fmt.Errorf("mongostore: %s: %w: %d bytes, the most is %d", op, store.ErrTooLarge, size, most)
+		return fmt.Errorf("mongostore: %s: %w: %d bytes, the most is %d",
+			op, store.ErrTooLarge, size, most)
 	}
 	return nil
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// Connections knows the connections of a client, so that the store can close them when the server
-// at their other end takes no writes any more: after a failover behind one address, such as a name,
-// a Kubernetes service or a load balancer, the old primary keeps them open and refuses every write.
-// A new connection leads to the new one. [Opener] uses it; a client of your own does like this:
+// Connections knows the connections of a client, so that the store can close them when their server
+// takes no writes any more: after a failover behind one address, such as a name, a Kubernetes
+// service or a load balancer, the old primary keeps them open and refuses every write, while a new
+// connection leads to the new primary. [Opener] uses it. With a client of your own:
 //
 //	var connections redisstore.Connections
 //	option := rueidis.ClientOption{InitAddress: []string{"redis:6379"}}
@@ -30,14 +30,16 @@ type Connections struct {
 	open map[*tracked]bool
 }
 
-// Track makes clients of this option report their connections. Call it before
-// rueidis.NewClient. A DialCtxFn that is set goes on making them.
+// Track makes clients of this option report their connections. Call it before rueidis.NewClient. A
+// DialCtxFn that is set is still what dials.
 func (c *Connections) Track(option *rueidis.ClientOption) {
 	dial := option.DialCtxFn
 	if dial == nil {
 		dial = dialTCP
 	}
-	option.DialCtxFn = func(ctx context.Context, address string, d *net.Dialer, config *tls.Config) (net.Conn, error) {
+	option.DialCtxFn = func(
+		ctx context.Context, address string, d *net.Dialer, config *tls.Config,
+	) (net.Conn, error) {
 		conn, err := dial(ctx, address, d, config)
 		if err != nil {
 			return nil, err
@@ -46,7 +48,9 @@ func (c *Connections) Track(option *rueidis.ClientOption) {
 	}
 }
 
-func dialTCP(ctx context.Context, address string, d *net.Dialer, config *tls.Config) (net.Conn, error) {
+func dialTCP(
+	ctx context.Context, address string, d *net.Dialer, config *tls.Config,
+) (net.Conn, error) {
 	if config != nil {
 		return (&tls.Dialer{NetDialer: d, Config: config}).DialContext(ctx, "tcp", address)
 	}
@@ -64,8 +68,8 @@ func (c *Connections) track(conn net.Conn) net.Conn {
 	return t
 }
 
-// close closes those that are there, and waits a little until the client has noticed,
-// which is when it closes them too. It does not look at those that nothing is sent on.
+// close closes all connections, and waits a little until the client has noticed that and closed
+// them too. It does not notice the loss of a connection on which nothing is sent.
 func (c *Connections) close() {
 	c.mu.Lock()
 	open := c.open
@@ -84,7 +88,7 @@ func (c *Connections) close() {
 	}
 }
 
-// noticeTime is how long that is at most.
+// noticeTime is how long close waits at most.
 const noticeTime = 50 * time.Millisecond
 
 type tracked struct {
@@ -92,7 +96,7 @@ type tracked struct {
 
 	of     *Connections
 	once   sync.Once
-	closed chan struct{} // by the client
+	closed chan struct{} // closed by the client's Close
 }
 
 func (t *tracked) Close() error {
@@ -104,30 +108,31 @@ func (t *tracked) Close() error {
 }
 
 const (
-	// renewPause is how long connections are kept at least before they are closed for the same
-	// reason again, since the address may lead to the wrong server still, which serves reads
-	// meanwhile.
+	// renewPause is how long connections are kept before they are closed for the same reason
+	// again: the address may still lead to the wrong server, which serves reads meanwhile.
 	renewPause = 100 * time.Millisecond
 
-	// cutFor is for how long after that a read that fails may have been cut off by it.
+	// cutFor is for how long after closing them a failed read may have been cut off by that.
 	cutFor = time.Second
 
-	// reconnectTries is how often a new connection is looked for, every few milliseconds: the
-	// client notices a little later that its own was closed.
+	// reconnectTries is how often a new connection is tried, every few milliseconds: the client
+	// notices a little late that its own was closed.
 	reconnectTries = 20
 	reconnectPause = 5 * time.Millisecond
 )
 
-// renewed closes the connections if an error says that another server should be asked
-// by now, and reports whether that may be tried: nothing was done, and there is a new
-// connection for the key.
+// renewed closes the connections if an error says that another server should be asked, and reports
+// whether the call may be repeated: nothing was done, and there is a new connection for the key.
 func (s *Store) renewed(ctx context.Context, key string, err error) bool {
 	if s.opts.Connections == nil || !otherServer(err) {
 		return false
 	}
 	s.closeAll(ctx)
 	for range reconnectTries {
-		if s.watch(ctx, func(ctx context.Context) rueidis.RedisResult { return s.reached(ctx, key) }).NonRedisError() == nil {
+		res := s.watch(ctx, func(ctx context.Context) rueidis.RedisResult {
+			return s.reached(ctx, key)
+		})
+		if res.NonRedisError() == nil {
 			return true
 		}
 		select {
@@ -139,7 +144,7 @@ func (s *Store) renewed(ctx context.Context, key string, err error) bool {
 	return false
 }
 
-// closeAll closes the connections, unless another call does so meanwhile, for which it waits.
+// closeAll closes the connections. If another call is doing so, it waits for that instead.
 func (s *Store) closeAll(ctx context.Context) {
 	asked := time.Since(s.start)
 	s.renewing.Lock()
@@ -159,8 +164,8 @@ func (s *Store) closeAll(ctx context.Context) {
 	s.opts.Connections.close()
 }
 
-// reached asks the server something by the connection that a write of the key would
-// have. One that is dead is closed.
+// reached makes a call on the connection that a write of the key would use, and closes that if it
+// is dead.
 func (s *Store) reached(ctx context.Context, key string) (res rueidis.RedisResult) {
 	if s.unheld == nil {
 		return s.client.Do(ctx, s.client.B().Exists().Key(key).Build())
@@ -179,13 +184,14 @@ func (s *Store) reached(ctx context.Context, key string) (res rueidis.RedisResul
 	return res
 }
 
-// mostDedicated is how many connections that writes had for themselves are looked through.
+// mostDedicated is how many pooled connections reached tries.
 const mostDedicated = 100
 
-// cutOff reports whether a read failed because its connection was closed for another
-// call's sake. It may be made again.
+// cutOff reports whether a read may have failed because another call closed its connection. It may
+// be repeated.
 func (s *Store) cutOff(err error) bool {
-	if _, answered := rueidis.IsRedisErr(err); err == nil || answered || errors.Is(err, store.ErrNotFound) {
+	_, answered := rueidis.IsRedisErr(err)
+	if err == nil || answered || errors.Is(err, store.ErrNotFound) {
 		return false
 	}
 	last := s.renewedAt.Load()

@@ -10,9 +10,9 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// Valkey since 8.1 and Redis since 8.4 compare and swap by a command, SET with IFEQ,
-// which takes the server a quarter of what a script does. Whether the server has it is
-// found out at the first replacement; a script does until that is known.
+// Valkey since 8.1 and Redis since 8.4 compare and swap by one command, SET with IFEQ, at a quarter
+// of a script's cost to the server. The first replacement finds out whether the server has it;
+// until that is known, a script is used.
 const (
 	comparesUnknown = iota // the zero value of Store.compares
 	comparesAsked
@@ -20,11 +20,11 @@ const (
 	comparesYes
 )
 
-// mostCompared is how long a record may be, in bytes, that is sent along to be
-// compared: it doubles what goes over the network, where a digest is short.
+// mostCompared is the longest record, in bytes, that is sent to be compared: that doubles what goes
+// over the network, where a digest is short.
 const mostCompared = 4 << 10
 
-// replace compares and swaps, and returns what the scripts do.
+// replace compares and swaps, and returns what replaceScript does.
 func (s *Store) replace(ctx context.Context, key string, old, next store.Record) (int64, error) {
 	expires := millis(next.Expires)
 	if expires == millis(old.Expires) {
@@ -35,7 +35,7 @@ func (s *Store) replace(ctx context.Context, key string, old, next store.Record)
 		if !isSyntaxError(err) {
 			return n, err
 		}
-		s.compares.Store(comparesNo) // another server by now; nothing was written
+		s.compares.Store(comparesNo) // it is another server; nothing was written
 	}
 	args := []string{digest(old.Data), rueidis.BinaryString(next.Data)}
 	if expires != 0 {
@@ -44,8 +44,7 @@ func (s *Store) replace(ctx context.Context, key string, old, next store.Record)
 	return s.run(ctx, replaceScript, []string{key}, args...)
 }
 
-// comparesItself reports whether the server is known to have SET with IFEQ. Whoever
-// asks first finds out.
+// comparesItself reports whether the server is known to have SET with IFEQ. The first call asks it.
 func (s *Store) comparesItself(ctx context.Context) bool {
 	switch s.compares.Load() {
 	case comparesYes:
@@ -59,11 +58,11 @@ func (s *Store) comparesItself(ctx context.Context) bool {
 	}
 	state := int32(comparesUnknown)
 	defer func() { s.compares.Store(state) }() // also when the client panics
-	// There is no such key, so there is nothing to compare with, and nothing is stored.
-	// A server that did not know the condition and ignored it would store it, for a
-	// moment.
+	// No key has this name, so there is nothing to compare with, and nothing is stored. A server
+	// that ignored the unknown condition would store it for a millisecond.
 	res := s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
-		return s.client.Do(ctx, s.client.B().Arbitrary("SET").Keys(s.prefix+"compares\x00").Args("no", "IFEQ", "yes", "PX", "1").Build())
+		set := s.client.B().Arbitrary("SET").Keys(s.prefix + "compares\x00")
+		return s.client.Do(ctx, set.Args("no", "IFEQ", "yes", "PX", "1").Build())
 	})
 	switch err := res.Error(); {
 	case rueidis.IsRedisNil(err):
@@ -74,11 +73,14 @@ func (s *Store) comparesItself(ctx context.Context) bool {
 	return state == comparesYes
 }
 
-// setIfEqual is replace by one command. Only when nothing was replaced, another one
-// tells why: the server refuses to write before it looks whether it would have to.
-func (s *Store) setIfEqual(ctx context.Context, key string, old, next store.Record, expires int64) (int64, error) {
+// setIfEqual is replace by one command. If that replaced nothing, a second one tells why, also
+// after a refusal: the server refuses before it compares.
+func (s *Store) setIfEqual(
+	ctx context.Context, key string, old, next store.Record, expires int64,
+) (int64, error) {
 	res, waited := s.write(ctx, key, func(b rueidis.Builder) rueidis.Completed {
-		set := b.Arbitrary("SET").Keys(key).Args(rueidis.BinaryString(next.Data), "IFEQ", rueidis.BinaryString(old.Data))
+		set := b.Arbitrary("SET").Keys(key).
+			Args(rueidis.BinaryString(next.Data), "IFEQ", rueidis.BinaryString(old.Data))
 		if expires == 0 {
 			return set.Args("KEEPTTL").Build()
 		}
@@ -105,9 +107,9 @@ func (s *Store) setIfEqual(ctx context.Context, key string, old, next store.Reco
 	return 0, refusal
 }
 
-// saysNo reports whether a server will answer so again. It does not go by the words,
-// which are others where another program speaks the protocol: what passes, such as
-// being full or a replica, has a code of its own.
+// saysNo reports whether a server will always answer so. It goes by the code alone, since other
+// programs that speak the protocol have other words; what passes, such as being full or being a
+// replica, has a code of its own.
 func saysNo(err error) bool {
 	e, ok := rueidis.IsRedisErr(err)
 	return ok && (strings.HasPrefix(e.Error(), "ERR ") || strings.HasPrefix(e.Error(), "NOPERM "))

@@ -15,15 +15,13 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// maxScans bounds how often All asks for more keys to fill a page. SCAN looks at about
-// so many keys as the page has entries each time, and other data in the database
-// counts.
+// maxScans bounds how often All calls SCAN to fill a page. Each call looks at about as many keys as
+// the page has entries, those of other data included.
 const maxScans = 16
 
-// All implements [store.Lister]. Pages are as those of [Store.Owned]. It goes by SCAN,
-// which does not hold the server up, over all masters in a Cluster. When these change
-// during a listing it starts again, and lists records twice. A slot that is being moved
-// to another node meanwhile may be missed.
+// All implements [store.Lister]. Pages are as those of [Store.Owned]. It calls SCAN, which does not
+// block the server, on all masters in a Cluster. When these change during a listing it starts
+// again, and lists records twice. A slot that moves to another node meanwhile may be missed.
 func (s *Store) All(ctx context.Context, cursor string, limit int) ([]store.Entry, string, error) {
 	at, err := parsePlace(cursor)
 	if err != nil {
@@ -76,9 +74,11 @@ func (s *Store) list(ctx context.Context, at place, limit int) ([]store.Entry, p
 	return page, at, nil
 }
 
-// scan returns some keys of records. A cursor of SCAN means nothing to another server
-// process, such as after a restart or a failover: then it starts again.
-func (s *Store) scan(ctx context.Context, node rueidis.Client, at place, limit int) ([]string, place, error) {
+// scan returns some keys of records. A cursor of SCAN means nothing to another server process, as
+// after a restart or a failover: the scan then starts again.
+func (s *Store) scan(
+	ctx context.Context, node rueidis.Client, at place, limit int,
+) ([]string, place, error) {
 	for {
 		results, err := s.callAll(ctx, func(ctx context.Context) []rueidis.RedisResult {
 			b := node.B()
@@ -94,9 +94,8 @@ func (s *Store) scan(ctx context.Context, node rueidis.Client, at place, limit i
 			return nil, at, err
 		}
 		info, err := results[1].ToString()
-		if e, refused := rueidis.IsRedisErr(err); err != nil && !refused {
-			return nil, at, err
-		} else if refused && !strings.HasPrefix(e.Error(), "NOPERM") {
+		if e, refused := rueidis.IsRedisErr(err); err != nil &&
+			(!refused || !strings.HasPrefix(e.Error(), "NOPERM")) {
 			return nil, at, err
 		}
 		process := processOf(info)
@@ -105,11 +104,14 @@ func (s *Store) scan(ctx context.Context, node rueidis.Client, at place, limit i
 			continue
 		}
 		at.scan, at.process = entry.Cursor, process
-		return slices.DeleteFunc(entry.Elements, func(k string) bool { return !strings.HasPrefix(k, s.prefix) }), at, nil
+		keys := slices.DeleteFunc(entry.Elements, func(key string) bool {
+			return !strings.HasPrefix(key, s.prefix)
+		})
+		return keys, at, nil
 	}
 }
 
-// processOf returns what identifies a server process, for short.
+// processOf returns a short id of a server process, or "".
 func processOf(info string) string {
 	_, id, ok := strings.Cut(info, "\nrun_id:")
 	if !ok || len(id) < 12 {
@@ -118,8 +120,7 @@ func processOf(info string) string {
 	return id[:12]
 }
 
-// masters returns a client of each master, in an order that is the same as long as
-// topology is.
+// masters returns a client of each master, in an order that stays the same while topology does.
 func (s *Store) masters(ctx context.Context) (nodes []rueidis.Client, topology string, err error) {
 	if !s.cluster {
 		return []rueidis.Client{s.client}, "-", nil
@@ -132,7 +133,7 @@ func (s *Store) masters(ctx context.Context) (nodes []rueidis.Client, topology s
 			return c.Do(ctx, c.B().ClusterSlots().Build())
 		})
 		if slots, err = res.ToMessage(); err != nil {
-			continue // any other node will do
+			continue // another node knows it too
 		}
 		var masters []string
 		if masters, topology, err = parseSlots(&slots, addr); err != nil {
@@ -153,9 +154,11 @@ func (s *Store) masters(ctx context.Context) (nodes []rueidis.Client, topology s
 	return nil, "", err
 }
 
-// parseSlots returns the addresses of the masters in an answer to CLUSTER SLOTS by the
-// node at addr.
-func parseSlots(reply *rueidis.RedisMessage, addr string) (masters []string, topology string, err error) {
+// parseSlots returns the addresses of the masters in an answer of the node at addr to CLUSTER
+// SLOTS.
+func parseSlots(
+	reply *rueidis.RedisMessage, addr string,
+) (masters []string, topology string, err error) {
 	ranges, err := reply.ToArray()
 	if err != nil {
 		return nil, "", err
@@ -176,7 +179,7 @@ func parseSlots(reply *rueidis.RedisMessage, addr string) (masters []string, top
 		if err := errors.Join(err1, err2, err3); err != nil {
 			return nil, "", err
 		}
-		host, _ := master[0].ToString() // null when it is the host that was asked
+		host, _ := master[0].ToString() // null for the host that was asked
 		m := join(host, port, addr)
 		all = append(all, fmt.Sprintf("%d-%d@%s", from, to, m))
 		masters = append(masters, m)
@@ -193,12 +196,12 @@ func parseSlots(reply *rueidis.RedisMessage, addr string) (masters []string, top
 	return slices.Compact(masters), strconv.FormatUint(h.Sum64(), 36), nil
 }
 
-// place is where a listing is.
+// place is how far a listing is.
 type place struct {
-	topology string // of the Cluster when it began
+	topology string // of the Cluster when the listing began
 	node     int    // how many masters are done
-	process  string // whose cursor scan is
-	scan     uint64
+	process  string // the server process that scan belongs to
+	scan     uint64 // SCAN's cursor
 	end      bool
 }
 

@@ -10,14 +10,12 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// mirror holds records of the client's cache as Load returns them: to find one takes a
-// quarter of what it takes to build the command whose answer the client has. It goes by
-// what the client tells of invalidations, so only clients that
-// [Opener] made have one.
+// mirror holds records of the client's cache as Load returns them: finding one costs a quarter of
+// building the command whose answer the client has. It relies on the client's invalidations, so
+// only clients that [Opener] made have one.
 //
-// The client calls invalidate after it has dropped what it had, and before it takes up
-// any later answer. So what was asked for after a place's latest invalidation is newer
-// than that.
+// The client calls invalidate after it has dropped its own copy, and before it reads any later
+// answer. So what was asked for after a place's latest invalidation is newer than that.
 type mirror struct {
 	prefix string
 	seed   maphash.Seed
@@ -37,10 +35,9 @@ type mirrored struct {
 }
 
 const (
-	// mirroredBytes is how much data a place holds: 64 MiB in all. A place that is full
-	// begins anew.
+	// mirroredBytes is how much data a place holds: 64 MiB in all. A full place is emptied.
 	mirroredBytes = 1 << 18
-	// largestMirrored is the largest record: a larger one costs more to decode than to find.
+	// largestMirrored is the largest record: decoding a larger one costs more than finding it.
 	largestMirrored = 1 << 14
 )
 
@@ -50,7 +47,7 @@ func (m *mirror) place(id string) *mirrorPlace {
 	return &m.places[maphash.String(m.seed, id)%uint64(len(m.places))]
 }
 
-// get returns the record of id, or else what to call put with if it is asked for now.
+// get returns the record of id, or else the seq that put needs if the record is loaded now.
 func (m *mirror) get(id string) (r store.Record, seq uint64, ok bool) {
 	p := m.place(id)
 	p.mu.RLock()
@@ -62,7 +59,7 @@ func (m *mirror) get(id string) (r store.Record, seq uint64, ok bool) {
 	return one.record, 0, true
 }
 
-// put notes what was loaded, unless it may have been invalidated since it was asked for.
+// put keeps a record that was loaded, unless it may have been invalidated since get.
 func (m *mirror) put(id string, seq uint64, r store.Record, until int64) {
 	if len(r.Data) > largestMirrored {
 		return
@@ -80,8 +77,7 @@ func (m *mirror) put(id string, seq uint64, r store.Record, until int64) {
 	p.records[id] = mirrored{r, until}
 }
 
-// invalidate forgets what has changed: some keys, or with nil all, as when a connection
-// is lost.
+// invalidate forgets keys that have changed; nil, as when a connection is lost, is all.
 func (m *mirror) invalidate(keys []rueidis.RedisMessage) {
 	if keys == nil {
 		for i := range m.places {

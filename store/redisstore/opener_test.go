@@ -128,7 +128,7 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
-// Nobody listens there, and the error says so without the passwords.
+// An error that says that no server listens there has no password.
 func TestOpenHidesPasswords(t *testing.T) {
 	dir := t.TempDir()
 	for _, rawURL := range []string{

@@ -12,9 +12,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// Load implements [store.Store]. A record that somebody else stored without an expiry
-// expires in the year 9999. A key that holds something else than a string cannot be
-// read.
+// Load implements [store.Store]. A record that another program stored without an expiry expires in
+// the year 9999. A key of another type than a string cannot be read.
 func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	r, err := s.loadOnce(ctx, id)
 	if err != nil && (s.renewed(ctx, s.key(id), err) || s.cutOff(err)) {
@@ -38,16 +37,15 @@ func (s *Store) loadOnce(ctx context.Context, id string) (r store.Record, err er
 	return r, err
 }
 
-// load asks for data and expiry in one trip, by two commands: a script would take the
-// server three times as long. What others do in between makes the expiry the newer of
-// the two.
+// load asks for data and expiry in one trip, by two commands: a script would take the server three
+// times as long. A write between the two makes the expiry the newer one.
 func (s *Store) load(ctx context.Context, key string) (store.Record, error) {
 	results, err := s.callAll(ctx, func(ctx context.Context) []rueidis.RedisResult {
 		get, expires := s.loading(key)
-		if s.cluster { // a send to several nodes would wait for the slowest
+		if s.cluster { // a batch for several nodes would wait for the slowest
 			return s.client.DoMulti(ctx, get, expires)
 		}
-		return s.loads.do(ctx, get, expires)
+		return send(ctx, s.loads, get, expires)
 	})
 	if err != nil {
 		return store.Record{}, err
@@ -55,13 +53,13 @@ func (s *Store) load(ctx context.Context, key string) (store.Record, error) {
 	return pair(results[0], results[1])
 }
 
-// loading returns the commands whose results pair takes.
+// loading returns the commands whose results pair reads.
 func (s *Store) loading(key string) (get, expires rueidis.Completed) {
 	b := s.client.B()
 	return b.Get().Key(key).Build(), b.Pexpiretime().Key(key).Build()
 }
 
-// pair is the record of what GET and PEXPIRETIME returned.
+// pair returns the record of the results of GET and PEXPIRETIME.
 func pair(data, expires rueidis.RedisResult) (store.Record, error) {
 	b, err := data.AsBytes()
 	if rueidis.IsRedisNil(err) {
@@ -83,7 +81,7 @@ func pair(data, expires rueidis.RedisResult) (store.Record, error) {
 // noKey is what PEXPIRETIME returns for a key that is not there.
 const noKey = -2
 
-// scripted is the record of what a script returned: data and expiry.
+// scripted returns the record of a script's result: data and expiry.
 func scripted(res rueidis.RedisResult) (store.Record, error) {
 	values, err := res.ToArray()
 	if rueidis.IsRedisNil(err) {
@@ -116,7 +114,8 @@ func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Ve
 	}
 	defer s.wrote(id)()
 	res, waited := s.write(ctx, s.key(id), func(b rueidis.Builder) rueidis.Completed {
-		return b.Set().Key(s.key(id)).Value(rueidis.BinaryString(r.Data)).Nx().PxatMillisecondsTimestamp(millis(r.Expires)).Build()
+		set := b.Set().Key(s.key(id)).Value(rueidis.BinaryString(r.Data)).Nx()
+		return set.PxatMillisecondsTimestamp(millis(r.Expires)).Build()
 	})
 	err := res.Error()
 	switch {
@@ -131,9 +130,11 @@ func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Ve
 	return version(r.Data), nil
 }
 
-// Replace implements [store.Store]. Where the expiry does not change, one that a touch
+// Replace implements [store.Store]. If old and next expire at the same time, an expiry that a touch
 // has set in between stays.
-func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
+func (s *Store) Replace(
+	ctx context.Context, id string, old, next store.Record,
+) (store.Version, error) {
 	if err := tooLarge("replace", next); err != nil {
 		return "", err
 	}
@@ -151,7 +152,7 @@ func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) 
 	return version(next.Data), nil
 }
 
-// Touch implements [store.Store]. It touches also what Load cannot read.
+// Touch implements [store.Store]. It also touches what Load cannot read.
 func (s *Store) Touch(ctx context.Context, id string, _ store.Record, expires time.Time) error {
 	defer s.wrote(id)()
 	res, waited := s.write(ctx, s.key(id), func(b rueidis.Builder) rueidis.Completed {
@@ -170,8 +171,8 @@ func (s *Store) Touch(ctx context.Context, id string, _ store.Record, expires ti
 	return nil
 }
 
-// Delete implements [store.Store]. That it could not clear the owner's index entry
-// afterwards is no error: an entry without a record is forgotten in time.
+// Delete implements [store.Store]. Failing to remove the owner's index entry afterwards is no
+// error: entries without a record are removed in time.
 func (s *Store) Delete(ctx context.Context, id string, r store.Record) error {
 	defer s.wrote(id)()
 	var n int64
@@ -187,14 +188,16 @@ func (s *Store) Delete(ctx context.Context, id string, r store.Record) error {
 		}
 	}
 	if err := outcome("delete", n, err); err != nil {
-		return err // also when it was not found: a create may be on its way, whose entry must stay
+		return err // if not found, too: a create may be under way, whose entry must stay
 	}
 	s.unindex(ctx, id, r.Owner)
 	return nil
 }
 
 // Move implements [store.Mover]. In a Cluster it returns [errors.ErrUnsupported].
-func (s *Store) Move(ctx context.Context, id string, old, seal store.Record, newID string, next store.Record) (store.Version, error) {
+func (s *Store) Move(
+	ctx context.Context, id string, old, seal store.Record, newID string, next store.Record,
+) (store.Version, error) {
 	if s.cluster {
 		return "", errors.ErrUnsupported
 	}
@@ -222,7 +225,7 @@ func (s *Store) Move(ctx context.Context, id string, old, seal store.Record, new
 	return version(next.Data), nil
 }
 
-// outcome reads what a script that writes returned.
+// outcome turns the result of a script that writes into an error.
 func outcome(op string, n int64, err error) error {
 	switch {
 	case err != nil:
@@ -239,7 +242,8 @@ func outcome(op string, n int64, err error) error {
 
 func tooLarge(op string, r store.Record) error {
 	if len(r.Data) > MaxRecord {
-		return fmt.Errorf("redisstore: %s: %w: %d bytes, the most is %d", op, store.ErrTooLarge, len(r.Data), MaxRecord)
+		return fmt.Errorf("redisstore: %s: %w: %d bytes, the most is %d",
+			op, store.ErrTooLarge, len(r.Data), MaxRecord)
 	}
 	return nil
 }

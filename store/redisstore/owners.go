@@ -12,23 +12,23 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// index writes the entry of id in the index of next's owner, if that is not there
-// already as old's. It does so before the record is written, so that the index never
-// misses a live session.
+// index writes the entry of id in the index of next's owner, unless old's entry is the same. Call
+// it before the record is written, so that the index never misses a live session.
 func (s *Store) index(ctx context.Context, id string, old, next store.Record) error {
 	if next.Owner == "" || next.Owner == old.Owner && next.Deadline.Equal(old.Deadline) {
 		return nil
 	}
-	until := int64(0) // never, when the deadline is unknown
+	until := int64(0) // never, if the deadline is unknown
 	if !next.Deadline.IsZero() {
 		until = max(millis(next.Deadline), millis(next.Expires))
 	}
-	_, err := s.run(ctx, indexScript, []string{s.ownerKey(next.Owner)}, id, decimal(until), decimal(2*store.IndexGrace.Milliseconds()))
+	_, err := s.run(ctx, indexScript, []string{s.ownerKey(next.Owner)},
+		id, decimal(until), decimal(2*store.IndexGrace.Milliseconds()))
 	return err
 }
 
-// unindex removes the entry of id, whose record is gone or somebody else's. If it
-// cannot, a listing does so later.
+// unindex removes the entry of id, whose record is gone or has another owner. If that fails, a
+// listing removes it later.
 func (s *Store) unindex(ctx context.Context, id, owner string) {
 	if owner == "" {
 		return
@@ -41,25 +41,27 @@ func (s *Store) unindex(ctx context.Context, id, owner string) {
 // indexed is an entry of an owner's index.
 type indexed struct{ id, entry string }
 
-// forgettable reports whether the entry may be removed if it has no record: it belongs
-// to no commit under way. What is not an entry of ours is.
+// forgettable reports whether the entry may be removed if it has no record: it belongs to no commit
+// under way, or is not an entry of ours.
 func (x indexed) forgettable(now int64) bool {
 	written, _, _ := strings.Cut(x.entry, ":")
 	ms, err := strconv.ParseInt(written, 10, 64)
 	return err != nil || now-ms > store.IndexGrace.Milliseconds()
 }
 
-// Owned implements [store.OwnerLister]. A page has about limit entries, at most 1,000;
-// zero means
-// 100. An owner of few sessions, 128 as Redis is delivered, gets one page. Entries without a record
-// that are older than [store.IndexGrace] are removed.
-func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]store.Entry, string, error) {
+// Owned implements [store.OwnerLister]. A page has about limit entries, at most 1,000; zero means
+// 100. An owner of few sessions, 128 by Redis's default settings, gets one page. Entries without a
+// record that are older than [store.IndexGrace] are removed.
+func (s *Store) Owned(
+	ctx context.Context, owner, cursor string, limit int,
+) ([]store.Entry, string, error) {
 	from, process, err := parseOwnedCursor(cursor)
 	if err != nil || owner == "" {
 		return nil, "", err
 	}
 	key := s.ownerKey(owner)
-	next, ids, now, err := scanned(s.read(ctx, scanScript, key, from, process, strconv.Itoa(pageSize(limit))))
+	res := s.read(ctx, scanScript, key, from, process, strconv.Itoa(pageSize(limit)))
+	next, ids, now, err := scanned(res)
 	if err != nil {
 		return nil, "", failedIndex("list by owner", err)
 	}
@@ -85,13 +87,12 @@ func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]s
 		}
 	}
 	if len(stale) > 0 {
-		// Whatever comes of it: the next listing finds them again.
-		_, _ = s.run(ctx, pruneScript, []string{key}, stale...)
+		_, _ = s.run(ctx, pruneScript, []string{key}, stale...) // or the next listing does
 	}
 	return page, next, nil
 }
 
-// scanned reads what scanScript returned.
+// scanned reads the result of scanScript.
 func scanned(res rueidis.RedisResult) (next string, ids []indexed, now int64, err error) {
 	parts, err := res.ToArray()
 	if err != nil {
@@ -127,9 +128,11 @@ func parseOwnedCursor(cursor string) (from, process string, err error) {
 	return from, process, nil
 }
 
-// loadAll loads records in one trip to each node. What is not there has an empty
-// version, and what cannot be read is damaged besides.
-func (s *Store) loadAll(ctx context.Context, keys []string) (records []store.Record, damaged []bool, err error) {
+// loadAll loads records in one trip to each node. One that is missing has an empty version; one
+// that cannot be read is damaged, too.
+func (s *Store) loadAll(
+	ctx context.Context, keys []string,
+) (records []store.Record, damaged []bool, err error) {
 	records, damaged = make([]store.Record, len(keys)), make([]bool, len(keys))
 	if len(keys) == 0 {
 		return records, damaged, nil

@@ -1,25 +1,25 @@
 // Package redisstore keeps sessions in Redis 7 or later, or in Valkey: on one server,
 // behind Sentinel, or in a Cluster.
 //
-// A record is a string under prefix and id, with an expiry: Flask-Session's layout. It
-// is recognised by the SHA-1 of its data, so a write by anybody, such as a Flask
-// application, is noticed. Load asks for data and expiry in one trip; Replace compares
-// and swaps in one step, by SET with IFEQ or by a script. Expiries are kept to the
-// millisecond, by the server's clock, and Redis removes what has expired: there is
-// nothing to sweep.
+// A record is a string under prefix and id, with an expiry: Flask-Session's layout. It is
+// recognised by the SHA-1 of its data, so a write by another program, such as a Flask application,
+// is noticed. Load asks for data and expiry in one trip; Replace compares and swaps in one step, by
+// SET with IFEQ or by a script. Expiries are kept to the millisecond, by the server's clock. Redis
+// removes expired records itself: there is nothing to sweep.
 //
-// The store lists by owner and lists all. It moves records in one step except in a Cluster,
-// where the two ids lie in different slots; the core then does it in three.
+// The store lists by owner and lists all. It moves a record in one step, except in a Cluster, where
+// the two ids lie in different slots; the core then moves it in three.
 //
-// An owner's index is a hash under prefix, "owner:", the hashed owner and a zero byte,
-// which no id has, so that it is nobody's record. It maps ids to when the entry was
-// written and when it may be forgotten, and expires with the last of them. Record and
-// index lie in different slots of a Cluster: no command or script here has keys in two.
-// An entry that an unsuccessful Replace has left behind lists a record under an owner
-// that it does not have; the core checks the owner in the document.
+// An owner's index is a hash under prefix, "owner:", the hashed owner and a zero byte, which no id
+// has, so that no record has its key. It maps each id to when its entry was written and when it may
+// be removed, and expires with the last of them. Record and index lie in different slots of a
+// Cluster, so no command or script here has keys in two slots. An entry that a failed Replace has
+// left behind lists a record under an owner that it does not have; the core checks the owner in the
+// document.
 //
-// What Redis acknowledged it can lose: by eviction, by a crash without persistence, or in a failover, for
-// replication is asynchronous. See docs/stores/redis.md and [Options.WaitReplicas].
+// Redis can lose what it acknowledged: by eviction, by a crash without persistence, or in a
+// failover, since replication is asynchronous. See docs/stores/redis.md and
+// [Options.WaitReplicas].
 package redisstore
 
 import (
@@ -40,42 +40,38 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// MaxRecord is the largest data of one record, in bytes: 512 MB, the largest string of
-// Redis. More is [store.ErrTooLarge]. What exceeds the server's proto-max-bulk-len is
-// too, if the answer arrives: the server closes the connection at once, which other
-// commands were using, so set cloakroom.Options.MaxBytes to less.
+// MaxRecord is the largest data of one record, in bytes: 512 MB, the largest string of Redis. More
+// is [store.ErrTooLarge]. So is what exceeds the server's proto-max-bulk-len, if the answer
+// arrives: the server closes the connection at once, and with it other commands, so set
+// cloakroom.Options.MaxBytes to less.
 const MaxRecord = 512 << 20
 
 // Options configure a [Store]. The zero value is ready to use.
 type Options struct {
-	// Connections, if set, are those of the client. The store closes them when the
-	// server refuses a write because another one should have it, as a primary that was
-	// demoted does, and tries once more. Without them such a client goes on asking the
-	// wrong server for as long as the connections last.
+	// Connections, if set, are those of the client. When the server refuses a write because
+	// another one should have it, as a demoted primary does, the store closes them and tries once
+	// more. Without them such a client asks the wrong server for as long as its connections last.
 	Connections *Connections
 
-	// NearCache, if positive, serves reads from the client's memory for at most so
-	// long, from a millisecond to an hour. The server tells the client which records
-	// were changed, so what is read is usually as fresh as without. See
-	// docs/stores/redis.md for how stale it may be: after a sign-out or a revocation by
-	// another process, reads may find the session for as long as the invalidation is on
-	// its way, or until the client notices a dead connection, within two seconds with a
-	// client as [Opener] makes it. Writes are exact: a stale base fails the
-	// compare-and-swap. The client must not have rueidis.ClientOption.DisableCache set.
-	// The default is no cache.
+	// NearCache, if positive, is how long reads may be served from the client's memory, from a
+	// millisecond to an hour. The server tells the client which records have changed, so reads are
+	// usually as fresh as without. After a sign-out or a revocation by another process, they may
+	// find the session while the invalidation is on its way, or until the client notices a dead
+	// connection, which takes two seconds with a client that [Opener] made: see
+	// docs/stores/redis.md. Writes are exact: a stale base fails the compare-and-swap. The client
+	// must not have rueidis.ClientOption.DisableCache set. The default is no cache.
 	NearCache time.Duration
 
 	// Prefix begins all keys. The default is "session:", as that of Flask-Session. Listing all
-	// lists every string whose key begins with it, so no other data may.
+	// lists every string whose key begins with it, so keys of other data must not.
 	Prefix string
 
-	// WaitReplicas is how many replicas must have a write before it is acknowledged, by
-	// the WAIT command. Each write then takes a connection of its own for a round trip
-	// to the replicas, and fails with an unknown outcome when they are too few or too
-	// slow; so do this store's loads of the same record, until the replicas have it or
-	// for 30 seconds. It makes losing an acknowledged write in a failover unlikely, not
-	// impossible: Redis does not promise to promote a replica that has it. The default,
-	// zero, does not wait.
+	// WaitReplicas is how many replicas must have a write before it is acknowledged, by the WAIT
+	// command. Each write then takes a connection of its own for a round trip to the replicas. If
+	// they are too few or too slow, it fails with an unknown outcome, and so do this store's loads
+	// of the same record, until the replicas have it or for 30 seconds. This makes losing an
+	// acknowledged write in a failover unlikely, not impossible: Redis does not promise to promote
+	// a replica that has it. The default, zero, does not wait.
 	WaitReplicas int
 
 	// WaitTimeout is how long WAIT may wait, from a millisecond to 20 seconds. The
@@ -86,6 +82,7 @@ type Options struct {
 const (
 	defaultPrefix      = "session:"
 	defaultWaitTimeout = time.Second
+	maxWaitTimeout     = 20 * time.Second
 	defaultPage        = 100
 	maxPage            = 1000
 )
@@ -98,16 +95,18 @@ type Store struct {
 	opts   Options
 
 	cluster       bool
-	loads, writes *together
-	compares      atomic.Int32 // whether the server does so by itself, see replace
+	loads, writes *batches
+	compares      atomic.Int32 // whether the server has SET with IFEQ, see replace
 
-	troubledAt atomic.Int64 // nanoseconds since start, of the last connection error; 0 for none
-	renewedAt  atomic.Int64 // likewise, when connections were closed, see renewed
-	renewing   sync.Mutex   // held meanwhile
-	start      time.Time
-	recent     *recentWrites // nil without a near cache
-	mirror     *mirror       // nil too where the client does not tell of invalidations
-	unheld     *unheld       // nil without waiting for replicas
+	// Nanoseconds since start; 0 for never.
+	troubledAt atomic.Int64 // the last connection error
+	renewedAt  atomic.Int64 // when connections were last closed, see renewed
+
+	renewing sync.Mutex // held while connections are closed
+	start    time.Time
+	recent   *recentWrites // nil without a near cache
+	mirror   *mirror       // nil if the client does not tell of invalidations, too
+	unheld   *unheld       // nil without waiting for replicas
 }
 
 var (
@@ -117,13 +116,13 @@ var (
 	_ store.Lister      = (*Store)(nil)
 )
 
-// New returns a store that uses client, which stays the caller's to close. The client
-// must read from masters only: no SendToReplicas and no ReplicaOnly. rueidis never
-// repeats a write by itself; DisableRetry keeps it from repeating reads for as long as
-// the server is away. ConnWriteTimeout and Dialer.Timeout should be about a second, or
-// requests wait out their own time limit when the server hangs; [Opener] sets both.
+// New returns a store that uses client, which the caller closes. The client must read from masters
+// only: no SendToReplicas and no ReplicaOnly. rueidis never repeats a write by itself; DisableRetry
+// keeps it from repeating reads for as long as the server is away. ConnWriteTimeout and
+// Dialer.Timeout should be about a second, or requests wait until their own time limit when the
+// server hangs; [Opener] sets both.
 //
-// It makes no call. An option out of range is an error that names it.
+// New makes no call. An option out of range is an error that names it.
 func New(client rueidis.Client, opts Options) (*Store, error) {
 	if client == nil {
 		return nil, errors.New("redisstore: the client is nil")
@@ -136,11 +135,12 @@ func New(client rueidis.Client, opts Options) (*Store, error) {
 	}
 	switch {
 	case opts.NearCache != 0 && (opts.NearCache < time.Millisecond || opts.NearCache > time.Hour):
-		return nil, fmt.Errorf("redisstore: Options.NearCache is %v: it must be from 1ms to 1h, or 0 for none", opts.NearCache)
+		return nil, outOfRange("NearCache", opts.NearCache, "from 1ms to 1h, or 0 for none")
 	case opts.WaitReplicas < 0:
-		return nil, fmt.Errorf("redisstore: Options.WaitReplicas is negative: %d", opts.WaitReplicas)
-	case opts.WaitTimeout < time.Millisecond || opts.WaitTimeout > 20*time.Second:
-		return nil, fmt.Errorf("redisstore: Options.WaitTimeout is %v: it must be from 1ms to 20s", opts.WaitTimeout)
+		const text = "redisstore: Options.WaitReplicas is negative: %d"
+		return nil, fmt.Errorf(text, opts.WaitReplicas)
+	case opts.WaitTimeout < time.Millisecond || opts.WaitTimeout > maxWaitTimeout:
+		return nil, outOfRange("WaitTimeout", opts.WaitTimeout, "from 1ms to 20s")
 	}
 	s := &Store{
 		client:  client,
@@ -149,8 +149,8 @@ func New(client rueidis.Client, opts Options) (*Store, error) {
 		opts:    opts,
 		cluster: client.Mode() == rueidis.ClientModeCluster,
 		start:   time.Now(),
-		loads:   newTogether(client),
-		writes:  newTogether(client),
+		loads:   newBatches(client),
+		writes:  newBatches(client),
 	}
 	if opts.NearCache > 0 {
 		s.recent = newRecentWrites()
@@ -161,12 +161,16 @@ func New(client rueidis.Client, opts Options) (*Store, error) {
 	return s, nil
 }
 
+func outOfRange(option string, value any, want string) error {
+	return fmt.Errorf("redisstore: Options.%s is %v: it must be %s", option, value, want)
+}
+
 func (s *Store) key(id string) string { return s.prefix + id }
 
-// ownerKey ends in a byte that no id has, since an id may be "owner:" and 64 digits too.
+// ownerKey ends in a byte that no id has, since an id may be "owner:" and 64 digits.
 func (s *Store) ownerKey(owner string) string { return s.prefix + "owner:" + owner + "\x00" }
 
-// version tells contents apart within this process. Scripts go by digest, which costs more.
+// version tells data apart within this process, at a fraction of the cost of digest.
 func version(data []byte) store.Version {
 	var b [8]byte
 	binary.NativeEndian.PutUint64(b[:], maphash.Bytes(versionSeed, data))
@@ -175,7 +179,7 @@ func version(data []byte) store.Version {
 
 var versionSeed = maphash.MakeSeed()
 
-// digest is what the scripts compute of what is stored.
+// digest is what the scripts compare: redis.sha1hex of the data.
 func digest(data []byte) string {
 	sum := sha1.Sum(data)
 	var digits [2 * sha1.Size]byte
@@ -183,10 +187,10 @@ func digest(data []byte) string {
 	return string(digits[:])
 }
 
-// latest is the last expiry that is passed on, in the year 9999: Redis refuses what overflows.
+// latest is the last expiry that is sent, in the year 9999: Redis refuses those that overflow.
 var latest = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).UnixMilli()
 
-// millis returns t as Redis takes it, no later than t. Redis refuses anything less than 1.
+// millis returns t as Redis takes it, rounded down. Redis refuses anything less than 1.
 func millis(t time.Time) int64 {
 	ms := t.Unix()
 	if ms > latest/1000 {
@@ -198,10 +202,10 @@ func millis(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-// never stands for the expiry of a record that somebody else stored without one.
+// never is the expiry of a record that another program stored without one.
 var never = time.UnixMilli(latest)
 
-// expiry is the reverse of millis, for what PEXPIRETIME tells.
+// expiry is the reverse of millis, for an answer to PEXPIRETIME.
 func expiry(ms int64) time.Time {
 	if ms < 0 || ms == math.MaxInt64 {
 		return never

@@ -3,12 +3,9 @@ package redisstore
 import (
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/redis/rueidis"
-
-	"github.com/cloakroom-go/cloakroom/store"
 )
 
 func TestOptions(t *testing.T) {
@@ -88,131 +85,4 @@ func TestKeys(t *testing.T) {
 	if id := strings.TrimPrefix(s.ownerKey(owner), s.prefix); strings.IndexFunc(id, func(r rune) bool { return r < ' ' || r > '~' }) < 0 {
 		t.Errorf("%q may be an id", id)
 	}
-}
-
-func TestCursors(t *testing.T) {
-	for _, p := range []place{
-		{topology: "-", scan: 7, process: "0123456789ab"},
-		{topology: "1a2b", node: 2, scan: 1<<64 - 1},
-		{topology: "1a2b", node: 2},
-	} {
-		if got, err := parsePlace(p.String()); err != nil || got != p {
-			t.Errorf("%+v: %+v, %v", p, got, err)
-		}
-	}
-	for _, bad := range []string{"x", "1:2", "a:b:c:d", "a:-1:c:0", "a:0:c:-1", "a:99999:c:0", "a:0:c:0:0"} {
-		if _, err := parsePlace(bad); err == nil {
-			t.Errorf("All takes the cursor %q", bad)
-		}
-	}
-	if got := (place{end: true, scan: 5}).String(); got != "" {
-		t.Errorf("at the end: %q", got)
-	}
-	for _, bad := range []string{"x", "1", "-1:a", ":a"} {
-		if _, _, err := parseOwnedCursor(bad); err == nil {
-			t.Errorf("Owned takes the cursor %q", bad)
-		}
-	}
-	if from, process, err := parseOwnedCursor("12:abc"); from != "12" || process != "abc" || err != nil {
-		t.Errorf("%q, %q, %v", from, process, err)
-	}
-}
-
-func TestForgettable(t *testing.T) {
-	now := time.Now().UnixMilli()
-	grace := store.IndexGrace.Milliseconds()
-	for entry, want := range map[string]bool{
-		decimal(now) + ":0":           false,
-		decimal(now-grace) + ":0":     false,
-		decimal(now-grace-1) + ":0":   true,
-		decimal(now+5000) + ":999999": false,
-		"":                            true,
-		"rubbish":                     true,
-	} {
-		if got := (indexed{entry: entry}).forgettable(now); got != want {
-			t.Errorf("%q: %v, want %v", entry, got, want)
-		}
-	}
-}
-
-func TestArgumentsAreCutOff(t *testing.T) {
-	const text = "ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'default' 'hunter2' "
-	if got := withoutArguments(text); got != "ERR unknown command 'HELLO'" {
-		t.Errorf("got %q", got)
-	}
-}
-
-func TestRecentWrites(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newRecentWrites()
-		bypassed := func(id string) bool {
-			_, _, bypass := w.bypassed(id)
-			return bypass
-		}
-		if bypassed("a") {
-			t.Error("a read bypasses the cache without a write")
-		}
-		end := w.begin("a")
-		early, before, _ := w.bypassed("a")
-		end()
-		early() // began before the write ended, so it says nothing
-		if !bypassed("a") {
-			t.Error("a read that began before the end of the write ended the bypass")
-		}
-		late, after, _ := w.bypassed("a")
-		if before == after {
-			t.Error("reads before and after the end of a write ask the same question")
-		}
-		late()
-		if bypassed("a") {
-			t.Error("a read that began after the write does not end the bypass")
-		}
-
-		w.begin("b")()
-		time.Sleep(recentFor + 1)
-		if bypassed("b") {
-			t.Error("the bypass does not end by itself")
-		}
-
-		// Two ids in one place: neither speaks for the other.
-		p, h := w.place("c")
-		endC := w.begin("c")
-		p.mu.Lock()
-		p.id, p.several = h+1, true // as another id would leave it
-		p.mu.Unlock()
-		endC()
-		answered, _, _ := w.bypassed("c")
-		answered()
-		if !bypassed("c") {
-			t.Error("a read of one of two ids ended the bypass for both")
-		}
-	})
-}
-
-func TestUnheld(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		u := newUnheld()
-		if u.noted("a") {
-			t.Error("noted without a failure")
-		}
-		u.note("a")
-		u.note("a")
-		if !u.noted("a") {
-			t.Error("not noted")
-		}
-		u.clear("a")
-		if u.noted("a") {
-			t.Error("not cleared")
-		}
-		u.note("a")
-		p, _ := u.place("a")
-		p.several = true // as another key would leave it
-		if u.clear("a"); !u.noted("a") {
-			t.Error("one key cleared the place of two")
-		}
-		time.Sleep(unheldFor + 1)
-		if u.noted("a") {
-			t.Error("it does not end")
-		}
-	})
 }

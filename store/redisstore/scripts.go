@@ -8,8 +8,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// script is called by its digest. Where the server does not know it, which means that
-// nothing ran, it is sent in full, and known from then on.
+// script is called by its digest. If the server does not know it, and so has done nothing, it is
+// sent in full, and known from then on.
 type script struct{ text, sha string }
 
 func newScript(text string) script {
@@ -17,7 +17,7 @@ func newScript(text string) script {
 	return script{text, hex.EncodeToString(sum[:])}
 }
 
-// What the scripts that write return.
+// Results of the scripts that write.
 const (
 	scriptMissing  = 0 // no live record
 	scriptConflict = 1 // another version
@@ -26,18 +26,17 @@ const (
 )
 
 var (
-	// nearScript returns data and expiry of KEYS[1], of the same moment. It is read-only.
+	// nearScript returns data and expiry of KEYS[1] in one step. It is read-only.
 	nearScript = newScript(`local v = redis.call('GET', KEYS[1])
 if not v then return false end
 return {v, redis.call('PEXPIRETIME', KEYS[1])}`)
 
-	// replaceScript: ARGV is the digest of old, the new data, and its expiry, unless
-	// that is old's. SET returns what was there, so that the script takes three
-	// quarters of the time that it would with GET and SET; in the rare case that it is
-	// not old, it is put back, within the same step for everybody else. Memory is only
-	// refused to the first SET of a script. Where that is refused, it is an error only
-	// if there was something to replace.
-	replaceScript = newScript(`local v = redis.pcall('SET', KEYS[1], ARGV[2], 'XX', 'KEEPTTL', 'GET')
+	// replaceScript: ARGV is the digest of old, the new data, and its expiry unless that is old's.
+	// SET returns what was there, which takes three quarters of the time of GET and SET. In the
+	// rare case that this is not old, it is put back, in the same step for other clients. A full
+	// server refuses only the first SET of a script: an error only if old is there.
+	replaceScript = newScript(
+		`local v = redis.pcall('SET', KEYS[1], ARGV[2], 'XX', 'KEEPTTL', 'GET')
 if not v then return 0 end
 if type(v) == 'table' then
   local w = redis.call('GET', KEYS[1])
@@ -65,9 +64,8 @@ if redis.sha1hex(v) ~= ARGV[1] then return 1 end
 redis.call('DEL', KEYS[1])
 return 3`)
 
-	// moveScript: KEYS are the old and the new; ARGV is the digest of old, the seal and
-	// its expiry, the new data and its expiry. A server that is full refuses the first
-	// SET, and never the second.
+	// moveScript: KEYS are the old and the new; ARGV is the digest of old, the seal and its expiry,
+	// the new data and its expiry. A full server refuses the first SET, and never the second.
 	moveScript = newScript(`local v = redis.call('GET', KEYS[1])
 if not v then return 0 end
 if redis.sha1hex(v) ~= ARGV[1] then return 1 end
@@ -76,10 +74,9 @@ redis.call('SET', KEYS[2], ARGV[4], 'PXAT', ARGV[5])
 redis.call('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[3])
 return 3`)
 
-	// indexScript adds an entry to an owner's index: ARGV is the id, when the entry may
-	// be forgotten (0 for never), and a grace period. An entry is the time of writing
-	// and its end. So that an index which nobody lists stays small, it also looks at
-	// some others, and removes those past their end.
+	// indexScript adds an entry to an owner's index: ARGV is the id, when the entry may be removed
+	// (0 for never), and a grace period. An entry is the time of writing and its end. The script
+	// also removes some entries past their end, so that an index which is never listed stays small.
 	indexScript = newScript(`local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local grace = tonumber(ARGV[3])
@@ -102,8 +99,7 @@ if before == -2 or (before >= 0 and before < till) then
 end
 return 3`)
 
-	// pruneScript removes entries that are still what they were: ARGV is ids and
-	// entries in turn.
+	// pruneScript removes entries that have not changed: ARGV is ids and entries in turn.
 	pruneScript = newScript(`local n = 0
 for i = 1, #ARGV, 2 do
   if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then
@@ -112,10 +108,10 @@ for i = 1, #ARGV, 2 do
 end
 return n`)
 
-	// scanScript returns a page of an owner's index: the next cursor, the server
-	// process that it belongs to, the time, and ids and entries in turn. ARGV is
-	// cursor, its process, and how many. A cursor means nothing to another process, as
-	// after a failover: the scan then starts again. It is read-only.
+	// scanScript returns a page of an owner's index: the next cursor, the server process that this
+	// belongs to, the time, and ids and entries in turn. ARGV is the cursor, its process, and how
+	// many. A cursor means nothing to another process, as after a failover: the scan then starts
+	// again. It is read-only.
 	scanScript = newScript(`local function process()
   local info = redis.pcall('INFO', 'server')
   return type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
@@ -124,32 +120,40 @@ local from = ARGV[1]
 if from ~= '0' and ARGV[2] ~= process() then from = '0' end
 local page = redis.call('HSCAN', KEYS[1], from, 'COUNT', ARGV[3])
 local t = redis.call('TIME')
-return {page[1], page[1] ~= '0' and process() or '', t[1] * 1000 + math.floor(t[2] / 1000), page[2]}`)
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+return {page[1], page[1] ~= '0' and process() or '', now, page[2]}`)
 )
 
 // read runs a read-only script on one key.
-func (s *Store) read(ctx context.Context, sc script, key string, args ...string) rueidis.RedisResult {
+func (s *Store) read(
+	ctx context.Context, sc script, key string, args ...string,
+) rueidis.RedisResult {
 	return s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
 		return s.readNow(ctx, sc, key, args...)
 	})
 }
 
-func (s *Store) readNow(ctx context.Context, sc script, key string, args ...string) rueidis.RedisResult {
-	res := s.client.Do(ctx, s.client.B().EvalshaRo().Sha1(sc.sha).Numkeys(1).Key(key).Arg(args...).Build())
+func (s *Store) readNow(
+	ctx context.Context, sc script, key string, args ...string,
+) rueidis.RedisResult {
+	known := s.client.B().EvalshaRo().Sha1(sc.sha).Numkeys(1).Key(key)
+	res := s.client.Do(ctx, known.Arg(args...).Build())
 	if unknownScript(res) {
-		res = s.client.Do(ctx, s.client.B().EvalRo().Script(sc.text).Numkeys(1).Key(key).Arg(args...).Build())
+		full := s.client.B().EvalRo().Script(sc.text).Numkeys(1).Key(key)
+		res = s.client.Do(ctx, full.Arg(args...).Build())
 	}
 	return res
 }
 
-// run runs a script that writes, and returns what it returned.
+// run runs a script that writes, and returns its result.
 func (s *Store) run(ctx context.Context, sc script, keys []string, args ...string) (int64, error) {
+	count := int64(len(keys))
 	res, waited := s.write(ctx, keys[0], func(b rueidis.Builder) rueidis.Completed {
-		return b.Evalsha().Sha1(sc.sha).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()
+		return b.Evalsha().Sha1(sc.sha).Numkeys(count).Key(keys...).Arg(args...).Build()
 	})
 	if unknownScript(res) {
 		res, waited = s.write(ctx, keys[0], func(b rueidis.Builder) rueidis.Completed {
-			return b.Eval().Script(sc.text).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()
+			return b.Eval().Script(sc.text).Numkeys(count).Key(keys...).Arg(args...).Build()
 		})
 	}
 	n, err := res.AsInt64()

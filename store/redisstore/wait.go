@@ -17,9 +17,9 @@ import (
 
 type builder = func(rueidis.Builder) rueidis.Completed
 
-// mayBeRefused is the size of a command that a server may refuse before it has read all
-// of it: proto-max-bulk-len is at least 1 MB. The client would use the command's memory
-// again while it still sends it.
+// mayBeRefused is the size from which a server may refuse a command before it has read all of it:
+// proto-max-bulk-len is at least 1 MB. Without Pin, the client would reuse the command's memory
+// while it is still sending it.
 const mayBeRefused = 1 << 19
 
 func size(cmd rueidis.Completed) (n int) {
@@ -36,10 +36,12 @@ func large(cmd rueidis.Completed) rueidis.Completed {
 	return cmd.Pin()
 }
 
-// write makes a write of key, and waits for replicas if it is told to. waited says
-// whether they have it, and matters only if something was written. Where another server
-// should have had it, it is made once more, on a new connection.
-func (s *Store) write(ctx context.Context, key string, build builder) (res rueidis.RedisResult, waited error) {
+// write makes a write of key, and waits for replicas if it is told to: waited is why they do not
+// have it, and matters only if something was written. If another server should have had the write,
+// it is made once more, on a new connection.
+func (s *Store) write(
+	ctx context.Context, key string, build builder,
+) (res rueidis.RedisResult, waited error) {
 	res, waited = s.writeSent(ctx, key, build)
 	if s.renewed(ctx, key, res.Error()) {
 		res, waited = s.writeSent(ctx, key, build)
@@ -47,23 +49,30 @@ func (s *Store) write(ctx context.Context, key string, build builder) (res rueid
 	return res, waited
 }
 
-// writeSent is writeOnce until it was sent. A client that does not listen on an idle
-// connection only notices by a write that the store closed it: nothing was sent on it
-// then, unless that was done just now.
-func (s *Store) writeSent(ctx context.Context, key string, build builder) (res rueidis.RedisResult, waited error) {
+// writeSent repeats writeOnce until the write was sent. A client that does not read from an idle
+// connection notices only by a write that the store has closed it: nothing was sent then, unless
+// connections were closed during the write.
+func (s *Store) writeSent(
+	ctx context.Context, key string, build builder,
+) (res rueidis.RedisResult, waited error) {
 	for range reconnectTries {
 		closed := s.renewedAt.Load()
 		res, waited = s.writeOnce(ctx, key, build)
-		if closed == 0 || s.renewedAt.Load() != closed || !errors.Is(res.NonRedisError(), net.ErrClosed) {
+		unsent := errors.Is(res.NonRedisError(), net.ErrClosed)
+		if !unsent || closed == 0 || s.renewedAt.Load() != closed {
 			break
 		}
 	}
 	return res, waited
 }
 
-func (s *Store) writeOnce(ctx context.Context, key string, build builder) (res rueidis.RedisResult, waited error) {
+func (s *Store) writeOnce(
+	ctx context.Context, key string, build builder,
+) (res rueidis.RedisResult, waited error) {
 	if s.unheld == nil {
-		return s.call(ctx, func(ctx context.Context) rueidis.RedisResult { return s.writeNow(ctx, build(s.client.B())) }), nil
+		return s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
+			return s.writeNow(ctx, build(s.client.B()))
+		}), nil
 	}
 	got := make(chan error, 1)
 	res = s.watch(ctx, func(ctx context.Context) rueidis.RedisResult {
@@ -88,34 +97,35 @@ func (s *Store) writeNow(ctx context.Context, cmd rueidis.Completed) rueidis.Red
 	if s.cluster || size(cmd) > maxShared {
 		return s.client.Do(ctx, large(cmd))
 	}
-	return s.writes.do(ctx, cmd)[0]
+	return send(ctx, s.writes, cmd)[0]
 }
 
-// writeAndWait does both on a connection of its own: WAIT means the writes of its
+// writeAndWait writes and waits on a connection of its own: WAIT is for the writes of its
 // connection. Such a connection follows no redirection of a Cluster, or WAIT would ask
 // a node that wrote nothing.
 func (s *Store) writeAndWait(ctx context.Context, build builder) (rueidis.RedisResult, error) {
 	conn, release := s.client.Dedicate()
 	defer release()
-	wait := conn.B().Wait().Numreplicas(int64(s.opts.WaitReplicas)).Timeout(s.opts.WaitTimeout.Milliseconds()).Build()
+	want, timeout := int64(s.opts.WaitReplicas), s.opts.WaitTimeout
+	wait := conn.B().Wait().Numreplicas(want).Timeout(timeout.Milliseconds()).Build()
 	results := conn.DoMulti(ctx, large(build(conn.B())), wait)
 	if results[0].NonRedisError() != nil || results[1].NonRedisError() != nil {
 		conn.Close() // what is still on its way must not meet the next user
 	}
 	n, err := results[1].AsInt64()
-	if err == nil && n < int64(s.opts.WaitReplicas) {
-		err = fmt.Errorf("%d of %d replicas have it after %v", n, s.opts.WaitReplicas, s.opts.WaitTimeout)
+	if err == nil && n < want {
+		err = fmt.Errorf("%d of %d replicas have it after %v", n, want, timeout)
 	}
 	return results[0], err
 }
 
-// unheldFor is how long a write that too few replicas had is remembered: longer than a
-// commit may take.
+// unheldFor is how long a write that too few replicas have is remembered: longer than a commit may
+// take.
 const unheldFor = 30 * time.Second
 
-// unheld remembers keys whose latest write too few replicas have, as far as is known. After an
-// unknown outcome the core loads the record, and would take what it finds on the master for done. So a
-// load of such a key waits for the replicas too, see [Store.loadHeld].
+// unheld remembers keys whose latest write may not be on enough replicas. After an unknown outcome
+// the core loads the record, and would take what the master has as acknowledged. So a load of such
+// a key waits for the replicas too, see [Store.loadHeld].
 //
 // Its size is fixed. Keys that share a place make each other wait.
 type unheld struct {
@@ -129,7 +139,7 @@ type unheldPlace struct {
 
 	mu      sync.Mutex
 	key     uint64 // the hash of the key
-	several bool   // another key too, so that none speaks for all
+	several bool   // another key shares the place, so no write clears it
 }
 
 func newUnheld() *unheld { return &unheld{seed: maphash.MakeSeed(), start: time.Now()} }
@@ -155,7 +165,7 @@ func (u *unheld) note(key string) {
 	p.until.Store(int64(time.Since(u.start) + unheldFor))
 }
 
-// clear is called when replicas have a write of key. They have what came before it too.
+// clear notes that replicas have a write of key, and so all before it.
 func (u *unheld) clear(key string) {
 	p, h := u.place(key)
 	if p.until.Load() == 0 {
@@ -173,9 +183,8 @@ func (u *unheld) noted(key string) bool {
 	return u.active(p)
 }
 
-// loadHeld loads what the replicas have, or fails. It writes, without changing
-// anything, because WAIT waits for what its own connection wrote; the replicas then
-// have what came before too.
+// loadHeld loads what the replicas have, or fails. It makes a write that changes nothing, because
+// WAIT waits for the writes of its own connection; the replicas then have all earlier ones too.
 func (s *Store) loadHeld(ctx context.Context, key string) (store.Record, error) {
 	res, waited := s.write(ctx, key, func(b rueidis.Builder) rueidis.Completed {
 		return b.Eval().Script(holdScript).Numkeys(1).Key(key).Build()
@@ -187,8 +196,8 @@ func (s *Store) loadHeld(ctx context.Context, key string) (store.Record, error) 
 	return r, err
 }
 
-// holdScript returns data and expiry of KEYS[1], and writes. Nobody sees the record
-// that it makes for a moment where there was none.
+// holdScript returns data and expiry of KEYS[1], and makes a write. No other client sees the key
+// that it makes and deletes if there is none.
 const holdScript = `local v = redis.call('GET', KEYS[1])
 if not v then
   redis.call('SET', KEYS[1], '')

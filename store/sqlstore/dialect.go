@@ -41,8 +41,8 @@ func (d Dialect) String() string {
 	return fmt.Sprintf("Dialect(%d)", int(d))
 }
 
-// dialect is what differs between databases. Adding one is a file with a type like
-// this, and its name in [Dialect].
+// dialect is what differs between databases. A new one is a file with a type that implements it,
+// and a name in [Dialect].
 type dialect interface {
 	name() string
 
@@ -57,34 +57,33 @@ type dialect interface {
 	// timeIn converts a parameter, and timeOut the expiry column, from and to a time in UTC.
 	timeIn(o *Options, sh *shape, param string) string
 	timeOut(o *Options, sh *shape, column string) string
-	// dataOut is the data column, or NULL where another library has left there what is
-	// no data, and readable the condition that it is some. "t." stands before the
-	// column's name where table is "t.".
+	// dataOut selects the data column, as NULL where another program has stored another type.
+	// readable is the condition that it is data; table may be "t." for its qualified name.
 	dataOut() string
 	readable(table string) string
-	// textIn makes text of a parameter, if that must be said.
+	// textIn casts a parameter to text, if that is needed.
 	textIn(param string) string
-	// arrays reports whether parameters can be PostgreSQL's arrays, so that one
-	// statement is about several records.
+	// arrays reports whether parameters can be PostgreSQL's arrays, so that one statement can be
+	// about several records.
 	arrays() bool
-	// upsert reports whether an insertion can take an expired row's place itself. Where
-	// it cannot, duplicate recognises its failure.
+	// upsert reports whether an INSERT can take an expired row's place. If not, duplicate
+	// recognises its failure.
 	upsert() bool
 	duplicate(err error) bool
-	// skipLocked is put after a selection of rows to delete.
+	// skipLocked ends a selection of rows to delete, if it can skip locked ones.
 	skipLocked() string
-	// sweep is the statement that deletes expired rows.
+	// sweep is the statement that deletes rows by a condition.
 	sweep(condition string) string
 
 	// begin begins a transaction.
 	begin() string
-	// oneWriter reports whether the database has one writer at a time, so that ours
-	// need not fight over it.
+	// oneWriter reports whether the database has one writer at a time, so that the store should
+	// have one, too.
 	oneWriter() bool
-	// rollsBackLocally reports whether a transaction must be rolled back by the
-	// connection, since closing it might lose the database, and doing so cannot hang.
+	// rollsBackLocally reports whether to roll back a transaction even after its context ended,
+	// instead of closing the connection: that might lose the database, and a rollback cannot hang.
 	rollsBackLocally() bool
-	// noTransaction recognises what rolling back fails with where there is none any more.
+	// noTransaction recognises the failure to roll back a transaction that has ended.
 	noTransaction(err error) bool
 
 	// transient reports whether an error means that the statement did nothing and may
@@ -92,47 +91,47 @@ type dialect interface {
 	transient(err error) bool
 	// refusal returns the sentinel for an error that means that nothing was written, or nil.
 	refusal(err error) error
-	// otherServer reports whether an error that is such a refusal means that another
-	// server should be asked by now, so that connections to this one are to be closed.
+	// otherServer reports whether such a refusal means that another server should be asked.
 	otherServer(err error) bool
-	// outdated reports whether an error means that the table is another by now than the
-	// statement was made for. Nothing was written.
+	// outdated reports whether an error means that the table has changed since the statement was
+	// made. Nothing was written.
 	outdated(err error) bool
 	// text is an error's text without any data that it may quote.
 	text(err error) string
 
-	// inspect looks at the table.
+	// inspect finds out what the table holds.
 	inspect(ctx context.Context, s *Store) (shape, error)
-	// create returns the statements that make the table, which was not there just now.
+	// create returns the statements that make the table.
 	create(ctx context.Context, s *Store) ([]string, error)
 	// migrate returns the statements that add what a table lacks.
 	migrate(ctx context.Context, s *Store, shape shape) ([]string, error)
-	// exists reports whether an error means that what a statement adds is there
-	// already, as when two add it at once.
+	// exists reports whether an error means that what a statement adds is there already, as when
+	// two processes add it at once.
 	exists(err error) bool
 
-	// dsn makes a data source name for a driver out of a URL. q has its further parameters.
+	// dsn returns a data source name for a driver. q has the parameters of the URL.
 	dsn(driver string, u *url.URL, q *storeurl.Query) (source, error)
 }
 
-// shape is what a table holds.
+// shape is what a table can hold.
 type shape struct {
-	owner   bool          // it has the column
+	owner   bool          // it has the column owner
 	exactID bool          // ids are compared byte for byte
 	idMax   int           // the longest id with its prefix, in bytes
 	dataMax int           // the most data, in bytes
-	step    time.Duration // in which expiries are kept
-	zoned   bool          // expiries are points in time, whatever zone a connection has
+	step    time.Duration // the resolution of expiries
+	zoned   bool          // the column expiry is of a type with a time zone
 }
 
 func checkName(what, name string, limit int) error {
 	if name == "" || len(name) > limit || strings.ContainsRune(name, 0) || !utf8.ValidString(name) {
-		return fmt.Errorf("sqlstore: %s is %.100q: it must be 1 to %d bytes of UTF-8", what, name, limit)
+		why := fmt.Sprintf("it must be 1 to %d bytes of UTF-8", limit)
+		return wrong(what, quotedShort(name), why)
 	}
 	return nil
 }
 
-// quoted puts a name between quotes, and doubles those in it.
+// quoted puts a name between quotes, and doubles the quotes in it.
 func quoted(name, quote string) string {
 	return quote + strings.ReplaceAll(name, quote, quote+quote) + quote
 }
@@ -146,7 +145,7 @@ func (s *Store) table() string {
 	return t
 }
 
-// key is the column that orders the rows.
+// key is the column that orders listings.
 func (s *Store) key() string {
 	if s.opts.Layout == FlaskPostgres {
 		return "session_id"
@@ -154,7 +153,7 @@ func (s *Store) key() string {
 	return "id"
 }
 
-// indexName returns a name for the index of a column that fits.
+// indexName returns a name for the index of a column, within the limit of names.
 func (s *Store) indexName(column string) string {
 	name := "ix_" + s.opts.Table + "_" + column
 	if len(name) > s.d.nameLimit() {

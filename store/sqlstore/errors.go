@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,14 +20,14 @@ const (
 	minPause = 2 * time.Millisecond
 	maxPause = 100 * time.Millisecond
 
-	// A database with one writer at a time keeps nobody's place in a queue, so whoever
-	// waits asks often, and until the context ends or about ten seconds have passed.
+	// A database with one writer at a time has no queue for its lock, so a writer asks often, until
+	// the context ends or about ten seconds have passed.
 	oneWriterTries = 4000
 	oneWriterPause = 3 * time.Millisecond
 )
 
-// retry calls write until it does not fail with an error after which nothing was
-// written and which may pass. The last try's error is returned.
+// retry calls write again after an error that may pass and after which nothing was written. It
+// returns the last error.
 func (s *Store) retry(ctx context.Context, write func() error) error {
 	if s.gate != nil {
 		select {
@@ -59,27 +60,25 @@ func (s *Store) retry(ctx context.Context, write func() error) error {
 	}
 }
 
-// contended is the error of a call whose time was up after others had been in its way.
+// contended is the error of a call whose time was up after it had waited for other writers.
 type contended struct{ error }
 
 func (e contended) Unwrap() error { return e.error }
 
 const (
-	// maxRenewals is how often one call closes connections and tries again. The first
-	// new one reaches the right server, but other calls may have given back some of the
-	// old ones meanwhile.
+	// maxRenewals is how often one call closes connections and tries again. The first new one
+	// reaches the right server, but other calls may have given back old ones meanwhile.
 	maxRenewals = 10
 
-	// renewPause is for how long after that others, which find the same, do not try again: the
-	// address leads to the wrong server still.
+	// renewPause is for how long after that other calls do not try again: the address still leads
+	// to the wrong server.
 	renewPause = 200 * time.Millisecond
 )
 
-// renew closes the connections that are idle, among them the one whose server has just
-// said that it is the wrong one by now, as a primary does that was demoted: where the
-// address leads to the new one, a new connection does too. They would be used again for
-// as long as they are healthy, and serve reads. It reports whether the call, whose n-th
-// time this is, may try again.
+// renew closes the idle connections after a server has said that another one should be asked, as a
+// demoted primary does: they would be used as long as they are healthy, and serve reads, while a
+// new connection leads where the address leads by now. It reports whether the call, for which this
+// is the n-th time, may try again.
 func (s *Store) renew(ctx context.Context, n int) bool {
 	for range s.db.Stats().Idle {
 		on, err := s.db.Conn(ctx)
@@ -97,7 +96,7 @@ func (s *Store) renew(ctx context.Context, n int) bool {
 	return ctx.Err() == nil && (last == 0 || n > 1 || now-last > int64(renewPause))
 }
 
-// pause waits after a try, longer after each, and reports whether there may be another.
+// pause waits after a try, longer after each, and reports whether another may follow.
 func (s *Store) pause(ctx context.Context, try int) bool {
 	d, most := min(minPause<<min(try-1, 16), maxPause), maxTries
 	if s.d.oneWriter() {
@@ -118,14 +117,17 @@ func (s *Store) transient(err error) bool {
 	if s.d.transient(err) {
 		return true
 	}
-	// A driver says ErrBadConn when nothing was sent; but before a COMMIT or an answer,
+	// A driver returns ErrBadConn if nothing was sent; but before a COMMIT or an answer,
 	// something was.
 	return errors.Is(err, driver.ErrBadConn) && !errors.As(err, new(sent))
 }
 
-// failed says which operation failed, and where.
+// failed adds to an error the operation, the table, and the sentinel of what the database refused.
 func (s *Store) failed(ctx context.Context, op string, err error) error {
-	if err == nil || err == ErrClosed || isSentinel(err) && !errors.As(err, new(*storeError)) { //nolint:errorlint // our own, unwrapped
+	if err == nil || err == ErrClosed { //nolint:errorlint // our own, unwrapped
+		return err
+	}
+	if isSentinel(err) && !errors.As(err, new(*storeError)) {
 		return err
 	}
 	if s.closed.Load() {
@@ -136,7 +138,7 @@ func (s *Store) failed(ctx context.Context, op string, err error) error {
 		e.sentinel = store.ErrRefused
 	}
 	if (e.sentinel == nil || s.d.transient(err)) && ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
-		e.ended = ctx.Err() // a driver may say that its connection was closed
+		e.ended = ctx.Err() // a driver may say only that its connection was closed
 	}
 	if s.waitedForWriter(ctx, err) {
 		e.hint = waitingForWriter
@@ -144,12 +146,11 @@ func (s *Store) failed(ctx context.Context, op string, err error) error {
 	return e
 }
 
-const waitingForWriter = "; other connections were in use meanwhile: does the handler hold a transaction or rows of the same" +
-	" database while it answers?"
+const waitingForWriter = "; other connections were in use meanwhile: does the handler hold a" +
+	" transaction or rows of the same database while it answers?"
 
-// waitedForWriter reports whether a call of SQLite has probably waited in vain for a
-// connection, or for the lock that one writer at a time has. A handler that holds
-// either while it answers waits for itself.
+// waitedForWriter reports whether a call of SQLite has probably waited in vain for a connection or
+// for the writer's lock. A handler that holds either while it answers waits for itself.
 func (s *Store) waitedForWriter(ctx context.Context, err error) bool {
 	if !s.d.oneWriter() || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return false
@@ -157,16 +158,16 @@ func (s *Store) waitedForWriter(ctx context.Context, err error) bool {
 	return s.d.transient(err) || errors.As(err, new(contended)) || s.db.Stats().InUse > 0
 }
 
-func isSentinel(err error) bool {
-	for _, sentinel := range []error{store.ErrNotFound, store.ErrRefused, store.ErrConflict, store.ErrExists, store.ErrTooLarge, store.ErrFull, errors.ErrUnsupported} {
-		if errors.Is(err, sentinel) {
-			return true
-		}
-	}
-	return false
+var sentinels = []error{
+	store.ErrNotFound, store.ErrRefused, store.ErrConflict, store.ErrExists, store.ErrTooLarge,
+	store.ErrFull, errors.ErrUnsupported,
 }
 
-// unfit says why a table cannot be used. Nothing was written.
+func isSentinel(err error) bool {
+	return slices.ContainsFunc(sentinels, func(s error) bool { return errors.Is(err, s) })
+}
+
+// unfit says why the table cannot be used. Nothing was written.
 type unfit string
 
 func (e unfit) Error() string { return string(e) }
@@ -177,8 +178,8 @@ type storeError struct {
 	op, place string
 	d         dialect
 	cause     error
-	sentinel  error // what it means, if it means that nothing was written
-	ended     error // the context's error, if that is behind it
+	sentinel  error // of an error that means that nothing was written; or nil
+	ended     error // the context's error, if that is the reason; or nil
 	hint      string
 }
 
@@ -203,7 +204,7 @@ func (e *storeError) Unwrap() []error {
 	return list
 }
 
-// sqlState returns the SQLSTATE of an error by the method that pgx and lib/pq have, or "".
+// sqlState returns the SQLSTATE of an error of pgx or lib/pq, or "".
 func sqlState(err error) string {
 	var e interface{ SQLState() string }
 	if errors.As(err, &e) {
@@ -220,8 +221,7 @@ func sqlClass(err error) string {
 	return ""
 }
 
-// numberAfter returns the number that follows a word in the text of an error or of one
-// that it wraps, or 0.
+// numberAfter returns the number that follows a word in an error's text, or 0.
 func numberAfter(err error, word string) int {
 	_, rest, found := strings.Cut(err.Error(), word)
 	if !found {

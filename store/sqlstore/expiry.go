@@ -4,8 +4,8 @@ import (
 	"time"
 )
 
-// stampLayout is how SQLAlchemy writes times into SQLite, and what every other database
-// reads. All have the same length, so their order is that of the times.
+// stampLayout is how SQLAlchemy writes times into SQLite. Every other database reads it. All have
+// the same length, so they sort as the times do.
 const stampLayout = "2006-01-02 15:04:05.000000"
 
 var (
@@ -13,7 +13,7 @@ var (
 	latest   = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 )
 
-// stamp writes a time as a parameter, no later than it is.
+// stamp writes a time as a parameter, rounded down.
 func stamp(t time.Time) string {
 	switch {
 	case t.Before(earliest):
@@ -24,8 +24,8 @@ func stamp(t time.Time) string {
 	return t.UTC().Format(stampLayout)
 }
 
-// instant is an expiry that is read: a time of day in UTC, in whatever type the driver
-// has it. One that is NULL, or no time, reads as expired.
+// instant scans an expiry in UTC from any type that a driver has for it. NULL, and what is no time,
+// is not valid.
 type instant struct {
 	time  time.Time
 	valid bool
@@ -36,9 +36,9 @@ func (i *instant) Scan(v any) error {
 	*i = instant{}
 	switch v := v.(type) {
 	case time.Time:
-		// The driver may take it for a time of the connection's zone. The clock's face
-		// is what is stored.
-		*i = instant{time.Date(v.Year(), v.Month(), v.Day(), v.Hour(), v.Minute(), v.Second(), v.Nanosecond(), time.UTC), true}
+		// The driver may have taken it for a time in the connection's zone: read the clock's face.
+		_, offset := v.Zone()
+		*i = instant{v.Add(time.Duration(offset) * time.Second).UTC(), true}
 	case string:
 		i.parse(v)
 	case []byte:
@@ -48,8 +48,8 @@ func (i *instant) Scan(v any) error {
 }
 
 func (i *instant) parse(text string) {
-	// with a fraction or without
-	for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02T15:04:05"} {
+	// time.Parse reads a fraction, too.
+	for _, layout := range []string{time.DateTime, "2006-01-02T15:04:05"} {
 		if t, err := time.Parse(layout, text); err == nil {
 			*i = instant{t, true}
 			return

@@ -12,9 +12,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
-// useFile looks at SQLite's file before it is opened, if the database is in one. With
-// never it must be there, and opening it makes nothing and leaves its journal as it is,
-// unless the URL says which.
+// useFile checks SQLite's file before it is opened, if the database is in one. With never the file
+// must be there, and opening it makes nothing and keeps its journal mode unless the URL names one.
 func (src *source) useFile(u *url.URL, never bool) error {
 	if src.file == "" {
 		return nil
@@ -39,8 +38,8 @@ func (src *source) useFile(u *url.URL, never bool) error {
 	return nil
 }
 
-// checkFile refuses files that others may change, unless they are trusted: SQLite takes
-// what is in those beside the database for a part of it.
+// checkFile refuses files that others may change, unless the URL says to trust them: SQLite reads
+// the files beside the database as a part of it.
 func (src *source) checkFile(u *url.URL) error {
 	if u.Query().Get("trust") == "on" {
 		return nil
@@ -57,8 +56,8 @@ func (src *source) checkFile(u *url.URL) error {
 	return err
 }
 
-// makeFile makes an empty file for its user alone, unless it is there. SQLite would let
-// the umask decide, and gives its other files the same permissions.
+// makeFile makes an empty file for its user alone, unless it is there. SQLite would go by the
+// umask. It gives its other files the same permissions.
 func (src *source) makeFile(u *url.URL) error {
 	if src.file == "" {
 		return nil
@@ -67,10 +66,10 @@ func (src *source) makeFile(u *url.URL) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Close(), src.checkFile(u)) // others may have been faster
+	return errors.Join(f.Close(), src.checkFile(u)) // another process may have made it
 }
 
-// noStore says that there is no store, where the table is missing and was not to be made.
+// noStore adds ErrNoStore to an error that means that the table is missing, if it may not be made.
 func noStore(err error, never bool) error {
 	if never && errors.Is(err, errNoTable) {
 		return fmt.Errorf("%w: %w", storeurl.ErrNoStore, err)

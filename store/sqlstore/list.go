@@ -17,15 +17,16 @@ func pageSize(limit, otherwise, most int) int {
 	return min(limit, most)
 }
 
-// Owned implements [store.OwnerLister]. A page comes from at most limit rows, or 1,000;
-// zero means 100. It returns [errors.ErrUnsupported] while the table has no owner
-// column.
-func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]store.Entry, string, error) {
+// Owned implements [store.OwnerLister]. A page is of at most limit rows, or 1,000; zero means 100.
+// It returns [errors.ErrUnsupported] while the table has no owner column.
+func (s *Store) Owned(
+	ctx context.Context, owner, cursor string, limit int,
+) ([]store.Entry, string, error) {
 	var page []store.Entry
 	next := ""
 	err := s.with(ctx, false, func(q *queries) (err error) {
 		if !q.shape.owner {
-			q, err = s.look(ctx) // somebody may have migrated it
+			q, err = s.look(ctx) // it may have been migrated
 		}
 		switch {
 		case err != nil:
@@ -46,9 +47,8 @@ func (s *Store) Owned(ctx context.Context, owner, cursor string, limit int) ([]s
 	return page, next, s.failed(ctx, "list by owner", err)
 }
 
-// All implements [store.Lister]. A page comes from at most limit rows, or 1,000; zero
-// means 100. It leaves
-// [store.Record.Owner] empty.
+// All implements [store.Lister]. A page is of at most limit rows, or 1,000; zero means 100. It
+// leaves [store.Record.Owner] empty.
 func (s *Store) All(ctx context.Context, cursor string, limit int) ([]store.Entry, string, error) {
 	var page []store.Entry
 	next := ""
@@ -60,9 +60,11 @@ func (s *Store) All(ctx context.Context, cursor string, limit int) ([]store.Entr
 	return page, next, s.failed(ctx, "list", err)
 }
 
-// list reads a page of rows in the order of their keys, live or not, so that a page
-// costs what its limit says. A record that cannot be read is an entry without one.
-func (s *Store) list(ctx context.Context, st *statement, a *args, cursor string, limit int) ([]store.Entry, string, error) {
+// list reads a page of rows in the order of their keys, expired ones too, so that the limit bounds
+// its cost. A record that cannot be read is an entry without one.
+func (s *Store) list(
+	ctx context.Context, st *statement, a *args, cursor string, limit int,
+) ([]store.Entry, string, error) {
 	limit = pageSize(limit, defaultPage, maxPage)
 	a.limit, a.now = limit, s.opts.Now()
 	var number int64
@@ -90,12 +92,12 @@ func (s *Store) list(ctx context.Context, st *statement, a *args, cursor string,
 		rows++
 		id, ours := strings.CutPrefix(id, s.opts.Prefix)
 		switch {
-		case !ours || expires.valid && !expires.time.After(a.now) || !expires.valid && data.none:
-			return nil // it has expired, or is as good as that
-		case expires.valid && !data.none:
-			page = append(page, store.Entry{ID: id, Record: store.Record{Data: data.bytes, Expires: expires.time, Version: version(data.bytes)}})
+		case !ours:
+		case expires.valid && !expires.time.After(a.now):
+		case !expires.valid && data.none: // it counts as expired
 		default:
-			page = append(page, store.Entry{ID: id})
+			r, _ := record(data, expires) // empty if it cannot be read
+			page = append(page, store.Entry{ID: id, Record: r})
 		}
 		return nil
 	})
@@ -110,9 +112,9 @@ func (s *Store) list(ctx context.Context, st *statement, a *args, cursor string,
 	return page, strconv.FormatInt(number, 10), nil
 }
 
-// Sweep implements [store.Sweeper]. One statement removes at most limit rows, or
-// 10,000; zero means 100. It takes them by the index on expiry, if there is one, and
-// passes over what another process is removing, or waits for so short a while.
+// Sweep implements [store.Sweeper]. One statement removes at most limit rows, or 10,000; zero means
+// 100. It finds them by the index on expiry, if there is one. PostgreSQL skips rows that another
+// process is removing; the others wait until that is done.
 func (s *Store) Sweep(ctx context.Context, cursor string, limit int) (int, string, error) {
 	pages := 0
 	if cursor != "" {

@@ -2,71 +2,141 @@ package sqlstore
 
 import (
 	"context"
-	"errors"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/cloakroom-go/cloakroom/internal/batch"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// maxShared is the largest record that is sent together with others, in bytes: the way
-// of a larger one costs little beside it.
-const maxShared = 16 << 10
+const (
+	// Statements of one kind that are under way while others wait for them: as many as there are
+	// processors, in these bounds. Few keep a server busy, and the fewer there are the more each
+	// does. Twice as many may be under way while none waits.
+	leastRunning = 2
+	mostRunning  = 8
 
-// loadMany loads the records of several callers. What fails is done by each alone,
-// since reading again changes nothing.
-func (s *Store) loadMany(ctx context.Context, list []*member) {
-	a := &args{now: s.opts.Now(), ids: s.idsOf(list)}
-	type loaded struct {
-		record store.Record
-		err    error
-	}
-	found := make(map[string]loaded, len(list))
-	q, err := s.queries(ctx, false)
-	if err == nil {
-		err = s.query(ctx, q.loadMany, a, func() { clear(found) }, func(scan func(...any) error) error {
-			var id string
-			var data blob
-			var expires instant
-			if err := scan(&id, &data, &expires); err != nil {
-				return err
-			}
-			r, err := record(data, expires)
-			found[id] = loaded{r, err}
-			return nil
-		})
-	}
-	for i, m := range list {
-		r, ok := found[a.ids[i]]
-		switch {
-		case err != nil:
-			m.alone = true
-		case !ok:
-			m.err = store.ErrNotFound
-		default:
-			m.record, m.err = r.record, r.err
-		}
-	}
+	batchSize = 64       // records of one statement
+	maxShared = 16 << 10 // bytes of a record that shares a statement
+
+	// patience is how long calls wait for statements that do not end, as when one waits for a
+	// lock or the network lost it, before one more is sent.
+	patience = 20 * time.Millisecond
+)
+
+// batches makes one statement of several that are about one record each.
+type batches = batch.Queue[request, outcome]
+
+// request is what a call wants of a statement.
+type request struct {
+	id        string
+	q         *queries      // for the statement that is about this record alone
+	old, next *store.Record // when it replaces
 }
 
-// replaceMany replaces the records of several callers, each if it is old. It does not
-// wait for rows that somebody else has locked. What it did not replace is done alone,
-// which waits, and tells why it could not be done.
-func (s *Store) replaceMany(ctx context.Context, list []*member) {
-	q, err := s.queries(ctx, false)
-	if err == nil && q.replaceMany == nil {
-		err = errors.ErrUnsupported
-	}
+// outcome is what a statement did for a request.
+type outcome struct {
+	record  store.Record // when it loaded
+	err     error
+	nothing bool // the request is to be made alone
+}
+
+func newBatches(
+	one func(context.Context, request) outcome, many func(context.Context, []request) []outcome,
+) *batches {
+	running := min(max(leastRunning, runtime.GOMAXPROCS(0)), mostRunning)
+	return batch.New(batch.Config[request, outcome]{
+		Busy:     running,
+		Idle:     2 * running,
+		Many:     many,
+		One:      one,
+		Patience: patience,
+		Size:     batchSize,
+	})
+}
+
+// shared performs a request in a statement with others, or alone where that gains nothing or did
+// nothing for it.
+func shared(ctx context.Context, b *batches, r request) (store.Record, error) {
+	done, err := b.Do(ctx, r)
 	if err != nil {
-		for _, m := range list {
-			m.alone = true
-		}
-		return
+		return store.Record{}, err
 	}
-	list = onePerID(list)
-	a := &args{now: s.opts.Now(), ids: s.idsOf(list), replacements: replacementsOf(q, list)}
-	replaced := make(map[string]bool, len(list))
+	if done.nothing {
+		done = b.One(ctx, r)
+	}
+	return done.record, done.err
+}
+
+// nothing is the outcome of n requests that are to be made alone.
+func nothing(n int) []outcome { return slices.Repeat([]outcome{{nothing: true}}, n) }
+
+func (s *Store) loadOne(ctx context.Context, r request) (o outcome) {
+	o.record, o.err = s.load(ctx, r.q, r.id)
+	return o
+}
+
+// loadMany loads several records. After an error each is loaded alone, since reading again changes
+// nothing.
+func (s *Store) loadMany(ctx context.Context, list []request) []outcome {
+	q, err := s.queries(ctx, false)
+	if err != nil {
+		return nothing(len(list))
+	}
+	ids := s.idsOf(list)
+	found := make(map[string]outcome, len(list))
+	a := &args{now: s.opts.Now(), ids: ids}
+	err = s.query(ctx, q.loadMany, a, func() { clear(found) }, func(scan func(...any) error) error {
+		var id string
+		var data blob
+		var expires instant
+		if err := scan(&id, &data, &expires); err != nil {
+			return err
+		}
+		r, err := record(data, expires)
+		found[id] = outcome{record: r, err: err}
+		return nil
+	})
+	if err != nil {
+		return nothing(len(list))
+	}
+	outcomes := make([]outcome, len(list))
+	for i, id := range ids {
+		one, ok := found[id]
+		if !ok {
+			one.err = store.ErrNotFound
+		}
+		outcomes[i] = one
+	}
+	return outcomes
+}
+
+func (s *Store) replaceOne(ctx context.Context, r request) outcome {
+	return outcome{err: s.retry(ctx, func() error {
+		return s.replace(ctx, nil, r.q, r.id, *r.old, *r.next)
+	})}
+}
+
+// replaceMany replaces several records, each if it is old. It does not wait for rows that others
+// have locked. What it did not replace is done alone, which waits, and tells why it could not be
+// done.
+func (s *Store) replaceMany(ctx context.Context, list []request) []outcome {
+	outcomes := nothing(len(list))
+	q, err := s.queries(ctx, false)
+	if err != nil || q.replaceMany == nil {
+		return outcomes
+	}
+	first := firstOfEach(list)
+	once := make([]request, len(first))
+	for i, at := range first {
+		once[i] = list[at]
+	}
+	ids := s.idsOf(once)
+	a := &args{now: s.opts.Now(), ids: ids, replacements: replacementsOf(q, once)}
+	replaced := make(map[string]bool, len(once))
 	err = s.retry(ctx, func() error {
 		clear(replaced)
 		return s.queryOnce(ctx, q.replaceMany, a, func(scan func(...any) error) error {
@@ -76,37 +146,41 @@ func (s *Store) replaceMany(ctx context.Context, list []*member) {
 			return err
 		})
 	})
-	for i, m := range list {
+	for i, at := range first {
 		switch {
 		case err != nil && !s.rejected(err):
-			m.err = err
-		case err != nil || !replaced[a.ids[i]]:
-			m.alone = true
+			outcomes[at] = outcome{err: err}
+		case err == nil && replaced[ids[i]]:
+			outcomes[at] = outcome{}
 		}
 	}
+	return outcomes
 }
 
-// onePerID returns the first of a list for each id. The others are to be done alone.
-func onePerID(list []*member) []*member {
+// firstOfEach returns where in a list the first request for each id is.
+func firstOfEach(list []request) []int {
 	seen := make(map[string]bool, len(list))
-	return slices.DeleteFunc(slices.Clone(list), func(m *member) bool {
-		m.alone = seen[m.id]
-		seen[m.id] = true
-		return m.alone
-	})
+	first := make([]int, 0, len(list))
+	for i, r := range list {
+		if !seen[r.id] {
+			seen[r.id] = true
+			first = append(first, i)
+		}
+	}
+	return first
 }
 
 // idsOf returns the ids of a list with their prefixes.
-func (s *Store) idsOf(list []*member) []string {
+func (s *Store) idsOf(list []request) []string {
 	ids := make([]string, len(list))
-	for i, m := range list {
-		ids[i] = s.opts.Prefix + m.id
+	for i, r := range list {
+		ids[i] = s.opts.Prefix + r.id
 	}
 	return ids
 }
 
-// rejected reports whether an error means that the server did nothing of a statement:
-// its class says that the statement or a value was at fault, or a lack of something.
+// rejected reports whether an error means that the server did nothing of a statement, because that
+// or a value was at fault, or something was lacking.
 func (s *Store) rejected(err error) bool {
 	if s.transient(err) || s.d.refusal(err) != nil {
 		return true
@@ -114,30 +188,29 @@ func (s *Store) rejected(err error) bool {
 	return slices.Contains([]string{"53", "54"}, sqlClass(err))
 }
 
-// replacements are the parameters of a statement that replaces several records: arrays
-// as PostgreSQL reads them, and all data in one value, since an array of data would be
-// text of twice the size.
+// replacements are the parameters of a statement that replaces several records, as PostgreSQL reads
+// arrays. All data is in one value: an array of data would be text of twice the size.
 type replacements struct {
 	blob          []byte
-	newAt, newLen []int // where in the blob the new data are, from 1
+	newAt, newLen []int // where in the blob the new data is, from 1
 	oldAt, oldLen []int
 	expires       []string
 	owners        []string
 }
 
-func replacementsOf(q *queries, list []*member) *replacements {
+func replacementsOf(q *queries, list []request) *replacements {
 	r, size := new(replacements), 0
 	for _, m := range list {
-		size += len(m.old.Data) + len(m.new.Data)
+		size += len(m.old.Data) + len(m.next.Data)
 	}
 	r.blob = make([]byte, 0, size)
 	for _, m := range list {
-		r.newAt, r.newLen = append(r.newAt, len(r.blob)+1), append(r.newLen, len(m.new.Data))
-		r.blob = append(r.blob, m.new.Data...)
+		r.newAt, r.newLen = append(r.newAt, len(r.blob)+1), append(r.newLen, len(m.next.Data))
+		r.blob = append(r.blob, m.next.Data...)
 		r.oldAt, r.oldLen = append(r.oldAt, len(r.blob)+1), append(r.oldLen, len(m.old.Data))
 		r.blob = append(r.blob, m.old.Data...)
-		r.expires = append(r.expires, stamp(q.expiry(m.new.Expires)))
-		r.owners = append(r.owners, m.new.Owner)
+		r.expires = append(r.expires, stamp(q.expiry(m.next.Expires)))
+		r.owners = append(r.owners, m.next.Owner)
 	}
 	return r
 }
@@ -163,16 +236,22 @@ func (r *replacements) value(name string) any {
 	panic("sqlstore: no parameter " + name)
 }
 
-// replaceManyText is the statement: what is there and old is locked first, so that the
-// update waits for nobody.
+// replaceManyText returns the statement. It locks the rows that are old first, so that the update
+// does not wait.
 func replaceManyText(s *Store, shape *shape) string {
-	return "WITH old AS (SELECT t.session_id, g.owner, " + s.d.timeIn(&s.opts, shape, "g.expiry") + " AS expiry," +
+	return "WITH old AS (SELECT t.session_id, g.owner, " +
+		s.d.timeIn(&s.opts, shape, "g.expiry") + " AS expiry," +
 		" substring(CAST({blob} AS BYTEA) FROM g.new_at FOR g.new_len) AS data" +
-		" FROM {table} AS t JOIN unnest(CAST({ids} AS VARCHAR[]), CAST({owners} AS VARCHAR[]), CAST({expiries} AS TIMESTAMP[])," +
-		" CAST({new at} AS INTEGER[]), CAST({new len} AS INTEGER[]), CAST({old at} AS INTEGER[]), CAST({old len} AS INTEGER[]))" +
-		" AS g (session_id, owner, expiry, new_at, new_len, old_at, old_len) ON t.session_id = g.session_id" +
-		" WHERE t.{live} AND t.data = substring(CAST({blob} AS BYTEA) FROM g.old_at FOR g.old_len) FOR UPDATE OF t SKIP LOCKED)" +
-		" UPDATE {table} AS t SET data = old.data, expiry = old.expiry{owner old} FROM old WHERE t.session_id = old.session_id RETURNING t.session_id"
+		" FROM {table} AS t JOIN unnest(CAST({ids} AS VARCHAR[])," +
+		" CAST({owners} AS VARCHAR[]), CAST({expiries} AS TIMESTAMP[])," +
+		" CAST({new at} AS INTEGER[]), CAST({new len} AS INTEGER[])," +
+		" CAST({old at} AS INTEGER[]), CAST({old len} AS INTEGER[]))" +
+		" AS g (session_id, owner, expiry, new_at, new_len, old_at, old_len)" +
+		" ON t.session_id = g.session_id WHERE t.{live}" +
+		" AND t.data = substring(CAST({blob} AS BYTEA) FROM g.old_at FOR g.old_len)" +
+		" FOR UPDATE OF t SKIP LOCKED)" +
+		" UPDATE {table} AS t SET data = old.data, expiry = old.expiry{owner old}" +
+		" FROM old WHERE t.session_id = old.session_id RETURNING t.session_id"
 }
 
 // texts writes an array of texts as PostgreSQL reads it. An empty one is NULL.

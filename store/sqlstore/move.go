@@ -13,7 +13,9 @@ import (
 type conn = *sql.Conn
 
 // Move implements [store.Mover], in a transaction of its own.
-func (s *Store) Move(ctx context.Context, id string, old, seal store.Record, newID string, next store.Record) (store.Version, error) {
+func (s *Store) Move(
+	ctx context.Context, id string, old, seal store.Record, newID string, next store.Record,
+) (store.Version, error) {
 	err := s.with(ctx, next.Owner != "", func(q *queries) error {
 		return s.move(ctx, q, id, old, seal, newID, next)
 	})
@@ -23,7 +25,10 @@ func (s *Store) Move(ctx context.Context, id string, old, seal store.Record, new
 	return version(next.Data), nil
 }
 
-func (s *Store) move(ctx context.Context, q *queries, id string, old, seal store.Record, newID string, next store.Record) error {
+func (s *Store) move(
+	ctx context.Context, q *queries,
+	id string, old, seal store.Record, newID string, next store.Record,
+) error {
 	err := errors.Join(q.fits(s, id, seal), q.fits(s, newID, next))
 	if err == nil {
 		old, err = s.withData(ctx, q, id, old)
@@ -35,7 +40,7 @@ func (s *Store) move(ctx context.Context, q *queries, id string, old, seal store
 		return s.transact(ctx, func(on conn) error {
 			replace := func() error { return s.replace(ctx, on, q, id, old, seal) }
 			insert := func() error { return s.insert(ctx, on, q, newID, next) }
-			// In the order of the ids, so that two that cross do not wait for each other.
+			// In the order of the ids, or two moves that cross would wait for each other.
 			first, second := replace, insert
 			if newID < id {
 				first, second = insert, replace
@@ -57,9 +62,8 @@ func (s *Store) move(ctx context.Context, q *queries, id string, old, seal store
 // rollbackTime bounds what is done for a transaction after its context ended.
 const rollbackTime = time.Second
 
-// transact runs do in a transaction, which is rolled back if do fails. Statements
-// rather than a [sql.Tx] begin and end it, since SQLite's must begin as a writer, and
-// committing must end with its context.
+// transact runs do in a transaction, which is rolled back if do fails. It uses statements instead
+// of a [sql.Tx], since SQLite's must begin as a writer, and COMMIT must end with its context.
 func (s *Store) transact(ctx context.Context, do func(conn) error) (err error) {
 	on, err := s.db.Conn(ctx)
 	if err != nil {
@@ -81,13 +85,13 @@ func (s *Store) transact(ctx context.Context, do func(conn) error) (err error) {
 	return nil
 }
 
-// sent is an error of COMMIT, or of an answer. That a driver says driver.ErrBadConn of
-// it is not enough to try again: something was sent.
+// sent is an error of COMMIT, or of reading an answer: something was sent, so driver.ErrBadConn
+// does not mean that it may be repeated.
 type sent struct{ error }
 
 func (e sent) Unwrap() error { return e.error }
 
-// rollback ends a transaction that failed, or closes the connection, which ends it too.
+// rollback ends a transaction that failed. If it cannot, it closes the connection, which ends it.
 func (s *Store) rollback(ctx context.Context, on conn) {
 	if ctx.Err() != nil && !s.d.rollsBackLocally() {
 		discard(on)

@@ -21,10 +21,8 @@ func (mysql) numbered() bool                                     { return false 
 func (mysql) timeIn(_ *Options, _ *shape, param string) string   { return param }
 func (mysql) timeOut(_ *Options, _ *shape, column string) string { return column }
 func (mysql) dataOut() string                                    { return "data" }
-func (mysql) readable(table string) string                       { return "(" + table + "data IS NOT NULL)" }
 func (mysql) textIn(param string) string                         { return param }
 func (mysql) arrays() bool                                       { return false }
-func (mysql) upsert() bool                                       { return false } // ON DUPLICATE KEY has no condition, and counts rows that it left alone
 func (mysql) duplicate(err error) bool                           { return mysqlNumber(err) == 1062 }
 func (mysql) skipLocked() string                                 { return "" }
 func (mysql) begin() string                                      { return "START TRANSACTION" }
@@ -32,11 +30,16 @@ func (mysql) oneWriter() bool                                    { return false 
 func (mysql) noTransaction(error) bool                           { return false }
 func (mysql) rollsBackLocally() bool                             { return false }
 
+func (mysql) readable(table string) string { return "(" + table + "data IS NOT NULL)" }
+
+// upsert: ON DUPLICATE KEY has no condition, and counts rows that it left alone.
+func (mysql) upsert() bool { return false }
+
 func (mysql) sweep(condition string) string {
 	return "DELETE FROM {table} WHERE " + condition + " ORDER BY expiry LIMIT {limit}"
 }
 
-// mysqlNumber returns the number of an error: go-sql-driver's text begins with it, also inside of another's.
+// mysqlNumber returns the number of an error, with which go-sql-driver's text begins.
 func mysqlNumber(err error) int { return numberAfter(err, "Error ") }
 
 func (mysql) transient(err error) bool {
@@ -50,7 +53,7 @@ func (mysql) transient(err error) bool {
 	}, mysqlNumber(err))
 }
 
-// mysqlOther are what a server says that is the wrong one by now.
+// mysqlOther are the errors that mean that another server should be asked.
 var mysqlOther = []int{
 	1047, // a node of Galera that is not in the primary component
 	1290, // read_only or super_read_only
@@ -60,7 +63,7 @@ var mysqlOther = []int{
 
 func (mysql) otherServer(err error) bool { return slices.Contains(mysqlOther, mysqlNumber(err)) }
 
-// mysqlRefusals are what a server says, besides, that did nothing.
+// mysqlRefusals are the other errors that mean that nothing was done.
 var mysqlRefusals = []int{
 	1040, 1203, // too many connections, after all tries
 	1044, 1045, 1698, // access denied
@@ -83,13 +86,13 @@ func (mysql) refusal(err error) error {
 	case number == 1021, number == 1114: // disk full, table full
 		return store.ErrFull
 	}
-	if strings.Contains(err.Error(), "packet for query is too large") { // the driver, before it sends anything
+	if strings.Contains(err.Error(), "packet for query is too large") { // from the driver
 		return store.ErrTooLarge
 	}
 	return nil
 }
 
-// text leaves out what the server says where that quotes a value.
+// text leaves out the texts that quote a value.
 func (mysql) text(err error) string {
 	switch n := mysqlNumber(err); n {
 	case 1062, 1265, 1292, 1366, 1411, 1525:
@@ -102,20 +105,24 @@ func (mysql) exists(err error) bool {
 	return slices.Contains([]int{1050, 1060, 1061}, mysqlNumber(err)) // table, column, index
 }
 
-// packetRoom is what a statement takes beside its data, rounded up generously.
+// packetRoom is more than a statement takes beside its data.
 const packetRoom = 64 << 10
 
 func (mysql) inspect(ctx context.Context, s *Store) (shape, error) {
 	var packet int64
 	var autocommit bool
-	if err := s.db.QueryRowContext(ctx, "SELECT @@max_allowed_packet, @@autocommit").Scan(&packet, &autocommit); err != nil {
+	settings := s.db.QueryRowContext(ctx, "SELECT @@max_allowed_packet, @@autocommit")
+	if err := settings.Scan(&packet, &autocommit); err != nil {
 		return shape{}, err
 	}
 	if !autocommit {
 		return shape{}, unfit("the connections have autocommit off")
 	}
-	rows, err := s.db.QueryContext(ctx, "SELECT LOWER(COLUMN_NAME), LOWER(DATA_TYPE), CHARACTER_MAXIMUM_LENGTH, DATETIME_PRECISION, COLLATION_NAME"+
-		" FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?", nullable(s.opts.Schema), s.opts.Table)
+	rows, err := s.db.QueryContext(ctx, "SELECT LOWER(COLUMN_NAME), LOWER(DATA_TYPE),"+
+		" CHARACTER_MAXIMUM_LENGTH, DATETIME_PRECISION, COLLATION_NAME"+
+		" FROM information_schema.COLUMNS"+
+		" WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ?",
+		nullable(s.opts.Schema), s.opts.Table)
 	if err != nil {
 		return shape{}, err
 	}
@@ -135,18 +142,18 @@ func (mysql) inspect(ctx context.Context, s *Store) (shape, error) {
 		case "owner":
 			sh.owner = true
 		case "session_id":
-			if !strings.HasPrefix(kind, "var") && kind != "char" { // a BINARY fills up with zeros
-				return shape{}, unfit("the column session_id is " + strings.ToUpper(kind) + ", and must be VARBINARY(512)")
+			if !strings.HasPrefix(kind, "var") && kind != "char" { // BINARY pads with zeros
+				return shape{}, wrongType(name, kind, "VARBINARY(512)")
 			}
 			sh.exactID, sh.idMax = !collation.Valid, int(length.Int64)
 		case "data":
 			if !strings.HasSuffix(kind, "blob") && kind != "varbinary" {
-				return shape{}, unfit("the column data is " + strings.ToUpper(kind) + ", and must be LONGBLOB")
+				return shape{}, wrongType(name, kind, "LONGBLOB")
 			}
 			sh.dataMax = int(min(int64(sh.dataMax), length.Int64))
 		case "expiry":
 			if kind != "datetime" {
-				return shape{}, unfit("the column expiry is " + strings.ToUpper(kind) + ", and must be DATETIME")
+				return shape{}, wrongType(name, kind, "DATETIME")
 			}
 			for range precision.Int64 {
 				sh.step /= 10
@@ -170,25 +177,30 @@ const mysqlOwner = "owner VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin"
 
 func (d mysql) create(_ context.Context, s *Store) ([]string, error) {
 	return []string{"CREATE TABLE IF NOT EXISTS " + s.table() +
-		" (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, session_id VARBINARY(512) NOT NULL UNIQUE, data LONGBLOB, expiry DATETIME(6), " + mysqlOwner +
-		", INDEX " + d.quote(s.indexName("expiry")) + " (expiry), INDEX " + d.quote(s.indexName("owner")) + " (owner, id)) ENGINE = InnoDB"}, nil
+		" (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY," +
+		" session_id VARBINARY(512) NOT NULL UNIQUE," +
+		" data LONGBLOB, expiry DATETIME(6), " + mysqlOwner +
+		", INDEX " + d.quote(s.indexName("expiry")) + " (expiry)" +
+		", INDEX " + d.quote(s.indexName("owner")) + " (owner, id)) ENGINE = InnoDB"}, nil
 }
 
 func (d mysql) migrate(ctx context.Context, s *Store, shape shape) ([]string, error) {
 	indexed, err := s.columnsBy(ctx, "SELECT COLUMN_NAME FROM information_schema.STATISTICS"+
-		" WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? AND SEQ_IN_INDEX = 1", nullable(s.opts.Schema), s.opts.Table)
+		" WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? AND SEQ_IN_INDEX = 1",
+		nullable(s.opts.Schema), s.opts.Table)
 	if err != nil {
 		return nil, err
 	}
 	var list []string
+	add := func(what string) { list = append(list, "ALTER TABLE "+s.table()+" ADD "+what) }
 	if !shape.owner {
-		list = append(list, "ALTER TABLE "+s.table()+" ADD COLUMN "+mysqlOwner)
+		add("COLUMN " + mysqlOwner)
 	}
 	if !indexed["expiry"] {
-		list = append(list, "ALTER TABLE "+s.table()+" ADD INDEX "+d.quote(s.indexName("expiry"))+" (expiry)")
+		add("INDEX " + d.quote(s.indexName("expiry")) + " (expiry)")
 	}
 	if !indexed["owner"] {
-		list = append(list, "ALTER TABLE "+s.table()+" ADD INDEX "+d.quote(s.indexName("owner"))+" (owner, id)")
+		add("INDEX " + d.quote(s.indexName("owner")) + " (owner, id)")
 	}
 	return list, nil
 }

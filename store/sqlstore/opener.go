@@ -19,41 +19,45 @@ import (
 // source is how to connect.
 type source struct {
 	dsn      string
-	file     string // that SQLite keeps the database in
-	maxConns int    // unless the URL says
-	forever  bool   // a connection must not be closed
+	file     string // SQLite's; or ""
+	maxConns int    // the default
+	forever  bool   // connections must not be closed
 }
 
-// Opener opens databases by URL for [storeurl.Open], with a driver of database/sql that
-// the program imports. d says what the database is, and driver is the name that the
-// driver registered: "pgx" or "postgres" for [Postgres], "mysql" for
-// [MySQL], "sqlite" (modernc.org/sqlite) or "sqlite3" (mattn/go-sqlite3) for [SQLite].
+// Opener opens databases by URL for [storeurl.Open], with a driver of database/sql that the program
+// imports. driver is the name under which it is registered: "pgx" or "postgres" for [Postgres],
+// "mysql" for [MySQL], "sqlite" (modernc.org/sqlite) or "sqlite3" (mattn/go-sqlite3) for [SQLite].
 //
-//   - sqlite:///var/lib/app/sessions.db, sqlite:sessions.db relative to the working folder, sqlite::memory:. The file is
-//     made for its user alone. journal=wal is the default, or delete, truncate, persist; synchronous=full, or normal or
-//     off, which lose the latest writes in a power failure. A file, or one of its journals, is refused by name that is a
-//     symbolic link, belongs to another user than this process's and root, or may be written by others, as is one below
-//     a folder that everyone may write without the sticky bit; trust=on says that it is meant.
-//   - postgres://user:password@host:5432/database, also postgresql:. What pgx and lib/pq know may follow: sslmode,
-//     sslrootcert, sslcert, sslkey, host, port, user, connect_timeout (2 seconds unless given), application_name,
-//     target_session_attrs, timezone, search_path, options, default_query_exec_mode.
-//   - mysql://user:password@host:3306/database, also mariadb:. socket=PATH is a Unix socket; tls=true, skip-verify or
-//     preferred; timeout=DURATION is how long connecting may take (2s); wsrep_sync_wait=N is that variable of Galera: with 1, what is
-//     read by one node is never older than what another node has acknowledged, such as a sign-out.
+//   - sqlite:///var/lib/app/sessions.db, sqlite:sessions.db relative to the working folder,
+//     sqlite::memory:. journal=wal is the default, or delete, truncate, persist; synchronous=full
+//     is, or normal or off, which lose the latest writes in a power failure. The file is made for
+//     its user alone. A file or journal is refused if it is a symbolic link, belongs to a user
+//     other than this process's and root, or may be written by others, or stands below a folder
+//     that everyone may write without the sticky bit; trust=on allows it.
+//   - postgres://user:password@host:5432/database, also postgresql:, with these parameters of pgx
+//     and lib/pq: sslmode, sslrootcert, sslcert, sslkey, host, port, user, connect_timeout
+//     (2 seconds unless given), application_name, target_session_attrs, timezone, search_path,
+//     options, default_query_exec_mode.
+//   - mysql://user:password@host:3306/database, also mariadb:. socket=PATH is a Unix socket;
+//     tls=true, skip-verify or preferred; timeout=DURATION is how long connecting may take (2s);
+//     wsrep_sync_wait=N is that variable of Galera: with 1, no node reads what is older than what
+//     another one has acknowledged, such as a sign-out.
 //
 // And for all of them:
 //
-//   - create=auto, the default, makes the table if it is missing; with never, that is [storeurl.ErrNoStore], and
-//     nothing is made or changed.
-//   - layout=flask_postgres, zone=NAME, prefix=TEXT, schema=NAME, table=NAME: the options of these names.
-//   - max_conns=N: how many connections there may be; 10, and 8 for SQLite, unless given.
+//   - create=auto, the default, makes the table if it is missing; with never that is
+//     [storeurl.ErrNoStore], and nothing is made or changed.
+//   - layout=flask_postgres, zone=NAME, prefix=TEXT, schema=NAME, table=NAME: the options of these
+//     names.
+//   - max_conns=N: how many connections there may be; the default is 10, for SQLite 8.
 //   - migrate=true calls [Store.Migrate].
 //   - prepare=off is [Options.NoPrepare].
 //   - sweep_every=N, sweep_interval=DURATION: the options of these names.
 func Opener(d Dialect, driver string) storeurl.Opener {
-	o := storeurl.Opener{Open: func(ctx context.Context, u *url.URL) (store.Store, io.Closer, error) {
+	open := func(ctx context.Context, u *url.URL) (store.Store, io.Closer, error) {
 		return openURL(ctx, d, driver, u)
-	}}
+	}
+	o := storeurl.Opener{Open: open}
 	switch d {
 	case SQLite:
 		o.Schemes = []string{"sqlite"}
@@ -65,9 +69,9 @@ func Opener(d Dialect, driver string) storeurl.Opener {
 	return o
 }
 
-// Open opens a store by URL, in the forms of [Opener], whose d and driver it takes.
-// Close the [io.Closer] when it is not needed any more: it closes the store and the
-// database. ctx bounds the opening only. No error contains a password.
+// Open opens a store by URL, in the forms of [Opener]. Close the [io.Closer] when the store is not
+// needed any more: it closes the store and the database. ctx bounds the opening only. No error
+// contains a password.
 func Open(ctx context.Context, d Dialect, driver, rawURL string) (*Store, io.Closer, error) {
 	store, closer, err := storeurl.Open(ctx, rawURL, Opener(d, driver))
 	if err != nil {
@@ -139,8 +143,8 @@ func openURL(ctx context.Context, d Dialect, driver string, u *url.URL) (*Store,
 	return s, closer{s, db}, nil
 }
 
-// ready sees to it that the table is there. It defines nothing where that is so
-// already: the right to may be missing.
+// ready makes the table unless it is there. It then defines nothing, since the right to may be
+// missing.
 func (s *Store) ready(ctx context.Context, create, migrate bool) error {
 	_, err := s.look(ctx)
 	if errors.Is(err, errNoTable) && create {
@@ -162,10 +166,9 @@ type closer struct {
 
 func (c closer) Close() error { return errors.Join(c.store.Close(), c.db.Close()) }
 
-// busyTimeout is how long SQLite waits for a lock by itself, in milliseconds. It does
-// not look at the context then, and sleeps longer and longer, so that is short: the
-// store tries again. Without a write-ahead log it is longer, for committing waits for
-// those who read, and has to be done all over when it does not get there.
+// busyTimeout is how long SQLite itself waits for a lock, in milliseconds. It is short, since
+// SQLite does not look at the context and sleeps longer and longer: the store tries again. Without
+// a write-ahead log it is longer: a COMMIT waits for readers, and must be repeated as a whole.
 func busyTimeout(journal string) string {
 	if journal == "wal" {
 		return "10"
@@ -191,7 +194,8 @@ func (sqlite) dsn(driver string, u *url.URL, q *storeurl.Query) (source, error) 
 	where := "file:" + (&url.URL{Path: name}).EscapedPath()
 	switch {
 	case name == "":
-		return source{}, errors.New("the file's name is missing: want sqlite::memory:, sqlite:file or sqlite:///path/to/file")
+		const forms = "sqlite::memory:, sqlite:file or sqlite:///path/to/file"
+		return source{}, errors.New("the file's name is missing: want " + forms)
 	case name == ":memory:":
 		where, src = "file::memory:", source{maxConns: 1, forever: true}
 	case strings.Contains(name, ":memory:"):
@@ -205,40 +209,44 @@ func (sqlite) dsn(driver string, u *url.URL, q *storeurl.Query) (source, error) 
 	return src, nil
 }
 
-// SQLitePragmas returns what to put behind the question mark of a data source name, so
-// that connections are as those that [Opener] makes: with a write-ahead log, so that
-// reads and a write do not wait for each other, synchronised at every commit, and
-// waiting 10 ms by themselves for a lock, after which the store tries again. driver is
-// "sqlite" (modernc.org/sqlite) or "sqlite3" (mattn/go-sqlite3); for any other the
+// SQLitePragmas returns what to put behind the question mark of a data source name for connections
+// as [Opener] makes them: with a write-ahead log, so that reads and a write do not wait for each
+// other, synchronised at every commit, and waiting 10 ms for a lock, after which the store tries
+// again. driver is "sqlite" (modernc.org/sqlite) or "sqlite3" (mattn/go-sqlite3); for others the
 // result is empty.
 //
 //	db, err := sql.Open("sqlite", "file:app.db?"+sqlstore.SQLitePragmas("sqlite"))
 //
-// An application that writes to the same database without trying again should set a
-// busy timeout of its own behind it, such as "&_pragma=busy_timeout(1000)".
+// An application that writes to the same database without trying again should append a longer
+// busy timeout, such as "&_pragma=busy_timeout(1000)".
 func SQLitePragmas(driver string) string { return sqlitePragmas(driver, "wal", "full") }
 
 func sqlitePragmas(driver, journal, synchronous string) string {
 	switch driver {
 	case "sqlite":
-		return "_pragma=busy_timeout(" + busyTimeout(journal) + ")&_pragma=journal_mode(" + journal + ")&_pragma=synchronous(" + synchronous + ")"
+		return "_pragma=busy_timeout(" + busyTimeout(journal) + ")" +
+			"&_pragma=journal_mode(" + journal + ")&_pragma=synchronous(" + synchronous + ")"
 	case "sqlite3":
-		return "_busy_timeout=" + busyTimeout(journal) + "&_journal_mode=" + journal + "&_synchronous=" + synchronous
+		return "_busy_timeout=" + busyTimeout(journal) +
+			"&_journal_mode=" + journal + "&_synchronous=" + synchronous
 	}
 	return ""
 }
 
 func unknownDriver(driver, want string) error {
-	return fmt.Errorf("sqlstore.Opener does not know the driver %q, want %s: open the database yourself and pass it to sqlstore.New", driver, want)
+	return fmt.Errorf("sqlstore.Opener does not know the driver %q, want %s: "+
+		"open the database yourself and pass it to sqlstore.New", driver, want)
 }
 
-// What is passed on to PostgreSQL's drivers.
-var postgresParameters = []string{"sslmode", "sslrootcert", "sslcert", "sslkey", "host", "port", "user", "connect_timeout",
-	"application_name", "target_session_attrs", "timezone", "search_path", "options", "default_query_exec_mode"}
+// postgresParameters are passed on to the driver.
+var postgresParameters = []string{
+	"sslmode", "sslrootcert", "sslcert", "sslkey", "host", "port", "user", "connect_timeout",
+	"application_name", "target_session_attrs", "timezone", "search_path", "options",
+	"default_query_exec_mode",
+}
 
-// serverConns is few, since a server answers many requests on each, and connections
-// cost more than what they would save: when fifty requests come at once to a busy
-// machine, opening a connection for each takes longer than they may.
+// serverConns is few, since a server answers many requests on each. When fifty requests come at
+// once to a busy machine, opening a connection for each takes longer than their time limit.
 const (
 	connectSeconds = 2
 	serverConns    = 10
@@ -261,10 +269,10 @@ func (postgres) dsn(driver string, u *url.URL, q *storeurl.Query) (source, error
 		return source{}, errors.New("want postgres://user:password@host:port/database?parameters")
 	}
 	dsn := *u
-	// which a driver cannot parse
+	// The drivers cannot parse a list with an IPv6 address.
 	if strings.Contains(u.Host, ",") && strings.Contains(u.Host, "[") {
 		if values.Has("host") || values.Has("port") {
-			return source{}, errors.New("hosts in the URL, and parameter host or port, exclude each other")
+			return source{}, errors.New("hosts in the URL exclude the parameters host and port")
 		}
 		var hosts, ports []string
 		for _, one := range storeurl.Hosts(u) {
@@ -278,7 +286,7 @@ func (postgres) dsn(driver string, u *url.URL, q *storeurl.Query) (source, error
 		values.Set("host", strings.Join(hosts, ","))
 		values.Set("port", strings.Join(ports, ","))
 	}
-	// where a plus is a plus
+	// A space must not be a plus, which the drivers do not decode.
 	dsn.Scheme, dsn.RawQuery = "postgres", strings.ReplaceAll(values.Encode(), "+", "%20")
 	return source{dsn: dsn.String(), maxConns: serverConns}, nil
 }
@@ -296,13 +304,15 @@ func (mysql) dsn(driver string, u *url.URL, q *storeurl.Query) (source, error) {
 	case u.Opaque != "" || u.Fragment != "":
 		return source{}, errors.New("want mysql://user:password@host:port/database?parameters")
 	case database == "" || strings.Contains(database, "/"):
-		return source{}, errors.New("the database is missing: want mysql://user:password@host:port/database")
+		const form = "mysql://user:password@host:port/database"
+		return source{}, errors.New("the database is missing: want " + form)
 	case strings.Contains(u.User.Username(), ":"):
 		return source{}, errors.New("the driver takes no user with a colon in the name")
 	case socket != "" && u.Host != "":
 		return source{}, errors.New("a host and parameter socket exclude each other")
 	case syncWait > 15:
-		return source{}, fmt.Errorf("parameter wsrep_sync_wait is %d, want a number from 0 to 15", syncWait)
+		const text = "parameter wsrep_sync_wait is %d, want a number from 0 to 15"
+		return source{}, fmt.Errorf(text, syncWait)
 	case err != nil || d <= 0:
 		return source{}, fmt.Errorf("parameter timeout is %q, want a duration", timeout)
 	}
@@ -328,5 +338,6 @@ func (mysql) dsn(driver string, u *url.URL, q *storeurl.Query) (source, error) {
 	if password != "" {
 		user += ":" + password
 	}
-	return source{dsn: user + "@" + address + "/" + url.PathEscape(database) + "?" + values.Encode(), maxConns: serverConns}, nil
+	dsn := user + "@" + address + "/" + url.PathEscape(database) + "?" + values.Encode()
+	return source{dsn: dsn, maxConns: serverConns}, nil
 }

@@ -10,13 +10,13 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// args begins the parameters of a statement about one record.
+// args returns the parameters that every statement about one record has.
 func (s *Store) args(id string) *args {
 	return &args{id: s.opts.Prefix + id, now: s.opts.Now()}
 }
 
-// Load implements [store.Store]. A row whose data are NULL, or text in SQLite, or whose expiry
-// is no time, cannot be read.
+// Load implements [store.Store]. A row whose data is NULL, or text in SQLite, or whose expiry is no
+// time, cannot be read.
 func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	s.sweeper.request()
 	var r store.Record
@@ -25,12 +25,7 @@ func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 			r, err = s.load(ctx, q, id)
 			return err
 		}
-		m := &member{id: id}
-		err = s.loads.do(ctx, m, func() (err error) {
-			m.record, err = s.load(ctx, q, id)
-			return err
-		})
-		r = m.record
+		r, err = shared(ctx, s.loads, request{id: id, q: q})
 		return err
 	})
 	if err != nil {
@@ -60,7 +55,7 @@ func (s *Store) load(ctx context.Context, q *queries, id string) (store.Record, 
 	return record(data, expires)
 }
 
-// record is what a live row holds.
+// record returns the record of a live row.
 func record(data blob, expires instant) (store.Record, error) {
 	if data.none || !expires.valid {
 		return store.Record{}, store.ErrUnreadable
@@ -68,7 +63,7 @@ func record(data blob, expires instant) (store.Record, error) {
 	return store.Record{Data: data.bytes, Expires: expires.time, Version: version(data.bytes)}, nil
 }
 
-// blob is data that is read.
+// blob scans data.
 type blob struct {
 	bytes []byte
 	none  bool // NULL, or of another type
@@ -87,8 +82,8 @@ func (b *blob) Scan(v any) error {
 	return nil
 }
 
-// fitsID reports whether an id fits into its column. MySQL outside of strict mode would
-// cut it off.
+// fitsID reports whether an id fits into its column. MySQL outside of strict mode would truncate
+// it.
 func (q *queries) fitsID(s *Store, id string) bool {
 	return len(s.opts.Prefix)+len(id) <= q.shape.idMax
 }
@@ -97,16 +92,20 @@ func (q *queries) fitsID(s *Store, id string) bool {
 func (q *queries) fits(s *Store, id string, r store.Record) error {
 	switch {
 	case len(r.Data) > q.shape.dataMax:
-		return fmt.Errorf("%w: %d bytes, and the column or the server takes %d", store.ErrTooLarge, len(r.Data), q.shape.dataMax)
+		return tooLarge("data", len(r.Data), q.shape.dataMax)
 	case !q.fitsID(s, id):
-		return fmt.Errorf("%w: an id of %d bytes with its prefix, and the column takes %d", store.ErrTooLarge, len(s.opts.Prefix)+len(id), q.shape.idMax)
+		return tooLarge("an id with its prefix", len(s.opts.Prefix)+len(id), q.shape.idMax)
 	case len(r.Owner) > 64:
-		return fmt.Errorf("%w: an owner of %d bytes, and the column takes 64", store.ErrTooLarge, len(r.Owner))
+		return tooLarge("an owner", len(r.Owner), 64)
 	}
 	return nil
 }
 
-// expiry returns a time as the column keeps it.
+func tooLarge(what string, size, most int) error {
+	return fmt.Errorf("%w: %s of %d bytes, the most is %d", store.ErrTooLarge, what, size, most)
+}
+
+// expiry returns a time as the column keeps it, rounded down.
 func (q *queries) expiry(t time.Time) time.Time { return t.UTC().Truncate(q.shape.step) }
 
 // Create implements [store.Store].
@@ -124,7 +123,7 @@ func (s *Store) Create(ctx context.Context, id string, r store.Record) (store.Ve
 	return version(r.Data), nil
 }
 
-// insert creates a record, also in an expired one's place.
+// insert creates a record, which may take an expired one's place.
 func (s *Store) insert(ctx context.Context, on conn, q *queries, id string, r store.Record) error {
 	a := s.args(id)
 	a.new, a.expires, a.owner = r.Data, q.expiry(r.Expires), r.Owner
@@ -135,7 +134,7 @@ func (s *Store) insert(ctx context.Context, on conn, q *queries, id string, r st
 		}
 		return err
 	}
-	for range 3 { // while others create it and it expires meanwhile
+	for range 3 { // in case others create it and it expires meanwhile
 		if _, err := s.exec(ctx, on, q.insert, a); err == nil || !s.d.duplicate(err) {
 			return err
 		}
@@ -151,23 +150,28 @@ func (s *Store) insert(ctx context.Context, on conn, q *queries, id string, r st
 		case taken == a.id:
 			return store.ErrExists
 		case taken != "":
-			return unfit("the column session_id takes another id for the same: give it a binary collation")
+			return errOtherID
 		}
 	}
 	return store.ErrExists
 }
 
+var errOtherID = unfit(
+	"the column session_id takes different ids for equal: give it a binary collation")
+
 // taken returns the id of the live row that is in the way, or "".
-func (s *Store) taken(ctx context.Context, q *queries, a *args) (string, error) {
-	taken := ""
-	err := s.query(ctx, q.taken, a, func() { taken = "" }, func(scan func(...any) error) error { return scan(&taken) })
+func (s *Store) taken(ctx context.Context, q *queries, a *args) (taken string, err error) {
+	forget := func() { taken = "" }
+	err = s.query(ctx, q.taken, a, forget, func(scan func(...any) error) error {
+		return scan(&taken)
+	})
 	return taken, err
 }
 
 // errNoRow means that a statement changed no row, so nothing was written.
 var errNoRow = errors.New("no row was changed")
 
-// change runs a statement that changes one row.
+// change runs a statement that changes one row, and returns errNoRow if it did not.
 func (s *Store) change(ctx context.Context, on conn, st *statement, a *args) error {
 	n, err := s.exec(ctx, on, st, a)
 	if err == nil && n == 0 {
@@ -177,7 +181,9 @@ func (s *Store) change(ctx context.Context, on conn, st *statement, a *args) err
 }
 
 // Replace implements [store.Store]. It recognises old by its data.
-func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
+func (s *Store) Replace(
+	ctx context.Context, id string, old, next store.Record,
+) (store.Version, error) {
 	err := s.with(ctx, next.Owner != "", func(q *queries) error {
 		if err := q.fits(s, id, next); err != nil {
 			return err
@@ -186,13 +192,11 @@ func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) 
 		if err != nil {
 			return err
 		}
-		alone := func() error {
-			return s.retry(ctx, func() error { return s.replace(ctx, nil, q, id, old, next) })
-		}
+		r := request{id: id, q: q, old: &old, next: &next}
 		if q.replaceMany == nil || !q.fitsID(s, id) || len(old.Data)+len(next.Data) > maxShared {
-			err = alone()
+			err = s.replaceOne(ctx, r).err
 		} else {
-			err = s.replaces.do(ctx, &member{id: id, old: &old, new: &next}, alone)
+			_, err = shared(ctx, s.replaces, r)
 		}
 		if errors.Is(err, errNoRow) {
 			err = s.why(ctx, q, id, old, next)
@@ -205,7 +209,9 @@ func (s *Store) Replace(ctx context.Context, id string, old, next store.Record) 
 	return version(next.Data), nil
 }
 
-func (s *Store) replace(ctx context.Context, on conn, q *queries, id string, old, next store.Record) error {
+func (s *Store) replace(
+	ctx context.Context, on conn, q *queries, id string, old, next store.Record,
+) error {
 	if !q.fitsID(s, id) {
 		return errNoRow
 	}
@@ -214,8 +220,10 @@ func (s *Store) replace(ctx context.Context, on conn, q *queries, id string, old
 	return s.change(ctx, on, q.replace, a)
 }
 
-// withData returns old with the data that its version is of. Usually it has them.
-func (s *Store) withData(ctx context.Context, q *queries, id string, old store.Record) (store.Record, error) {
+// withData returns old with the data of its version, which it usually has.
+func (s *Store) withData(
+	ctx context.Context, q *queries, id string, old store.Record,
+) (store.Record, error) {
 	if old.Version == "" || version(old.Data) == old.Version {
 		return old, nil
 	}
@@ -227,19 +235,20 @@ func (s *Store) withData(ctx context.Context, q *queries, id string, old store.R
 	return old, err
 }
 
-// why returns why no row was old: there is none, or another. MySQL also counts no row
-// when next is what was there, to the byte; then nothing is wrong.
+// why returns why a replacement changed no row: there is none, or another. MySQL also counts no row
+// if old and next are the same to the byte; then nothing is wrong.
 func (s *Store) why(ctx context.Context, q *queries, id string, old, next store.Record) error {
 	r, err := s.load(ctx, q, id)
-	unchanged := bytes.Equal(r.Data, next.Data) && bytes.Equal(old.Data, next.Data) && r.Expires.Equal(q.expiry(next.Expires))
+	unchanged := bytes.Equal(r.Data, next.Data) && bytes.Equal(old.Data, next.Data) &&
+		r.Expires.Equal(q.expiry(next.Expires))
 	if err == nil && !unchanged {
 		err = store.ErrConflict
 	}
 	return err
 }
 
-// Touch implements [store.Store]. A record of r.Owner that was stored before the table
-// had a column for it gets its owner by this.
+// Touch implements [store.Store]. It also sets the owner of a record that was stored before the
+// table had the column.
 func (s *Store) Touch(ctx context.Context, id string, r store.Record, expires time.Time) error {
 	err := s.with(ctx, r.Owner != "", func(q *queries) error {
 		if !q.fitsID(s, id) {
@@ -252,7 +261,7 @@ func (s *Store) Touch(ctx context.Context, id string, r store.Record, expires ti
 
 func (s *Store) touch(ctx context.Context, q *queries, id, owner string, expires time.Time) error {
 	var err error
-	for range 3 { // while others touch it meanwhile
+	for range 3 { // in case others touch it meanwhile
 		err = s.retry(ctx, func() error {
 			a := s.args(id)
 			a.expires, a.owner = q.expiry(expires), owner
@@ -261,8 +270,8 @@ func (s *Store) touch(ctx context.Context, q *queries, id, owner string, expires
 		if !errors.Is(err, errNoRow) {
 			break
 		}
-		// MySQL also counts no row when the expiry was the same: in a column of whole
-		// seconds, by a touch in the same one.
+		// MySQL also counts no row if the expiry stays the same, as after a touch in the same
+		// second in a column of whole seconds.
 		var present store.Record
 		present, err = s.load(ctx, q, id)
 		if err != nil || present.Expires.Equal(q.expiry(expires)) {

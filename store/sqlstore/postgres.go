@@ -14,7 +14,7 @@ import (
 type postgres struct{}
 
 func (postgres) name() string             { return "PostgreSQL" }
-func (postgres) nameLimit() int           { return 63 } // it cuts longer ones off
+func (postgres) nameLimit() int           { return 63 } // longer ones are truncated
 func (postgres) quote(name string) string { return quoted(name, `"`) }
 func (postgres) placeholder(n int) string { return "$" + strconv.Itoa(n) }
 func (postgres) numbered() bool           { return true }
@@ -39,14 +39,14 @@ var (
 		"53300", // too many connections
 	}
 	alreadyThere = []string{
-		"23505", // two made one table at once: a name in the catalog
+		"23505", // a name in the catalog, if two processes made one table at once
 		"42701", // column
 		"42710", // index
 		"42P07", // table
 	}
 )
 
-// zoneOf is the expression for the zone of a table that is not in UTC.
+// zoneOf is the expression for the zone of the expiry column in the layout FlaskPostgres.
 func zoneOf(o *Options) string {
 	if o.Zone == "" {
 		return "current_setting('TimeZone')"
@@ -79,7 +79,8 @@ func (postgres) timeOut(o *Options, sh *shape, column string) string {
 }
 
 func (postgres) sweep(condition string) string {
-	return "DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE " + condition + " ORDER BY expiry LIMIT {limit}{lock}) AND " + condition
+	return "DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE " + condition +
+		" ORDER BY expiry LIMIT {limit}{lock}) AND " + condition
 }
 
 func (postgres) refusal(err error) error {
@@ -93,8 +94,8 @@ func (postgres) refusal(err error) error {
 	case readOnlyTransaction, cannotConnectNow:
 		return store.ErrRefused
 	}
-	// Not 57P01 and 57P02, which a server that is shut down says instead of an answer:
-	// what it did is not known.
+	// Not 57P01 and 57P02, which a server that shuts down sends instead of an answer: what it did
+	// is not known.
 	if slices.Contains(refusedClasses, sqlClass(err)) {
 		return store.ErrRefused
 	}
@@ -106,11 +107,11 @@ const (
 	cannotConnectNow    = "57P03" // it starts up, shuts down, or recovers
 )
 
-// refusedClasses are the classes of errors that say that nothing was done.
+// refusedClasses are the classes of errors that mean that nothing was done.
 var refusedClasses = []string{
 	"0A", // not supported, as on a standby
 	"22", // bad data
-	"23", // a constraint, which is none of ours
+	"23", // a constraint of another program
 	"28", // authorization
 	"3D", // no such database
 	"3F", // no such schema
@@ -122,8 +123,7 @@ func (postgres) otherServer(err error) bool {
 	return state == readOnlyTransaction || state == cannotConnectNow
 }
 
-// outdated: a column that is not there or has another type, or a plan whose result would have
-// another.
+// outdated: a column is missing or has another type, or a plan's result would have.
 func (postgres) outdated(err error) bool {
 	switch sqlState(err) {
 	case "0A000":
@@ -134,7 +134,7 @@ func (postgres) outdated(err error) bool {
 	return false
 }
 
-// postgresTypes are what the columns may be.
+// postgresTypes are the types that the columns may have.
 var postgresTypes = map[string]struct {
 	any  []string
 	must string
@@ -145,12 +145,15 @@ var postgresTypes = map[string]struct {
 	"owner":      {[]string{"varchar", "text"}, "VARCHAR(64)"},
 }
 
-// inspect looks into the catalog. It does not select from the table: what a connection
-// has prepared fails when a column was added.
+// inspect reads the catalog. It does not select from the table: what a connection has prepared
+// fails after a column was added.
 func (d postgres) inspect(ctx context.Context, s *Store) (shape, error) {
-	rows, err := s.db.QueryContext(ctx, "SELECT a.attname, CAST(t.typname AS TEXT), COALESCE(NULLIF(a.atttypmod, -1), NULLIF(own.typtypmod, -1), -1)"+
-		" FROM pg_attribute a JOIN pg_type own ON own.oid = a.atttypid JOIN pg_type t ON t.oid = COALESCE(NULLIF(own.typbasetype, 0), own.oid)"+
-		" WHERE a.attrelid = to_regclass(CAST($1 AS TEXT)) AND a.attnum > 0 AND NOT a.attisdropped", s.table())
+	rows, err := s.db.QueryContext(ctx, "SELECT a.attname, CAST(t.typname AS TEXT),"+
+		" COALESCE(NULLIF(a.atttypmod, -1), NULLIF(own.typtypmod, -1), -1)"+
+		" FROM pg_attribute a JOIN pg_type own ON own.oid = a.atttypid"+
+		" JOIN pg_type t ON t.oid = COALESCE(NULLIF(own.typbasetype, 0), own.oid)"+
+		" WHERE a.attrelid = to_regclass(CAST($1 AS TEXT))"+
+		" AND a.attnum > 0 AND NOT a.attisdropped", s.table())
 	if err != nil {
 		return shape{}, err
 	}
@@ -165,7 +168,7 @@ func (d postgres) inspect(ctx context.Context, s *Store) (shape, error) {
 		}
 		columns[name] = true
 		if want, ours := postgresTypes[name]; ours && !slices.Contains(want.any, kind) {
-			return shape{}, unfit("the column " + name + " is " + strings.ToUpper(kind) + ", and must be " + want.must)
+			return shape{}, wrongType(name, kind, want.must)
 		}
 		switch name {
 		case "owner":
@@ -184,34 +187,38 @@ func (d postgres) inspect(ctx context.Context, s *Store) (shape, error) {
 }
 
 func (d postgres) create(ctx context.Context, s *Store) ([]string, error) {
-	// Who may insert into the table needs no right to an identity, as to the sequence of a
-	// BIGSERIAL.
-	columns := "id BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, session_id VARCHAR(512) NOT NULL UNIQUE, data BYTEA, expiry TIMESTAMP, owner VARCHAR(64)"
+	// An identity needs no right of its own to insert a row, as the sequence of a BIGSERIAL does.
+	columns := "id BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY," +
+		" session_id VARCHAR(512) NOT NULL UNIQUE"
 	if s.opts.Layout == FlaskPostgres {
-		columns = "session_id VARCHAR(512) NOT NULL PRIMARY KEY, created TIMESTAMP DEFAULT (now() AT TIME ZONE 'UTC'), data BYTEA, expiry TIMESTAMP, owner VARCHAR(64)"
+		columns = "session_id VARCHAR(512) NOT NULL PRIMARY KEY," +
+			" created TIMESTAMP DEFAULT (now() AT TIME ZONE 'UTC')"
 	}
+	columns += ", data BYTEA, expiry TIMESTAMP, owner VARCHAR(64)"
 	var list []string
 	if s.opts.Schema != "" {
 		var there bool
-		err := s.db.QueryRowContext(ctx, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", s.opts.Schema).Scan(&there)
-		if err != nil {
+		const exists = "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)"
+		if err := s.db.QueryRowContext(ctx, exists, s.opts.Schema).Scan(&there); err != nil {
 			return nil, err
 		}
-		if !there { // IF NOT EXISTS asks for the right to make one also where it is there
+		if !there { // even if it is there, IF NOT EXISTS needs the right to make one
 			list = append(list, "CREATE SCHEMA IF NOT EXISTS "+d.quote(s.opts.Schema))
 		}
 	}
-	// Room in each page lets an update stay in it, and so leave the indexes alone.
-	list = append(list, "CREATE TABLE IF NOT EXISTS "+s.table()+" ("+columns+") WITH (fillfactor = 85)")
-	return append(list, d.indexes(s, nil)...), nil
+	// Room in each page lets an update stay in it, so that the indexes need not change.
+	table := "CREATE TABLE IF NOT EXISTS " + s.table() + " (" + columns + ") WITH (fillfactor = 85)"
+	return append(append(list, table), d.indexes(s, nil)...), nil
 }
 
-// indexes makes those whose first column none has.
+// indexes returns the statements that make the missing indexes. indexed are the columns that an
+// index begins with.
 func (d postgres) indexes(s *Store, indexed map[string]bool) []string {
 	var list []string
 	index := func(column, columns string) {
 		if !indexed[column] {
-			list = append(list, "CREATE INDEX IF NOT EXISTS "+d.quote(s.indexName(column))+" ON "+s.table()+" ("+columns)
+			name := d.quote(s.indexName(column))
+			list = append(list, "CREATE INDEX IF NOT EXISTS "+name+" ON "+s.table()+" ("+columns)
 		}
 	}
 	index("expiry", "expiry)")
@@ -220,7 +227,8 @@ func (d postgres) indexes(s *Store, indexed map[string]bool) []string {
 }
 
 func (d postgres) migrate(ctx context.Context, s *Store, shape shape) ([]string, error) {
-	indexed, err := s.columnsBy(ctx, "SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"+
+	indexed, err := s.columnsBy(ctx, "SELECT a.attname FROM pg_index i"+
+		" JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"+
 		" WHERE i.indisvalid AND i.indrelid = to_regclass(CAST($1 AS TEXT))", s.table())
 	if err != nil {
 		return nil, err
@@ -234,5 +242,6 @@ func (d postgres) migrate(ctx context.Context, s *Store, shape shape) ([]string,
 
 // isZone reports whether a text may be the name of a time zone.
 func isZone(text string) bool {
-	return strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/:.") == ""
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	return strings.Trim(text, letters+"0123456789_+-/:.") == ""
 }

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// args are what statements may take as parameters.
+// args are the parameters that statements may have.
 type args struct {
 	after   any // a key
 	expires time.Time
-	id      string   // with its prefix
-	ids     []string // likewise
+	id      string   // with the prefix
+	ids     []string // with the prefix
 
 	replacements *replacements
 	limit        int
@@ -23,8 +23,8 @@ type args struct {
 	owner        string
 }
 
-// value returns a parameter as all drivers take it. Times are text, since drivers
-// differ about the zone.
+// value returns a parameter as all drivers take it. Times are text, since drivers differ about
+// zones.
 func (a *args) value(name string) any {
 	switch name {
 	case "after":
@@ -52,7 +52,7 @@ func (a *args) value(name string) any {
 	return a.replacements.value(name)
 }
 
-// filled returns data that drivers do not take for NULL.
+// filled returns data that is not nil, which drivers would take for NULL.
 func filled(data []byte) []byte {
 	if data == nil {
 		return []byte{}
@@ -60,7 +60,7 @@ func filled(data []byte) []byte {
 	return data
 }
 
-// statement is one that was compiled for a dialect and a table.
+// statement is a statement compiled for a dialect and a table.
 type statement struct {
 	text   string
 	params []string
@@ -79,15 +79,22 @@ func (st *statement) values(a *args) []any {
 type queries struct {
 	shape shape
 
-	load, loadMany, insert, take, taken, replace, replaceMany, touch, remove, removeOld, owned, all, sweep, sweepNull *statement
+	load, loadMany              *statement
+	insert, take, taken         *statement
+	replace, replaceMany, touch *statement
+	remove, removeOld           *statement
+	owned, all                  *statement
+	sweep, sweepNull            *statement
 }
 
 const live = "expiry > {now}"
 
 // each calls do for every statement that there is.
 func (q *queries) each(do func(*statement)) {
-	for _, st := range []*statement{q.load, q.loadMany, q.insert, q.take, q.taken, q.replace, q.replaceMany, q.touch, q.remove, q.removeOld,
-		q.owned, q.all, q.sweep, q.sweepNull} {
+	for _, st := range []*statement{
+		q.load, q.loadMany, q.insert, q.take, q.taken, q.replace, q.replaceMany, q.touch,
+		q.remove, q.removeOld, q.owned, q.all, q.sweep, q.sweepNull,
+	} {
 		if st != nil {
 			do(st)
 		}
@@ -97,7 +104,7 @@ func (q *queries) each(do func(*statement)) {
 func newQueries(s *Store, shape shape) *queries {
 	c := compiler{d: s.d, fragments: map[string]string{
 		"same": "session_id = {id}",
-		// or as good as that
+		// or a row that cannot be read
 		"expired": "(expiry IS NULL OR expiry <= {now} OR NOT " + s.d.readable("") + ")",
 		"live":    live,
 		"entry":   "session_id, CASE WHEN " + live + " THEN {data} END, {expiry}, {key}",
@@ -108,53 +115,71 @@ func newQueries(s *Store, shape shape) *queries {
 		"expiry": s.d.timeOut(&s.opts, &shape, "expiry"),
 		"lock":   s.d.skipLocked(),
 	}, timeIn: func(p string) string { return s.d.timeIn(&s.opts, &shape, p) }}
-	owner := map[string]string{"column": "", "value": "", "set": "", "touch": "", "excluded": "", "old": ""}
-	if shape.owner {
-		owner = map[string]string{
-			"column": ", owner", "value": ", {owner}", "set": ", owner = {owner}", "excluded": ", owner = excluded.owner", "old": ", owner = old.owner",
-			// A record from before the column came is listed once it is touched.
-			"touch": ", owner = COALESCE(owner, {owner})",
+	for name, text := range ownerFragments {
+		if !shape.owner {
+			text = ""
 		}
-	}
-	for name, text := range owner {
 		c.fragments["owner "+name] = text
 	}
 	if !shape.exactID {
 		// The column may have another character set than the connection, whose is UTF-8.
-		c.fragments["same"] = "session_id = {id} AND CAST(CONVERT(session_id USING utf8mb4) AS BINARY) = CAST({id} AS BINARY)"
+		c.fragments["same"] = "session_id = {id}" +
+			" AND CAST(CONVERT(session_id USING utf8mb4) AS BINARY) = CAST({id} AS BINARY)"
 	}
 	q := &queries{
-		shape:     shape,
-		load:      c.compile("SELECT {data}, {expiry} FROM {table} WHERE {same} AND {live}"),
-		replace:   c.compile("UPDATE {table} SET data = {new}, expiry = {expires}{owner set} WHERE {same} AND {live} AND data = {old}"),
-		touch:     c.compile("UPDATE {table} SET expiry = {expires}{owner touch} WHERE {same} AND {live} AND " + s.d.readable("")),
+		shape: shape,
+		load:  c.compile("SELECT {data}, {expiry} FROM {table} WHERE {same} AND {live}"),
+		replace: c.compile("UPDATE {table} SET data = {new}, expiry = {expires}{owner set}" +
+			" WHERE {same} AND {live} AND data = {old}"),
+		touch: c.compile("UPDATE {table} SET expiry = {expires}{owner touch}" +
+			" WHERE {same} AND {live} AND " + s.d.readable("")),
 		remove:    c.compile("DELETE FROM {table} WHERE {same} AND {live}"),
 		removeOld: c.compile("DELETE FROM {table} WHERE {same} AND {live} AND data = {old}"),
-		all:       c.compile("SELECT {entry} FROM {table} WHERE {key} > {after} ORDER BY {key} LIMIT {limit}"),
+		all: c.compile("SELECT {entry} FROM {table} WHERE {key} > {after}" +
+			" ORDER BY {key} LIMIT {limit}"),
 		sweep:     c.compile(s.d.sweep("expiry <= {now}")),
 		sweepNull: c.compile(s.d.sweep("expiry IS NULL")),
 	}
-	insert := "INSERT INTO {table} (session_id, data, expiry{owner column}) VALUES ({id}, {new}, {expires}{owner value})"
+	const insert = "INSERT INTO {table}{as t} (session_id, data, expiry{owner column})" +
+		" VALUES ({id}, {new}, {expires}{owner value})"
 	if s.d.upsert() {
-		q.insert = c.compile(strings.Replace(insert, "{table}", "{table} AS t", 1) + " ON CONFLICT (session_id) DO UPDATE" +
-			" SET data = excluded.data, expiry = excluded.expiry{owner excluded} WHERE t.expiry IS NULL OR t.expiry <= {now} OR NOT " + s.d.readable("t."))
+		c.fragments["as t"] = " AS t"
+		q.insert = c.compile(insert + " ON CONFLICT (session_id) DO UPDATE" +
+			" SET data = excluded.data, expiry = excluded.expiry{owner excluded}" +
+			" WHERE t.expiry IS NULL OR t.expiry <= {now} OR NOT " + s.d.readable("t."))
 	} else {
+		c.fragments["as t"] = ""
 		q.insert = c.compile(insert)
-		q.take = c.compile("UPDATE {table} SET session_id = {id}, data = {new}, expiry = {expires}{owner set} WHERE session_id = {id} AND {expired}")
+		q.take = c.compile("UPDATE {table}" +
+			" SET session_id = {id}, data = {new}, expiry = {expires}{owner set}" +
+			" WHERE session_id = {id} AND {expired}")
 		q.taken = c.compile("SELECT session_id FROM {table} WHERE session_id = {id} AND {live}")
 	}
 	if s.d.arrays() {
-		q.loadMany = c.compile("SELECT session_id, {data}, {expiry} FROM {table} WHERE session_id = ANY(CAST({ids} AS VARCHAR[])) AND {live}")
+		q.loadMany = c.compile("SELECT session_id, {data}, {expiry} FROM {table}" +
+			" WHERE session_id = ANY(CAST({ids} AS VARCHAR[])) AND {live}")
 		q.replaceMany = c.compile(replaceManyText(s, &shape))
 	}
 	if shape.owner {
-		q.owned = c.compile("SELECT {entry} FROM {table} WHERE owner = {owner} AND {key} > {after} ORDER BY {key} LIMIT {limit}")
+		q.owned = c.compile("SELECT {entry} FROM {table}" +
+			" WHERE owner = {owner} AND {key} > {after} ORDER BY {key} LIMIT {limit}")
 	}
 	return q
 }
 
-// compiler makes statements of templates: {name} is a fragment, which may have names
-// itself, or a literal, or a parameter.
+// ownerFragments are the parts of statements about the column owner, if the table has it.
+var ownerFragments = map[string]string{
+	"column":   ", owner",
+	"value":    ", {owner}",
+	"set":      ", owner = {owner}",
+	"excluded": ", owner = excluded.owner",
+	"old":      ", owner = old.owner",
+	// so that a touch lists a record that is older than the column
+	"touch": ", owner = COALESCE(owner, {owner})",
+}
+
+// compiler makes statements of templates: {name} is a fragment, which may itself be a template, or
+// a literal, or a parameter.
 type compiler struct {
 	d         dialect
 	fragments map[string]string
@@ -214,7 +239,7 @@ func (c *compiler) param(name string) string {
 	return p
 }
 
-// prepare returns the statement, prepared.
+// prepare prepares the statement, unless that was done.
 func (s *Store) prepare(ctx context.Context, st *statement) (*sql.Stmt, error) {
 	if stmt := st.stmt.Load(); stmt != nil {
 		return stmt, nil
@@ -226,7 +251,7 @@ func (s *Store) prepare(ctx context.Context, st *statement) (*sql.Stmt, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed.Load() || !st.stmt.CompareAndSwap(nil, stmt) {
-		_ = stmt.Close() //nolint:sqlclosecheck // the other one is kept
+		_ = stmt.Close() //nolint:sqlclosecheck // another call has prepared it
 		if s.closed.Load() {
 			return nil, ErrClosed
 		}
@@ -236,8 +261,8 @@ func (s *Store) prepare(ctx context.Context, st *statement) (*sql.Stmt, error) {
 	return stmt, nil
 }
 
-// exec runs a statement that writes, on a connection or, where that is nil, on any, and
-// returns how many rows it changed.
+// exec runs a statement that writes, on the connection unless that is nil, and returns how many
+// rows it changed.
 func (s *Store) exec(ctx context.Context, on *sql.Conn, st *statement, a *args) (int64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
@@ -261,10 +286,12 @@ func (s *Store) exec(ctx context.Context, on *sql.Conn, st *statement, a *args) 
 	return res.RowsAffected()
 }
 
-// query runs a statement that reads, and calls each for every row. It tries again as [Store.retry] does, and once more
-// whatever the error is, unless the context ended: a read changes nothing, and the connection may have been dead. Where rows had come
-// before the error, forget is called first, which drops what they left.
-func (s *Store) query(ctx context.Context, st *statement, a *args, forget func(), each func(scan func(...any) error) error) error {
+// query runs a statement that reads, and calls each for every row. It tries again as [Store.retry]
+// does, and once after any other error, since a read changes nothing, and the connection may have
+// been dead. If rows came before the error, it calls forget, which drops them.
+func (s *Store) query(
+	ctx context.Context, st *statement, a *args, forget func(), each eachRow,
+) error {
 	for try := 1; ; try++ {
 		begun := false
 		err := s.queryOnce(ctx, st, a, func(scan func(...any) error) error {
@@ -294,7 +321,10 @@ func (s *Store) query(ctx context.Context, st *statement, a *args, forget func()
 	}
 }
 
-func (s *Store) queryOnce(ctx context.Context, st *statement, a *args, each func(scan func(...any) error) error) error {
+// eachRow is called for a row, and scans it.
+type eachRow func(scan func(...any) error) error
+
+func (s *Store) queryOnce(ctx context.Context, st *statement, a *args, each eachRow) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

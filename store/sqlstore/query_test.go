@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"io"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -89,5 +91,45 @@ func TestFailsAfterRows(t *testing.T) {
 		if n != 2 {
 			t.Errorf("tried %d times, want twice: %s", n, query)
 		}
+	}
+}
+
+// Names are quoted, and what looks like a parameter in one is none.
+func TestStatements(t *testing.T) {
+	full := shape{owner: true, exactID: true, idMax: math.MaxInt, dataMax: MaxRecord, step: time.Microsecond}
+	bare := shape{idMax: 255, dataMax: 65535, step: time.Second}
+	for _, tt := range []struct {
+		opts  Options
+		shape shape
+		pick  func(*queries) *statement
+		want  string
+		args  string
+	}{
+		{Options{Dialect: SQLite, Table: `a"{id}`}, full, func(q *queries) *statement { return q.load },
+			`SELECT CASE WHEN (typeof(data) = 'blob') THEN data END, CAST(expiry AS TEXT) FROM "a""{id}" WHERE session_id = ? AND expiry > ?`, "id now"},
+		{Options{Dialect: SQLite}, full, func(q *queries) *statement { return q.insert },
+			`INSERT INTO "sessions" AS t (session_id, data, expiry, owner) VALUES (?, ?, ?, ?) ON CONFLICT (session_id) DO UPDATE` +
+				` SET data = excluded.data, expiry = excluded.expiry, owner = excluded.owner WHERE t.expiry IS NULL OR t.expiry <= ? OR NOT (typeof(t.data) = 'blob')`, "id new expires owner now"},
+		{Options{Dialect: Postgres, Schema: "s"}, full, func(q *queries) *statement { return q.replace },
+			`UPDATE "s"."sessions" SET data = $1, expiry = CAST($2 AS TIMESTAMP), owner = CAST($3 AS VARCHAR)` +
+				` WHERE session_id = CAST($4 AS VARCHAR) AND expiry > CAST($5 AS TIMESTAMP) AND data = $6`, "new expires owner id now old"},
+		{Options{Dialect: Postgres}, full, func(q *queries) *statement { return q.sweep },
+			`DELETE FROM "sessions" WHERE id IN (SELECT id FROM "sessions" WHERE expiry <= CAST($1 AS TIMESTAMP) ORDER BY expiry LIMIT $2 FOR UPDATE SKIP LOCKED)` +
+				` AND expiry <= CAST($1 AS TIMESTAMP)`, "now limit"},
+		{Options{Dialect: MySQL}, full, func(q *queries) *statement { return q.owned },
+			"SELECT session_id, CASE WHEN expiry > ? THEN data END, expiry, id FROM `sessions` WHERE owner = ? AND id > ? ORDER BY id LIMIT ?", "now owner after limit"},
+		{Options{Dialect: MySQL}, full, func(q *queries) *statement { return q.all },
+			"SELECT session_id, CASE WHEN expiry > ? THEN data END, expiry, id FROM `sessions` WHERE id > ? ORDER BY id LIMIT ?", "now after limit"},
+		{Options{Dialect: MySQL, Table: "a`b"}, bare, func(q *queries) *statement { return q.touch },
+			"UPDATE `a``b` SET expiry = ? WHERE session_id = ? AND CAST(CONVERT(session_id USING utf8mb4) AS BINARY) = CAST(? AS BINARY) AND expiry > ? AND (data IS NOT NULL)", "expires id id now"},
+	} {
+		s := newTestStore(t, errors.New("no"), tt.opts)
+		st := tt.pick(newQueries(s, tt.shape))
+		if got := strings.Join(st.params, " "); st.text != tt.want || got != tt.args {
+			t.Errorf("%v: got\n%s\n%s\nwant\n%s\n%s", tt.opts.Dialect, st.text, got, tt.want, tt.args)
+		}
+	}
+	if q := newQueries(newTestStore(t, errors.New("no"), Options{Dialect: MySQL}), bare); q.owned != nil {
+		t.Error("without an owner column, owners are listed")
 	}
 }

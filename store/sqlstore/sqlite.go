@@ -18,35 +18,40 @@ func (sqlite) quote(name string) string                         { return quoted(
 func (sqlite) placeholder(int) string                           { return "?" }
 func (sqlite) numbered() bool                                   { return false }
 func (sqlite) timeIn(_ *Options, _ *shape, param string) string { return param }
-func (sqlite) timeOut(_ *Options, _ *shape, column string) string {
-	return "CAST(" + column + " AS TEXT)"
-}                                // or a driver makes a time of it
-func (d sqlite) dataOut() string { return "CASE WHEN " + d.readable("") + " THEN data END" }
+func (sqlite) otherServer(error) bool                           { return false }
+func (sqlite) textIn(param string) string                       { return param }
+func (sqlite) arrays() bool                                     { return false }
+func (sqlite) upsert() bool                                     { return true }
+func (sqlite) duplicate(error) bool                             { return false }
+func (sqlite) skipLocked() string                               { return "" }
+func (sqlite) oneWriter() bool                                  { return true }
+func (sqlite) rollsBackLocally() bool                           { return true }
+func (sqlite) text(err error) string                            { return err.Error() }
 
-// text is never equal to a blob
-func (sqlite) readable(table string) string { return "(typeof(" + table + "data) = 'blob')" }
-func (sqlite) otherServer(error) bool       { return false }
-func (sqlite) textIn(param string) string   { return param }
-func (sqlite) arrays() bool                 { return false }
-func (sqlite) upsert() bool                 { return true }
-func (sqlite) duplicate(error) bool         { return false }
-func (sqlite) skipLocked() string           { return "" }
+// begin takes the writer's lock: of two transactions that began by reading, one could not write.
+func (sqlite) begin() string { return "BEGIN IMMEDIATE" }
 
-// or two that began reading could not both write
-func (sqlite) begin() string   { return "BEGIN IMMEDIATE" }
-func (sqlite) oneWriter() bool { return true }
 func (sqlite) noTransaction(err error) bool {
 	return strings.Contains(err.Error(), "no transaction is active")
 }
-func (sqlite) rollsBackLocally() bool { return true }
-func (sqlite) text(err error) string  { return err.Error() }
 
-func (sqlite) sweep(condition string) string {
-	return "DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE " + condition + " ORDER BY expiry LIMIT {limit})"
+// timeOut casts, since a driver would make a time of the column.
+func (sqlite) timeOut(_ *Options, _ *shape, column string) string {
+	return "CAST(" + column + " AS TEXT)"
 }
 
-// code returns the primary result code: by the method that modernc.org/sqlite has, or
-// by the text.
+func (d sqlite) dataOut() string { return "CASE WHEN " + d.readable("") + " THEN data END" }
+
+// readable: text in the column never equals a blob.
+func (sqlite) readable(table string) string { return "(typeof(" + table + "data) = 'blob')" }
+
+func (sqlite) sweep(condition string) string {
+	return "DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE " + condition +
+		" ORDER BY expiry LIMIT {limit})"
+}
+
+// code returns the primary result code, by the method that errors of modernc.org/sqlite have, or by
+// the text.
 func (sqlite) code(err error) int {
 	var e interface{ Code() int }
 	if errors.As(err, &e) {
@@ -94,7 +99,7 @@ const (
 	sqliteNotADB   = 26
 )
 
-// transient: busy or locked. SQLite rolls a statement back that could not commit for it.
+// transient: busy or locked. SQLite rolls back a statement that could not commit because of that.
 func (d sqlite) transient(err error) bool {
 	code := d.code(err)
 	return code == sqliteBusy || code == sqliteLocked || code == sqliteSchema
@@ -106,7 +111,8 @@ func (d sqlite) refusal(err error) error {
 		return store.ErrFull
 	case sqliteTooBig:
 		return store.ErrTooLarge
-	case sqliteError, sqlitePerm, sqliteReadOnly, sqliteCorrupt, sqliteCantOpen, sqliteAuth, sqliteNotADB:
+	case sqliteError, sqlitePerm, sqliteReadOnly, sqliteCorrupt, sqliteCantOpen, sqliteAuth,
+		sqliteNotADB:
 		return store.ErrRefused
 	case sqliteBusy, sqliteLocked: // after all tries
 		return store.ErrRefused
@@ -114,13 +120,14 @@ func (d sqlite) refusal(err error) error {
 	return nil
 }
 
-// outdated: a table or a column that is not there. Everything else SQLite prepares anew
-// itself.
+// outdated: a table or a column is missing. After all other changes SQLite itself prepares the
+// statement again.
 func (d sqlite) outdated(err error) bool { return d.code(err) == sqliteError }
 
 func (sqlite) exists(err error) bool {
 	text := err.Error()
-	return strings.Contains(text, "already exists") || strings.Contains(text, "duplicate column name")
+	return strings.Contains(text, "already exists") ||
+		strings.Contains(text, "duplicate column name")
 }
 
 func (sqlite) inspect(ctx context.Context, s *Store) (shape, error) {
@@ -128,16 +135,25 @@ func (sqlite) inspect(ctx context.Context, s *Store) (shape, error) {
 	if schema == "" {
 		schema = "main"
 	}
-	columns, err := s.columnsBy(ctx, "SELECT name FROM pragma_table_info(?, ?)", s.opts.Table, schema)
+	const names = "SELECT name FROM pragma_table_info(?, ?)"
+	columns, err := s.columnsBy(ctx, names, s.opts.Table, schema)
 	if err != nil {
 		return shape{}, err
 	}
-	return shape{owner: columns["owner"], exactID: true, idMax: math.MaxInt, dataMax: MaxRecord, step: time.Microsecond}, missing(columns, s.key())
+	return shape{
+		owner:   columns["owner"],
+		exactID: true,
+		idMax:   math.MaxInt,
+		dataMax: MaxRecord,
+		step:    time.Microsecond,
+	}, missing(columns, s.key())
 }
 
 func (d sqlite) create(_ context.Context, s *Store) ([]string, error) {
-	return append([]string{"CREATE TABLE IF NOT EXISTS " + s.table() +
-		" (id INTEGER NOT NULL PRIMARY KEY, session_id VARCHAR(512) NOT NULL UNIQUE, data BLOB, expiry DATETIME, owner VARCHAR(64))"}, d.indexes(s)...), nil
+	table := "CREATE TABLE IF NOT EXISTS " + s.table() + " (id INTEGER NOT NULL PRIMARY KEY," +
+		" session_id VARCHAR(512) NOT NULL UNIQUE," +
+		" data BLOB, expiry DATETIME, owner VARCHAR(64))"
+	return append([]string{table}, d.indexes(s)...), nil
 }
 
 func (d sqlite) indexes(s *Store) []string {
@@ -146,7 +162,8 @@ func (d sqlite) indexes(s *Store) []string {
 		place = d.quote(s.opts.Schema) + "."
 	}
 	index := func(column, columns string) string {
-		return "CREATE INDEX IF NOT EXISTS " + place + d.quote(s.indexName(column)) + " ON " + d.quote(s.opts.Table) + " (" + columns + ")"
+		return "CREATE INDEX IF NOT EXISTS " + place + d.quote(s.indexName(column)) +
+			" ON " + d.quote(s.opts.Table) + " (" + columns + ")"
 	}
 	return []string{index("expiry", "expiry"), index("owner", "owner, id")}
 }

@@ -1,33 +1,30 @@
 // Package sqlstore keeps sessions in a table of SQLite, PostgreSQL, MySQL or MariaDB,
 // through database/sql. It imports no driver: the caller's program does.
 //
-// The table is as Flask-Session's SQLAlchemy store has it: a numbered row for each
-// record, with its id under a prefix, its data, and its expiry in UTC, whatever time
-// zone the connection has. One nullable column more, owner, lets it list by owner. A
-// table that Flask made works as it is, without that listing until [Store.Migrate] has
-// added the column.
+// The table is as Flask-Session's SQLAlchemy store has it: a numbered row for each record, with its
+// id under a prefix, its data, and its expiry in UTC, whatever time zone the connection has. A
+// further, nullable column, owner, is for listing by owner. A table that Flask made works as it is,
+// without that listing until [Store.Migrate] has added the column.
 //
-// A record's version is the SHA-256 of its data. Replace is one conditional UPDATE that
-// compares the data itself, so a write by anybody, such as a Flask application, is
-// noticed; Create is one INSERT that may take an expired row's place. Nothing is
-// selected first, and nothing of the application's own transactions is touched: every
-// statement takes a connection from the pool and commits by itself, and Move has a
-// transaction of its own.
+// A record's version is the SHA-256 of its data. Replace is one conditional UPDATE that compares
+// the data itself, so a write by another program, such as a Flask application, is noticed. Create
+// is one INSERT that may take an expired row's place. Nothing is selected first. Every statement
+// takes a connection from the pool and commits by itself, and Move has a transaction of its own:
+// none joins a transaction of the application.
 //
-// Expiries are compared with the application's clock and kept in microseconds; a
-// DATETIME column of MySQL, such as Flask makes, keeps whole seconds, and a record then
-// ends up to a second early. Nothing removes expired rows by itself: call Sweep now and
-// then, or set [Options.SweepInterval] or [Options.SweepEvery].
+// Expiries are compared with the application's clock and kept in microseconds. A DATETIME column of
+// MySQL, such as Flask makes, keeps whole seconds: a record then ends up to a second early. Expired
+// rows stay until they are swept: call Sweep now and then, or set [Options.SweepInterval] or
+// [Options.SweepEvery].
 //
-// In PostgreSQL, loads and replacements that come while twice as many as there are
-// processors are under way share a statement. The outcome of each is what it would be
-// alone.
+// In PostgreSQL, loads share a statement, and so do replacements, while twice as many as there are
+// processors are under way. The outcome of each is what it would be alone.
 //
-// A statement that the database rolled back, by a deadlock for one, or that was never
-// sent, is repeated a few times. One whose outcome is unknown never is, except a read.
-// The drivers that this store is tested with (pgx, go-sql-driver/mysql,
-// modernc.org/sqlite) return driver.ErrBadConn, upon which database/sql repeats a
-// statement, only when nothing of it was sent. See docs/stores/sql.md.
+// A statement that the database rolled back, as by a deadlock, or that was never sent, is repeated
+// a few times. One whose outcome is unknown is not, unless it only reads. The drivers that this
+// store is tested with (pgx, go-sql-driver/mysql, modernc.org/sqlite) return driver.ErrBadConn,
+// upon which database/sql repeats a statement, only if nothing of it was sent. See
+// docs/stores/sql.md.
 package sqlstore
 
 import (
@@ -60,14 +57,14 @@ const (
 	// SQLAlchemy is the layout of Flask-Session's store for SQLAlchemy, and the default.
 	SQLAlchemy Layout = iota
 
-	// FlaskPostgres is that of Flask-Session's store for PostgreSQL, which was not in a release up to 0.8: the id is
-	// the primary key, and expiry is in a time zone, see [Options.Zone].
+	// FlaskPostgres is that of Flask-Session's store for PostgreSQL, which is in no release up to
+	// 0.8: the id is the primary key, and expiry is in a time zone, see [Options.Zone].
 	FlaskPostgres
 )
 
 // Options configure a [Store]. Only Dialect is required.
 type Options struct {
-	// Dialect is the kind of database: [SQLite], [Postgres] or [MySQL], which MariaDB is too.
+	// Dialect is the kind of database: [SQLite], [Postgres], or [MySQL], also for MariaDB.
 	Dialect Dialect
 
 	// Layout is what the table looks like. The default is [SQLAlchemy].
@@ -76,46 +73,43 @@ type Options struct {
 	// Logger gets the failures of sweeping in the background. The default is slog.Default().
 	Logger *slog.Logger
 
-	// NoPrepare sends statements with their parameters each time instead of preparing
-	// them once a connection. It is for poolers between here and the server that cannot
-	// keep prepared statements, such as PgBouncer before 1.21 when it pools
-	// transactions; the driver then needs a setting likewise.
+	// NoPrepare sends each statement in full instead of preparing it once per connection. It is for
+	// poolers that cannot keep prepared statements, such as PgBouncer before 1.21 when it pools
+	// transactions. The driver then needs a setting for that, too.
 	NoPrepare bool
 
 	// Now is the clock that expiries are compared with. The default is time.Now.
 	Now func() time.Time
 
-	// Prefix is put before every id. The default is "session:", which is
-	// Flask-Session's. At most 64 bytes of UTF-8, without control characters. Rows with
-	// another prefix are not seen, but swept.
+	// Prefix is put before every id: at most 64 bytes of UTF-8, without control characters. The
+	// default is "session:", as that of Flask-Session. Rows with another prefix are not listed, but
+	// swept.
 	Prefix string
 
-	// Schema is the schema that the table is in; for MySQL the database, for SQLite an
-	// attached file. The default is what the connection uses.
+	// Schema is where the table is: for PostgreSQL the schema, for MySQL the database, for SQLite
+	// an attached file. The default is what the connection uses.
 	Schema string
 
-	// SweepBatch is how many rows one statement of the background sweeps removes at
-	// most. The default is 500, the most 10,000.
+	// SweepBatch is how many rows one statement of a background sweep removes at most: up to
+	// 10,000. The default is 500.
 	SweepBatch int
 
-	// SweepEvery, if positive, sweeps in the background on average once in so many
-	// calls of Load and Create, about as many as there are requests that use a session.
-	// Flask-Session calls it SESSION_CLEANUP_N_REQUESTS. The default is not to.
+	// SweepEvery, if positive, sweeps in the background on average once in so many calls of Load
+	// and Create, which is about once in so many requests that use a session. Flask-Session calls
+	// it SESSION_CLEANUP_N_REQUESTS. The default is never.
 	SweepEvery int
 
-	// SweepInterval, if positive, sweeps in the background so often, each time up to a
-	// fifth earlier or later, so that several processes do not sweep together. At least
-	// a second. The default is not to.
+	// SweepInterval, if positive, is how often to sweep in the background, at least a second. It
+	// varies by a fifth, so that several processes do not sweep together. The default is never.
 	SweepInterval time.Duration
 
 	// Table is the table's name. The default is "sessions", or "flask_sessions" in the
 	// layout [FlaskPostgres].
 	Table string
 
-	// Zone is the time zone of the expiry column in the layout [FlaskPostgres], as
-	// PostgreSQL names it: the one that Flask's connections have. The default is what
-	// the connection of each call has, so all connections must have the same. It must
-	// be empty in the other layout, which is in UTC.
+	// Zone is the time zone of the expiry column in the layout [FlaskPostgres], as PostgreSQL names
+	// it: that of Flask's connections. The default is that of this store's connections, which must
+	// all have the same. It must be empty in the other layout, which is in UTC.
 	Zone string
 }
 
@@ -137,18 +131,19 @@ type Store struct {
 	db    *sql.DB
 	opts  Options
 	d     dialect
-	place string // the table, for messages
+	place string // the table, for errors
 
-	gate            chan struct{} // one writer at a time, where the database has no more; else nil
-	loads, replaces together
-	known           atomic.Pointer[queries]
-	looked          atomic.Int64 // when the table was looked at last, in nanoseconds since started
-	// when all new connections led to the wrong server, likewise; 0 for never
-	misled  atomic.Int64
+	gate            chan struct{} // holds the one writer; nil if the database has more
+	loads, replaces *batches
+	known           atomic.Pointer[queries] // nil until the table was inspected
+
+	// Nanoseconds since started.
+	looked  atomic.Int64 // when the table was last inspected
+	misled  atomic.Int64 // when new connections last led to the wrong server; 0 for never
 	started time.Time
 
 	closed   atomic.Bool
-	mu       sync.Mutex // for what follows
+	mu       sync.Mutex // guards what follows
 	prepared []*sql.Stmt
 	sweeper  sweeper
 }
@@ -161,29 +156,28 @@ var (
 	_ store.Sweeper     = (*Store)(nil)
 )
 
-// New returns a store that uses db, which stays the caller's to configure and to close. It makes no call: the table
-// is looked at with the first operation. [Store.CreateTable] makes it. A SQLite database in memory needs
-// db.SetMaxOpenConns(1), since every connection has a database of its own.
+// New returns a store that uses db, which the caller configures and closes. It makes no call: the
+// first operation inspects the table. [Store.CreateTable] makes the table.
 //
-// Limit db by SetMaxOpenConns: otherwise database/sql opens a connection for each
-// request of a burst, and the server refuses those beyond its own limit, sign-ins among
-// them. Give it as many idle connections by SetMaxIdleConns, or it keeps two, and opens
-// others, which know no prepared statements, again and again. Ten are plenty.
+// Limit db by SetMaxOpenConns: otherwise database/sql opens a connection for each request of a
+// burst, and the server refuses those beyond its own limit, sign-ins among them. Set
+// SetMaxIdleConns to the same number: otherwise two are kept, and the others are opened again and
+// again, without prepared statements. Ten are plenty.
 //
-// A SQLite database has no write-ahead log unless its data source name asks for one: see
-// [SQLitePragmas]. A handler that holds a transaction of the same SQLite file, or rows of a query
-// where db has one connection, while it answers waits for itself, and gets an error
-// when its time is up.
+// A SQLite database in memory needs db.SetMaxOpenConns(1), since every connection has a database of
+// its own. One in a file has no write-ahead log unless its data source name asks for one: see
+// [SQLitePragmas]. A handler waits for itself, until its time is up, if it calls the store while it
+// holds a transaction on the same SQLite file, or rows of a query when db has one connection.
 //
-// An option that is missing or out of range is an error that names it. Call [Store.Close] when the store is not needed
-// any more, before db is closed.
+// An option that is missing or out of range is an error that names it. Call [Store.Close] when the
+// store is not needed any more, before db is closed.
 func New(db *sql.DB, opts Options) (*Store, error) {
 	if db == nil {
 		return nil, errors.New("sqlstore: the database is nil")
 	}
 	d := opts.Dialect.impl()
 	if d == nil {
-		return nil, fmt.Errorf("sqlstore: Options.Dialect is %d: it must be SQLite, Postgres or MySQL", int(opts.Dialect))
+		return nil, wrong("Dialect", int(opts.Dialect), "it must be SQLite, Postgres or MySQL")
 	}
 	opts = opts.withDefaults()
 	if err := opts.check(d); err != nil {
@@ -196,8 +190,8 @@ func New(db *sql.DB, opts Options) (*Store, error) {
 	if d.oneWriter() {
 		s.gate = make(chan struct{}, 1)
 	}
-	s.loads.init(s.loadMany)
-	s.replaces.init(s.replaceMany)
+	s.loads = newBatches(s.loadOne, s.loadMany)
+	s.replaces = newBatches(s.replaceOne, s.replaceMany)
 	s.sweeper.start(s)
 	return s, nil
 }
@@ -224,36 +218,47 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// wrong says what is wrong with an option.
+func wrong(option string, value any, why string) error {
+	return fmt.Errorf("sqlstore: Options.%s is %v: %s", option, value, why)
+}
+
+// quotedShort quotes the beginning of a text, for an error.
+func quotedShort(text string) string { return fmt.Sprintf("%.100q", text) }
+
 func (o *Options) check(d dialect) error {
 	switch {
 	case o.Layout != SQLAlchemy && o.Layout != FlaskPostgres:
-		return fmt.Errorf("sqlstore: Options.Layout is %d: it must be SQLAlchemy or FlaskPostgres", int(o.Layout))
+		return wrong("Layout", int(o.Layout), "it must be SQLAlchemy or FlaskPostgres")
 	case o.Layout == FlaskPostgres && o.Dialect != Postgres:
-		return fmt.Errorf("sqlstore: Options.Layout is FlaskPostgres, and Options.Dialect is %v", o.Dialect)
+		return wrong("Layout", "FlaskPostgres", fmt.Sprintf("Options.Dialect is %v", o.Dialect))
 	case o.Zone != "" && o.Layout != FlaskPostgres:
-		return fmt.Errorf("sqlstore: Options.Zone is %q: only the layout FlaskPostgres has one", o.Zone)
+		return wrong("Zone", quotedShort(o.Zone), "only the layout FlaskPostgres has one")
 	case len(o.Zone) > 64 || !isZone(o.Zone):
-		return fmt.Errorf("sqlstore: Options.Zone is %.100q: it must be the name of a time zone", o.Zone)
-	case len(o.Prefix) > maxPrefix || !utf8.ValidString(o.Prefix) || strings.ContainsFunc(o.Prefix, unicode.IsControl):
-		return fmt.Errorf("sqlstore: Options.Prefix is %.300q: it must be at most %d bytes of UTF-8 without control characters", o.Prefix, maxPrefix)
+		return wrong("Zone", quotedShort(o.Zone), "it must be the name of a time zone")
+	case len(o.Prefix) > maxPrefix, !utf8.ValidString(o.Prefix),
+		strings.ContainsFunc(o.Prefix, unicode.IsControl):
+		return wrong("Prefix", quotedShort(o.Prefix),
+			"it must be at most 64 bytes of UTF-8 without control characters")
 	case o.SweepBatch < 0 || o.SweepBatch > maxBatch:
-		return fmt.Errorf("sqlstore: Options.SweepBatch is %d: it must be from 1 to %d", o.SweepBatch, maxBatch)
+		return wrong("SweepBatch", o.SweepBatch, fmt.Sprintf("it must be from 1 to %d", maxBatch))
 	case o.SweepEvery < 0:
 		return fmt.Errorf("sqlstore: Options.SweepEvery is negative: %d", o.SweepEvery)
 	case o.SweepInterval != 0 && o.SweepInterval < time.Second:
-		return fmt.Errorf("sqlstore: Options.SweepInterval is %v: it must be at least 1s, or 0 for never", o.SweepInterval)
+		return wrong("SweepInterval", o.SweepInterval, "it must be at least 1s, or 0 for never")
 	}
-	if err := checkName("Options.Table", o.Table, d.nameLimit()); err != nil {
+	if err := checkName("Table", o.Table, d.nameLimit()); err != nil {
 		return err
 	}
 	if o.Schema != "" {
-		return checkName("Options.Schema", o.Schema, d.nameLimit())
+		return checkName("Schema", o.Schema, d.nameLimit())
 	}
 	return nil
 }
 
-// Close stops sweeping in the background, waits until a sweep under way has ended, and closes the prepared
-// statements. The database stays open. Operations return [ErrClosed] from then on. Close may be called again.
+// Close stops the background sweeps, waits until one that is under way has ended, and closes the
+// prepared statements. The database stays open. Operations return [ErrClosed] from then on. Close
+// may be called again.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	closed := s.closed.Swap(true)
@@ -280,26 +285,29 @@ func version(data []byte) store.Version {
 	return store.Version(hex.EncodeToString(sum[:]))
 }
 
-// recheck is how often a table without an owner column is looked at again, when records
-// have owners.
+// recheck is how often a table without an owner column is inspected again, while records have
+// owners.
 const recheck = 10 * time.Second
 
-// queries returns the statements for the table as it is. owner says whether the caller
-// has use for an owner column: when there was none, it may have come since.
+// queries returns the statements for the table as it is. owner says whether the caller would use an
+// owner column, which may have been added since the table was inspected.
 func (s *Store) queries(ctx context.Context, owner bool) (*queries, error) {
 	if s.closed.Load() {
 		return nil, ErrClosed
 	}
 	q := s.known.Load()
-	if q != nil && (q.shape.owner || !owner || time.Since(s.started)-time.Duration(s.looked.Load()) < recheck) {
-		return q, nil
+	if q == nil {
+		return s.look(ctx)
 	}
-	return s.look(ctx)
+	age := time.Since(s.started) - time.Duration(s.looked.Load())
+	if owner && !q.shape.owner && age >= recheck {
+		return s.look(ctx)
+	}
+	return q, nil
 }
 
-// with calls do with the statements for the table as it is, see queries. Where the
-// table is another by now than they were made for, as after a migration, do has done
-// nothing, and is called with new ones.
+// with calls do with the statements for the table as it is, see queries. If they turn out to be
+// outdated, as after a migration, do has done nothing, and is called again with new ones.
 func (s *Store) with(ctx context.Context, owner bool, do func(*queries) error) error {
 	for try := 1; ; try++ {
 		q, err := s.queries(ctx, owner)
@@ -307,25 +315,28 @@ func (s *Store) with(ctx context.Context, owner bool, do func(*queries) error) e
 			return err
 		}
 		err = do(q)
-		if err == nil || try == maxForgotten || ctx.Err() != nil || !s.outdated(err) {
+		if err == nil || ctx.Err() != nil || !s.outdated(err) || try >= s.maxForgotten() {
 			return err
 		}
 		s.forget(q)
 	}
 }
 
-// maxForgotten is how often a call uses statements that turn out to be outdated. Those
-// that the driver keeps for each connection by itself are found one by one.
-const maxForgotten = 8
+// maxForgotten is how often a call may find its statements outdated: several times on each
+// connection, since a driver keeps some by itself.
+func (s *Store) maxForgotten() int { return 4 + 4*s.db.Stats().OpenConnections }
 
 // outdated reports whether a statement was not run because it was made for another table, or
-// because another call has found that out.
+// because another call has found that out and closed it.
 func (s *Store) outdated(err error) bool {
-	return !isSentinel(err) && s.d.outdated(err) || strings.HasSuffix(err.Error(), "sql: statement is closed")
+	if !isSentinel(err) && s.d.outdated(err) {
+		return true
+	}
+	return strings.HasSuffix(err.Error(), "sql: statement is closed")
 }
 
-// forget closes the statements, on all connections, so that they are prepared anew.
-// Only one of several calls does so.
+// forget closes the statements on all connections, so that they are prepared anew. Of several calls
+// with the same statements, one does so.
 func (s *Store) forget(q *queries) {
 	if !s.known.CompareAndSwap(q, nil) {
 		return
@@ -337,10 +348,12 @@ func (s *Store) forget(q *queries) {
 			old = append(old, stmt)
 		}
 	})
-	s.prepared = slices.DeleteFunc(s.prepared, func(stmt *sql.Stmt) bool { return slices.Contains(old, stmt) })
+	s.prepared = slices.DeleteFunc(s.prepared, func(stmt *sql.Stmt) bool {
+		return slices.Contains(old, stmt)
+	})
 	s.mu.Unlock()
 	for _, stmt := range old {
-		_ = stmt.Close() // whatever comes of it: it is of no use
+		_ = stmt.Close() // it is not used again, even if this fails
 	}
 }
 
@@ -354,7 +367,7 @@ func (s *Store) inspect(ctx context.Context) (shape, error) {
 	}
 }
 
-// look looks at the table.
+// look inspects the table, and makes new statements if it has changed.
 func (s *Store) look(ctx context.Context) (*queries, error) {
 	if s.closed.Load() {
 		return nil, ErrClosed
@@ -369,6 +382,6 @@ func (s *Store) look(ctx context.Context) (*queries, error) {
 		return before, nil
 	}
 	q := newQueries(s, shape)
-	s.known.CompareAndSwap(before, q) // or somebody else saw it at the same time
+	s.known.CompareAndSwap(before, q) // or another call has just stored its own
 	return q, nil
 }

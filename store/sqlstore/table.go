@@ -6,11 +6,10 @@ import (
 	"strings"
 )
 
-// CreateTable makes the table with its indexes, and in PostgreSQL the schema, unless
-// they are there. Several processes may do so at once. The types are wide and compare
-// byte for byte: a record may be as large as [MaxRecord], expiries have microseconds,
-// ids 512 bytes. A table that is there is left as it is, and needs no right to make
-// one: see [Store.Migrate].
+// CreateTable makes the table with its indexes, and in PostgreSQL the schema, unless they are
+// there. Several processes may call it at once. Ids are compared byte for byte and have up to 512
+// bytes, records up to [MaxRecord], expiries microseconds. A table that is there is left as it is,
+// see [Store.Migrate]; no right to make one is needed then.
 func (s *Store) CreateTable(ctx context.Context) error {
 	_, err := s.look(ctx)
 	if errors.Is(err, errNoTable) {
@@ -22,15 +21,13 @@ func (s *Store) CreateTable(ctx context.Context) error {
 	return s.failed(ctx, "create the table", err)
 }
 
-// Migrate adds what a table that Flask-Session made lacks: the nullable column owner
-// and the indexes on expiry and owner. It changes nothing else, and Flask goes on using
-// the table. It does nothing to a table that lacks nothing, and several processes may
-// do so at once.
+// Migrate adds what a table that Flask-Session made lacks: the nullable column owner and the
+// indexes on expiry and owner. It changes nothing else, and Flask goes on using the table. Several
+// processes may call it at once.
 //
-// Sessions that were signed in before are listed by owner once they were written or
-// touched by a process that knows of the column, which one that runs already does
-// within ten seconds. Adding the indexes to a large table takes a while, in which
-// PostgreSQL lets nobody write.
+// Sessions that were signed in before are listed by owner after their next write or touch by a
+// process that knows the column; one that runs already knows it within ten seconds. Adding the
+// indexes to a large table takes a while, during which PostgreSQL blocks writes.
 func (s *Store) Migrate(ctx context.Context) error {
 	err := func() error {
 		shape, err := s.inspect(ctx)
@@ -46,8 +43,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	return s.failed(ctx, "migrate the table", err)
 }
 
-// define runs statements that define something, each of which may find it there, and
-// looks at the table anew.
+// define runs statements that define something, unless it is there already, and inspects the table.
 func (s *Store) define(ctx context.Context, list []string) error {
 	for _, text := range list {
 		err := s.retry(ctx, func() error {
@@ -62,8 +58,7 @@ func (s *Store) define(ctx context.Context, list []string) error {
 	return err
 }
 
-// columnsBy returns the names of the table's columns, in lower case, by a statement
-// that selects them.
+// columnsBy returns the names that a statement selects, in lower case.
 func (s *Store) columnsBy(ctx context.Context, text string, args ...any) (map[string]bool, error) {
 	rows, err := s.db.QueryContext(ctx, text, args...)
 	if err != nil {
@@ -84,7 +79,12 @@ func (s *Store) columnsBy(ctx context.Context, text string, args ...any) (map[st
 // errNoTable means that the table is not there.
 var errNoTable = unfit("there is no such table, or no right to use it")
 
-// missing says what a table lacks that it must have.
+// wrongType is the error for a column whose type cannot be used.
+func wrongType(column, kind, want string) error {
+	return unfit("the column " + column + " is " + strings.ToUpper(kind) + ", and must be " + want)
+}
+
+// missing returns an error that names a column that the table lacks, or nil.
 func missing(columns map[string]bool, key string) error {
 	if len(columns) == 0 {
 		return errNoTable

@@ -13,7 +13,8 @@ import (
 
 // Rules of the five operations, one caller at a time.
 var basicRules = []rule{
-	{name: "load/what-was-stored", rule: "Load returns the live record stored under id, with its data, expiry and version.",
+	{name: "load/what-was-stored",
+		rule: "Load returns the live record stored under id, with its data, expiry and version.",
 		check: func(c *caseT) {
 			id := random()
 			r := c.create(id, c.record("first"))
@@ -25,9 +26,11 @@ var basicRules = []rule{
 			r = c.replace(id, r, "second")
 			c.holds(id, r)
 		}},
-	{name: "load/missing", rule: "Load returns ErrNotFound when there is no record.",
+	{name: "load/missing",
+		rule:  "Load returns ErrNotFound when there is no record.",
 		check: func(c *caseT) { c.missing(random()) }},
-	{name: "data/byte-for-byte", rule: "What Load returns as data is what was stored, byte for byte.",
+	{name: "data/byte-for-byte",
+		rule: "What Load returns as data is what was stored, byte for byte.",
 		check: func(c *caseT) {
 			all := make([]byte, 256)
 			for i := range all {
@@ -35,7 +38,10 @@ var basicRules = []rule{
 			}
 			big := make([]byte, c.cfg.MaxData)
 			rand.Read(big)
-			for _, data := range []string{"\x00", " ", "\xff", "\x80", "x\r\n", "'; --", "{}", string(all), strings.Repeat("a", 5000), string(big)} {
+			for _, data := range []string{
+				"\x00", " ", "\xff", "\x80", "x\r\n", "'; --", "{}", string(all),
+				strings.Repeat("a", 5000), string(big),
+			} {
 				if len(data) > c.cfg.MaxData {
 					continue
 				}
@@ -46,7 +52,8 @@ var basicRules = []rule{
 				c.holds(id, r)
 			}
 		}},
-	{name: "data/read-only", rule: "A store must not change the bytes that it was given or has returned.",
+	{name: "data/read-only",
+		rule: "A store must not change the bytes that it was given or has returned.",
 		check: func(c *caseT) {
 			id := random()
 			text := func(i int) string { return strings.Repeat(string(rune('a'+i)), 100) }
@@ -60,21 +67,31 @@ var basicRules = []rule{
 			c.missing(id)
 			for i, r := range loaded {
 				if string(r.Data) != text(i) || string(given[i].Data) != text(i) {
-					c.Fatalf("%s became %s where it had been stored, and %s where it had been loaded", brief([]byte(text(i))), brief(given[i].Data), brief(r.Data))
+					c.Fatalf("%s became %s where it was stored, and %s where it was loaded",
+						brief([]byte(text(i))), brief(given[i].Data), brief(r.Data))
 				}
 			}
 		}},
-	{name: "id/byte-for-byte", rule: "A store compares ids byte for byte: case and trailing spaces count.",
+	{name: "id/byte-for-byte",
+		rule: "A store compares ids byte for byte: case and trailing spaces count.",
 		check: func(c *caseT) {
 			base := "s:" + random()[:20]
-			ids := []string{base + "a", base + "A", base + "a ", base + "a  ", " " + base + "a", base + "a.", base + "a~", base + "a\\", base + "aa"}
+			ids := []string{" " + base + "a"}
+			for _, end := range []string{"a", "A", "a ", "a  ", "a.", "a~", "a\\", "aa"} {
+				ids = append(ids, base+end)
+			}
 			for b := byte(' '); b <= '~'; b++ {
 				ids = append(ids, base+string(b)+"x")
 			}
-			for _, affix := range []string{"../", "./", "/", "//", "\\", "%2f", "%", "%s", "*", "?", "'", `"`, "`", "$(x)", "{x}", ":", "\\0", "..", ".", "~", "#"} {
+			for _, affix := range []string{
+				"../", "./", "/", "//", "\\", "%2f", "%", "%s", "*", "?", "'", `"`, "`", "$(x)",
+				"{x}", ":", "\\0", "..", ".", "~", "#",
+			} {
 				ids = append(ids, affix+base, base+affix+"-")
 			}
-			ids = append(ids, base+strings.Repeat("q", 255-len(base)), base+strings.Repeat("q", 254-len(base)), base+strings.Repeat("Q", 255-len(base)))
+			room := 255 - len(base)
+			ids = append(ids, base+strings.Repeat("q", room), base+strings.Repeat("q", room-1),
+				base+strings.Repeat("Q", room))
 			records := map[string]store.Record{}
 			for _, id := range ids {
 				if _, ok := records[id]; ok {
@@ -92,7 +109,8 @@ var basicRules = []rule{
 			c.holds(base+"A", records[base+"A"])
 			c.holds(base+"a ", records[base+"a "])
 		}},
-	{name: "create/exists", rule: "Create returns ErrExists when a live record has that id.",
+	{name: "create/exists",
+		rule: "Create returns ErrExists when a live record has that id.",
 		check: func(c *caseT) {
 			id := random()
 			r := c.create(id, c.record("first"))
@@ -102,14 +120,16 @@ var basicRules = []rule{
 			}
 			c.holds(id, r)
 		}},
-	{name: "create/after-delete", rule: "An id whose record was deleted is free.",
+	{name: "create/after-delete",
+		rule: "An id whose record was deleted is free.",
 		check: func(c *caseT) {
 			id := random()
 			r := c.create(id, c.record("first"))
 			c.want(c.store.Delete(c.ctx, id, r), nil, "Delete")
 			c.holds(id, c.create(id, c.record("second")))
 		}},
-	{name: "replace/conflict", rule: "Replace returns ErrConflict when the live record is not old any more.",
+	{name: "replace/conflict",
+		rule: "Replace returns ErrConflict when the live record is not old any more.",
 		check: func(c *caseT) {
 			id := random()
 			stale := c.create(id, c.record("first"))
@@ -120,7 +140,8 @@ var basicRules = []rule{
 			}
 			c.holds(id, r)
 		}},
-	{name: "replace/other-record", rule: "Replace returns ErrConflict when the live record is another one than old.",
+	{name: "replace/other-record",
+		rule: "Replace returns ErrConflict when the live record is another one than old.",
 		check: func(c *caseT) {
 			id := random()
 			deleted := c.create(id, c.record("first"))
@@ -130,7 +151,9 @@ var basicRules = []rule{
 			c.want(err, store.ErrConflict, "Replace of a record that was deleted and created anew")
 			c.holds(id, r)
 		}},
-	{name: "replace/missing", rule: "Replace returns ErrNotFound when there is no live record; it never recreates a deleted one.",
+	{name: "replace/missing",
+		rule: "Replace returns ErrNotFound when there is no live record; it never recreates a " +
+			"deleted one.",
 		check: func(c *caseT) {
 			id := random()
 			r := c.create(id, c.record("first"))
@@ -139,7 +162,8 @@ var basicRules = []rule{
 			c.want(err, store.ErrNotFound, "Replace of a deleted record")
 			c.missing(id)
 		}},
-	{name: "replace/same-data", rule: "Replace of a record by the same data succeeds.",
+	{name: "replace/same-data",
+		rule: "Replace of a record by the same data succeeds.",
 		check: func(c *caseT) {
 			id := random()
 			r := c.create(id, c.record("same"))
@@ -150,7 +174,8 @@ var basicRules = []rule{
 			later.Version = v
 			c.expires(c.holds(id, later), later.Expires)
 		}},
-	{name: "version/never-reused", rule: "A version is never used again for other data under the same id.",
+	{name: "version/never-reused",
+		rule: "A version is never used again for other data under the same id.",
 		check: func(c *caseT) {
 			id := random()
 			seen := map[store.Version]string{}
@@ -168,7 +193,8 @@ var basicRules = []rule{
 				}
 			}
 		}},
-	{name: "touch/moves-nothing", rule: "Touch changes neither data nor version.",
+	{name: "touch/moves-nothing",
+		rule: "Touch changes neither data nor version.",
 		check: func(c *caseT) {
 			id := random()
 			r := c.create(id, c.record("first"))
@@ -179,7 +205,8 @@ var basicRules = []rule{
 			c.want(c.store.Touch(c.ctx, id, r, until), nil, "Touch")
 			c.want(c.store.Delete(c.ctx, id, r), nil, "Delete of the version from before a touch")
 		}},
-	{name: "touch/stale-record", rule: "Touch sets the expiry whatever version the record has by now.",
+	{name: "touch/stale-record",
+		rule: "Touch sets the expiry whatever version the record has by now.",
 		check: func(c *caseT) {
 			id := random()
 			stale := c.create(id, c.record("first"))
@@ -188,24 +215,31 @@ var basicRules = []rule{
 			c.want(c.peer.Touch(c.ctx, id, stale, until), nil, "Touch with a stale record")
 			c.expires(c.holds(id, r), until)
 		}},
-	{name: "touch/same-expiry", rule: "Touch returns nil when it took effect, also when nothing had to change.",
+	{name: "touch/same-expiry",
+		rule: "Touch returns nil when it took effect, also when nothing had to change.",
 		check: func(c *caseT) {
 			id := random()
 			r := c.create(id, c.record("first"))
 			for range 3 {
-				c.want(c.store.Touch(c.ctx, id, r, r.Expires), nil, "Touch to the expiry that it has")
+				c.want(c.store.Touch(c.ctx, id, r, r.Expires), nil,
+					"Touch to the expiry that it has")
 			}
 		}},
-	{name: "touch/missing", rule: "Touch returns ErrNotFound when there is no live record.",
+	{name: "touch/missing",
+		rule: "Touch returns ErrNotFound when there is no live record.",
 		check: func(c *caseT) {
 			id := random()
-			c.want(c.store.Touch(c.ctx, id, store.Record{}, c.record("").Expires), store.ErrNotFound, "Touch")
+			until := c.record("").Expires
+			c.want(c.store.Touch(c.ctx, id, store.Record{}, until), store.ErrNotFound, "Touch")
 			r := c.create(id, c.record("first"))
 			c.want(c.store.Delete(c.ctx, id, r), nil, "Delete")
-			c.want(c.peer.Touch(c.ctx, id, r, r.Expires), store.ErrNotFound, "Touch of a deleted record")
+			c.want(c.peer.Touch(c.ctx, id, r, r.Expires), store.ErrNotFound,
+				"Touch of a deleted record")
 			c.missing(id)
 		}},
-	{name: "delete/version", rule: "Delete with a version returns ErrConflict when the live record is not that one any more.",
+	{name: "delete/version",
+		rule: "Delete with a version returns ErrConflict when the live record is not that one " +
+			"any more.",
 		check: func(c *caseT) {
 			id := random()
 			stale := c.create(id, c.record("first"))
@@ -215,23 +249,28 @@ var basicRules = []rule{
 			c.want(c.peer.Delete(c.ctx, id, r), nil, "Delete of the current version")
 			c.missing(id)
 		}},
-	{name: "delete/unconditional", rule: "Delete with an empty version deletes whatever is there.",
+	{name: "delete/unconditional",
+		rule: "Delete with an empty version deletes whatever is there.",
 		check: func(c *caseT) {
 			id := random()
 			c.replace(id, c.create(id, c.record("first")), "second")
 			c.want(c.peer.Delete(c.ctx, id, store.Record{}), nil, "Delete")
 			c.missing(id)
 		}},
-	{name: "delete/missing", rule: "Delete returns ErrNotFound when there is no live record.",
+	{name: "delete/missing",
+		rule: "Delete returns ErrNotFound when there is no live record.",
 		check: func(c *caseT) {
 			id := random()
 			c.want(c.store.Delete(c.ctx, id, store.Record{}), store.ErrNotFound, "Delete")
 			r := c.create(id, c.record("first"))
 			c.want(c.store.Delete(c.ctx, id, r), nil, "Delete")
-			c.want(c.store.Delete(c.ctx, id, r), store.ErrNotFound, "the second Delete with a version")
+			c.want(c.store.Delete(c.ctx, id, r), store.ErrNotFound,
+				"the second Delete with a version")
 			c.want(c.peer.Delete(c.ctx, id, store.Record{}), store.ErrNotFound, "the second Delete")
 		}},
-	{name: "context/ended", rule: "A method returns soon after its context ends; its error is then none of the sentinels.",
+	{name: "context/ended",
+		rule: "A method returns soon after its context ends; its error is then none of the " +
+			"sentinels.",
 		check: func(c *caseT) {
 			id := random()
 			r := c.create(id, c.record("first"))
@@ -241,10 +280,15 @@ var basicRules = []rule{
 			_, create := c.store.Create(ctx, random(), c.record("other"))
 			touch := c.store.Touch(ctx, id, r, r.Expires)
 			_, replace := c.store.Replace(ctx, id, r, c.record("second"))
-			errs := map[string]error{"Load": load, "Create": create, "Touch": touch, "Replace": replace, "Delete": c.store.Delete(ctx, id, store.Record{})}
+			errs := map[string]error{
+				"Load": load, "Create": create, "Touch": touch, "Replace": replace,
+				"Delete": c.store.Delete(ctx, id, store.Record{}),
+			}
 			for op, err := range errs {
-				if err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrExists) {
-					c.Fatalf("%s under a context that had ended: got %v, want another error", op, err)
+				if err == nil || errors.Is(err, store.ErrNotFound) ||
+					errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrExists) {
+					c.Fatalf("%s under a context that had ended: got %v, want another error",
+						op, err)
 				}
 			}
 		}},

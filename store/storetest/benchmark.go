@@ -16,7 +16,8 @@ func Benchmark(b *testing.B, open func(testing.TB) store.Store) {
 	s := open(b)
 	ctx := b.Context()
 	for _, n := range []int{100, 1_000, 10_000} {
-		r := store.Record{Data: make([]byte, n), Expires: time.Now().Add(time.Hour).Truncate(time.Second)}
+		expires := time.Now().Add(time.Hour).Truncate(time.Second)
+		r := store.Record{Data: make([]byte, n), Expires: expires}
 		id := random()
 		var err error
 		if r.Version, err = s.Create(ctx, id, r); err != nil {

@@ -9,32 +9,39 @@ import (
 
 // Rules of records whose time has come.
 var expiryRules = []rule{
-	{name: "expired/load", rule: "Load never returns an expired record.",
+	{name: "expired/load",
+		rule: "Load never returns an expired record.",
 		check: func(c *caseT) {
 			id, _ := c.expired()
 			c.missing(id)
 		}},
-	{name: "expired/replace", rule: "Replace never revives an expired record.",
+	{name: "expired/replace",
+		rule: "Replace never revives an expired record.",
 		check: func(c *caseT) {
 			id, r := c.expired()
 			_, err := c.store.Replace(c.ctx, id, r, c.record("second"))
 			c.want(err, store.ErrNotFound, "Replace of an expired record")
 			c.missing(id)
 		}},
-	{name: "expired/touch", rule: "Touch never revives an expired record.",
+	{name: "expired/touch",
+		rule: "Touch never revives an expired record.",
 		check: func(c *caseT) {
 			id, r := c.expired()
-			c.want(c.store.Touch(c.ctx, id, r, c.record("").Expires), store.ErrNotFound, "Touch of an expired record")
+			c.want(c.store.Touch(c.ctx, id, r, c.record("").Expires), store.ErrNotFound,
+				"Touch of an expired record")
 			c.missing(id)
 		}},
-	{name: "expired/delete", rule: "An expired record is gone for Delete.",
+	{name: "expired/delete",
+		rule: "An expired record is gone for Delete.",
 		check: func(c *caseT) {
 			id, r := c.expired()
 			c.want(c.store.Delete(c.ctx, id, r), store.ErrNotFound, "Delete of an expired record")
 			id, _ = c.expired()
-			c.want(c.store.Delete(c.ctx, id, store.Record{}), store.ErrNotFound, "unconditional Delete of an expired record")
+			c.want(c.store.Delete(c.ctx, id, store.Record{}), store.ErrNotFound,
+				"unconditional Delete of an expired record")
 		}},
-	{name: "expired/create", rule: "Create may take the place of an expired record.",
+	{name: "expired/create",
+		rule: "Create may take the place of an expired record.",
 		check: func(c *caseT) {
 			id, before := c.expired()
 			r := c.create(id, c.record("second"))
@@ -43,7 +50,8 @@ var expiryRules = []rule{
 			c.want(err, store.ErrConflict, "Replace of the expired record's version")
 			c.holds(id, r)
 		}},
-	{name: "expiry/touch-earlier", rule: "Touch sets the expiry, to an earlier time too.",
+	{name: "expiry/touch-earlier",
+		rule: "Touch sets the expiry, to an earlier time too.",
 		check: func(c *caseT) {
 			id := random()
 			r := c.create(id, c.record("first"))
@@ -51,13 +59,15 @@ var expiryRules = []rule{
 			c.pass()
 			c.missing(id)
 		}},
-	{name: "expiry/touch-later", rule: "A touched record lives until the expiry that the touch set.",
+	{name: "expiry/touch-later",
+		rule: "A touched record lives until the expiry that the touch set.",
 		check: func(c *caseT) {
 			c.outlives(func(id string, r store.Record) (store.Record, error) {
 				return r, c.peer.Touch(c.ctx, id, r, c.record("").Expires)
 			})
 		}},
-	{name: "expiry/replace", rule: "Replace sets the expiry of new, earlier or later.",
+	{name: "expiry/replace",
+		rule: "Replace sets the expiry of new, earlier or later.",
 		check: func(c *caseT) {
 			earlier := random()
 			soon := c.record("second")
@@ -73,7 +83,8 @@ var expiryRules = []rule{
 				return later, err
 			})
 		}},
-	{name: "expiry/conflict", rule: "A Replace that returns ErrConflict changes no expiry.",
+	{name: "expiry/conflict",
+		rule: "A Replace that returns ErrConflict changes no expiry.",
 		check: func(c *caseT) {
 			id := random()
 			stale := c.create(id, c.record("first"))
@@ -89,7 +100,8 @@ var expiryRules = []rule{
 				c.Fatalf("expires at %v, and did at %v before", after.Expires, before.Expires)
 			}
 		}},
-	{name: "expiry/born-expired", rule: "A record whose expiry has come is gone, also when it never lived.",
+	{name: "expiry/born-expired",
+		rule: "A record whose expiry has come is gone, also when it never lived.",
 		check: func(c *caseT) {
 			id := random()
 			r := c.record("first")
@@ -100,7 +112,8 @@ var expiryRules = []rule{
 			c.missing(id)
 			c.holds(id, c.create(id, c.record("second")))
 		}},
-	{name: "expiry/touch-to-the-past", rule: "A record that was touched to a time that has come is gone.",
+	{name: "expiry/touch-to-the-past",
+		rule: "A record that was touched to a time that has come is gone.",
 		check: func(c *caseT) {
 			id := random()
 			r := c.create(id, c.record("first"))
@@ -117,8 +130,8 @@ func (c *caseT) expired() (string, store.Record) {
 	return id, r
 }
 
-// mortal creates r with a short lifetime. Where that was over before the store saw the
-// record, which says nothing of the store, it begins anew.
+// mortal creates r with a short lifetime. If that is over before the store sees the record, it
+// tries again.
 func (c *caseT) mortal(id string, r store.Record) store.Record {
 	for {
 		r.Expires = c.cfg.Now().Add(c.short())
@@ -131,8 +144,8 @@ func (c *caseT) mortal(id string, r store.Record) store.Record {
 	}
 }
 
-// outlives fails unless a record outlives its expiry by prolong, which returns it as it
-// must be then. Where the expiry came before prolong could act, it takes a later one.
+// outlives fails unless prolong, which returns the record as it must be then, lets a record outlive
+// its expiry. If the expiry comes before prolong can act, it tries a later one.
 func (c *caseT) outlives(prolong func(id string, r store.Record) (store.Record, error)) {
 	for life := 10 * c.short(); ; life *= 2 {
 		id, r := random(), c.record("first")

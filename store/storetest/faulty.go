@@ -55,17 +55,16 @@ func Lost() Fault { return Fault{kind: faultLost} }
 // Failed reports [ErrInjected] and applies nothing: the request was lost.
 func Failed() Fault { return Fault{kind: faultFailed} }
 
-// Later reports [ErrInjected] at once, and applies the call when [Faulty.Release] is
-// called: the request was held up on its way.
+// Later reports [ErrInjected] at once, and applies the call when [Faulty.Release] is called: the
+// request was delayed.
 func Later() Fault { return Fault{kind: faultLater} }
 
-// LaterAfter is [Later] that applies the call by itself just before the n-th further
-// call of the store, of any operation.
+// LaterAfter is [Later], but applies the call just before the n-th further call of the store, of
+// any operation.
 func LaterAfter(n int) Fault { return Fault{kind: faultLater, after: n} }
 
-// Slow holds the call up until the channel is closed, then lets it through. If the
-// call's context ends first, its error is reported and nothing applied. A nil channel
-// never opens.
+// Slow delays the call until the channel is closed. If the call's context ends first, its error is
+// reported and nothing applied. A nil channel is never closed.
 func Slow(until <-chan struct{}) Fault {
 	if until == nil {
 		until = make(chan struct{})
@@ -73,9 +72,8 @@ func Slow(until <-chan struct{}) Fault {
 	return Fault{until: until}
 }
 
-// Before runs fn just before the call, with the call's context, and then lets it
-// through. fn may use the store that is wrapped, as someone else's write that comes
-// first.
+// Before runs fn just before the call, with the call's context. fn may use the wrapped store, as
+// another client's write that comes first.
 func Before(fn func(context.Context)) Fault { return Fault{before: fn} }
 
 // Reporting returns the fault with another error than [ErrInjected].
@@ -84,12 +82,11 @@ func (f Fault) Reporting(err error) Fault {
 	return f
 }
 
-// Faulty wraps a store and disturbs its calls as it is told. Without faults it is
-// transparent. It is deterministic: it neither sleeps nor draws lots. It is safe for
-// concurrent use.
+// Faulty wraps a store and disturbs its calls as it is told. Without faults it is transparent. It
+// is deterministic: it neither sleeps nor uses random numbers. It is safe for concurrent use.
 //
 //	faulty := storetest.NewFaulty(memory)
-//	faulty.Inject(storetest.OpReplace, storetest.Lost()) // the next Replace: applied, reported failed
+//	faulty.Inject(storetest.OpReplace, storetest.Lost()) // applies the next Replace, and fails
 type Faulty struct {
 	// Decide, if set, chooses the fault of each call for which none was injected. id is
 	// empty for OpAll and OpSweep, and the owner for OpOwned. Set it before the store
@@ -134,8 +131,8 @@ func (f *Faulty) Left() int {
 	return n
 }
 
-// Release applies the calls that were held up, in order, and returns what the store
-// answered to those and to the calls that [LaterAfter] applied since the last Release.
+// Release applies the delayed calls, in order, and returns what the store answered to those and to
+// the calls that [LaterAfter] applied since the last Release.
 func (f *Faulty) Release() []error {
 	f.mu.Lock()
 	due := f.pending
@@ -158,7 +155,7 @@ func (f *Faulty) apply(due []*held) {
 	}
 }
 
-// next counts a call and returns its fault and the held-up calls that are due before it.
+// next counts a call and returns its fault and the delayed calls that are due before it.
 func (f *Faulty) next(op Op, id string) (Fault, []*held) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -183,7 +180,7 @@ func (f *Faulty) next(op Op, id string) (Fault, []*held) {
 	return Fault{}, due
 }
 
-// call runs do with the fault that is up.
+// call runs do with the next fault.
 func (f *Faulty) call(ctx context.Context, op Op, id string, do func(context.Context) error) error {
 	fault, due := f.next(op, id)
 	f.apply(due)
@@ -226,9 +223,11 @@ func (f *Faulty) Load(ctx context.Context, id string) (store.Record, error) {
 	})
 }
 
-// result is call for an operation that returns something. On an error it returns
-// nothing, as the caller of a lost answer has nothing.
-func result[T any](f *Faulty, ctx context.Context, op Op, id string, do func(context.Context) (T, error)) (T, error) {
+// result is call for an operation that returns a value. With an error it returns the zero value, as
+// to a caller whose answer was lost.
+func result[T any](
+	f *Faulty, ctx context.Context, op Op, id string, do func(context.Context) (T, error),
+) (T, error) {
 	out := make(chan T, 1) // a held-up call may end after this one
 	err := f.call(ctx, op, id, func(ctx context.Context) error {
 		v, err := do(ctx)
@@ -253,7 +252,9 @@ func (f *Faulty) Create(ctx context.Context, id string, r store.Record) (store.V
 }
 
 // Replace implements [store.Store].
-func (f *Faulty) Replace(ctx context.Context, id string, old, next store.Record) (store.Version, error) {
+func (f *Faulty) Replace(
+	ctx context.Context, id string, old, next store.Record,
+) (store.Version, error) {
 	return result(f, ctx, OpReplace, id, func(ctx context.Context) (store.Version, error) {
 		return f.inner.Replace(ctx, id, old, next)
 	})
@@ -261,16 +262,22 @@ func (f *Faulty) Replace(ctx context.Context, id string, old, next store.Record)
 
 // Touch implements [store.Store].
 func (f *Faulty) Touch(ctx context.Context, id string, r store.Record, expires time.Time) error {
-	return f.call(ctx, OpTouch, id, func(ctx context.Context) error { return f.inner.Touch(ctx, id, r, expires) })
+	return f.call(ctx, OpTouch, id, func(ctx context.Context) error {
+		return f.inner.Touch(ctx, id, r, expires)
+	})
 }
 
 // Delete implements [store.Store].
 func (f *Faulty) Delete(ctx context.Context, id string, r store.Record) error {
-	return f.call(ctx, OpDelete, id, func(ctx context.Context) error { return f.inner.Delete(ctx, id, r) })
+	return f.call(ctx, OpDelete, id, func(ctx context.Context) error {
+		return f.inner.Delete(ctx, id, r)
+	})
 }
 
 // Move implements [store.Mover]. Its faults go by the old id.
-func (f *Faulty) Move(ctx context.Context, id string, old, seal store.Record, newID string, next store.Record) (store.Version, error) {
+func (f *Faulty) Move(
+	ctx context.Context, id string, old, seal store.Record, newID string, next store.Record,
+) (store.Version, error) {
 	return result(f, ctx, OpMove, id, func(ctx context.Context) (store.Version, error) {
 		return f.inner.Move(ctx, id, old, seal, newID, next)
 	})
@@ -282,7 +289,9 @@ type listing struct {
 }
 
 // Owned implements [store.OwnerLister].
-func (f *Faulty) Owned(ctx context.Context, owner, cursor string, limit int) ([]store.Entry, string, error) {
+func (f *Faulty) Owned(
+	ctx context.Context, owner, cursor string, limit int,
+) ([]store.Entry, string, error) {
 	l, err := result(f, ctx, OpOwned, owner, func(ctx context.Context) (l listing, err error) {
 		l.page, l.next, err = f.inner.Owned(ctx, owner, cursor, limit)
 		return l, err

@@ -7,7 +7,8 @@ import (
 )
 
 var moveRules = []rule{
-	{name: "move/both", needs: Moves, rule: "Move replaces old with seal and creates new under the new id.",
+	{name: "move/both", needs: Moves,
+		rule: "Move replaces old with seal and creates new under the new id.",
 		check: func(c *caseT) {
 			id, newID := random(), random()
 			r := c.create(id, c.record("old"))
@@ -17,13 +18,16 @@ var moveRules = []rule{
 			seal, err := c.peer.Load(c.ctx, id)
 			c.want(err, nil, "Load of the seal")
 			if string(seal.Data) != "seal" || seal.Version == r.Version {
-				c.Fatalf("under the old id: %s, version %q; want the seal under a new version", brief(seal.Data), seal.Version)
+				c.Fatalf("under the old id: %s, version %q; want the seal under a new version",
+					brief(seal.Data), seal.Version)
 			}
 			_, err = c.store.Replace(c.ctx, id, r, c.record("late"))
 			c.want(err, store.ErrConflict, "Replace of the record that was moved")
 			c.replace(newID, next, "next")
 		}},
-	{name: "move/conflict", needs: Moves, rule: "Move returns ErrConflict when the live record is not old any more, and then does nothing.",
+	{name: "move/conflict", needs: Moves,
+		rule: "Move returns ErrConflict when the live record is not old any more, and then " +
+			"does nothing.",
 		check: func(c *caseT) {
 			id, newID := random(), random()
 			stale := c.create(id, c.record("old"))
@@ -33,7 +37,8 @@ var moveRules = []rule{
 			c.holds(id, r)
 			c.missing(newID)
 		}},
-	{name: "move/missing", needs: Moves, rule: "Move returns ErrNotFound when there is no live record, and then does nothing.",
+	{name: "move/missing", needs: Moves,
+		rule: "Move returns ErrNotFound when there is no live record, and then does nothing.",
 		check: func(c *caseT) {
 			newID := random()
 			deleted := random()
@@ -47,7 +52,9 @@ var moveRules = []rule{
 				c.missing(newID)
 			}
 		}},
-	{name: "move/exists", needs: Moves, rule: "Move returns ErrExists when the new id is taken, and leaves both records as they were.",
+	{name: "move/exists", needs: Moves,
+		rule: "Move returns ErrExists when the new id is taken, and leaves both records as " +
+			"they were.",
 		check: func(c *caseT) {
 			id, newID := random(), random()
 			r := c.create(id, c.record("old"))
@@ -57,7 +64,8 @@ var moveRules = []rule{
 			c.holds(id, r)
 			c.holds(newID, taken)
 		}},
-	{name: "move/expired-target", needs: Moves, rule: "The new id may be that of an expired record.",
+	{name: "move/expired-target", needs: Moves,
+		rule: "The new id may be that of an expired record.",
 		check: func(c *caseT) {
 			newID, _ := c.expired()
 			id := random()
@@ -65,14 +73,15 @@ var moveRules = []rule{
 			next.Version = c.move(id, c.create(id, c.record("old")), newID, next)
 			c.holds(newID, next)
 		}},
-	{name: "move/race", needs: Moves, rule: "Of a Move and other writes of one version exactly one succeeds.",
+	{name: "move/race", needs: Moves,
+		rule: "Of a Move and other writes of one version exactly one succeeds.",
 		check: func(c *caseT) {
 			for round := range 12 {
 				id, newID := random(), random()
 				r := c.create(id, c.record("old"))
 				moved := false
 				errs := c.each(3, func(i int, s store.FullStore) (err error) {
-					switch (i + round) % 3 { // whichever goroutine tends to be first
+					switch (i + round) % 3 { // so that each is first at times
 					case 0:
 						_, err = s.Move(c.ctx, id, r, c.record("seal"), newID, c.record("new"))
 						moved = err == nil
@@ -89,7 +98,9 @@ var moveRules = []rule{
 				}
 			}
 		}},
-	{name: "move/race-targets", needs: Moves, rule: "Of several Moves of one version, and of several Moves to one id, exactly one succeeds.",
+	{name: "move/race-targets", needs: Moves,
+		rule: "Of several Moves of one version, and of several Moves to one id, exactly one " +
+			"succeeds.",
 		check: func(c *caseT) {
 			id := random()
 			r := c.create(id, c.record("old"))
@@ -105,7 +116,8 @@ var moveRules = []rule{
 				records[i] = c.create(ids[i], c.record("old"))
 			}
 			errs := c.each(8, func(i int, s store.FullStore) error {
-				_, err := s.Move(c.ctx, ids[i], records[i], c.record("seal"), newID, c.record("new"))
+				seal, next := c.record("seal"), c.record("new")
+				_, err := s.Move(c.ctx, ids[i], records[i], seal, newID, next)
 				return err
 			})
 			c.oneWinner("Moves to one id", errs, store.ErrExists)
@@ -115,7 +127,8 @@ var moveRules = []rule{
 				}
 			}
 		}},
-	{name: "move/crossing", needs: Moves, rule: "Moves in opposite directions do not wait for each other for ever.",
+	{name: "move/crossing", needs: Moves,
+		rule: "Moves in opposite directions do not wait for each other for ever.",
 		check: func(c *caseT) {
 			a, b := random(), random()
 			ra, rb := c.create(a, c.record("a")), c.create(b, c.record("b"))
@@ -132,20 +145,22 @@ var moveRules = []rule{
 			c.holds(a, ra)
 			c.holds(b, rb)
 		}},
-	{name: "move/owner", needs: Moves, rule: "Move changes the owner index as Create and Replace do.",
+	{name: "move/owner", needs: Moves,
+		rule: "Move changes the owner index as Create and Replace do.",
 		check: func(c *caseT) {
 			id, newID, owner := random(), random(), random()
 			r := c.create(id, c.owned("old", owner))
 			next := c.owned("new", owner)
 			next.Version = c.move(id, r, newID, next)
-			if _, _, err := c.store.Owned(c.ctx, owner, "", 1); errors.Is(err, errors.ErrUnsupported) {
+			_, _, err := c.store.Owned(c.ctx, owner, "", 1)
+			if errors.Is(err, errors.ErrUnsupported) {
 				return
 			}
 			c.lists(c.ownedBy(owner, 1), map[string]store.Record{newID: next}, true)
 		}},
 }
 
-// move moves old to newID, and leaves a seal that belongs to nobody.
+// move moves old to newID, and leaves a seal without an owner.
 func (c *caseT) move(id string, old store.Record, newID string, next store.Record) store.Version {
 	v, err := c.store.Move(c.ctx, id, old, c.record("seal"), newID, next)
 	c.want(err, nil, "Move")

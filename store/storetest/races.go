@@ -13,7 +13,9 @@ const contenders = 32
 
 // Rules of many callers at once, on both handles.
 var raceRules = []rule{
-	{name: "race/counter", rule: "Of several writers that start from one version exactly one succeeds, so no increment is lost.",
+	{name: "race/counter",
+		rule: "Of several writers that start from one version exactly one succeeds, so no " +
+			"increment is lost.",
 		check: func(c *caseT) {
 			const each = 4
 			id := random()
@@ -66,7 +68,9 @@ var raceRules = []rule{
 				c.Fatalf("after %s acknowledged increments the value is %q", want, got.Data)
 			}
 		}},
-	{name: "race/replace", rule: "Of several Replaces of one version exactly one succeeds; the others get ErrConflict.",
+	{name: "race/replace",
+		rule: "Of several Replaces of one version exactly one succeeds; the others get " +
+			"ErrConflict.",
 		check: func(c *caseT) {
 			for range 5 {
 				id := random()
@@ -79,12 +83,14 @@ var raceRules = []rule{
 				c.oneWinner("Replace", errs, store.ErrConflict)
 				for i, err := range errs {
 					if err == nil {
-						c.holds(id, store.Record{Data: []byte(fmt.Sprint("writer ", i)), Version: versions[i]})
+						data := []byte(fmt.Sprint("writer ", i))
+						c.holds(id, store.Record{Data: data, Version: versions[i]})
 					}
 				}
 			}
 		}},
-	{name: "race/create", rule: "Of several Creates of one id exactly one succeeds; the others get ErrExists.",
+	{name: "race/create",
+		rule: "Of several Creates of one id exactly one succeeds; the others get ErrExists.",
 		check: func(c *caseT) {
 			for range 5 {
 				id := random()
@@ -95,7 +101,8 @@ var raceRules = []rule{
 				c.oneWinner("Create", errs, store.ErrExists)
 			}
 		}},
-	{name: "race/create-expired", rule: "Of several Creates in an expired record's place exactly one succeeds.",
+	{name: "race/create-expired",
+		rule: "Of several Creates in an expired record's place exactly one succeeds.",
 		check: func(c *caseT) {
 			id, _ := c.expired()
 			errs := c.each(contenders, func(i int, s store.FullStore) error {
@@ -104,7 +111,8 @@ var raceRules = []rule{
 			})
 			c.oneWinner("Create", errs, store.ErrExists)
 		}},
-	{name: "race/delete", rule: "Of several Deletes of one record exactly one succeeds; the others get ErrNotFound.",
+	{name: "race/delete",
+		rule: "Of several Deletes of one record exactly one succeeds; the others get ErrNotFound.",
 		check: func(c *caseT) {
 			for i := range 6 {
 				id := random()
@@ -112,12 +120,15 @@ var raceRules = []rule{
 				if i%2 == 0 {
 					r.Version = ""
 				}
-				errs := c.each(contenders, func(_ int, s store.FullStore) error { return s.Delete(c.ctx, id, r) })
+				errs := c.each(contenders, func(_ int, s store.FullStore) error {
+					return s.Delete(c.ctx, id, r)
+				})
 				c.oneWinner("Delete", errs, store.ErrNotFound)
 				c.missing(id)
 			}
 		}},
-	{name: "race/replace-delete", rule: "Of a Replace and a Delete of one version exactly one succeeds.",
+	{name: "race/replace-delete",
+		rule: "Of a Replace and a Delete of one version exactly one succeeds.",
 		check: func(c *caseT) {
 			for round := range 20 {
 				id := random()
@@ -132,7 +143,9 @@ var raceRules = []rule{
 				c.oneWinner("Replace and Delete", errs, store.ErrConflict, store.ErrNotFound)
 			}
 		}},
-	{name: "race/deletion-wins", rule: "After an unconditional Delete was acknowledged no Replace or Touch under way brings the record back.",
+	{name: "race/deletion-wins",
+		rule: "After an unconditional Delete was acknowledged no Replace or Touch under way " +
+			"brings the record back.",
 		check: func(c *caseT) {
 			for round := range 16 {
 				id := random()
@@ -151,7 +164,8 @@ var raceRules = []rule{
 				c.missing(id)
 			}
 		}},
-	{name: "race/load-is-whole", rule: "A Load never sees half of a Replace.",
+	{name: "race/load-is-whole",
+		rule: "A Load never sees half of a Replace.",
 		check: func(c *caseT) {
 			id := random()
 			r := c.create(id, c.record("00000000"))
@@ -172,7 +186,8 @@ var raceRules = []rule{
 						for j := range next.Data {
 							next.Data[j] = '0' + byte(n)
 						}
-						if _, err := s.Replace(c.ctx, id, got, next); ignore(err, store.ErrConflict) != nil {
+						_, err = s.Replace(c.ctx, id, got, next)
+						if ignore(err, store.ErrConflict) != nil {
 							return err
 						}
 					}
@@ -181,7 +196,8 @@ var raceRules = []rule{
 			})
 			c.want(errors.Join(errs...), nil, "loads during replaces")
 		}},
-	{name: "race/touch-replace", rule: "Touch changes neither data nor version, so a Replace under way still succeeds.",
+	{name: "race/touch-replace",
+		rule: "Touch changes neither data nor version, so a Replace under way still succeeds.",
 		check: func(c *caseT) {
 			for range 10 {
 				id := random()

@@ -62,14 +62,12 @@ type Config struct {
 	// parallel.
 	Advance func(time.Duration)
 
-	// Damage makes of the record that is stored under an id something that the store
-	// cannot read, which has not expired. Without it the rules of such records are not
-	// checked.
+	// Damage turns the record under an id into one that the store cannot read and that has not
+	// expired. Without it the rules of such records are not checked.
 	Damage func(id string) error
 
-	// Fresh calls Open, and Peer, for every rule, with the rule's own subtest. It is
-	// for a backend that slows down as it fills: they then return a place of that
-	// subtest's own.
+	// Fresh calls Open and Peer for every rule, with the rule's own subtest, for which they return
+	// an empty store. It is for a backend that slows down as it fills.
 	Fresh bool
 
 	// MaxData is the largest record data in bytes that the store must accept. The
@@ -150,8 +148,8 @@ type rule struct {
 
 var rules = slices.Concat(basicRules, expiryRules, damageRules, raceRules, abilityRules)
 
-// caseT is what a case works with. Its methods end the case at the first failure. It is
-// no testing.T, so that the suite can be shown to fail.
+// caseT is what a case works with. Its methods end the case at the first failure. It is no
+// testing.T, so that tests of the suite can see it fail.
 type caseT struct {
 	cfg   Config
 	ctx   context.Context
@@ -174,7 +172,9 @@ func check(ctx context.Context, r rule, cfg Config, s, peer store.Store) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute) // a bound, not a measure
 	defer cancel()
-	c := &caseT{begun: time.Now(), cfg: cfg, ctx: ctx, store: store.Complete(s), peer: store.Complete(peer)}
+	c := &caseT{
+		begun: time.Now(), cfg: cfg, ctx: ctx, store: store.Complete(s), peer: store.Complete(peer),
+	}
 	done := make(chan struct{})
 	go func() { // of its own, since failing ends the goroutine
 		defer close(done)
@@ -264,16 +264,17 @@ func (c *caseT) holds(id string, want store.Record) store.Record {
 	return got
 }
 
-// expires fails unless a record has an expiry, within the store's precision. A store
-// that counts remaining time by the system's clock, in whole seconds, is late by what a
-// busy machine held its calls up, which comes on top.
+// expires fails unless a record has an expiry, within the store's precision. A store that counts
+// remaining time by the system's clock, in whole seconds, is late by the time that a busy machine
+// delays its calls, which is added.
 func (c *caseT) expires(got store.Record, want time.Time) {
 	most := c.cfg.Precision
 	if most == time.Second && c.cfg.Advance == nil {
 		most += time.Since(c.begun)
 	}
 	if d := got.Expires.Sub(want).Abs(); d > most {
-		c.Fatalf("the expiry is %v, want %v: they differ by %v, more than %v", got.Expires, want, d, most)
+		c.Fatalf("the expiry is %v, want %v: they differ by %v, more than %v",
+			got.Expires, want, d, most)
 	}
 }
 
@@ -295,7 +296,7 @@ func brief(b []byte) string {
 // short is a lifetime that the suite waits for.
 func (c *caseT) short() time.Duration { return max(100*time.Millisecond, 2*c.cfg.Precision) }
 
-// pass lets time go by, until what had a short lifetime has expired.
+// pass lets time go by until records of a short lifetime have expired.
 func (c *caseT) pass() {
 	d := c.short() + c.cfg.Precision + time.Millisecond
 	if c.cfg.Advance != nil {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// parse is url.Parse that takes several hosts, separated by commas, also where some are IPv6
-// addresses in brackets.
+// parse is url.Parse for URLs that may have several hosts, separated by commas, IPv6 addresses
+// in brackets among them.
 func parse(rawURL string) (*url.URL, error) {
 	before, after := authority(rawURL)
 	if !strings.Contains(rawURL[before:after], ",") {
@@ -28,8 +28,7 @@ func parse(rawURL string) (*url.URL, error) {
 	return u, nil
 }
 
-// authority returns where the hosts of a URL begin and end. Where there are none, they
-// are equal.
+// authority returns where the hosts of a URL begin and end, which is equal if there are none.
 func authority(rawURL string) (before, after int) {
 	scheme, rest, ok := strings.Cut(rawURL, "://")
 	if !ok || strings.ContainsAny(scheme, "/?#") {
@@ -43,8 +42,7 @@ func authority(rawURL string) (before, after int) {
 	return before + strings.LastIndex(rawURL[before:after], "@") + 1, after
 }
 
-// Hosts returns the hosts of a URL one by one, each as a URL that has nothing else, so that
-// Hostname and Port tell them apart.
+// Hosts returns the hosts of a URL, each as a URL that has nothing else, for Hostname and Port.
 func Hosts(u *url.URL) []url.URL {
 	var list []url.URL
 	for host := range strings.SplitSeq(u.Host, ",") {

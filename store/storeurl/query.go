@@ -10,9 +10,8 @@ import (
 	"time"
 )
 
-// Query reads the parameters of a store URL strictly: one that is unknown, twice there,
-// or out of range is an error that names it, and [Query.Err] returns the first. Make
-// one with [NewQuery].
+// Query reads the parameters of a store URL strictly: one that is unknown, repeated or out of range
+// is an error that names it. [Query.Err] returns the first. Make one with [NewQuery].
 type Query struct {
 	values url.Values
 	known  []string
@@ -77,7 +76,7 @@ func (q *Query) fail(format string, args ...any) {
 	}
 }
 
-// Err returns the first error. Parameters that were not asked for until then are unknown.
+// Err returns the first error. Call it after all parameters were read: others are unknown.
 func (q *Query) Err() error {
 	var unknown []string
 	for name := range q.values {

@@ -8,12 +8,10 @@ import (
 	"strings"
 )
 
-// Hide returns err with the secrets of a store URL left out of its text, however they
-// are written there: the password of the user part, also of a URL that is malformed,
-// and the values of parameters whose name says that they are secret, such as password
-// or token. Where the text repeats a part of one all the same, nothing of it is left.
-// What err wraps is kept for
-// [errors.Is]. [Open] hides by itself.
+// Hide returns err with the secrets of a store URL left out of its text, in every spelling: the
+// password of the user part, even if the URL is malformed, and the values of parameters whose
+// names say that they are secret, such as password or token. If the text still repeats a part of
+// one, all of it is left out. What err wraps is kept for [errors.Is]. [Open] calls it.
 func Hide(err error, rawURL string) error {
 	if err == nil {
 		return nil
@@ -57,10 +55,10 @@ func (r redacted) Error() string {
 }
 
 const (
-	fragment   = 6    // characters of a secret that are too many
-	maxURL     = 2048 // characters of a URL, beyond which its secrets are not looked for
-	maxAts     = 8    // signs @ of a URL that may end a password
-	maxNesting = 2    // URLs within parameters of URLs
+	fragment   = 6    // so many characters of a secret in a row are too many
+	maxURL     = 2048 // the most characters of a URL that is searched for secrets
+	maxAts     = 8    // the most signs @ that are tried as a password's end
+	maxNesting = 2    // how deep URLs in parameters of URLs are searched
 )
 
 // secretsIn returns what may be secret in a URL, in every spelling, the longest first.
@@ -80,8 +78,8 @@ func secretsIn(rawURL string, nesting int) []string {
 	return secrets
 }
 
-// passwordsIn returns what may be the password of the user part: whatever stands
-// between the first colon and any sign @, or without one, a port that is no number.
+// passwordsIn returns what may be the password of the user part: what stands between the first
+// colon and any sign @, or else a port that is no number.
 func passwordsIn(rawURL string) (passwords []string) {
 	_, rest, ok := strings.Cut(rawURL, "//")
 	if !ok {
@@ -105,23 +103,28 @@ func passwordsIn(rawURL string) (passwords []string) {
 		return passwords
 	}
 	if end := strings.IndexAny(rest, "/?#"); end >= 0 && end < colon {
-		return nil // it is none of the host's
+		return nil // the colon stands behind the host
 	}
 	port := after
 	if end := strings.IndexAny(after, "/?#,"); end >= 0 {
 		port = after[:end]
 	}
-	if _, err := strconv.ParseUint(port, 10, 16); port != "" && (err != nil || len(port) > len("65535")) && !strings.HasPrefix(rest, "[") {
+	if port != "" && !isPort(port) && !strings.HasPrefix(rest, "[") {
 		passwords = append(passwords, port)
 	}
 	return passwords
 }
 
-// parametersIn returns the values of parameters that are secret, and the secrets of
-// those that are URLs.
+func isPort(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && len(text) <= len("65535")
+}
+
+// parametersIn returns the values of secret parameters, and the secrets in those that are URLs.
 func parametersIn(rawURL string, nesting int) (secrets []string) {
 	_, query, _ := strings.Cut(rawURL, "?")
-	for pair := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' || r == '#' }) {
+	ends := func(r rune) bool { return r == '&' || r == ';' || r == '#' }
+	for pair := range strings.FieldsFuncSeq(query, ends) {
 		name, value, _ := strings.Cut(pair, "=")
 		if isSecretName(unescaped(name)) {
 			secrets = append(secrets, value)
@@ -132,11 +135,17 @@ func parametersIn(rawURL string, nesting int) (secrets []string) {
 	return secrets
 }
 
+// secretNames are parts of the names of secret parameters.
+var secretNames = []string{
+	"access_key", "accesskey", "api_key", "apikey", "authmechanismproperties", "credential",
+	"pass", "pwd", "secret", "token",
+}
+
 func isSecretName(name string) bool {
 	name = strings.ToLower(name)
-	return slices.ContainsFunc([]string{
-		"pass", "pwd", "secret", "token", "credential", "authmechanismproperties", "apikey", "api_key", "access_key", "accesskey",
-	}, func(part string) bool { return strings.Contains(name, part) })
+	return slices.ContainsFunc(secretNames, func(part string) bool {
+		return strings.Contains(name, part)
+	})
 }
 
 func unescaped(s string) string {
@@ -162,8 +171,8 @@ func spellings(s string) []string {
 	return all
 }
 
-// parseError says what is wrong with a URL and repeats nothing of it: where it is
-// malformed, any part may be of a password.
+// parseError says what is wrong with a malformed URL without repeating any of it, since any part
+// may belong to a password.
 func parseError(err error) error {
 	var (
 		e      *url.Error

@@ -97,3 +97,28 @@ func FuzzSecrets(f *testing.F) {
 		}
 	})
 }
+
+// Passwords stay out of errors, however they are written and whatever the opener says.
+func TestPasswordsAreHidden(t *testing.T) {
+	cause := errors.New("refused")
+	leaky := storeurl.Opener{
+		Schemes: []string{"leaky"},
+		Open: func(_ context.Context, u *url.URL) (store.Store, io.Closer, error) {
+			p, _ := u.User.Password()
+			return nil, nil, fmt.Errorf("dial %s as %q with %s: %w", u, u.User.Username(), p, cause)
+		},
+	}
+	for _, rawURL := range []string{
+		"leaky://user:hunter2@host/db", "leaky://user:hun%20ter2@host/db", "leaky://user:hunter2%2F@host",
+		"other://user:hunter2@host", "leaky://user:hunter2@host:port/", "leaky://user:hunter2@[::1/", "://user:hunter2@host",
+		"leaky://user:hunter2%zz@host", "leaky://user:hun\x7fter2@host",
+	} {
+		_, _, err := storeurl.Open(t.Context(), rawURL, leaky)
+		if err == nil || strings.Contains(err.Error(), "hun") || strings.Contains(err.Error(), "ter2") {
+			t.Errorf("%q: %v", rawURL, err)
+		}
+	}
+	if _, _, err := storeurl.Open(t.Context(), "leaky://u:p@h", leaky); !errors.Is(err, cause) {
+		t.Errorf("the cause is lost: %v", err)
+	}
+}

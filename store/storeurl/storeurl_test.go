@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -79,69 +77,6 @@ func TestOpenErrors(t *testing.T) {
 	}
 	if list, err := os.ReadDir("."); err != nil || len(list) > 0 {
 		t.Errorf("a refused URL left %v; %v", list, err)
-	}
-}
-
-// Several hosts may be there, of each kind, whatever else is in the URL.
-func TestHosts(t *testing.T) {
-	var got []string
-	opener := storeurl.Opener{
-		Schemes: []string{"many"},
-		Open: func(_ context.Context, u *url.URL) (store.Store, io.Closer, error) {
-			got = nil
-			for _, one := range storeurl.Hosts(u) {
-				got = append(got, one.Hostname()+" "+one.Port())
-			}
-			password, _ := u.User.Password()
-			return nil, nil, fmt.Errorf("%s %s %s", password, u.Path, u.RawQuery)
-		},
-	}
-	for _, tt := range []struct{ rawURL, want string }{
-		{"many://a", "a "},
-		{"many://a:1,b:2", "a 1|b 2"},
-		{"many://a,b:2", "a |b 2"},
-		{"many://[::1]:1", "::1 1"},
-		{"many://[::1]:1,[::2]:2", "::1 1|::2 2"},
-		{"many://[::1],[::2]", "::1 |::2 "},
-		{"many://a:1,[::2]:2,10.0.0.1:3", "a 1|::2 2|10.0.0.1 3"},
-		{"many://[fe80::1%25eth0]:1,b", "fe80::1%eth0 1|b "},
-		{"many://user:p%40,ss@[::1]:1,b:2/db?x=a,b", "::1 1|b 2"},
-		{"many://user:pass@a/path,with?x=[::1],y", "a "},
-	} {
-		if _, _, err := storeurl.Open(t.Context(), tt.rawURL, opener); strings.Join(got, "|") != tt.want {
-			t.Errorf("%s: %q, %v; want %q", tt.rawURL, got, err, tt.want)
-		}
-	}
-	for _, rawURL := range []string{"many://[::1]:1,[::2", "many://a:x,b:1", "many://a:1,b:x", "many://u:secret@[::1,b]", "many://a,[b]c:1", "many://a b,c"} {
-		got = nil
-		if _, _, err := storeurl.Open(t.Context(), rawURL, opener); err == nil || got != nil || strings.Contains(err.Error(), "secret") {
-			t.Errorf("%s: %q, %v, want an error", rawURL, got, err)
-		}
-	}
-}
-
-// Passwords stay out of errors, however they are written and whatever the opener says.
-func TestPasswordsAreHidden(t *testing.T) {
-	cause := errors.New("refused")
-	leaky := storeurl.Opener{
-		Schemes: []string{"leaky"},
-		Open: func(_ context.Context, u *url.URL) (store.Store, io.Closer, error) {
-			p, _ := u.User.Password()
-			return nil, nil, fmt.Errorf("dial %s as %q with %s: %w", u, u.User.Username(), p, cause)
-		},
-	}
-	for _, rawURL := range []string{
-		"leaky://user:hunter2@host/db", "leaky://user:hun%20ter2@host/db", "leaky://user:hunter2%2F@host",
-		"other://user:hunter2@host", "leaky://user:hunter2@host:port/", "leaky://user:hunter2@[::1/", "://user:hunter2@host",
-		"leaky://user:hunter2%zz@host", "leaky://user:hun\x7fter2@host",
-	} {
-		_, _, err := storeurl.Open(t.Context(), rawURL, leaky)
-		if err == nil || strings.Contains(err.Error(), "hun") || strings.Contains(err.Error(), "ter2") {
-			t.Errorf("%q: %v", rawURL, err)
-		}
-	}
-	if _, _, err := storeurl.Open(t.Context(), "leaky://u:p@h", leaky); !errors.Is(err, cause) {
-		t.Errorf("the cause is lost: %v", err)
 	}
 }
 

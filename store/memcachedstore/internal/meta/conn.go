@@ -2,13 +2,13 @@ package meta
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -159,9 +159,11 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-// validKey reports whether memcached takes a key as it is. It is checked where keys are
-// made, and here once more, since anything else would be a command of somebody else's
-// making.
+// validKey reports whether memcached takes a key as it is. Keys are checked where they are made,
+// and here again, since any other could smuggle in a command.
 func validKey(key string) bool {
-	return len(key) > 0 && len(key) <= MaxKey && !bytes.ContainsFunc([]byte(key), func(r rune) bool { return r <= ' ' || r > '~' })
+	if len(key) == 0 || len(key) > MaxKey {
+		return false
+	}
+	return !strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' })
 }
