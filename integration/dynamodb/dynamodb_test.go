@@ -6,6 +6,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -31,15 +32,18 @@ const variable = "CLOAKROOM_TEST_DYNAMODB_URL"
 
 var abilities = []storetest.Ability{storetest.Moves, storetest.Owners, storetest.Lists, storetest.Sweeps}
 
-// open opens a store by URL, until the test ends.
+// open opens a store by URL, until the test ends. It tries again while the emulator, which
+// is slow while it is new, does not answer within the store's timeout.
 func open(t testing.TB, rawURL string) *dynamodbstore.Store {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), servers.Patience)
-	defer cancel()
-	s, closer, err := dynamodbstore.Open(ctx, rawURL)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var s *dynamodbstore.Store
+	var closer io.Closer
+	servers.Until(t, "the store opens", func() (err error) {
+		ctx, cancel := context.WithTimeout(t.Context(), servers.Patience)
+		defer cancel()
+		s, closer, err = dynamodbstore.Open(ctx, rawURL)
+		return err
+	})
 	t.Cleanup(func() { closer.Close() })
 	return s
 }
@@ -111,7 +115,7 @@ func TestDemo(t *testing.T) {
 			if d == nil {
 				return os.Getenv(variable)
 			}
-			return d.URL(fmt.Sprintf("demo-%d", tables.Add(1)))
+			return d.URL(fmt.Sprintf("demo-%d", tables.Add(1))) + "&timeout=20s"
 		},
 		Shared:  true,
 		Durable: true,

@@ -156,6 +156,23 @@ func TestIndexForgets(t *testing.T) {
 	}
 }
 
+// Sweeping removes the index entry of each record that it removes, and no other.
+func TestSweepClearsEntries(t *testing.T) {
+	c := newClocked(t)
+	const owner = "ada"
+	c.begin("first", owner)
+	c.begin("second", owner)
+	c.advance(30 * time.Minute)
+	c.begin("later", owner)
+	c.advance(45 * time.Minute)
+	if n, _, err := c.Sweep(t.Context(), "", 100); n != 2 || err != nil {
+		t.Errorf("swept %d, %v", n, err)
+	}
+	if ids, _ := c.entries(owner); len(ids) != 1 || ids["later"] == nil {
+		t.Errorf("the index has %v, want one entry", ids)
+	}
+}
+
 // Many sign-ins of one owner at once are all listed, from the first on, while others end.
 func TestIndexManyAtOnce(t *testing.T) {
 	c := newClocked(t)

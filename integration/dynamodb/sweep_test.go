@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,13 +23,9 @@ var sweepFlag = flag.Int("dynamodb.sweep", 6000, "sessions in the table that is 
 // at a time, so this is its hardest case.
 func TestSweepUnderLoad(t *testing.T) {
 	d := servers.StartDynamoDB(t, servers.DynamoDBOptions{})
-	s, ctx, client := open(t, d.URL("Sessions")+"&timeout=1m"), t.Context(), direct(t, d)
-	// or it would be first
-	if _, err := client.UpdateTimeToLive(ctx, &dynamodb.UpdateTimeToLiveInput{
-		TableName: aws.String("Sessions"), TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String("expiration"), Enabled: aws.Bool(false)},
-	}); err != nil {
-		t.Fatal(err)
-	}
+	ctx, client := t.Context(), direct(t, d)
+	rawURL := withoutTTL(t, d, client)
+	s := open(t, rawURL)
 	total := *sweepFlag / 50 * 50
 	fill := func(from, to int) {
 		var batch []types.WriteRequest
@@ -68,7 +65,7 @@ func TestSweepUnderLoad(t *testing.T) {
 	for range 300 {
 		rest = append(rest, load())
 	}
-	peer, removed, done := open(t, d.URL("Sessions")+"&timeout=1m"), 0, make(chan struct{})
+	peer, removed, done := open(t, rawURL), 0, make(chan struct{})
 	go func() {
 		defer close(done)
 		for cursor := ""; ; {
@@ -103,6 +100,52 @@ func TestSweepUnderLoad(t *testing.T) {
 			if _, err := s.Load(ctx, fmt.Sprint(i)); err != nil {
 				t.Errorf("session %d: %v", i, err)
 			}
+		}
+	}
+	if n := expired(t, client); n > 0 {
+		t.Errorf("%d that have expired are left", n)
+	}
+}
+
+// withoutTTL makes the table "Sessions" with TTL never on, and returns its URL. Turned off
+// again, TTL may still be removing what expires: a removal that has begun goes on.
+func withoutTTL(t *testing.T, d *servers.DynamoDB, client *dynamodb.Client) string {
+	t.Helper()
+	_, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
+		AttributeDefinitions: []types.AttributeDefinition{{
+			AttributeName: aws.String("id"), AttributeType: types.ScalarAttributeTypeS,
+		}},
+		BillingMode: types.BillingModePayPerRequest,
+		KeySchema: []types.KeySchemaElement{{
+			AttributeName: aws.String("id"), KeyType: types.KeyTypeHash,
+		}},
+		TableName: aws.String("Sessions"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Replace(d.URL("Sessions"), "create=true", "timeout=1m", 1)
+}
+
+// expired counts the items of the table "Sessions" that have expired.
+func expired(t *testing.T, client *dynamodb.Client) (n int) {
+	t.Helper()
+	in := &dynamodb.ScanInput{
+		ConsistentRead:   aws.Bool(true),
+		FilterExpression: aws.String("expiration <= :now"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":now": &types.AttributeValueMemberN{Value: fmt.Sprint(time.Now().Unix())},
+		},
+		TableName: aws.String("Sessions"),
+	}
+	for {
+		out, err := client.Scan(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += int(out.Count)
+		if in.ExclusiveStartKey = out.LastEvaluatedKey; len(in.ExclusiveStartKey) == 0 {
+			return n
 		}
 	}
 }

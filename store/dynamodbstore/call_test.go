@@ -69,10 +69,16 @@ func TestRefusalsAreRepeated(t *testing.T) {
 			}
 		}
 		server.set(operation, refuse("ThrottlingException", "slow down"))
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		if err := write(ctx); !errors.Is(err, context.DeadlineExceeded) || server.count(operation) < 2 {
+		ctx, cancel := context.WithCancel(t.Context())
+		server.heard = func() {
+			if server.count(operation) == 2 {
+				cancel()
+			}
+		}
+		if err := write(ctx); !errors.Is(err, context.Canceled) || server.count(operation) != 2 {
 			t.Errorf("%s: sent %d times, %v", operation, server.count(operation), err)
 		}
+		server.heard = nil
 		cancel()
 	}
 }

@@ -1,6 +1,7 @@
 package dynamodbstore
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -20,6 +21,8 @@ type script struct {
 	mu      sync.Mutex
 	answers map[string][]reply
 	asked   map[string][]map[string]any
+
+	heard func() // called when the client has an answer, if not nil
 }
 
 // reply is an answer: a status and a body, or none at all, so that the connection breaks.
@@ -78,6 +81,26 @@ func (s *script) last(operation string) map[string]any {
 	return all[len(all)-1]
 }
 
+// listener is an HTTP client that tells the script of answers that have come whole.
+type listener struct {
+	*http.Client
+	script *script
+}
+
+func (l *listener) Do(r *http.Request) (*http.Response, error) {
+	resp, err := l.Client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	if l.script.heard != nil {
+		l.script.heard()
+	}
+	return resp, err
+}
+
 const secret = "hunter2hunter2"
 
 // scripted returns a store on a scripted server. Its client would itself repeat everything.
@@ -89,7 +112,7 @@ func scripted(t *testing.T) (*Store, *script) {
 	client := dynamodb.New(dynamodb.Options{
 		BaseEndpoint:     aws.String(srv.URL),
 		Credentials:      aws.CredentialsProviderFunc(credentials),
-		HTTPClient:       srv.Client(),
+		HTTPClient:       &listener{srv.Client(), s},
 		Region:           "eu-central-1",
 		RetryMaxAttempts: 9,
 	})
