@@ -31,8 +31,9 @@ type demoConfig struct {
 	addr, store    string
 	hosts          string // more host names to answer to, separated by commas
 	idle, lifetime time.Duration
-	cert, key      string // of --tls; empty for plain HTTP
-	flask          bool   // Flask's settings stand in for empty idle, lifetime and store
+	timeout        time.Duration // of each load and each commit
+	cert, key      string        // of --tls; empty for plain HTTP
+	flask          bool          // Flask's settings stand in for empty idle, lifetime and store
 }
 
 func demoFlags(args []string) (demoConfig, error) {
@@ -44,6 +45,7 @@ func demoFlags(args []string) (demoConfig, error) {
 	fs.BoolVar(&c.flask, "flask", false, "")
 	fs.DurationVar(&c.idle, "idle", 30*time.Minute, "")
 	fs.DurationVar(&c.lifetime, "lifetime", 12*time.Hour, "")
+	fs.DurationVar(&c.timeout, "timeout", 1500*time.Millisecond, "")
 	pair := fs.String("tls", "", "")
 	others, err := parse(fs, args)
 	if err != nil {
@@ -85,10 +87,11 @@ func (c *demoConfig) keepGiven(fs *flag.FlagSet, store bool) {
 func (c *demoConfig) options() (o cloakroom.Options, err error) {
 	if c.flask {
 		o, c.store, err = flaskDemo(*c)
-		return o, err
+	} else {
+		o.Idle, o.Lifetime, o.InsecureCookie = c.idle, c.lifetime, c.cert == ""
 	}
-	o.Idle, o.Lifetime, o.InsecureCookie = c.idle, c.lifetime, c.cert == ""
-	return o, nil
+	o.Timeout = c.timeout
+	return o, err
 }
 
 // names returns the host names that the demo answers to.
@@ -127,6 +130,8 @@ func (c *demoConfig) check(fs *flag.FlagSet, others []string, pair string) error
 		return usagef("--idle is %v: it must be at least 1s", c.idle)
 	case c.idle > c.lifetime:
 		return usagef("--idle is %v, longer than --lifetime, %v", c.idle, c.lifetime)
+	case c.timeout < 10*time.Millisecond || c.timeout > 20*time.Second:
+		return usagef("--timeout is %v: it must be from 10ms to 20s", c.timeout)
 	}
 	if isSet(fs, "tls") {
 		c.cert, c.key, _ = strings.Cut(pair, ",")

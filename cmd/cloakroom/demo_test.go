@@ -12,7 +12,11 @@ import (
 
 func TestDemoFlags(t *testing.T) {
 	c, err := demoFlags(nil)
-	if want := (demoConfig{addr: "127.0.0.1:8080", store: "file:./cloakroom-data", idle: 30 * time.Minute, lifetime: 12 * time.Hour}); err != nil || c != want {
+	want := demoConfig{
+		addr: "127.0.0.1:8080", store: "file:./cloakroom-data",
+		idle: 30 * time.Minute, lifetime: 12 * time.Hour, timeout: 1500 * time.Millisecond,
+	}
+	if err != nil || c != want {
 		t.Errorf("defaults: %+v, %v", c, err)
 	}
 	if c, err = demoFlags([]string{"--lifetime=5m"}); err != nil || c.idle != 5*time.Minute {

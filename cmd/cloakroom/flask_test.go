@@ -25,8 +25,8 @@ func TestDemoFlask(t *testing.T) {
 	if err != nil || store != "cachelib:flask_session?pickles=on&prefix=session%3A" || o.Profile == nil || o.Idle != 31*24*time.Hour || o.Lifetime < 99*365*24*time.Hour || !o.InsecureCookie {
 		t.Errorf("%q, %+v, %v", store, o, err)
 	}
-	o, store, err = options("--store", "redis://h/1", "--idle", "1m", "--lifetime", "1h", "--tls", "c,k")
-	if err != nil || store != "redis://h/1?prefix=session%3A" || o.Profile == nil || o.Idle != time.Minute || o.Lifetime != time.Hour || o.InsecureCookie {
+	o, store, err = options("--store", "redis://h/1", "--idle", "1m", "--lifetime", "1h", "--timeout", "3s", "--tls", "c,k")
+	if err != nil || store != "redis://h/1?prefix=session%3A" || o.Profile == nil || o.Idle != time.Minute || o.Lifetime != time.Hour || o.Timeout != 3*time.Second || o.InsecureCookie {
 		t.Errorf("%q, %+v, %v", store, o, err)
 	}
 	t.Setenv("FLASK_SESSION_TYPE", "redis")

@@ -65,7 +65,8 @@ Prints what the command does, its flags with their units and defaults, and examp
 `
 
 const helpDemo = `Usage: cloakroom demo [--addr HOST:PORT] [--hosts NAMES] [--store URL]
-                      [--idle TIME] [--lifetime TIME] [--tls CERT,KEY] [--flask]
+                      [--idle TIME] [--lifetime TIME] [--timeout TIME] [--tls CERT,KEY]
+                      [--flask]
 
 Serves a page that shows a session at work: what it holds, signing in and out, the devices where
 the user is signed in, fifty requests at once, both clocks, and what all of it costs in store
@@ -89,6 +90,8 @@ Flags:
                        (default 30m, or the lifetime if that is shorter)
     --lifetime TIME    how long a session lives at most, counted from its start and again from
                        each sign-in (default 12h)
+    --timeout TIME     how long loading a session may take, and storing it, from 10ms to 20s
+                       (default 1.5s); a request whose session takes longer gets status 503
     --tls CERT,KEY     serve HTTPS, with the certificate and the key in these PEM files
     --flask            share the sessions with a Flask application that has Flask-Session. Its
                        settings are read from the environment, under the names that Flask's

@@ -28,7 +28,7 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	for name, wants := range map[string][]string{
-		"demo":   {"--addr", "127.0.0.1:8080", "--store", defaultStore, "--idle", "30m", "--lifetime", "12h", "--tls CERT,KEY", "Examples:"},
+		"demo":   {"--addr", "127.0.0.1:8080", "--store", defaultStore, "--idle", "30m", "--lifetime", "12h", "--timeout TIME", "1.5s", "--tls CERT,KEY", "Examples:"},
 		"sweep":  {"memory:", "Examples:"},
 		"list":   {"--owner", "memory:", "Examples:"},
 		"revoke": {"--owner", "--id", "memory:", "Examples:"},

@@ -25,6 +25,8 @@ func TestWrongUse(t *testing.T) {
 		{"demo --idle 0s", "--idle is 0s"},
 		{"demo --idle 5", "invalid value"},
 		{"demo --lifetime -1s", "--lifetime is -1s"},
+		{"demo --timeout 9ms", "--timeout is 9ms: it must be from 10ms to 20s"},
+		{"demo --timeout 21s", "--timeout is 21s"},
 		{"demo --tls cert.pem", "it must be CERT,KEY"},
 		{"demo --nope", "flag provided but not defined: -nope"},
 		{"sweep", "the URL of the store is missing"},

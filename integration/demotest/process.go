@@ -97,7 +97,8 @@ type Demo struct {
 func Start(t testing.TB, flags ...string) *Demo {
 	t.Helper()
 	d := &Demo{stdout: make(chan string, 1), stderr: new(buffer)}
-	args := append([]string{"demo", "--addr", "127.0.0.1:0"}, flags...)
+	// A busy machine takes its time.
+	args := append([]string{"demo", "--addr", "127.0.0.1:0", "--timeout", "20s"}, flags...)
 	d.cmd = exec.CommandContext(context.Background(), Command(t), args...)
 	d.cmd.Dir = t.TempDir()
 	d.cmd.Stderr = d.stderr

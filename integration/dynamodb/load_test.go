@@ -22,8 +22,7 @@ const (
 	count = cloakroom.Key[int]("count")
 )
 
-// answerLimit is how soon every request is answered, on a machine that has time for it:
-// what plain timers are late by meanwhile comes on top.
+// answerLimit is how soon every request is answered, by [servers.Clock].
 const answerLimit = 2 * time.Second
 
 // site is an application of one process.
@@ -99,14 +98,14 @@ type load struct {
 	stopped  atomic.Bool
 	wg       sync.WaitGroup
 
+	clock   *servers.Clock
 	slowest atomic.Int64 // nanoseconds, of the answers
-	late    atomic.Int64 // nanoseconds, of a timer
 }
 
 // startLoad starts n visitors, each asking from two goroutines.
 func startLoad(t testing.TB, s *site, n int) *load {
 	t.Helper()
-	l := &load{t: t, site: s}
+	l := &load{t: t, site: s, clock: servers.StartClock(t)}
 	for i := range n {
 		who := "visitor-" + strconv.Itoa(i)
 		var a answer
@@ -129,23 +128,15 @@ func startLoad(t testing.TB, s *site, n int) *load {
 			})
 		}
 	}
-	l.wg.Go(func() {
-		const nap = 20 * time.Millisecond
-		for !l.stopped.Load() {
-			begin := time.Now()
-			time.Sleep(nap)
-			raise(&l.late, int64(time.Since(begin)-nap))
-		}
-	})
 	t.Cleanup(l.stop)
 	return l
 }
 
 // ask adds one for a visitor, and checks that the answer is the visitor's own or a clean 503.
 func (l *load) ask(v *visitor) {
-	begin := time.Now()
+	begin := l.clock.Now()
 	a := l.site.ask(l.t, "/add", v.cookie)
-	raise(&l.slowest, int64(time.Since(begin)))
+	raise(&l.slowest, int64(l.clock.Now()-begin))
 	if len(a.cookies) > 0 {
 		l.t.Errorf("%d: with a cookie", a.code)
 	}
@@ -222,9 +213,10 @@ func (l *load) check() {
 		}
 		sum, refused = sum+stored, refused+maybe
 	}
-	slowest, late := time.Duration(l.slowest.Load()), time.Duration(l.late.Load())
-	l.t.Logf("%d changes were acknowledged, %d refused; the slowest answer took %v, a timer was late by %v", sum, refused, slowest, late)
-	if limit := answerLimit + 2*late; slowest > limit {
-		l.t.Errorf("an answer took %v; the limit is %v", slowest, limit)
+	slowest := time.Duration(l.slowest.Load())
+	l.t.Logf("%d changes were acknowledged, %d refused; the slowest answer took %v",
+		sum, refused, slowest)
+	if slowest > answerLimit {
+		l.t.Errorf("an answer took %v; the limit is %v", slowest, answerLimit)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/demotest"
@@ -42,7 +43,9 @@ func TestLeaveFlask(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { closer.Close() })
-	m, err := cloakroom.New(store, cloakroom.Options{CookieName: "session", InsecureCookie: true})
+	m, err := cloakroom.New(store, cloakroom.Options{
+		CookieName: "session", InsecureCookie: true, Timeout: 20 * time.Second,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

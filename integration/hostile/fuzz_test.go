@@ -177,7 +177,7 @@ func (s *site) session(t *testing.T) string {
 
 // answerTime bounds the wait for a response and for the end of a connection. It is
 // shorter than the ten seconds after which fuzzing gives up.
-const answerTime = 5 * time.Second
+const answerTime = 8 * time.Second
 
 // ask sends a request and returns its outcome.
 func (s *site) ask(t *testing.T, raw []byte, good string) outcome {

@@ -17,8 +17,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// answerLimit is how soon every request is answered while a server is away, on a
-// machine that has time for it: what plain timers are late by meanwhile comes on top.
+// answerLimit is how soon every request is answered while a server is away, by [servers.Clock].
 const answerLimit = 2 * time.Second
 
 const name = cloakroom.Key[string]("name")
@@ -49,10 +48,11 @@ func site(t *testing.T, store store.Store) *httptest.Server {
 type person struct {
 	name    string
 	client  *http.Client
+	clock   *servers.Clock
 	slowest time.Duration // of the answers
 }
 
-func newPerson(t *testing.T, number int) *person {
+func newPerson(t *testing.T, number int, clock *servers.Clock) *person {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -60,7 +60,11 @@ func newPerson(t *testing.T, number int) *person {
 	}
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &person{name: fmt.Sprintf("person %d", number), client: &http.Client{Jar: jar, Transport: transport, Timeout: servers.Patience}}
+	return &person{
+		name:   fmt.Sprintf("person %d", number),
+		client: &http.Client{Jar: jar, Transport: transport, Timeout: servers.Patience},
+		clock:  clock,
+	}
 }
 
 func (p *person) signIn(site string) (int, error) {
@@ -75,7 +79,7 @@ func (p *person) signIn(site string) (int, error) {
 
 // ask returns what became of one request: "own", "none" or "503". Anything else is an error.
 func (p *person) ask(site string) (string, error) {
-	start := time.Now()
+	start := p.clock.Now()
 	resp, err := p.client.Get(site + "/name")
 	if err != nil {
 		return "", err
@@ -85,7 +89,7 @@ func (p *person) ask(site string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	p.slowest = max(p.slowest, time.Since(start))
+	p.slowest = max(p.slowest, p.clock.Now()-start)
 	if c := resp.Header["Set-Cookie"]; len(c) > 0 {
 		return "", fmt.Errorf("%s with a cookie: %s", resp.Status, strings.SplitN(c[0], "=", 2)[0])
 	}
@@ -102,8 +106,11 @@ func (p *person) ask(site string) (string, error) {
 	return "", fmt.Errorf("%s was answered %q", p.name, body)
 }
 
-// crowd has everybody ask while during runs, and returns how often what came.
-func crowd(t *testing.T, site string, people []*person, during func()) map[string]int {
+// crowd has all people ask while during runs, and returns how often what came. during gets what
+// waits until an answer came so many times more.
+func crowd(
+	t *testing.T, site string, people []*person, during func(comes func(what string, more int)),
+) map[string]int {
 	t.Helper()
 	counts := map[string]int{}
 	var mu sync.Mutex
@@ -128,25 +135,30 @@ func crowd(t *testing.T, site string, people []*person, during func()) map[strin
 			}
 		})
 	}
-	var late time.Duration
-	wg.Go(func() {
-		const nap = 20 * time.Millisecond
-		for {
-			start := time.Now()
-			select {
-			case <-stop:
-				return
-			case <-time.After(nap):
-				late = max(late, time.Since(start)-nap)
-			}
-		}
+	end := sync.OnceFunc(func() {
+		close(stop)
+		wg.Wait()
 	})
-	during()
-	close(stop)
-	wg.Wait()
+	defer end() // also where during ends the test
+	count := func(what string) int {
+		mu.Lock()
+		defer mu.Unlock()
+		return counts[what]
+	}
+	during(func(what string, more int) {
+		t.Helper()
+		before := count(what)
+		servers.Until(t, "the answer is "+what, func() error {
+			if n := count(what) - before; n < more {
+				return fmt.Errorf("%d times of %d", n, more)
+			}
+			return nil
+		})
+	})
+	end()
 	for _, p := range people {
-		if limit := answerLimit + 2*late; p.slowest > limit {
-			t.Errorf("%s waited %v for an answer; the limit is %v", p.name, p.slowest, limit)
+		if p.slowest > answerLimit {
+			t.Errorf("%s waited %v for an answer; the limit is %v", p.name, p.slowest, answerLimit)
 		}
 		p.slowest = 0
 	}
@@ -156,9 +168,9 @@ func crowd(t *testing.T, site string, people []*person, during func()) map[strin
 
 func crowdOf(t *testing.T, site string, n int) []*person {
 	t.Helper()
-	people := make([]*person, n)
+	people, clock := make([]*person, n), servers.StartClock(t)
 	for i := range people {
-		people[i] = newPerson(t, i)
+		people[i] = newPerson(t, i, clock)
 		if code, err := people[i].signIn(site); err != nil || code != http.StatusOK {
 			t.Fatal(code, err)
 		}
@@ -174,16 +186,13 @@ func TestServerKilled(t *testing.T) {
 	site := site(t, open(t, m.URL())).URL
 	people := crowdOf(t, site, 16)
 	for range 3 {
-		counts := crowd(t, site, people, func() {
-			time.Sleep(200 * time.Millisecond)
+		crowd(t, site, people, func(comes func(string, int)) {
+			comes("own", 50)
 			m.Kill()
-			time.Sleep(500 * time.Millisecond)
+			comes("503", 50)
 			m.Restart(t)
-			time.Sleep(300 * time.Millisecond)
+			comes("none", 50)
 		})
-		if counts["own"] == 0 || counts["503"] == 0 || counts["none"] == 0 {
-			t.Errorf("answers: %v, want some of each kind", counts)
-		}
 		for _, p := range people {
 			if got, err := p.ask(site); err != nil || got != "none" {
 				t.Errorf("after the restart: %q, %v, want no session", got, err)
@@ -209,18 +218,19 @@ func TestServerPaused(t *testing.T) {
 			}
 			site := site(t, open(t, all[0].URL(all[1:]...))).URL
 			people := crowdOf(t, site, 16)
-			crowd(t, site, people, func() { time.Sleep(100 * time.Millisecond) })
-			counts := crowd(t, site, people, func() {
+			crowd(t, site, people, func(comes func(string, int)) { comes("own", 50) })
+			counts := crowd(t, site, people, func(comes func(string, int)) {
 				all[0].Pause(t)
 				time.Sleep(5 * time.Second)
+				comes("503", 1)
+				if count > 1 { // the servers that are there go on
+					comes("own", 300)
+				}
 				all[0].Resume(t)
-				time.Sleep(200 * time.Millisecond)
+				comes("own", 50)
 			})
-			if counts["none"] > 0 || counts["503"] == 0 || counts["own"] == 0 {
-				t.Errorf("answers: %v, want 503 and then each user's own, and no user signed out", counts)
-			}
-			if count > 1 && counts["own"] < 300 {
-				t.Errorf("answers: %v: the servers that are there did not go on", counts)
+			if counts["none"] > 0 {
+				t.Errorf("answers: %v, want no user signed out", counts)
 			}
 			for _, p := range people {
 				if got, err := p.ask(site); err != nil || got != "own" {

@@ -60,7 +60,7 @@ func counted(t *testing.T, s *site.Site, cookie, want string) {
 // store calls each.
 func TestCountOneProcess(t *testing.T) {
 	onAll(t, func(t *testing.T, rawURL string) {
-		s := site.New(t, open(t, rawURL))
+		s := site.Patient(t, open(t, rawURL))
 		cookie := s.Start(t, "counter")
 		before := s.Calls.Stats()
 		if err := s.Add(cookie, 100, 10); err != nil {
@@ -79,7 +79,7 @@ func TestCountOneProcess(t *testing.T) {
 // TestCountFourProcesses: the same in four processes, without a failure.
 func TestCountFourProcesses(t *testing.T) {
 	onAll(t, func(t *testing.T, rawURL string) {
-		s := site.New(t, open(t, rawURL))
+		s := site.Patient(t, open(t, rawURL))
 		cookie := s.Start(t, "counter")
 		exe, err := os.Executable()
 		if err != nil {

@@ -217,7 +217,7 @@ func TestIndex(t *testing.T) {
 func TestLimits(t *testing.T) {
 	r := servers.StartRedis(t, servers.RedisOptions{Args: []string{"--maxmemory", "30mb", "--proto-max-bulk-len", "1mb"}})
 	st := open(t, r.URL())
-	s := site.New(t, st)
+	s := site.Patient(t, st)
 	ctx := t.Context()
 
 	owner := strings.Repeat("an owner\nof several lines\n", 400)

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/demotest"
@@ -260,7 +261,7 @@ func (r *rehearsal) listed(v *visitor) error {
 		return err
 	}
 	defer closer.Close()
-	m, err := cloakroom.New(store, cloakroom.Options{})
+	m, err := cloakroom.New(store, cloakroom.Options{Timeout: 20 * time.Second})
 	if err != nil {
 		return err
 	}

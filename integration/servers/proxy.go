@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -28,6 +29,8 @@ type Proxy struct {
 	stalled bool
 	budget  int // bytes of answers until it stalls by itself; negative for no end
 	wg      sync.WaitGroup
+
+	left atomic.Int64 // clients that are known to have gone, if requests are serialised
 }
 
 // StartProxy passes connections on to target, a TCP address or the path of a Unix socket,

@@ -34,6 +34,7 @@ func (p *Proxy) serveOneByOne(client, server net.Conn) {
 	requests, gone, done := make(chan request), make(chan struct{}), make(chan struct{})
 	defer close(done)
 	p.wg.Go(func() {
+		defer p.left.Add(1)
 		defer close(gone)
 		r := bufio.NewReader(client)
 		for {

@@ -104,8 +104,12 @@ func TestSerializerDropsWhatNobodyWaitsFor(t *testing.T) {
 	gone.Close()
 	last, answer := dial(t, p.Addr)
 	io.WriteString(last, "last\n")
-	// time for the proxy to notice; too little would fail the test
-	time.Sleep(50 * time.Millisecond)
+	Until(t, "the proxy knows that one has gone", func() error {
+		if p.left.Load() == 0 {
+			return errors.New("it does not")
+		}
+		return nil
+	})
 	close(s.release)
 	for _, want := range []struct {
 		r    *bufio.Reader

@@ -1,6 +1,7 @@
 package site
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,13 +24,13 @@ type visitor struct {
 	slowest      atomic.Int64 // the longest time that an answer took, in nanoseconds
 }
 
-// ask adds one, and checks that the response is the visitor's own or a clean 503.
-func (v *visitor) ask(t testing.TB, s *Site) {
-	begin := time.Now()
+// ask adds one, and checks that the answer is the visitor's own or a clean 503.
+func (v *visitor) ask(t testing.TB, s *Site, clock *servers.Clock) {
+	begin := clock.Now()
 	resp := s.Ask("/add", v.cookie)
 	body := bodyOf(resp)
-	// not exact if two end at once
-	v.slowest.Store(max(v.slowest.Load(), int64(time.Since(begin))))
+	// one of two at once may be missed
+	v.slowest.Store(max(v.slowest.Load(), int64(clock.Now()-begin)))
 	if c := resp.Header["Set-Cookie"]; c != nil {
 		t.Errorf("%s: with a cookie", resp.Status)
 	}
@@ -68,19 +69,18 @@ type Load struct {
 	t        testing.TB
 	site     *Site
 	visitors []*visitor
-	late     atomic.Int64 // the most that a plain timer was late by, in nanoseconds
+	clock    *servers.Clock
 	stopped  atomic.Bool
 	wg       sync.WaitGroup
 }
 
-// AnswerLimit is how soon every request must be answered, with 503 at worst. Twice the
-// delay of plain timers meanwhile is added, for a busy machine.
+// AnswerLimit is how soon every request is answered, with 503 at worst, by [servers.Clock].
 const AnswerLimit = 2 * time.Second
 
 // StartLoad starts n visitors, each asking from two goroutines.
 func StartLoad(t testing.TB, s *Site, n int) *Load {
 	t.Helper()
-	l := &Load{t: t, site: s}
+	l := &Load{t: t, site: s, clock: servers.StartClock(t)}
 	for i := range n {
 		who := "visitor-" + strconv.Itoa(i)
 		l.visitors = append(l.visitors, &visitor{name: who, cookie: s.Start(t, who)})
@@ -89,20 +89,12 @@ func StartLoad(t testing.TB, s *Site, n int) *Load {
 		for range 2 {
 			l.wg.Go(func() {
 				for !l.stopped.Load() {
-					v.ask(t, s)
+					v.ask(t, s, l.clock)
 					time.Sleep(time.Millisecond)
 				}
 			})
 		}
 	}
-	l.wg.Go(func() {
-		const nap = 20 * time.Millisecond
-		for !l.stopped.Load() {
-			begin := time.Now()
-			time.Sleep(nap)
-			l.late.Store(max(l.late.Load(), int64(time.Since(begin)-nap)))
-		}
-	})
 	t.Cleanup(l.stop)
 	return l
 }
@@ -162,13 +154,20 @@ func (l *Load) Check() int64 {
 	l.t.Helper()
 	l.stop()
 	var lost, sum, refused int64
-	limit := AnswerLimit + 2*time.Duration(l.late.Load())
 	for _, v := range l.visitors {
-		if took := time.Duration(v.slowest.Load()); took > limit {
-			l.t.Errorf("an answer to %s took %v, the limit is %v", v.name, took, limit)
+		if took := time.Duration(v.slowest.Load()); took > AnswerLimit {
+			l.t.Errorf("an answer to %s took %v, the limit is %v", v.name, took, AnswerLimit)
 		}
-		resp := l.site.Ask("/get", v.cookie)
-		body := bodyOf(resp)
+		var resp *http.Response
+		var body string
+		servers.Until(l.t, v.name+" has an answer", func() error { // a busy machine takes its time
+			resp = l.site.Ask("/get", v.cookie)
+			body = bodyOf(resp)
+			if resp.StatusCode == http.StatusServiceUnavailable {
+				return errors.New(resp.Status)
+			}
+			return nil
+		})
 		who, number, _ := strings.Cut(body, " ")
 		got, err := strconv.ParseInt(number, 10, 64)
 		if who != v.name || err != nil || resp.StatusCode != http.StatusOK {

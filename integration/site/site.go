@@ -4,14 +4,17 @@ package site
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/integration/servers"
 	"github.com/cloakroom-go/cloakroom/store"
 	"github.com/cloakroom-go/cloakroom/store/countstore"
 )
@@ -33,6 +36,16 @@ type Site struct {
 // answers with both, /get answers with both.
 func New(t testing.TB, store store.Store) *Site {
 	t.Helper()
+	s, err := newSite(store, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Patient is [New] with a time limit that a busy machine keeps too.
+func Patient(t testing.TB, store store.Store) *Site {
+	t.Helper()
 	s, err := Make(store)
 	if err != nil {
 		t.Fatal(err)
@@ -40,12 +53,14 @@ func New(t testing.TB, store store.Store) *Site {
 	return s
 }
 
-// Make is [New] outside of a test.
-func Make(store store.Store) (*Site, error) {
+// Make is [Patient] where there is no test.
+func Make(store store.Store) (*Site, error) { return newSite(store, 20*time.Second) }
+
+func newSite(store store.Store, timeout time.Duration) (*Site, error) {
 	s := &Site{Calls: countstore.New(store)}
 	var err error
 	s.Sessions, err = cloakroom.New(s.Calls, cloakroom.Options{
-		InsecureCookie: true, Logger: slog.New(slog.DiscardHandler),
+		InsecureCookie: true, Logger: slog.New(slog.DiscardHandler), Timeout: timeout,
 	})
 	if err != nil {
 		return nil, err
@@ -85,8 +100,15 @@ func (s *Site) Ask(path, cookie string) *http.Response {
 // Start begins a session and returns its cookie.
 func (s *Site) Start(t testing.TB, who string) string {
 	t.Helper()
-	resp := s.Ask("/start?name="+who, "")
-	defer resp.Body.Close() //nolint:errcheck // it is in memory
+	var resp *http.Response
+	servers.Until(t, who+" has an answer", func() error { // a busy machine takes its time
+		resp = s.Ask("/start?name="+who, "")
+		_ = resp.Body.Close() // it is in memory
+		if resp.StatusCode == http.StatusServiceUnavailable {
+			return errors.New(resp.Status)
+		}
+		return nil
+	})
 	if resp.StatusCode != http.StatusOK || len(resp.Cookies()) != 1 {
 		t.Fatalf("starting a session: %s, %v", resp.Status, resp.Header)
 	}

@@ -55,7 +55,7 @@ func TestFourProcesses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := site.New(t, open(t, rawURL))
+		s := site.Patient(t, open(t, rawURL))
 		cookie := s.Start(t, "counter")
 		var wg sync.WaitGroup
 		for range 4 {

@@ -174,7 +174,7 @@ func locked(t *testing.T, p *servers.SQLServer) {
 	}
 	free := make(chan struct{})
 	// all that there is of it if the others wait too
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), servers.Patience)
 	var left atomic.Int64
 	left.Store(crowd - 2)
 	go func() {
