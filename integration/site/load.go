@@ -161,7 +161,7 @@ func (l *Load) Check() int64 {
 		var resp *http.Response
 		var body string
 		servers.Until(l.t, v.name+" has an answer", func() error { // a busy machine takes its time
-			resp = l.site.Ask("/get", v.cookie)
+			resp = l.site.Ask("/get", v.cookie) //nolint:bodyclose // bodyOf does
 			body = bodyOf(resp)
 			if resp.StatusCode == http.StatusServiceUnavailable {
 				return errors.New(resp.Status)

@@ -102,8 +102,7 @@ func (s *Site) Start(t testing.TB, who string) string {
 	t.Helper()
 	var resp *http.Response
 	servers.Until(t, who+" has an answer", func() error { // a busy machine takes its time
-		resp = s.Ask("/start?name="+who, "")
-		_ = resp.Body.Close() // it is in memory
+		resp = s.Ask("/start?name="+who, "") //nolint:bodyclose // it is in memory
 		if resp.StatusCode == http.StatusServiceUnavailable {
 			return errors.New(resp.Status)
 		}
