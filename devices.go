@@ -26,8 +26,7 @@ type Info struct {
 
 // Owned lists the live sessions of an owner, in no order. A session that appears or
 // ends meanwhile may be listed or not. Where the store cannot list by owner, the only
-// element is the error
-// [errors.ErrUnsupported].
+// element is the error [errors.ErrUnsupported].
 func (m *Manager) Owned(ctx context.Context, owner string) iter.Seq2[Info, error] {
 	return m.infos(m.engine.Owned(ctx, owner))
 }

@@ -22,15 +22,14 @@
 // race against another process costs two more calls for each time.
 //
 // No lost updates. Two requests of one session that change different values both keep
-// their change.
-// [Key.Update], [Key.UpdateNow] and [Session.Transact] are exact read-modify-writes under any
-// concurrency, across goroutines, processes and machines. Of two plain sets of one
-// value, the later commit stands.
+// their change. [Key.Update], [Key.UpdateNow] and [Session.Transact] are exact
+// read-modify-writes under any concurrency, across goroutines, processes and machines.
+// Of two plain sets of one value, the later commit stands.
 //
 // Deletion wins. Once a sign-out, a revocation or an expiry is acknowledged, no request
 // in flight can bring that session back or write into it. The limit: a sign-in that
 // changes the ticket in a store that cannot move records, and whose process stalls for
-// more than [IndexGrace] between its two writes, can outlive a sign-out that came in
+// more than a minute between its two writes, can outlive a sign-out that came in
 // between.
 //
 // What the browser was told is stored. Changes made before the first byte of the

@@ -61,8 +61,7 @@ var (
 	ErrInvalidKey = document.ErrInvalidName
 
 	// ErrNoMiddleware means that a session was asked for in a request that did not pass
-	// through
-	// [Manager.Handler].
+	// through [Manager.Handler].
 	ErrNoMiddleware = errors.New("cloakroom: request did not pass through Manager.Handler")
 
 	// ErrUnknownOutcome means that a commit may or may not have been stored: the store

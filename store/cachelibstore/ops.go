@@ -57,8 +57,8 @@ func (s *Store) liveAt(ctx context.Context, at place) (*file, error) {
 }
 
 // Load implements [store.Store]. The data is a MessagePack map, or the JSON of a file
-// of cachelib's JSONSerializer; with
-// [Options.Pickles], what is in the file. It takes no lock.
+// of cachelib's JSONSerializer; with [Options.Pickles], what is in the file. It takes
+// no lock.
 func (s *Store) Load(ctx context.Context, id string) (store.Record, error) {
 	if err := ctx.Err(); err != nil {
 		return store.Record{}, failed("load", err)
