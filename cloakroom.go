@@ -118,7 +118,7 @@ func (m *Manager) newSession(ctx context.Context, v *Visit, t tickets) *Session 
 	s := new(Session)
 	s.open(ctx, m, nil, t)
 	if v != nil {
-		s.rare = &rare{visit: v, others: t.others}
+		s.rare = &rare{visit: v, tickets: t.others}
 	}
 	return s
 }
@@ -129,7 +129,7 @@ func (s *Session) open(ctx context.Context, m *Manager, x *exchange, t tickets) 
 	s.m, s.x, s.body = m, x, &emptyBody
 	s.answer.sent = uint8(min(t.sent, 2))
 	if t.others != nil {
-		s.rare = &rare{others: t.others}
+		s.rare = &rare{tickets: t.others}
 	}
 	m.engine.Embed(&s.limit, ctx)
 	if t.first != "" {

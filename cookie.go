@@ -148,7 +148,7 @@ func (s *Session) cookiesLocked() (all []*http.Cookie) {
 		}
 		all = append(all, c) // last, for a browser that takes a twin for the same cookie
 	}
-	if p := s.m.options.Profile; p != nil && s.answer.others {
+	if p := s.m.options.Profile; p != nil && s.answer.clearForeign {
 		sent := s.cookieHeader()
 		for _, other := range p.ClearCookies {
 			if sent == nil || hasCookie(sent, other.Name) {
@@ -232,7 +232,7 @@ func (s *Session) loadOther(
 ) (string, error) {
 	b := s.own()
 	best := rank(&b.state, err)
-	others := s.rare.others
+	others := s.rare.tickets
 	for i, ticket := range others {
 		var st engine.State
 		otherID := s.m.policy.ID(ticket)

@@ -69,7 +69,9 @@ func (m *Manager) info(st *engine.State) Info {
 // Revoke ends the owner's session of that [Session.ID]: no request in flight can bring
 // it back. It returns [ErrNotFound] when the owner has no such session, also when it is
 // that of another owner. A session that was given a new ticket within the last minute is
-// found by its former ID too.
+// found by its former ID too. A request that has loaded the session cannot store its
+// changes; one that first touches it later finds none, and what it sets goes to a new,
+// anonymous session.
 func (m *Manager) Revoke(ctx context.Context, owner, id string) error {
 	return errorUnlessNil("revoke session", m.engine.Revoke(ctx, owner, id))
 }

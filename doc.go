@@ -27,10 +27,9 @@
 // Of two plain sets of one value, the later commit stands.
 //
 // Deletion wins. Once a sign-out, a revocation or an expiry is acknowledged, no request
-// in flight can bring that session back or write into it. The limit: a sign-in that
-// changes the ticket in a store that cannot move records, and whose process stalls for
-// more than a minute between its two writes, can outlive a sign-out that came in
-// between.
+// in flight can bring that session back or write into it. One limit: where the store
+// cannot move records, a sign-in makes two writes. If its process stalls for more than a
+// minute between them, the session can outlive a sign-out in between.
 //
 // What the browser was told is stored. Changes made before the first byte of the
 // response are committed before that byte leaves. If the commit fails, nothing of the

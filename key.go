@@ -64,9 +64,8 @@ func (k Key[T]) Lookup(s Values) (T, bool, error) {
 
 // Set sets the value. When v cannot be encoded, or could not be read back as it holds
 // an interface with methods, the session fails: [Session.Err] tells, and the response
-// will not be sent. A string is not copied before it is committed, so it must be a true
-// one: where a framework lends strings whose bytes it uses again, as fasthttp does,
-// clone those first.
+// will not be sent. A string is kept, not copied, until the commit: clone it first if its
+// bytes are used again, as fasthttp's are.
 func (k Key[T]) Set(s Values, v T) {
 	op, err := k.setting(s, v)
 	if err != nil {
@@ -102,9 +101,8 @@ func (k Key[T]) Delete(s Values) {
 
 // Update changes the value to what fn makes of it, or of the zero value when it is
 // absent. It is an exact read-modify-write, performed at the commit: fn is called now,
-// and again on the newer value when another request committed one meanwhile, so it must
-// depend on its argument alone and have no effect besides, and must not use the
-// session. A stored value that cannot be decoded into T fails the session, and stays as
+// and again at the commit if another request has committed first. It must depend on its
+// argument alone, have no side effects, and not use the session. A stored value that cannot be decoded into T fails the session, and stays as
 // it is.
 func (k Key[T]) Update(s Values, fn func(T) T) {
 	if err := document.CheckName(string(k)); err != nil {

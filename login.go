@@ -88,10 +88,9 @@ func clip(s string, n int) string {
 
 // Logout ends the session: its record is deleted now, what was changed and not
 // committed is dropped, and the response clears the cookie. What is set afterwards goes
-// to a new session. When Logout fails, the response will not be sent. It is done also
-// when the client has hung up. If the session moved to a new ticket within the last
-// minute, that one ends too, and where the browser sent several cookies, all their
-// sessions do.
+// to a new session. When Logout fails, the response will not be sent. It is done
+// even if the client has hung up. It also ends the session that this one moved to
+// within the last minute, and those of further cookies of the same name.
 func (s *Session) Logout() error {
 	if err := s.lockTurn(); err != nil {
 		s.fail(err)
@@ -117,7 +116,7 @@ func (s *Session) Logout() error {
 		return err
 	}
 	s.startFresh()
-	s.dropped, s.answer.cookie, s.answer.others = false, cookieKeep, true
+	s.dropped, s.answer.cookie, s.answer.clearForeign = false, cookieKeep, true
 	if s.answer.sent > 0 {
 		s.answer.cookie = cookieClear
 	}
@@ -168,7 +167,7 @@ func (s *Session) endOthers() error {
 // ended. The session is loaded.
 func (s *Session) endTickets(limit *deadline.Context, nextOwner, spare string) error {
 	var failed error
-	for _, ticket := range s.rare.others {
+	for _, ticket := range s.rare.tickets {
 		id := s.m.policy.ID(ticket)
 		if id == spare {
 			continue

@@ -35,10 +35,9 @@ type Options struct {
 
 	// ClearDomains are Domain attributes that cookies of this name may have besides
 	// Options.Domain: those of an earlier configuration, or parent domains whose other
-	// hosts may set one. Where a browser sends several cookies of the name, a response
-	// that sets or clears ours also clears those with these domains; those without a
-	// Domain, and with and without Partitioned, are cleared anyhow. The default is
-	// none. With a `__Host-` name it must be empty.
+	// hosts may set one. If a browser sends several cookies of the name, a response that
+	// sets or clears ours clears those of these domains too. Cookies without a Domain,
+	// and with or without Partitioned, are cleared in any case. The default is none. With a `__Host-` name it must be empty.
 	ClearDomains []string
 
 	// CookieName is the name of the cookie. The default is "__Host-session", which a
@@ -66,8 +65,7 @@ type Options struct {
 	// a session has such a cookie, see [CopyResult.Former], and leave it out again a
 	// Lifetime later. A session keeps such a cookie until a sign-in or Renew gives it a
 	// ticket. A UUID has 122 random bits where ASVS 5.0 7.2.3 asks for 128; a ticket
-	// has
-	// 256. It means nothing with a Profile. The default is false.
+	// has 256. It means nothing with a Profile. The default is false.
 	FormerTickets bool
 
 	// Format is how new records are encoded. The default is [MessagePack].
@@ -100,9 +98,10 @@ type Options struct {
 	// and changed if that does not make it larger.
 	MaxBytes int
 
-	// MaxValues is the greatest number of values in a session, lowered likewise.
-	// Setting one more is [ErrTooLarge]. The default is 256. What a request costs that
-	// sets or reads all of them grows with the square of it.
+	// MaxValues is the most values that a session may hold; one more is [ErrTooLarge]. A
+	// session that had more before it was lowered stays usable. Setting or reading all n
+	// values in one request takes time that grows with the square of n. The default is
+	// 256.
 	MaxValues int
 
 	// Now is the clock of both timeouts. The default is [time.Now].

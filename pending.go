@@ -38,9 +38,9 @@ func (s *Session) view() *document.Document {
 	return &s.draft().Document
 }
 
-// draft is view for a change. Where there is no view yet, what is
-// pending is neither code of the caller's nor can fail: whatever may be is performed
-// when it is recorded, or by see. s.mu is held.
+// draft is view for a change. Where there is no view yet, what is pending can neither
+// fail nor call code of the caller's: such operations are performed when they are
+// recorded, or by see. s.mu is held.
 func (s *Session) draft() *document.Draft {
 	w := s.w
 	if w.view == nil {

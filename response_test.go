@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -391,4 +392,29 @@ func TestWriteHeaderTwice(t *testing.T) {
 	if w.Code != http.StatusCreated || len(w.Result().Cookies()) != 1 || tab.value(a) != "1" {
 		t.Errorf("status %d, %d cookies, a=%q", w.Code, len(w.Result().Cookies()), tab.value(a))
 	}
+}
+
+// TestHijackKeepsClearing: a hijack is refused while a sign-out has cookies to clear, also where
+// the browser sent none of ours.
+func TestHijackKeepsClearing(t *testing.T) {
+	p := shared()
+	p.ClearCookies = []*http.Cookie{{Name: "remember", Path: "/"}}
+	s := newSite(t, cloakroom.Options{Profile: p})
+	r := s.browser().request()
+	r.AddCookie(&http.Cookie{Name: "remember", Value: "1"})
+	s.m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := s.m.Get(r).Logout(); err != nil {
+			t.Error(err)
+		}
+		if _, _, err := w.(http.Hijacker).Hijack(); !errors.Is(err, cloakroom.ErrHeaderSent) {
+			t.Error(err)
+		}
+	})).ServeHTTP(canHijack{httptest.NewRecorder()}, r)
+}
+
+// canHijack is a response writer whose Hijack must not be reached.
+type canHijack struct{ http.ResponseWriter }
+
+func (canHijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return nil, nil, errors.New("the connection was handed over")
 }

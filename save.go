@@ -14,10 +14,9 @@ import (
 // Call it before work that must not outrun the session: a message to another service, a
 // long stream. The cookie, if a new one is needed, goes out with the response's header.
 //
-// [ErrEnded] means that the session ended meanwhile, and what was pending was dropped:
-// not a failure of the response, but there is nothing to build on any more.
-// [ErrUnreadable] means the same of a record that is there and cannot be read. Other
-// errors are sticky, unless the changes were refused with [ErrTooLarge]; they stay
+// [ErrEnded] means that the session has ended and the pending changes were dropped; the
+// response still goes out. [ErrUnreadable] means the same for a record that cannot be
+// read. Every other error is sticky, except [ErrTooLarge], after which the changes stay
 // pending.
 func (s *Session) Save() error { return s.commit(nil) }
 
@@ -77,9 +76,9 @@ func (s *Session) commitHeader() error {
 	return s.commitPending(nil)
 }
 
-// idle reports whether there is nothing to commit, and never was, after a touch if that
-// is due. It spares a request that only reads the turn and the time limit that a commit
-// needs.
+// idle reports whether there is nothing to commit and never was, and touches the
+// session if that is due. So a request that only reads needs neither a turn nor a time
+// limit.
 func (s *Session) idle(header bool) bool {
 	idle, err := s.touchIdle(header)
 	s.reportTouch(err)
@@ -189,7 +188,7 @@ func (s *Session) settle(c *saving, res engine.Result, err error) error {
 		}
 		return err
 	}
-	s.answer.others = s.answer.others || res.ClearsOthers
+	s.answer.clearForeign = s.answer.clearForeign || res.ClearsForeign
 	wasPersistent := s.state.Doc.Persistent() && s.state.Stored()
 	s.setState(c.Next(), s.w.ops[min(c.n, len(s.w.ops)):])
 	if res.Written {
@@ -288,7 +287,7 @@ func (s *Session) noteNotSent() {
 func (s *Session) hidesCookie() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.answer.cookie != cookieKeep && !s.answer.taken {
+	if !s.answer.taken && len(s.cookiesLocked()) > 0 {
 		return true
 	}
 	ops := s.ops()

@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 var errLost = errors.New("connection lost")
@@ -349,5 +351,34 @@ func TestLogoutFollows(t *testing.T) {
 		if first.cookie != "" || tab.owner() != "" {
 			t.Errorf("owner %q after sign-out", tab.owner())
 		}
+	}
+}
+
+// TestMovedInDoubt: a move was applied, and its answer was that of a client which had sent it twice.
+// While the new record cannot be seen, the outcome is unknown.
+func TestMovedInDoubt(t *testing.T) {
+	s := newSite(t, cloakroom.Options{Timeout: 200 * time.Millisecond})
+	tab := s.browser()
+	tab.set(a, "1")
+	from := "" // the id that it was moved from
+	s.store.intercept(func(op, id string, do func() error) error {
+		err := do()
+		switch {
+		case op == "move" && err == nil:
+			from = id
+			return store.ErrConflict
+		case op == "load" && from != "" && id != from:
+			return errors.New("the node is down")
+		}
+		return err
+	})
+	tab.do(func(_ http.ResponseWriter, _ *http.Request, x *cloakroom.Session) {
+		x.Renew()
+		if err := x.Save(); !errors.Is(err, cloakroom.ErrUnknownOutcome) {
+			t.Errorf("%v, want ErrUnknownOutcome", err)
+		}
+	})
+	if from == "" {
+		t.Error("nothing was moved")
 	}
 }

@@ -42,17 +42,17 @@ type Session struct {
 
 // answer is what the response tells the browser and caches.
 type answer struct {
-	sent      uint8 // how many cookies of our name the browser sent; 2 stands for more too
-	cookie    cookieChange
-	taken     bool // Cookie returned it
-	others    bool // Profile.ClearCookies are to be cleared
-	shareable bool // AllowSharedCache was called
+	sent         uint8 // how many cookies of our name the browser sent; 2 stands for more too
+	cookie       cookieChange
+	taken        bool // Cookie returned it
+	clearForeign bool // Profile.ClearCookies are to be cleared
+	shareable    bool // AllowSharedCache was called
 }
 
 // rare is what few sessions have.
 type rare struct {
-	visit  *Visit   // the request, where it is not one of net/http
-	others []string // the browser's other tickets; not changed once the session is loaded
+	visit   *Visit   // the request, where it is not one of net/http
+	tickets []string // the browser's other tickets; not changed once the session is loaded
 }
 
 func (s *Session) ctx() context.Context { return s.limit.Parent() }
@@ -149,10 +149,10 @@ func (s *Session) startFresh() {
 func (s *Session) end(ops []document.Operation, why error) {
 	next := ended
 	switch {
-	case errors.Is(why, ErrUnreadable):
-		next = unreadable
 	case s.owned():
 		next = endedOwned
+	case errors.Is(why, ErrUnreadable):
+		next = unreadable
 	}
 	if s.state.ID != "" { // else it was gone when it was loaded
 		s.goneID = s.state.ID
@@ -205,7 +205,7 @@ func (s *Session) lookUp(name string) (document.Value, error) {
 }
 
 // phase is where a session is in its life, as far as this request knows.
-// docs/concurrency.md draws what leads from one to another, and phase_test.go tests
+// docs/concurrency.md draws what leads from one to another, and TestPhases tests
 // each arrow.
 type phase uint8
 
@@ -216,7 +216,7 @@ const (
 	sealed           // its ticket leads to a seal: it ended or moved before this request
 	unreadable       // its record cannot be read: a sign-in or Clear ends that, and starts afresh
 	ended            // it was ended during this request: a sign-in starts afresh
-	endedOwned       // likewise, and it had an owner: a sign-in fails with ErrEnded
+	endedOwned       // likewise, or damaged, and it had an owner: a sign-in fails with ErrEnded
 	finished         // the handler has returned, or Close was called
 )
 

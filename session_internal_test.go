@@ -80,6 +80,18 @@ func TestPhases(t *testing.T) {
 				t.Error(err)
 			}
 		}, unreadable},
+		"live → endedOwned, by damage": {"owned", func(t *testing.T, p *phases) {
+			must(t, p.s.Load())
+			p.damage(t)
+			phaseKey.Set(p.s, "new")
+			if err := p.s.Save(); !errors.Is(err, ErrUnreadable) {
+				t.Error(err)
+			}
+			must(t, p.s.Login("bob"))
+			if err := p.s.Save(); !errors.Is(err, ErrEnded) {
+				t.Error(err)
+			}
+		}, endedOwned},
 		"live → live, under a new ticket": {"anonymous", func(t *testing.T, p *phases) {
 			must(t, p.s.Login("ada"), p.s.Save())
 		}, live},

@@ -34,9 +34,9 @@ import (
 //
 // Errors: a method returns nil when it took effect. [ErrNotFound], [ErrExists], [ErrConflict],
 // [ErrTooLarge], [ErrFull], [ErrRefused] and [ErrUnreadable] mean that nothing was written.
-// ErrRefused is for a server that says that it did nothing and will not, such as one that takes no
-// writes; if another server should be asked, the store closes the connection, and may try once more
-// on a new one. Any other error means that the outcome is unknown: the write may have happened, or
+// ErrRefused means that the server did nothing and will not, for example because it takes no writes.
+// If another server may take the write, the store closes the connection, and may try once more on a
+// new one. Any other error means that the outcome is unknown: the write may have happened, or
 // may yet happen. A store never repeats a write by itself after an unknown outcome, and switches
 // off such repeats in its client; the core finds out what happened and repeats safely. Errors name
 // the operation and the place, and contain neither record data nor credentials. Sentinels may be
@@ -58,15 +58,13 @@ type Store interface {
 	// version. It returns ErrConflict when the live record is not old any more, and
 	// ErrNotFound when there is none. old is a record as Load, Create or Replace gave
 	// it: a store recognises it by its version, by its data, or both. What differs from
-	// old in owner or deadline changes the index likewise, new entries first. Where old
-	// and next expire at the same time, an expiry that a Touch has set in between may
-	// stay.
+	// old in owner or deadline changes the index likewise, new entries first. If old and
+	// next have the same expiry, the store may keep a newer one that a Touch has set.
 	Replace(ctx context.Context, id string, old, next Record) (Version, error)
 
-	// Touch sets the expiry of the live record stored under id. It changes neither data
-	// nor version, so a Replace or a Delete that is under way elsewhere still succeeds,
-	// and it does so whatever version the record has by now; r is the record as its
-	// caller last knew it. It returns ErrNotFound when there is no live record.
+	// Touch sets the expiry of the live record under id, whatever its version. It changes
+	// neither data nor version, so a Replace or Delete under way still succeeds. r is
+	// what the caller last knew. It returns ErrNotFound when there is no live record.
 	Touch(ctx context.Context, id string, r Record, expires time.Time) error
 
 	// Delete removes the record stored under id. With a version in r it returns
@@ -133,9 +131,9 @@ type OwnerLister interface {
 	//
 	// Every record that lives during the whole listing is listed, at least once. A
 	// record whose Delete was acknowledged before the listing began is not. An index
-	// entry without a record, or whose record has expired, is listed without one while
-	// it is younger than [IndexGrace], since a record may be about to be created, and
-	// may be removed after that, never before.
+	// entry whose record is missing or expired may belong to a record about to be
+	// created. While younger than [IndexGrace] it is listed without a record; after that
+	// it may be removed.
 	Owned(
 		ctx context.Context, owner, cursor string, limit int,
 	) (page []Entry, next string, err error)

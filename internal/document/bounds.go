@@ -19,8 +19,8 @@ var (
 	errNoDocument    = errors.New("neither a MessagePack map nor a JSON object")
 )
 
-// Bounds are the limits on one document, which its values count towards; what stands under the
-// reserved name has a bound of its own.
+// Bounds limit what a document's values take. Cloakroom's notes, under the reserved name, have a
+// limit of their own.
 type Bounds struct {
 	Bytes, Values int
 	Foreign       bool // a document may be another library's
@@ -58,9 +58,9 @@ func (b Bounds) Check(data []byte, values int) error {
 	return nil
 }
 
-// Decode slices a record into its values and decodes none of them, and uses the room of
-// those that d has. After an error d is empty. What was stored under higher bounds
-// stays readable.
+// Decode finds the values of a record without decoding them. It reuses the memory of
+// d's fields. After an error d is empty. Records stored under higher bounds stay
+// readable.
 func (b Bounds) Decode(data []byte, d *Document) error {
 	b.Bytes, b.Values = max(b.Bytes, readableBytes), max(b.Values, readableValues)
 	if len(data) > b.Bytes+reservedBytes {

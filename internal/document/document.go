@@ -42,9 +42,9 @@ func New(f Format, application string, persistent bool, created, deadline time.T
 	return d
 }
 
-// Seal returns the document that takes the place of d when its session ends, or moves
-// to the id next, as that of an owner with the digest nextOwner. Its deadline, not only
-// the store's expiry, ends it: a touch that was under way may lengthen that.
+// Seal returns the document that replaces d when its session ends (next is empty) or
+// moves to the id next. nextOwner is the digest of that session's owner. The seal ends
+// at deadline even if a late touch lengthens the store's expiry.
 func (d *Document) Seal(deadline time.Time, next, nextOwner string) Document {
 	seal := Document{format: d.format, meta: meta{
 		created: d.meta.created, deadline: micros(deadline), sealed: true,
@@ -59,7 +59,7 @@ func (d *Document) Seal(deadline time.Time, next, nextOwner string) Document {
 // and the value is the encoded key with the value behind it.
 type field struct {
 	name, value []byte
-	// value is a string as it is, to be encoded with the document, see [draft.setText]
+	// value is a string as it is, to be encoded with the document, see [Draft.setText]
 	bare bool
 }
 
@@ -98,8 +98,7 @@ func (d *Document) At(name string) Value { return Value{bytes: d.value(name), fo
 // smallRecord is how long a record may be, in bytes, that is kept for a value of any length.
 const smallRecord = 256
 
-// Shared is At for a value that lives no longer than the record: a string may be a part
-// of it, where it keeps not much more than itself.
+// Shared is At, but a string may point into the record, if that keeps little more alive.
 func (d *Document) Shared(name string) Value {
 	value := d.value(name)
 	return Value{bytes: value, format: d.format, share: d.span <= 2*len(value)+smallRecord}

@@ -28,7 +28,7 @@ func (d *Draft) Own() { d.fields, d.owned = slices.Clone(d.fields), true }
 // Owned reports whether the fields are the draft's own.
 func (d *Draft) Owned() bool { return d.owned }
 
-// Disown makes the next change copy the fields, since another draft goes on with these.
+// Disown makes the next change copy the fields, because another draft shares them.
 func (d *Draft) Disown() { d.owned = false }
 
 // Unchanged reports whether a draft says the same as the document that it came from,
@@ -66,8 +66,7 @@ func (d *Draft) setText(name string, text []byte) {
 	d.put(d.index(name), name, field{value: text, bare: true})
 }
 
-// Refuse returns an error for an operation that would add a value to as many as there
-// may be: most, or as many as there were before.
+// Refuse returns an error if op would add a value beyond max(most, before).
 func (d *Draft) Refuse(op *Operation, most, before int) error {
 	if op.Kind != Set || len(d.fields) < max(most, before) || d.index(op.Name) >= 0 {
 		return nil

@@ -16,7 +16,7 @@ import (
 // is decoded.
 type Format uint8
 
-// The formats. The root package documents what becomes of values in them.
+// The formats. See the constants in key.go, and package msgpack, for how values are stored.
 const (
 	MessagePack Format = iota
 	JSON

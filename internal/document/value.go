@@ -79,7 +79,7 @@ func encodeAny[T any](f Format, name string, v T) ([]byte, error) {
 	return value, nil
 }
 
-// Decode decodes a value. What it returns is a *[DecodeError].
+// Decode decodes a value. Its error is a *[DecodeError].
 func Decode[T any](at Value, name string) (T, error) {
 	if at.format == MessagePack {
 		var v T

@@ -41,14 +41,15 @@ type Commit struct {
 	writing int64 // when the latest write began
 	skip    int   // how many operations are left out, see join
 	fresh   bool  // the base was loaded by this commit
-	clears  bool  // see Result.ClearsOthers
+	clears  bool  // see Result.ClearsForeign
 	doubt   doubt
 	moving  moving
 }
 
 // doubt is what is known of a write that failed without telling whether it happened.
 type doubt struct {
-	err error // nil where there is no doubt
+	noted bool
+	err   error // the write's, if it told one
 
 	// The newest commit and the data of the record that the write started from: a
 	// record that lists that commit and not ours, or has these data, proves that the
@@ -57,7 +58,7 @@ type doubt struct {
 	data   []byte
 }
 
-func (d *doubt) exists() bool { return d.err != nil }
+func (d *doubt) exists() bool { return d.noted }
 
 // moving is what a commit needs that gives the session a new ticket.
 type moving struct {
@@ -67,10 +68,10 @@ type moving struct {
 
 // Result is what came of a commit.
 type Result struct {
-	Ticket       string // new, or empty
-	Written      bool   // false when there was nothing to write
-	Emptied      bool   // the record was deleted, since nothing was left in it
-	ClearsOthers bool   // the other library's cookies are to be cleared, see [Policy]
+	Ticket        string // new, or empty
+	Written       bool   // false when there was nothing to write
+	Emptied       bool   // the record was deleted, since nothing was left in it
+	ClearsForeign bool   // the other library's cookies are to be cleared, see [Policy]
 }
 
 // Next returns what the session is after a commit that succeeded.
@@ -102,15 +103,15 @@ var (
 	// ErrUnknownOutcome means that a commit may or may not have been stored.
 	ErrUnknownOutcome = errors.New("the commit may or may not have been stored")
 
-	// ErrGone is what Run returns, never wrapped, when the session is no more and nothing was
-	// written.
+	// ErrGone is what Run returns, never wrapped, when the session is no more. Nothing of the
+	// commit is in the store.
 	ErrGone = errors.New("gone")
 )
 
-// Run performs the commit. It has the turn of the session while the store is at work.
+// Run performs the commit. It holds the session's turn while it uses the store.
 func (c *Commit) Run() (res Result, err error) {
 	res, err = c.run()
-	res.ClearsOthers = c.clears
+	res.ClearsForeign = c.clears
 	return res, err
 }
 
@@ -136,7 +137,9 @@ func (c *Commit) run() (res Result, err error) {
 	var committed *State
 	defer func() { c.Engine.commits.Leave(turn, committed, c.writing) }()
 	if turn.Waited() {
-		c.Limit.Extend(left)
+		if left > 0 {
+			c.Limit.Extend(left)
+		}
 		c.waited()
 	}
 	if latest, tick := turn.Latest(); tick > c.Tick { // written after the base was loaded
@@ -217,7 +220,7 @@ func (c *Commit) encode(own bool) error {
 func (c *Commit) replace() (Result, error) {
 	for try := 0; ; try++ {
 		if c.overdue() {
-			return Result{}, c.over()
+			return Result{}, c.gone()
 		}
 		changed, err := c.build()
 		if err != nil {
@@ -279,9 +282,9 @@ func (c *Commit) waited() {
 	c.Limit.Stale()
 }
 
-// over is what to return for a session that is no more, or is another by now: whether
+// gone is what to return for a session that is no more, or is another by now: whether
 // this commit was a part of it before is not known if it is in doubt.
-func (c *Commit) over() error {
+func (c *Commit) gone() error {
 	if c.doubt.exists() {
 		return c.giveUp(nil)
 	}
@@ -336,7 +339,7 @@ func (c *Commit) noteFailure(try int, failure error) error {
 	c.waited()
 	known := errors.Is(failure, store.ErrConflict) || errors.Is(failure, store.ErrExists)
 	if !known && !c.doubt.exists() {
-		c.doubt.err = failure
+		c.doubt.noted, c.doubt.err = true, failure
 		c.doubt.commit = c.Base.Doc.NewestCommit()
 		c.doubt.data = c.Base.Record.Data
 	}
@@ -364,12 +367,12 @@ func (c *Commit) reload(try int, failure error) (applied bool, err error) {
 	}
 	switch {
 	case present.Doc.Sealed():
-		return false, c.over() // the request that sealed it may have taken this commit along
+		return false, c.gone() // the request that sealed it may have taken this commit along
 	case present.Doc.HasCommit(c.id[:]):
 		c.Base = present
 		return true, nil
 	case !c.canTell(&present):
-		return false, c.over()
+		return false, c.gone()
 	}
 	c.rebase(present, true)
 	return false, nil
@@ -420,7 +423,7 @@ func (c *Commit) canTell(present *State) bool {
 func (c *Commit) create() (Result, error) {
 	ended := c.Unreadable != ""
 	if ended {
-		if _, err := c.Engine.endCommitting(c.Limit, c.Unreadable, nil, ""); err != nil {
+		if _, err := c.Engine.endInTurn(c.Limit, c.Unreadable, nil, ""); err != nil {
 			return Result{}, errorAt("commit: end a record that cannot be read", err)
 		}
 		c.Unreadable = ""

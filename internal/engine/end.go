@@ -13,13 +13,13 @@ type ending uint8
 
 const (
 	endedNothing ending = iota // there was none
-	endedBefore                // it was none yet: now it will not begin
+	endedBefore                // there was no record; a seal now keeps one from being created
 	endedLive
 	endedWithoutSeal // endedLive, by a deletion
 )
 
-// end ends the session stored under ID: its record, or, where a seal stands, the
-// session that the seal names, if nextOwner is empty or the hash of its owner. known
+// end ends the session stored under id: its record, or, where a seal stands, the
+// session that the seal names, if nextOwner is empty or the digest of its owner. known
 // may hold what was loaded. When it returns no error, no request in flight can bring
 // the session back.
 func (e *Engine) end(
@@ -71,9 +71,9 @@ func (e *Engine) end(
 	return endedNothing, errorAt("end record", failure)
 }
 
-// endNext ends the session that a seal names, see endSealed, and where only a deletion
-// could do so, the seal too, which would go on naming a session that may seem about to
-// be created. It follows further seals.
+// endNext ends the session that a seal names, and follows further seals. If the session
+// could only be deleted, it deletes the seal too: otherwise a later sign-out would take
+// the missing record for one about to be created.
 func (e *Engine) endNext(ctx *deadline.Context, seal *State) (ending, error) {
 	for range maxTries {
 		id := string(seal.Doc.Text(document.Next))
@@ -146,11 +146,12 @@ func (e *Engine) tombstone() store.Record {
 // End ends the session stored under id, after the commits of it in this process that
 // are under way. It is what end does, see there.
 func (e *Engine) End(ctx *deadline.Context, id string, known *State, nextOwner string) error {
-	_, err := e.endCommitting(ctx, id, known, nextOwner)
+	_, err := e.endInTurn(ctx, id, known, nextOwner)
 	return err
 }
 
-func (e *Engine) endCommitting(
+// endInTurn is end, once the turn with id has come.
+func (e *Engine) endInTurn(
 	ctx *deadline.Context, id string, known *State, nextOwner string,
 ) (ending, error) {
 	turn, left, err := e.commits.Enter(id, e.config.Timeout)
@@ -158,7 +159,7 @@ func (e *Engine) endCommitting(
 		return endedNothing, errorAt("waiting for other requests of the session", err)
 	}
 	defer e.commits.Leave(turn, nil, 0)
-	if turn.Waited() {
+	if left > 0 {
 		ctx.Extend(left)
 	}
 	if latest, _ := turn.Latest(); latest != nil {

@@ -109,7 +109,7 @@ func (e *Engine) ArmCommit(c *deadline.Context, now time.Time, ticks int64) bool
 // maxTries bounds how often one commit is tried, besides the time limit.
 const maxTries = 200
 
-// backoff waits before a commit is tried again: a random time that grows to about 16 ms.
+// backoff waits before a commit is tried again: a random time of at most 12.8 ms.
 func backoff(ctx context.Context, try int) error {
 	most := 200 * time.Microsecond << min(try, 6)
 	timer := time.NewTimer(time.Duration(rand.Int64N(int64(most)) + 1))

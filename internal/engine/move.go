@@ -11,7 +11,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// move stores the changed session under a new ticket and leaves a seal at the old ID: a
+// move stores the changed session under a new ticket and leaves a seal at the old id: a
 // record that reads as no session and takes no write, names the new id, and expires by
 // itself. The old ticket is dead before the new one is alive, and a request that ends the
 // session by its old id, now or within the next minute, ends the new one.
@@ -141,7 +141,7 @@ func (c *Commit) reloadSealed(try int, failure error) (bool, error) {
 	case present.Doc.Sealed():
 		return false, c.join(&present)
 	case !c.canTell(&present):
-		return false, c.over()
+		return false, c.gone()
 	}
 	c.rebase(present, true)
 	return false, nil

@@ -30,7 +30,7 @@ type Policy struct {
 	// OwnerName is the name of the value that holds the owner. It is empty where the
 	// owner stands among the notes. The functions below are nil then.
 	OwnerName  string
-	ClearName  string // of a value "clear", which is not stored; see [Commit.ClearsOthers]
+	ClearName  string // of a value "clear", which is not stored; see [Result.ClearsForeign]
 	CheckValue func(f document.Format, value []byte) error
 	Convert    func(data []byte) ([]byte, error)
 	Restore    func(doc, before []byte) ([]byte, error)

@@ -32,10 +32,9 @@ func (e *Engine) Revoke(ctx context.Context, owner, publicID string) error {
 	return err
 }
 
-// follow adds to the ids of a session those that it has moved to since, as far as it
-// stayed that of the owner with this hash, or became it: a sign-in joins no other, see
-// join.
-func (e *Engine) follow(ctx context.Context, ids []string, hash string) ([]string, error) {
+// follow appends the ids that the session has moved to, up to the first that is not of the
+// owner with this digest.
+func (e *Engine) follow(ctx context.Context, ids []string, digest string) ([]string, error) {
 	for range maxTries {
 		var st State
 		err := e.load(ctx, ids[len(ids)-1], &st)
@@ -45,7 +44,7 @@ func (e *Engine) follow(ctx context.Context, ids []string, hash string) ([]strin
 		case err != nil:
 			return nil, err
 		case !st.Doc.Sealed() || st.Doc.Text(document.Next) == nil ||
-			string(st.Doc.Text(document.NextOwner)) != hash:
+			string(st.Doc.Text(document.NextOwner)) != digest:
 			return ids, nil
 		}
 		ids = append(ids, string(st.Doc.Text(document.Next)))
@@ -65,19 +64,19 @@ func (e *Engine) RevokeOwned(ctx context.Context, owner, keep string) (int, erro
 }
 
 func (e *Engine) revokeOwned(ctx context.Context, owner string, keep []string) (int, error) {
-	total, hash := 0, e.digest(owner)
+	total, digest := 0, e.digest(owner)
 	for range maxPasses {
 		ended := 0
 		if len(keep) > 0 {
 			var err error
 			// other requests may have renewed its ticket
-			if keep, err = e.follow(ctx, keep, hash); err != nil {
+			if keep, err = e.follow(ctx, keep, digest); err != nil {
 				return total, err
 			}
 		}
 		// of this pass: what an earlier one could not end may have been ended since
 		var failed failures
-		err := e.eachOwned(ctx, hash, func(entry store.Entry) error {
+		err := e.eachOwned(ctx, digest, func(entry store.Entry) error {
 			if slices.Contains(keep, entry.ID) {
 				return nil
 			}
@@ -123,9 +122,9 @@ func (f *failures) joined() error {
 	return errors.Join(f.first...)
 }
 
-func (e *Engine) eachOwned(ctx context.Context, hash string, do func(store.Entry) error) error {
+func (e *Engine) eachOwned(ctx context.Context, digest string, do func(store.Entry) error) error {
 	for cursor := ""; ; {
-		entries, next, err := e.store.Owned(ctx, hash, cursor, pageSize)
+		entries, next, err := e.store.Owned(ctx, digest, cursor, pageSize)
 		if err != nil {
 			return err
 		}
@@ -147,26 +146,26 @@ func (e *Engine) revoke(
 ) (ending, error) {
 	limit := e.Limit(ctx, true)
 	defer limit.Release()
-	if entry.Record.Version == "" { // about to be created, so that must fail
+	if entry.Record.Version == "" { // it may be about to be created: a seal makes that fail
 		seal, ended, err := e.endSealed(limit, entry.ID)
 		if seal != nil {
 			return e.endNext(limit, seal)
 		}
 		return ended, err
 	}
-	hash := e.digest(owner)
+	digest := e.digest(owner)
 	st := State{ID: entry.ID, Record: entry.Record}
 	switch {
 	case e.read(ctx, &st) != nil: // another process may be able to read it
-		return e.endCommitting(limit, entry.ID, &State{ID: entry.ID, Record: entry.Record}, hash)
+		return e.endInTurn(limit, entry.ID, &State{ID: entry.ID, Record: entry.Record}, digest)
 	case st.Doc.Sealed():
 		next := string(st.Doc.Text(document.Next))
-		if slices.Contains(keep, next) || string(st.Doc.Text(document.NextOwner)) != hash {
+		if slices.Contains(keep, next) || string(st.Doc.Text(document.NextOwner)) != digest {
 			return endedNothing, nil
 		}
 		return e.endNext(limit, &st)
 	case !st.belongsTo(owner):
 		return endedNothing, nil
 	}
-	return e.endCommitting(limit, entry.ID, &st, hash)
+	return e.endInTurn(limit, entry.ID, &st, digest)
 }

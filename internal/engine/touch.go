@@ -60,8 +60,8 @@ func (e *Engine) Touch(ctx context.Context, st *State) error {
 
 // expires returns the next record's expiry. A change slides the idle timeout no more
 // often than a use does, see due: where a store has an index of expiries, one that
-// stays as it was costs nothing. Where another request slides it between this commit's
-// look at the clock and its write, that is undone, and made up for by the next use.
+// stays as it was costs nothing. If another request slides it between this commit's look
+// at the clock and its write, that slide may be lost; the next use repeats it.
 func (c *Commit) expires() time.Time {
 	now, before, idle := c.clock(), c.Base.Record.Expires, c.Engine.Idle(c.next.Doc.Owner())
 	if !c.Engine.config.Policy.SlidesOnWrite && c.Base.Stored() && !document.MovesTicket(c.Ops) &&

@@ -146,7 +146,7 @@ func (d *decoder) value(b []byte, v reflect.Value) (rest []byte, err error) {
 		}
 		*v.Addr().Interface().(*Ext) = Ext{typ, bytes.Clone(data)}
 		return rest, nil
-	case formInt:
+	case formBigInt:
 		if k == kindInt {
 			return d.bigInt(b, v.Addr().Interface().(*big.Int))
 		}

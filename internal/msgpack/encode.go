@@ -127,7 +127,7 @@ func (e *encoder) value(dst []byte, v reflect.Value, depth int) ([]byte, error) 
 			data = []byte{}
 		}
 		return e.bytes(dst, data)
-	case formInt:
+	case formBigInt:
 		n := addressable(v).Addr().Interface().(*big.Int)
 		switch {
 		case n.IsInt64():

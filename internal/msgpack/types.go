@@ -9,14 +9,16 @@ import (
 	"time"
 )
 
-// form is how a type is encoded, if not by its reflect.Kind.
+// form is how a type is encoded, if not by its reflect.Kind. To add one, change infoOf,
+// encoder.value and decoder.value, isKey if the type can be a map key, and the package
+// comment; keep reading what the type was stored as before.
 type form uint8
 
 const (
 	formKind   form = iota // by its reflect.Kind
 	formTime               // time.Time
 	formExt                // Ext
-	formInt                // big.Int, as int where it fits, else as str
+	formBigInt             // big.Int, as int where it fits, else as str
 	formURL                // url.URL, as str
 	formText               // MarshalText and UnmarshalText, as str
 	formBinary             // MarshalBinary and UnmarshalBinary alone, as bin
@@ -37,7 +39,7 @@ type typeInfo struct {
 var (
 	timeType      = reflect.TypeFor[time.Time]()
 	extType       = reflect.TypeFor[Ext]()
-	intType       = reflect.TypeFor[big.Int]()
+	bigIntType    = reflect.TypeFor[big.Int]()
 	urlType       = reflect.TypeFor[url.URL]()
 	durationType  = reflect.TypeFor[time.Duration]()
 	stringMapType = reflect.TypeFor[map[string]any]()
@@ -68,8 +70,8 @@ func infoOf(t reflect.Type) *typeInfo {
 		info.text = p.Implements(textMarshaler) && p.Implements(textUnmarshaler)
 		info.binary = p.Implements(binaryMarshaler) && p.Implements(binaryUnmarshaler)
 		switch {
-		case t == intType:
-			info.form = formInt
+		case t == bigIntType:
+			info.form = formBigInt
 		case t == urlType:
 			info.form = formURL
 		case info.text:

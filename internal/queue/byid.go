@@ -48,6 +48,7 @@ func (q *ByID[T]) Init(keep func(*T)) { q.seed, q.keep = maphash.MakeSeed(), kee
 func (q *ByID[T]) Tick() int64 { return q.ticks.Add(1) }
 
 // Enter waits for the turn with id, as [Line.Wait] does. left is zero if there was no wait.
+// After an error there is no turn to leave.
 func (q *ByID[T]) Enter(id string, d time.Duration) (turn *Turn[T], left time.Duration, err error) {
 	b := &q.buckets[maphash.String(q.seed, id)%uint64(len(q.buckets))]
 	b.mu.Lock()

@@ -1,6 +1,6 @@
 // Package queue lets goroutines take turns, first in, first out. A waiter gives up only
-// when nothing moves: a long queue that moves is no failure, while a store that is down
-// fails all in time. It knows nothing of what the turns are for.
+// when no turn moves anything for a while: so a long queue is no failure, and a store
+// that is down fails every waiter in time. It knows nothing of what the turns are for.
 package queue
 
 import (
@@ -32,9 +32,9 @@ func (l *Line) Join() chan struct{} {
 }
 
 // Wait waits for the turn that Join returned. It gives up with
-// [context.DeadlineExceeded] when for d nothing moved: neither this entry nor a turn.
-// left is what remains of d since something moved. The lock is not held, and Wait takes
-// it.
+// [context.DeadlineExceeded] when d has passed both since it began to wait and since a
+// turn last moved something. left is what then remains of d, if a turn did. Call it
+// without the lock.
 func (l *Line) Wait(
 	lock sync.Locker, turn chan struct{}, d time.Duration,
 ) (left time.Duration, err error) {
@@ -44,7 +44,7 @@ func (l *Line) Wait(
 	for {
 		select {
 		case <-turn:
-			return l.left(lock, entered, d), nil
+			return max(l.left(lock, entered, d), 0), nil
 		case <-timer.C:
 			if left = l.left(lock, entered, d); left > 0 {
 				timer.Reset(left)
@@ -58,15 +58,15 @@ func (l *Line) Wait(
 	}
 }
 
-// left returns what remains of d since something moved, or since entered.
+// left returns what remains of d since a turn moved something, or 0 if none did since
+// entered.
 func (l *Line) left(lock sync.Locker, entered time.Time, d time.Duration) time.Duration {
 	lock.Lock()
 	defer lock.Unlock()
-	since := entered
-	if l.moved.After(since) {
-		since = l.moved
+	if !l.moved.After(entered) {
+		return 0
 	}
-	return time.Until(since.Add(d))
+	return time.Until(l.moved.Add(d))
 }
 
 // cancel takes a waiter out of the line, unless it has the turn already.

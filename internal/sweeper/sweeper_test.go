@@ -3,6 +3,8 @@ package sweeper_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,16 +14,31 @@ import (
 
 // pages is a store that takes three calls to sweep, and notes them.
 type pages struct {
+	err error
+
+	mu      sync.Mutex
 	cursors []string
-	failed  []error
-	err     error
+	failed  int
+}
+
+// seen returns the cursors of the calls, and how many failures were reported.
+func (p *pages) seen() (cursors []string, failed int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.cursors), p.failed
 }
 
 func (p *pages) config() sweeper.Config {
 	return sweeper.Config{
-		Batch:  7,
-		Failed: func(err error) { p.failed = append(p.failed, err) },
+		Batch: 7,
+		Failed: func(error) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.failed++
+		},
 		Sweep: func(_ context.Context, cursor string, limit int) (int, string, error) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
 			p.cursors = append(p.cursors, cursor)
 			return limit, map[string]string{"": "a", "a": "b"}[cursor], p.err
 		},
@@ -39,14 +56,15 @@ func TestInterval(t *testing.T) {
 		for passes := 1; passes <= 2; passes++ {
 			time.Sleep(73 * time.Second) // up to a fifth later, and the pauses between pages
 			synctest.Wait()
-			if len(p.cursors) < 3*passes || p.cursors[0] != "" || p.cursors[1] != "a" || p.cursors[2] != "b" {
-				t.Errorf("after %d intervals it called for %q", passes, p.cursors)
+			got, _ := p.seen()
+			if len(got) < 3*passes || !slices.Equal(got[:3], []string{"", "a", "b"}) {
+				t.Errorf("after %d intervals it called for %q", passes, got)
 			}
 		}
 		w.Stop()
-		before := len(p.cursors)
+		before, _ := p.seen()
 		time.Sleep(time.Hour)
-		if len(p.cursors) != before {
+		if got, _ := p.seen(); len(got) != len(before) {
 			t.Error("it sweeps after Stop")
 		}
 		w.Stop()
@@ -65,13 +83,13 @@ func TestEvery(t *testing.T) {
 		w.Request()
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if len(p.cursors) != 3 || len(p.failed) != 3 {
-			t.Errorf("called for %q, %d failures", p.cursors, len(p.failed))
+		if got, failed := p.seen(); len(got) != 3 || failed != 3 {
+			t.Errorf("called for %q, %d failures", got, failed)
 		}
 		w.Stop()
 		w.Request()
 		time.Sleep(time.Second)
-		if len(p.cursors) != 3 {
+		if got, _ := p.seen(); len(got) != 3 {
 			t.Error("it sweeps after Stop")
 		}
 	})
