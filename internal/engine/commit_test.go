@@ -70,7 +70,7 @@ func TestCreateFails(t *testing.T) {
 		if errs := r.faulty.Release(); len(errs) != 1 || errs[0] != nil {
 			t.Fatal(errs)
 		}
-		r.want(r.End(r.Limit(t.Context(), true), st.ID, nil, ""), nil)
+		r.want(r.End(r.time(), st.ID, nil, ""), nil)
 		if !r.gone(st.ID) {
 			t.Error("the late record is the session that has ended")
 		}
@@ -108,7 +108,7 @@ func TestCreateSealed(t *testing.T) {
 	r.inject(storetest.OpCreate, storetest.Failed())
 	c := r.commit(r.NewState(), set("a", "1"))
 	r.before(storetest.OpLoad, func() {
-		_, how, err := r.other().endSealed(r.Limit(t.Context(), true), c.next.ID)
+		_, how, err := r.other().endSealed(r.time(), c.next.ID)
 		if err != nil || how != endedBefore {
 			t.Errorf("%v, %v", how, err)
 		}
@@ -287,7 +287,7 @@ func TestRefused(t *testing.T) {
 // TestEndedMeanwhile: a commit to a session that ended does not bring it back.
 func TestEndedMeanwhile(t *testing.T) {
 	end := func(r *rig, id string) func() {
-		return func() { r.want(r.other().End(r.Limit(r.t.Context(), true), id, nil, ""), nil) }
+		return func() { r.want(r.other().End(r.time(), id, nil, ""), nil) }
 	}
 	t.Run("before the write", func(t *testing.T) {
 		r := newRig(t)
@@ -582,7 +582,7 @@ func TestUnreadableIsReplaced(t *testing.T) {
 func TestRestart(t *testing.T) {
 	r := newRig(t)
 	st := r.begin(set("a", "1"))
-	r.want(r.End(r.Limit(t.Context(), true), st.ID, nil, ""), nil)
+	r.want(r.End(r.time(), st.ID, nil, ""), nil)
 	c := r.commit(st, set("a", "2"), r.login("alice"), set("b", "1"))
 	if _, err := c.Run(); err != ErrGone {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/internal/deadline"
 	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/internal/ticket"
 	"github.com/cloakroom-go/cloakroom/store"
@@ -96,8 +97,8 @@ func (r *rig) before(op storetest.Op, f func()) {
 	r.inject(op, storetest.Before(func(context.Context) { f() }))
 }
 
-// limit returns the time limit of one operation.
-func (r *rig) limit() context.Context {
+// time returns the time limit of one operation.
+func (r *rig) time() *deadline.Context {
 	limit := r.Limit(r.t.Context(), true)
 	r.t.Cleanup(limit.Release)
 	return limit
@@ -105,9 +106,7 @@ func (r *rig) limit() context.Context {
 
 // commit prepares a commit of operations on a state.
 func (r *rig) commit(st State, ops ...document.Operation) *Commit {
-	limit := r.Limit(r.t.Context(), true)
-	r.t.Cleanup(limit.Release)
-	return &Commit{Engine: r.Engine, Limit: limit, Ops: ops, Base: st, Tick: r.Tick()}
+	return &Commit{Engine: r.Engine, Limit: r.time(), Ops: ops, Base: st, Tick: r.Tick()}
 }
 
 // run commits operations on a state, and makes it what the session is then.
@@ -352,7 +351,7 @@ func TestErrorsNameThePlace(t *testing.T) {
 		return storetest.Failed().Reporting(store.ErrFull)
 	}
 	_, err := r.commit(st, set("a", "2")).Run()
-	ended := r.End(r.Limit(t.Context(), true), st.ID, nil, "")
+	ended := r.End(r.time(), st.ID, nil, "")
 	touched := r.Touch(t.Context(), &st)
 	for want, err := range map[string]error{"commit": err, "end": ended, "touch": touched} {
 		if !errors.Is(err, store.ErrFull) || !strings.Contains(err.Error(), want) ||

@@ -109,7 +109,7 @@ func TestMoveOfNone(t *testing.T) {
 		if _, err := c.Run(); !errors.Is(err, errFirst) || r.text(st.ID, "a") != "1" {
 			t.Errorf("%v", err)
 		}
-		r.want(r.End(r.Limit(t.Context(), true), st.ID, nil, ""), nil)
+		r.want(r.End(r.time(), st.ID, nil, ""), nil)
 		c = r.commit(st, renew())
 		if _, err := c.Run(); err != ErrGone || c.Uncertain() || r.mem.Len() != 0 {
 			t.Errorf("%v, %d records", err, r.mem.Len())
@@ -140,7 +140,7 @@ func TestMovedAndEnded(t *testing.T) {
 	for name, end := range map[string]func(r *rig, c *Commit){
 		"deleted": func(r *rig, c *Commit) { _ = r.mem.Delete(r.t.Context(), c.moving.id, store.Record{}) },
 		"sealed": func(r *rig, c *Commit) {
-			if _, _, err := r.other().endSealed(r.Limit(r.t.Context(), true), c.moving.id); err != nil {
+			if _, _, err := r.other().endSealed(r.time(), c.moving.id); err != nil {
 				r.t.Error(err)
 			}
 		},
@@ -187,7 +187,7 @@ func TestHalfWay(t *testing.T) {
 				t.Errorf("uncertain %v, %d live", c.Uncertain(), r.live())
 			}
 			// It ends by its old id although it is not there yet.
-			r.want(r.End(r.Limit(t.Context(), true), st.ID, nil, ""), nil)
+			r.want(r.End(r.time(), st.ID, nil, ""), nil)
 			r.faulty.Release()
 			if r.live() != 0 {
 				t.Error("it comes back after its end")
