@@ -99,6 +99,51 @@ func TestArmAgain(t *testing.T) {
 	})
 }
 
+// TestDetached: what a detached context is asked for leads to no parent's end, and what its parent
+// knows besides it knows too.
+func TestDetached(t *testing.T) {
+	type key struct{}
+	reason := errors.New("the reason")
+	parent, cancel := context.WithCancelCause(context.WithValue(t.Context(), key{}, "v"))
+	detached, attached := newContext(parent, time.Hour, true), newContext(parent, time.Hour, false)
+	defer detached.Release()
+	defer attached.Release()
+	cancel(reason)
+	if err := context.Cause(detached); err != nil || detached.Value(key{}) != "v" {
+		t.Errorf("%v, %v", err, detached.Value(key{}))
+	}
+	if err := context.Cause(attached); !errors.Is(err, reason) || attached.Value(key{}) != "v" {
+		t.Errorf("%v, %v", err, attached.Value(key{}))
+	}
+}
+
+// TestErrAndDone: once Err tells of the end, Done has ended too, and so for good.
+func TestErrAndDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := func(l *Context) bool {
+			select {
+			case <-l.Done():
+				return true
+			default:
+				return false
+			}
+		}
+		parent, cancel := context.WithCancel(t.Context())
+		l := newContext(parent, time.Second, false)
+		if ended(l) {
+			t.Error("ended before its time")
+		}
+		cancel() // the watch looks at the parent later
+		if ended(l) || !errors.Is(l.Err(), context.Canceled) || !ended(l) {
+			t.Errorf("%v, ended %v", l.Err(), ended(l))
+		}
+		l.Release()
+		if time.Sleep(time.Hour); !errors.Is(l.Err(), context.Canceled) {
+			t.Errorf("the reason becomes %v", l.Err())
+		}
+	})
+}
+
 // TestStarted: a store may go by when a load or a commit began, unless something was
 // waited for since.
 func TestStarted(t *testing.T) {

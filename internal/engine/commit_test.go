@@ -134,6 +134,11 @@ func TestConflict(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
+	theirs = there.load(st.ID)
+	there.run(&theirs, set("a", "2"))
+	if r.run(&st, set("a", "1")); r.text(st.ID, "a") != "1" {
+		t.Error("a value that is set once more does not go before another's")
+	}
 	calls := r.calls.since(func() {
 		if res := r.run(&st, remove("b")); res != (Result{}) {
 			t.Errorf("nothing changes: %+v", res)

@@ -3,6 +3,8 @@ package queue
 import (
 	"context"
 	"errors"
+	"hash/maphash"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -62,8 +64,38 @@ func TestByIDOrder(t *testing.T) {
 	})
 }
 
-// TestByIDTimeout: a waiter gives up when nothing moved for as long as it was told, not
-// before.
+// TestByIDNeighbours: ids whose turns lie in one list wait for each other no more than any others, and
+// the end of one leaves the other in its place.
+func TestByIDNeighbours(t *testing.T) {
+	q := newQueue()
+	at := func(id string) uint64 { return maphash.String(q.seed, id) % uint64(len(q.buckets)) }
+	ids := []string{"id"}
+	for i := 0; len(ids) < 3; i++ {
+		if id := strconv.Itoa(i); at(id) == at("id") {
+			ids = append(ids, id)
+		}
+	}
+	var turns []*Turn[string]
+	for _, id := range ids {
+		turn, left, err := q.Enter(id, time.Minute)
+		if err != nil || left != 0 || turn.Waited() {
+			t.Fatalf("it waits for its neighbour: %v, %v", left, err)
+		}
+		turns = append(turns, turn)
+	}
+	q.Leave(turns[1], nil, 0)
+	for _, id := range []string{ids[0], ids[2]} {
+		if _, _, err := q.Enter(id, time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a turn that is taken: %v", err)
+		}
+	}
+	again, _, err := q.Enter(ids[1], time.Minute)
+	if err != nil || again.Waited() {
+		t.Errorf("a turn that is free: %v", err)
+	}
+}
+
+// TestByIDTimeout: a waiter gives up when nothing moved for as long as it was told, not before.
 func TestByIDTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue()

@@ -92,3 +92,21 @@ func TestLineGivesUp(t *testing.T) {
 		})
 	}
 }
+
+// TestLineTurnComesLast: a turn that comes just when its waiter gives up is taken, or it would be lost.
+func TestLineTurnComesLast(t *testing.T) {
+	var mu sync.Mutex
+	var l Line
+	l.Join()
+	first, second := l.Join(), l.Join()
+	l.Leave(true)
+	if l.cancel(&mu, first) {
+		t.Error("the turn that came is lost")
+	}
+	if !l.cancel(&mu, second) || l.cancel(&mu, second) {
+		t.Error("one that waits cannot give up, or twice")
+	}
+	if l.Leave(true) || l.Taken() {
+		t.Error("one that gave up has the turn")
+	}
+}
