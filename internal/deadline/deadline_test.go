@@ -112,6 +112,10 @@ func TestDetached(t *testing.T) {
 	if err := context.Cause(detached); err != nil || detached.Value(key{}) != "v" {
 		t.Errorf("%v, %v", err, detached.Value(key{}))
 	}
+	over := newContext(parent, -1, true)
+	if err := context.Cause(over); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, reason) {
+		t.Errorf("its end is its parent's: %v", err)
+	}
 	if err := context.Cause(attached); !errors.Is(err, reason) || attached.Value(key{}) != "v" {
 		t.Errorf("%v, %v", err, attached.Value(key{}))
 	}

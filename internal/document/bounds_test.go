@@ -4,13 +4,17 @@ import (
 	"errors"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/cloakroom-go/cloakroom/internal/msgpack"
 )
 
 // smallDocument has three values.
 func smallDocument(format Format) Document {
-	d := Document{format: format, meta: meta{created: 1, authenticated: 2, deadline: 3, commits: make([]byte, 16)}}
+	now := micros(time.Unix(1_760_000_000, 0))
+	d := Document{format: format, meta: meta{
+		created: now, authenticated: now, deadline: now + 1e9, commits: make([]byte, 2*commitIDBytes),
+	}}
 	for i := range 3 {
 		d.fields = append(d.fields, field{name: []byte("n" + strconv.Itoa(i)), value: []byte("1")})
 	}

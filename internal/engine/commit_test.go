@@ -397,15 +397,11 @@ func TestMustAsks(t *testing.T) {
 	}
 }
 
-// inTurn runs a commit while another of its session, in the same process, is in the store, and calls
-// written when that one is stored.
-func (r *rig) inTurn(first, second *Commit) (Result, error) {
+// inTurn runs a commit while another of its session, in the same process, is in the store: slow is
+// the operation of that one.
+func (r *rig) inTurn(slow storetest.Op, first, second *Commit) (Result, error) {
 	r.t.Helper()
 	until := make(chan struct{})
-	slow := storetest.OpReplace
-	if document.MovesTicket(first.Ops) {
-		slow = storetest.OpMove
-	}
 	r.inject(slow, storetest.Slow(until))
 	one := make(chan error)
 	go func() {
@@ -436,7 +432,7 @@ func TestTurns(t *testing.T) {
 	r := newRig(t)
 	st := r.begin(set("a", "1"))
 	calls := r.calls.since(func() {
-		if _, err := r.inTurn(r.commit(st, count("n")), r.commit(st, count("n"))); err != nil {
+		if _, err := r.inTurn(storetest.OpReplace, r.commit(st, count("n")), r.commit(st, count("n"))); err != nil {
 			t.Error(err)
 		}
 	})
@@ -461,7 +457,7 @@ func TestTurnIsNotFresh(t *testing.T) {
 		}
 		return nil
 	}))
-	if _, err := r.inTurn(r.commit(st, set("a", "2")), second); err != nil {
+	if _, err := r.inTurn(storetest.OpReplace, r.commit(st, set("a", "2")), second); err != nil {
 		t.Error(err)
 	}
 }
@@ -472,12 +468,31 @@ func TestTurnAfterMove(t *testing.T) {
 	r := newRig(t)
 	st := r.begin(set("a", "1"))
 	first := r.commit(st, r.login("alice"))
-	_, err := r.inTurn(first, r.commit(st, set("a", "2")))
+	_, err := r.inTurn(storetest.OpMove, first, r.commit(st, set("a", "2")))
 	if err != ErrGone {
 		t.Errorf("%v", err)
 	}
 	if got := r.text(first.Next().ID, "a"); got != "1" {
 		t.Errorf("a is %q", got)
+	}
+}
+
+// TestTurnAfterDelete: a commit that waited while its session lost its record, since nothing was left
+// in it, finds it gone, and asks the store for no other one.
+func TestTurnAfterDelete(t *testing.T) {
+	for name, op := range map[string]document.Operation{"set": set("b", "1"), "remove": remove("a")} {
+		r := newRig(t, shared)
+		st := r.begin(set("a", "1"))
+		r.faulty.Decide = func(_ storetest.Op, id string) storetest.Fault {
+			if id != st.ID {
+				t.Errorf("%s: the store is asked for %q", name, id)
+			}
+			return storetest.Fault{}
+		}
+		_, err := r.inTurn(storetest.OpDelete, r.commit(st, remove("a")), r.commit(st, op))
+		if err != ErrGone || r.mem.Len() != 0 {
+			t.Errorf("%s: %v, %d records", name, err, r.mem.Len())
+		}
 	}
 }
 

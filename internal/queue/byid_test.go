@@ -77,7 +77,7 @@ func TestByIDNeighbours(t *testing.T) {
 	}
 	var turns []*Turn[string]
 	for _, id := range ids {
-		turn, left, err := q.Enter(id, time.Minute)
+		turn, left, err := q.Enter(id, time.Second)
 		if err != nil || left != 0 || turn.Waited() {
 			t.Fatalf("it waits for its neighbour: %v, %v", left, err)
 		}
