@@ -136,8 +136,9 @@ func TestCloseNotify(t *testing.T) {
 // with it, and may hijack then.
 func TestSwitchingProtocols(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
-	server, _ := s.server(func(w http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
-		a.Set(s, "1")
+	h := s.m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		session := s.m.Get(r)
+		a.Set(session, "1")
 		w.Header().Set("Upgrade", "chat")
 		w.Header().Set("Connection", "Upgrade")
 		w.WriteHeader(http.StatusSwitchingProtocols)
@@ -148,8 +149,13 @@ func TestSwitchingProtocols(t *testing.T) {
 		}
 		defer conn.Close()
 		io.WriteString(conn, "hello")
-		b.Set(s, "after")
-	})
+		b.Set(session, "after")
+	}))
+	returned := make(chan struct{})
+	server, _ := s.serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(returned)
+		h.ServeHTTP(w, r)
+	}))
 	conn, err := net.Dial("tcp", server.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +171,7 @@ func TestSwitchingProtocols(t *testing.T) {
 	if string(rest) != "hello" || err != nil {
 		t.Errorf("%q, %v", rest, err)
 	}
-	server.Close()
+	<-returned // a server waits for no handler that has hijacked its connection
 	if v := s.stored(resp, b); v != "after" {
 		t.Errorf("b=%q", v)
 	}
