@@ -95,6 +95,23 @@ func TestByIDNeighbours(t *testing.T) {
 	}
 }
 
+// TestByIDAlone: a turn that none waits for costs no memory, and its state is not kept.
+func TestByIDAlone(t *testing.T) {
+	q := newQueue()
+	q.keep = func(*string) { t.Error("a state is kept that none waits for") }
+	state := "committed"
+	allocs := testing.AllocsPerRun(100, func() {
+		turn, _, err := q.Enter("id", time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Leave(turn, &state, q.Tick())
+	})
+	if allocs != 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+}
+
 // TestByIDTimeout: a waiter gives up when nothing moved for as long as it was told, not before.
 func TestByIDTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
