@@ -14,7 +14,7 @@ import (
 // ends ends the session stored under an id, and fails the test unless it becomes of it what is wanted.
 func (r *rig) ends(id string, known *State, nextOwner string, want ending) {
 	r.t.Helper()
-	if how, err := r.endCommitting(r.time(), id, known, nextOwner); err != nil || how != want {
+	if how, err := r.endInTurn(r.time(), id, known, nextOwner); err != nil || how != want {
 		r.t.Errorf("%v, %v, want %v", how, err, want)
 	}
 }
@@ -52,11 +52,11 @@ func TestEndFails(t *testing.T) {
 		r.ends(st.ID, nil, "", endedLive)
 		st = r.begin(set("a", "1"))
 		r.inject(op, storetest.Failed().Reporting(store.ErrRefused))
-		if _, err := r.endCommitting(r.time(), st.ID, nil, ""); !errors.Is(err, store.ErrRefused) || r.gone(st.ID) {
+		if _, err := r.endInTurn(r.time(), st.ID, nil, ""); !errors.Is(err, store.ErrRefused) || r.gone(st.ID) {
 			t.Errorf("%s refused: %v", name, err)
 		}
 		r.inject(op, storetest.Failed().Reporting(errFirst), storetest.Failed().Reporting(store.ErrFull))
-		if _, err := r.endCommitting(r.time(), st.ID, nil, ""); !errors.Is(err, errFirst) || r.gone(st.ID) {
+		if _, err := r.endInTurn(r.time(), st.ID, nil, ""); !errors.Is(err, errFirst) || r.gone(st.ID) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -183,7 +183,7 @@ func TestEndSealed(t *testing.T) {
 		refused := storetest.Failed().Reporting(store.ErrRefused)
 		r.inject(storetest.OpReplace, refused)
 		r.inject(storetest.OpDelete, refused)
-		if _, err := r.endCommitting(r.time(), former.ID, nil, ""); !errors.Is(err, store.ErrRefused) || r.gone(st.ID) {
+		if _, err := r.endInTurn(r.time(), former.ID, nil, ""); !errors.Is(err, store.ErrRefused) || r.gone(st.ID) {
 			t.Errorf("%v", err)
 		}
 	})
@@ -198,7 +198,7 @@ func TestEndEndsInTime(t *testing.T) {
 	cancel()
 	limit := r.Limit(ctx, false)
 	defer limit.Release()
-	if _, err := r.endCommitting(limit, st.ID, nil, ""); !errors.Is(err, storetest.ErrInjected) {
+	if _, err := r.endInTurn(limit, st.ID, nil, ""); !errors.Is(err, storetest.ErrInjected) {
 		t.Errorf("%v", err)
 	}
 	if _, _, err := r.endSealed(limit, st.ID); !errors.Is(err, storetest.ErrInjected) {
@@ -225,7 +225,7 @@ func TestEndWaits(t *testing.T) {
 	calls := r.calls.since(func() {
 		go func() {
 			var err error
-			how, err = r.endCommitting(r.time(), st.ID, &st, "")
+			how, err = r.endInTurn(r.time(), st.ID, &st, "")
 			ended <- err
 		}()
 		waitInLine(t)

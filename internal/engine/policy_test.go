@@ -205,8 +205,8 @@ func TestClears(t *testing.T) {
 		{"another owner", r.login("bob"), true},
 	}
 	for _, step := range steps {
-		if res := r.run(&st, step.op); res.ClearsOthers != step.want {
-			t.Errorf("%s: %v", step.name, res.ClearsOthers)
+		if res := r.run(&st, step.op); res.ClearsForeign != step.want {
+			t.Errorf("%s: %v", step.name, res.ClearsForeign)
 		}
 		want := ""
 		if step.name == "another word" {
@@ -218,7 +218,7 @@ func TestClears(t *testing.T) {
 	}
 	own := newRig(t)
 	mine := own.signedIn("alice")
-	if res := own.run(&mine, own.login("bob")); res.ClearsOthers {
+	if res := own.run(&mine, own.login("bob")); res.ClearsForeign {
 		t.Error("it clears cookies of no other library")
 	}
 }
