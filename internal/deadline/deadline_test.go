@@ -121,6 +121,35 @@ func TestDetached(t *testing.T) {
 	}
 }
 
+// TestSmall: what a context says of itself, before it is armed and after its end.
+func TestSmall(t *testing.T) {
+	var c Context
+	c.Init(new(Watch), t.Context())
+	if c.Armed() || c.Parent() != t.Context() {
+		t.Error("armed before its time")
+	}
+	if c.Arm(Now()-1, true); !c.Armed() {
+		t.Error("not armed")
+	}
+	if err := c.ErrAt(time.Now()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v", err)
+	}
+	called := make(chan struct{})
+	if c.AfterFunc(func() { close(called) })() {
+		t.Error("what has ended is stopped")
+	}
+	<-called
+	begun := time.Now()
+	early, cancel := context.WithDeadline(t.Context(), begun.Add(time.Minute))
+	defer cancel()
+	for detached, want := range map[bool]time.Duration{false: time.Minute, true: time.Hour} {
+		l := newContext(early, time.Hour, detached)
+		if at, ok := l.Deadline(); !ok || at.Sub(begun) < want || at.Sub(begun) > want+time.Minute {
+			t.Errorf("detached %v: %v, %v", detached, at.Sub(begun), ok)
+		}
+	}
+}
+
 // TestErrAndDone: once Err tells of the end, Done has ended too, and so for good.
 func TestErrAndDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -259,12 +260,14 @@ func TestInDoubt(t *testing.T) {
 		r.faulty.Decide = func(storetest.Op, string) storetest.Fault {
 			return storetest.Failed().Reporting(errFirst)
 		}
-		c := r.commit(st, set("a", "2"))
-		_, err := c.Run()
-		r.want(err, ErrUnknownOutcome)
-		r.want(err, errFirst)
-		if !c.Uncertain() {
-			t.Error("it is certain")
+		for _, st := range []State{st, r.NewState()} {
+			c := r.commit(st, set("a", "2"))
+			_, err := c.Run()
+			r.want(err, ErrUnknownOutcome)
+			r.want(err, errFirst)
+			if !c.Uncertain() {
+				t.Error("it is certain")
+			}
 		}
 	})
 }
@@ -287,6 +290,81 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%v: then %s", refusal, calls)
 		}
 	}
+}
+
+// TestCallsAfterFailure: what a commit asks of the store after a failure is what it needs to know, and
+// no more.
+func TestCallsAfterFailure(t *testing.T) {
+	refused := storetest.Failed().Reporting(store.ErrRefused)
+	conflict := storetest.Failed().Reporting(store.ErrConflict)
+	failing := change(func(*document.Draft) error { return errFirst })
+	for name, test := range map[string]struct {
+		faults map[storetest.Op]storetest.Fault
+		op     document.Operation
+		calls  string
+		want   error
+	}{
+		"gone, as a store may wrap it": {
+			map[storetest.Op]storetest.Fault{
+				storetest.OpReplace: storetest.Failed().Reporting(fmt.Errorf("replace: %w", store.ErrNotFound)),
+			}, set("a", "2"), "", ErrGone,
+		},
+		"a load refused": {
+			map[storetest.Op]storetest.Fault{storetest.OpReplace: conflict, storetest.OpLoad: refused},
+			set("a", "2"), "", store.ErrRefused,
+		},
+		"an operation that fails": {nil, failing, "load", errFirst},
+		"it fails after a conflict": {
+			map[storetest.Op]storetest.Fault{storetest.OpReplace: conflict},
+			func() document.Operation {
+				tries := 0
+				return change(func(d *document.Draft) error {
+					if tries++; tries > 1 {
+						return errFirst
+					}
+					d.Remove("a")
+					return nil
+				})
+			}(), "load", errFirst,
+		},
+	} {
+		r := newRig(t)
+		st := r.begin(set("a", "1"))
+		for op, fault := range test.faults {
+			r.inject(op, fault)
+		}
+		c := r.commit(st, test.op)
+		calls := r.calls.since(func() {
+			if _, err := c.Run(); !errors.Is(err, test.want) || c.Uncertain() {
+				t.Errorf("%s: %v, uncertain %v", name, err, c.Uncertain())
+			}
+		})
+		if calls != test.calls {
+			t.Errorf("%s: then the store saw %q", name, calls)
+		}
+	}
+}
+
+// TestTurnNotHad: a commit or an end that does not get its turn in time says what it waited for, and
+// does nothing.
+func TestTurnNotHad(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Timeout = 10 * time.Millisecond })
+	st := r.begin(set("a", "1"))
+	turn, _, err := r.commits.Enter(st.ID, time.Minute)
+	r.want(err, nil)
+	calls := r.calls.since(func() {
+		_, committed := r.commit(st, set("a", "2")).Run()
+		for name, err := range map[string]error{"commit": committed, "end": r.End(r.time(), st.ID, nil, "")} {
+			if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "waiting for other requests") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+	if calls != "" {
+		t.Errorf("the store saw %s", calls)
+	}
+	r.commits.Leave(turn, nil, 0)
+	r.run(&st, set("a", "2"))
 }
 
 // TestEndedMeanwhile: a commit to a session that ended does not bring it back.

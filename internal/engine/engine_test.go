@@ -343,6 +343,34 @@ func TestClocks(t *testing.T) {
 	}
 }
 
+// TestEmbeddedLimit: a load's limit becomes a commit's, with all of its time, unless a goroutine waits
+// for the end of the load.
+func TestEmbeddedLimit(t *testing.T) {
+	for _, realTime := range []bool{true, false} {
+		r := newRig(t, func(c *Config) {
+			if realTime {
+				c.Now = nil
+			}
+		})
+		for _, waits := range []bool{false, true} {
+			var c deadline.Context
+			r.Embed(&c, t.Context())
+			now, ticks := r.Clocks()
+			r.ArmLoad(&c, now, ticks, false)
+			if started, err := c.Started(); (started != 0) != realTime || err != nil || c.Err() != nil {
+				t.Errorf("a load: started at %d, %v", started, err)
+			}
+			if waits {
+				c.Done()
+			}
+			if got := r.ArmCommit(&c, now, ticks); got == waits {
+				t.Errorf("a goroutine waits %v: %v", waits, got)
+			}
+			c.Release()
+		}
+	}
+}
+
 // TestErrorsNameThePlace: every error names what was done, and none an id.
 func TestErrorsNameThePlace(t *testing.T) {
 	r := newRig(t)

@@ -72,9 +72,9 @@ func TestMoveFails(t *testing.T) {
 				st := r.begin(set("a", "1"))
 				old := st.ID
 				r.inject(half, fault)
-				r.run(&st, r.login("alice"), count("n"))
+				res := r.run(&st, r.login("alice"), count("n"))
 				r.faulty.Release()
-				if !r.gone(old) || r.number(st.ID, "n") != 1 || r.live() != 1 {
+				if !res.Written || r.config.Policy.ID(res.Ticket) != st.ID || !r.gone(old) || r.number(st.ID, "n") != 1 || r.live() != 1 {
 					t.Errorf("%d live", r.live())
 				}
 			})

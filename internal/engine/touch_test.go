@@ -23,7 +23,11 @@ func TestDue(t *testing.T) {
 	}
 	r := newRig(t)
 	anonymous, owned := r.begin(set("a", "1")), r.signedIn("alice")
-	r.clock.advance(testAnonymous / 10)
+	r.clock.advance(testAnonymous * 95 / 1000)
+	if st := r.load(anonymous.ID); st.Due {
+		t.Error("a use is due before a tenth of the timeout")
+	}
+	r.clock.advance(testAnonymous * 5 / 1000)
 	for name, test := range map[string]struct {
 		st   State
 		want bool
