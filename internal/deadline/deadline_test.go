@@ -150,6 +150,34 @@ func TestSmall(t *testing.T) {
 	}
 }
 
+// TestRealTime: contexts end by the real clock, which shows more than zero, unlike a bubble's: each by
+// its own deadline, and also by a parent's end, where the timer was set for a later time.
+func TestRealTime(t *testing.T) {
+	w := new(Watch)
+	parent, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	long, short := w.New(t.Context(), time.Hour, true), w.New(t.Context(), 20*time.Millisecond, true)
+	child := w.New(parent, time.Hour, false)
+	defer long.Release()
+	long.Done()
+	for want, l := range map[error]*Context{context.DeadlineExceeded: short, context.Canceled: child} {
+		if l == child {
+			cancel()
+		}
+		select {
+		case <-l.Done():
+		case <-time.After(10 * time.Second):
+			t.Fatalf("it does not end: %v", want)
+		}
+		if err := l.Err(); !errors.Is(err, want) {
+			t.Errorf("%v, want %v", err, want)
+		}
+	}
+	if long.Err() != nil {
+		t.Error("another one has ended too")
+	}
+}
+
 // TestErrAndDone: once Err tells of the end, Done has ended too, and so for good.
 func TestErrAndDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
