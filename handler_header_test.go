@@ -12,7 +12,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// TestNestedApart: middleware between the middleware and itself has the session of the handler inside.
+// TestNestedApart: middleware between the middleware and itself has the session of the handler
+// inside.
 func TestNestedApart(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	inner := s.m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

@@ -11,8 +11,8 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 )
 
-// TestTouchedOnce: a use is noted once in a request, however often it saves, and also where the session
-// was read only after the header.
+// TestTouchedOnce: a use is noted once in a request, however often it saves, and also where the
+// session was read only after the header.
 func TestTouchedOnce(t *testing.T) {
 	for name, h := range map[string]handlerFunc{
 		"saved twice": func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {

@@ -26,7 +26,8 @@ func TestFinishedTakesNoMemory(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if s.body != &emptyBody || emptyBody.w != nil || emptyBody.err != nil || emptyBody.ticket != "" {
+	if s.body != &emptyBody || emptyBody.w != nil || emptyBody.err != nil ||
+		emptyBody.ticket != "" {
 		t.Error("it has memory again")
 	}
 }

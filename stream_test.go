@@ -30,8 +30,8 @@ func TestReloadKeepsPending(t *testing.T) {
 	}
 }
 
-// TestKeepAliveAtDeadline: a session ends at its deadline also where its use is not due to be noted,
-// and stays ended.
+// TestKeepAliveAtDeadline: a session ends at its deadline also where its use is not due to be
+// noted, and stays ended.
 func TestKeepAliveAtDeadline(t *testing.T) {
 	s := newSite(t, cloakroom.Options{Lifetime: time.Hour, AnonymousIdle: time.Hour, Idle: time.Hour})
 	tab := s.browser()

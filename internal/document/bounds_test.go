@@ -46,7 +46,8 @@ func TestDamaged(t *testing.T) {
 			data := d.Encode()
 			got := smallDocument(format)
 			for n := range data {
-				if err := (Bounds{}).Decode(data[:n:n], &got); err == nil || got.fields != nil || got.meta.deadline != 0 {
+				if err := (Bounds{}).Decode(data[:n:n], &got); err == nil || got.fields != nil ||
+					got.meta.deadline != 0 {
 					t.Errorf("%v: %d of %d bytes: %v", format, n, len(data), err)
 				}
 			}
@@ -74,7 +75,8 @@ func TestNoRoomBehind(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, f := range d.fields {
-			if format == MessagePack && (cap(f.name) != len(f.name) || cap(f.value) != len(f.value)) {
+			if format == MessagePack && (cap(f.name) != len(f.name) ||
+				cap(f.value) != len(f.value)) {
 				t.Errorf("%s: room for %d and %d bytes", f.name, cap(f.name), cap(f.value))
 			}
 		}
@@ -83,14 +85,15 @@ func TestNoRoomBehind(t *testing.T) {
 			_ = append(f.name, "###"...)
 			_ = append(f.value, "###"...)
 		}
-		if commits := d.meta.commits; string(append(commits, "###"...)) == "" || string(data) != before {
+		if commits := d.meta.commits; string(append(commits, "###"...)) == "" ||
+			string(data) != before {
 			t.Errorf("%v: the record was written to", format)
 		}
 	}
 }
 
-// TestForeignDocuments: a document without notes is read only where it may be another library's, and
-// so is a key that is no string.
+// TestForeignDocuments: a document without notes is read only where it may be another library's,
+// and so is a key that is no string.
 func TestForeignDocuments(t *testing.T) {
 	for _, data := range []string{"\x80", "\x81\xa1a\x01", "\x81\x01\x02", `{}`, `{"a":1}`} {
 		var d Document
@@ -111,8 +114,8 @@ func TestForeignDocuments(t *testing.T) {
 	}
 }
 
-// TestOutgrows: a document outgrows another by one more value or by one more byte, of a name or of a
-// value, whatever else became smaller.
+// TestOutgrows: a document outgrows another by one more value or by one more byte, of a name or of
+// a value, whatever else became smaller.
 func TestOutgrows(t *testing.T) {
 	document := func(pairs ...string) *Document {
 		d := Document{}
@@ -152,11 +155,13 @@ func TestVersions(t *testing.T) {
 		return msgpack.AppendBytes(msgpack.AppendString(data, metaCommits), make([]byte, commits*commitIDBytes))
 	}
 	for version, want := range map[int64]error{formatVersion + 1: errNewer, 0: errForeign, -1: errForeign, formatVersion: nil} {
-		if err := (Bounds{}).Decode(notes(version, 1), new(Document)); !errors.Is(err, want) || (err == nil) != (want == nil) {
+		if err := (Bounds{}).Decode(notes(version, 1), new(Document)); !errors.Is(err, want) ||
+			(err == nil) != (want == nil) {
 			t.Errorf("version %d: %v", version, err)
 		}
 		text := `{"_cloakroom":{"v":` + strconv.FormatInt(version, 10) + `,"created":1,"deadline":2,"commits":""}}`
-		if err := (Bounds{}).Decode([]byte(text), new(Document)); !errors.Is(err, want) || (err == nil) != (want == nil) {
+		if err := (Bounds{}).Decode([]byte(text), new(Document)); !errors.Is(err, want) ||
+			(err == nil) != (want == nil) {
 			t.Errorf("version %d in JSON: %v", version, err)
 		}
 	}

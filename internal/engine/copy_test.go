@@ -68,7 +68,8 @@ func TestCopy(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 	}
-	if len(all) != 2 || !to.gone(ended.ID) || !to.gone(former) || to.live() != 2 || to.mem.Len() != 3 {
+	if len(all) != 2 || !to.gone(ended.ID) || !to.gone(former) || to.live() != 2 ||
+		to.mem.Len() != 3 {
 		t.Errorf("%d told of, %d live, %d records", len(all), to.live(), to.mem.Len())
 	}
 	to.revokes("alice", "", 1) // the index came along
@@ -83,7 +84,8 @@ func TestCopy(t *testing.T) {
 	}
 	r.clock.advance(testAnonymous / 2)
 	r.want(r.Touch(t.Context(), &st), nil)
-	if c := r.copies(to, false)[ticket.PublicID(st.ID)]; c.Written || !to.load(st.ID).Record.Expires.Equal(st.Record.Expires) {
+	if c := r.copies(to, false)[ticket.PublicID(st.ID)]; c.Written ||
+		!to.load(st.ID).Record.Expires.Equal(st.Record.Expires) {
 		t.Errorf("a touch: %+v", c)
 	}
 }
@@ -156,7 +158,8 @@ func TestCopyStates(t *testing.T) {
 			t.Fatal(err)
 		}
 		to := r.target()
-		if c := r.copies(to, false)[ticket.PublicID("another")]; !c.Foreign || c.Written || c.Err != nil || to.live() != 1 {
+		if c := r.copies(to, false)[ticket.PublicID("another")]; !c.Foreign || c.Written ||
+			c.Err != nil || to.live() != 1 {
 			t.Errorf("%+v, %d live", c, to.live())
 		}
 	})
@@ -196,7 +199,8 @@ func TestCopyFails(t *testing.T) {
 		full := storetest.Failed().Reporting(errors.Join(store.ErrFull, errors.New("key "+st.ID)))
 		to.inject(storetest.OpCreate, full)
 		for _, c := range r.copies(to, false) {
-			if c.Written || !errors.Is(c.Err, store.ErrFull) || strings.Contains(c.Err.Error(), st.ID) {
+			if c.Written || !errors.Is(c.Err, store.ErrFull) ||
+				strings.Contains(c.Err.Error(), st.ID) {
 				t.Errorf("%+v", c)
 			}
 		}
@@ -262,7 +266,8 @@ func TestCopyLeaves(t *testing.T) {
 	}
 	theirs := to.load(id)
 	to.run(&theirs, set("b", "1"))
-	if c := r.copies(to, true)[ticket.PublicID(id)]; c.Written || c.Err != nil || to.text(id, "b") != "1" {
+	if c := r.copies(to, true)[ticket.PublicID(id)]; c.Written || c.Err != nil ||
+		to.text(id, "b") != "1" {
 		t.Errorf("the target went on: %+v", c)
 	}
 	to.revokes("alice", "", 1)
@@ -356,7 +361,7 @@ func TestSupersedes(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
 	}
-	if leaving("a") != leaving("a") || leaving("a") == leaving("b") {
+	if again := leaving("a"); again != leaving("a") || again == leaving("b") {
 		t.Error("the commit that leaves is not the session's")
 	}
 	same := second

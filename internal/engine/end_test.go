@@ -11,7 +11,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/storetest"
 )
 
-// ends ends the session stored under an id, and fails the test unless it becomes of it what is wanted.
+// ends ends the session stored under an id, and fails the test unless it becomes of it what is
+// wanted.
 func (r *rig) ends(id string, known *State, nextOwner string, want ending) {
 	r.t.Helper()
 	if how, err := r.endInTurn(r.time(), id, known, nextOwner); err != nil || how != want {
@@ -52,11 +53,13 @@ func TestEndFails(t *testing.T) {
 		r.ends(st.ID, nil, "", endedLive)
 		st = r.begin(set("a", "1"))
 		r.inject(op, storetest.Failed().Reporting(store.ErrRefused))
-		if _, err := r.endInTurn(r.time(), st.ID, nil, ""); !errors.Is(err, store.ErrRefused) || r.gone(st.ID) {
+		if _, err := r.endInTurn(r.time(), st.ID, nil, ""); !errors.Is(err, store.ErrRefused) ||
+			r.gone(st.ID) {
 			t.Errorf("%s refused: %v", name, err)
 		}
 		r.inject(op, storetest.Failed().Reporting(errFirst), storetest.Failed().Reporting(store.ErrFull))
-		if _, err := r.endInTurn(r.time(), st.ID, nil, ""); !errors.Is(err, errFirst) || r.gone(st.ID) {
+		if _, err := r.endInTurn(r.time(), st.ID, nil, ""); !errors.Is(err, errFirst) ||
+			r.gone(st.ID) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -112,7 +115,8 @@ func TestEndBeforeItBegins(t *testing.T) {
 		t.Errorf("then it is created: %v", errs)
 	}
 	tomb := r.load(c.next.ID)
-	if !tomb.Doc.Sealed() || tomb.Record.Owner != "" || !tomb.Record.Expires.Equal(r.Now().Add(store.IndexGrace)) {
+	if !tomb.Doc.Sealed() || tomb.Record.Owner != "" ||
+		!tomb.Record.Expires.Equal(r.Now().Add(store.IndexGrace)) {
 		t.Errorf("the tombstone: %+v", tomb)
 	}
 	r.clock.advance(store.IndexGrace)
@@ -121,8 +125,8 @@ func TestEndBeforeItBegins(t *testing.T) {
 	}
 }
 
-// TestEndSealed: the session that a seal names ends by a seal, through failures, and where the store
-// takes none, by its deletion and that of the seal that names it.
+// TestEndSealed: the session that a seal names ends by a seal, through failures, and where the
+// store takes none, by its deletion and that of the seal that names it.
 func TestEndSealed(t *testing.T) {
 	moved := func(r *rig) (former, st State) {
 		st = r.begin(set("a", "1"))
@@ -183,7 +187,8 @@ func TestEndSealed(t *testing.T) {
 		refused := storetest.Failed().Reporting(store.ErrRefused)
 		r.inject(storetest.OpReplace, refused)
 		r.inject(storetest.OpDelete, refused)
-		if _, err := r.endInTurn(r.time(), former.ID, nil, ""); !errors.Is(err, store.ErrRefused) || r.gone(st.ID) {
+		if _, err := r.endInTurn(r.time(), former.ID, nil, ""); !errors.Is(err, store.ErrRefused) ||
+			r.gone(st.ID) {
 			t.Errorf("%v", err)
 		}
 	})
@@ -206,8 +211,8 @@ func TestEndEndsInTime(t *testing.T) {
 	}
 }
 
-// TestEndWaits: a commit of the session that is under way in this process comes to its end first, and
-// what was known of the session before is not asked for.
+// TestEndWaits: a commit of the session that is under way in this process comes to its end first,
+// and what was known of the session before is not asked for.
 func TestEndWaits(t *testing.T) {
 	r := newRig(t)
 	st := r.begin(set("a", "1"))

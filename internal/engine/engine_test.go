@@ -333,18 +333,18 @@ func TestClocks(t *testing.T) {
 		t.Errorf("%v is the clock's %v", now, r.clock.Now())
 	}
 	before := time.Now()
-	real := newRig(t, func(c *Config) { c.Now = nil })
-	now, ticks := real.Clocks()
+	wall := newRig(t, func(c *Config) { c.Now = nil })
+	now, ticks := wall.Clocks()
 	if now.Before(before) || time.Now().Before(now) {
 		t.Errorf("the real clock shows %v", now)
 	}
-	if later, more := real.Clocks(); later.Before(now) || more < ticks {
+	if later, more := wall.Clocks(); later.Before(now) || more < ticks {
 		t.Errorf("the clock goes backwards: %v after %v", more, ticks)
 	}
 }
 
-// TestEmbeddedLimit: a load's limit becomes a commit's, with all of its time, unless a goroutine waits
-// for the end of the load.
+// TestEmbeddedLimit: a load's limit becomes a commit's, with all of its time, unless a goroutine
+// waits for the end of the load.
 func TestEmbeddedLimit(t *testing.T) {
 	for _, realTime := range []bool{true, false} {
 		r := newRig(t, func(c *Config) {
@@ -357,7 +357,8 @@ func TestEmbeddedLimit(t *testing.T) {
 			r.Embed(&c, t.Context())
 			now, ticks := r.Clocks()
 			r.ArmLoad(&c, now, ticks, false)
-			if started, err := c.Started(); (started != 0) != realTime || err != nil || c.Err() != nil {
+			if started, err := c.Started(); (started != 0) != realTime || err != nil ||
+				c.Err() != nil {
 				t.Errorf("a load: started at %d, %v", started, err)
 			}
 			if waits {

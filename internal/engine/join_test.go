@@ -46,12 +46,14 @@ func TestJoinAfterGone(t *testing.T) {
 		return c, res, err
 	}
 	c, res, err := join(st.ID, "alice")
-	if id := c.Next().ID; err != nil || r.config.Policy.ID(res.Ticket) != id || r.text(id, "b") != "theirs" || r.live() != 1 {
+	if id := c.Next().ID; err != nil || r.config.Policy.ID(res.Ticket) != id ||
+		r.text(id, "b") != "theirs" || r.live() != 1 {
 		t.Fatalf("%v, %d live", err, r.live())
 	}
 	// The seal of a seal leads on, and its former id too.
 	last := c.Next().ID
-	if c, _, err = join(st.ID, "alice"); err != nil || c.Next().ID == last || r.live() != 1 || !r.gone(theirs.ID) {
+	if c, _, err = join(st.ID, "alice"); err != nil || c.Next().ID == last || r.live() != 1 ||
+		!r.gone(theirs.ID) {
 		t.Fatalf("%v, %d live", err, r.live())
 	}
 	last = c.Next().ID
@@ -120,7 +122,8 @@ func TestJoinDropsAnothers(t *testing.T) {
 	st := r.signedIn("bob")
 	theirs := r.signIn(st, "alice", "b")
 	r.run(&st, set("secret", "bob's"), r.login("alice"), set("c", "after"))
-	if r.text(st.ID, "secret") != "" || r.text(st.ID, "c") != "after" || r.text(st.ID, "b") != "theirs" ||
+	if r.text(st.ID, "secret") != "" || r.text(st.ID, "c") != "after" ||
+		r.text(st.ID, "b") != "theirs" ||
 		!r.gone(theirs.ID) {
 		t.Error("what is bob's is alice's now, or not what she set herself")
 	}

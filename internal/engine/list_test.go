@@ -117,10 +117,10 @@ func (l *lister) Sweep(context.Context, string, int) (int, string, error) {
 func TestListSkips(t *testing.T) {
 	r := newRig(t)
 	st, bobs := r.signedIn("alice"), r.signedIn("bob")
-	expired, over := st, st
+	expired := st
 	expired.Record.Expires = r.Now()
 	short := r.other(func(c *Config) { c.Lifetime = 0 })
-	over = short.begin(set("a", "1"))
+	over := short.begin(set("a", "1"))
 	l := &lister{FullStore: r.mem, entries: []store.Entry{
 		{ID: "no record"}, {ID: expired.ID, Record: expired.Record}, {ID: over.ID, Record: over.Record},
 		{ID: bobs.ID, Record: bobs.Record},
@@ -129,7 +129,8 @@ func TestListSkips(t *testing.T) {
 	if found, err := ids(stale.Owned(t.Context(), "alice")); err != nil || len(found) != 0 {
 		t.Errorf("%v, %v", found, err)
 	}
-	if found, err := ids(stale.All(t.Context())); err != nil || len(found) != 1 || found[bobs.ID] != 1 {
+	if found, err := ids(stale.All(t.Context())); err != nil || len(found) != 1 ||
+		found[bobs.ID] != 1 {
 		t.Errorf("%v, %v", found, err)
 	}
 }
@@ -156,7 +157,8 @@ func TestSweep(t *testing.T) {
 	cancel()
 	l.sweeps = []error{errFirst, nil, nil}
 	n, err = failing.Sweep(ctx)
-	if failing.want(err, context.Canceled); n != 1 || !errors.Is(err, errFirst) || len(l.sweeps) != 2 {
+	if failing.want(err, context.Canceled); n != 1 || !errors.Is(err, errFirst) ||
+		len(l.sweeps) != 2 {
 		t.Errorf("%d, %v", n, err)
 	}
 	plain := newRig(t, func(c *Config) { c.Store = struct{ store.Store }{c.Store} })

@@ -15,7 +15,8 @@ import (
 func TestLoad(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Lifetime = testAnonymous + testAnonymous/2 })
 	st := r.begin(set("a", "1"))
-	if got := r.load(st.ID); got.ID != st.ID || !got.Stored() || got.Due || !got.Record.Deadline.Equal(st.Record.Deadline) {
+	if got := r.load(st.ID); got.ID != st.ID || !got.Stored() || got.Due ||
+		!got.Record.Deadline.Equal(st.Record.Deadline) {
 		t.Errorf("%+v", got)
 	}
 	refused := func(name, id string, want error) {
@@ -52,7 +53,8 @@ func TestUnreadable(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 		r.inject(storetest.OpLoad, storetest.Failed().Reporting(errors.Join(store.ErrUnreadable, errors.New("file "+other))))
-		if err := r.Load(t.Context(), other, &st, r.Now()); err != store.ErrUnreadable || st.Stored() {
+		if err := r.Load(t.Context(), other, &st, r.Now()); err != store.ErrUnreadable ||
+			st.Stored() {
 			t.Errorf("%v", err)
 		}
 	}

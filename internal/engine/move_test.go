@@ -46,8 +46,10 @@ func TestMove(t *testing.T) {
 		}
 		seal := r.load(old)
 		end := r.Now().Add(store.IndexGrace)
-		if string(seal.Doc.Text(document.Next)) != st.ID || string(seal.Doc.Text(document.NextOwner)) != r.digest("alice") ||
-			!seal.Record.Expires.Equal(end) || !seal.Doc.Deadline().Equal(end) || seal.Doc.Len() != 0 {
+		if string(seal.Doc.Text(document.Next)) != st.ID ||
+			string(seal.Doc.Text(document.NextOwner)) != r.digest("alice") ||
+			!seal.Record.Expires.Equal(end) || !seal.Doc.Deadline().Equal(end) ||
+			seal.Doc.Len() != 0 {
 			t.Errorf("the seal: %+v", seal)
 		}
 		was := st.ID
@@ -74,7 +76,8 @@ func TestMoveFails(t *testing.T) {
 				r.inject(half, fault)
 				res := r.run(&st, r.login("alice"), count("n"))
 				r.faulty.Release()
-				if !res.Written || r.config.Policy.ID(res.Ticket) != st.ID || !r.gone(old) || r.number(st.ID, "n") != 1 || r.live() != 1 {
+				if !res.Written || r.config.Policy.ID(res.Ticket) != st.ID || !r.gone(old) ||
+					r.number(st.ID, "n") != 1 || r.live() != 1 {
 					t.Errorf("%d live", r.live())
 				}
 			})
@@ -180,7 +183,8 @@ func TestHalfWay(t *testing.T) {
 			c := r.commit(st, r.login("alice"))
 			_, err := c.Run()
 			r.want(err, test.want)
-			if errors.Is(err, ErrUnknownOutcome) != test.unknown || !strings.Contains(err.Error(), "the old one is dead") {
+			if errors.Is(err, ErrUnknownOutcome) != test.unknown ||
+				!strings.Contains(err.Error(), "the old one is dead") {
 				t.Errorf("%v", err)
 			}
 			if !c.Uncertain() || c.Restart(0, r.NewState()) || !r.gone(st.ID) || r.live() != 0 {
@@ -218,7 +222,8 @@ func TestDropSeal(t *testing.T) {
 		old := st.ID
 		r.inject(storetest.OpDelete, storetest.Failed().Reporting(errors.New("no file "+old)))
 		r.run(&st, renew())
-		if log := r.log.String(); !strings.Contains(log, "seal not deleted") || strings.Contains(log, old) {
+		if log := r.log.String(); !strings.Contains(log, "seal not deleted") ||
+			strings.Contains(log, old) {
 			t.Errorf("log: %s", log)
 		}
 		logged := len(r.log.String())

@@ -62,13 +62,15 @@ func (r *rig) foreign(ops ...document.Operation) string {
 func TestOwn(t *testing.T) {
 	plain, shop, former := Own("", false), Own("shop", false), Own("", true)
 	made, id := shop.Mint()
-	if !shop.Valid(made) || shop.ID(made) != id || plain.ID(made) == id || !shop.Owns(id) || shop.Owns(made) {
+	if !shop.Valid(made) || shop.ID(made) != id || plain.ID(made) == id || !shop.Owns(id) ||
+		shop.Owns(made) {
 		t.Errorf("%s, %s", made, id)
 	}
 	if uuid := "7a52cbf2-3c0e-4a0c-9c28-6a5b2f4a0001"; plain.Valid(uuid) || !former.Valid(uuid) {
 		t.Error("a former ticket")
 	}
-	if plain.Shared() || !plain.KeepsEmpty || !plain.LeavesSeal || !plain.HasIndex || !plain.SlidesOnRead || plain.SlidesOnWrite {
+	if plain.Shared() || !plain.KeepsEmpty || !plain.LeavesSeal || !plain.HasIndex ||
+		!plain.SlidesOnRead || plain.SlidesOnWrite {
 		t.Errorf("%+v", plain)
 	}
 }
@@ -150,12 +152,14 @@ func TestSharedOwner(t *testing.T) {
 		} else if string(owner) != want || string(r.config.Policy.OwnerIn(&st.Doc)) != want {
 			t.Errorf("%q, want %q", owner, want)
 		}
-		if !st.Doc.Created().Equal(r.Now()) || !st.Record.Deadline.Equal(r.Now().Add(testLifetime)) {
+		if !st.Doc.Created().Equal(r.Now()) ||
+			!st.Record.Deadline.Equal(r.Now().Add(testLifetime)) {
 			t.Errorf("%s: it ends at %v", want, st.Record.Deadline)
 		}
 	}
 	st := r.signedIn("alice")
-	if got := r.text(st.ID, "_user_id"); got != "alice" || st.Record.Owner != "" || r.mem.Len() != 6 {
+	if got := r.text(st.ID, "_user_id"); got != "alice" || st.Record.Owner != "" ||
+		r.mem.Len() != 6 {
 		t.Errorf("the owner is %q; %d records", got, r.mem.Len())
 	}
 	r.run(&st, set("_user_id", "bob"))
@@ -177,7 +181,8 @@ func TestSharedEmpty(t *testing.T) {
 	if !res.Emptied || !res.Written || st.Stored() || r.mem.Len() != 0 {
 		t.Errorf("%+v; %d records", res, r.mem.Len())
 	}
-	if res := r.run(&st, set("a", "1"), remove("a")); res.Written || st.Stored() || r.mem.Len() != 0 {
+	if res := r.run(&st, set("a", "1"), remove("a")); res.Written || st.Stored() ||
+		r.mem.Len() != 0 {
 		t.Errorf("%+v; %d records", res, r.mem.Len())
 	}
 	own := newRig(t)
@@ -187,8 +192,8 @@ func TestSharedEmpty(t *testing.T) {
 	}
 }
 
-// TestClears: the other library's cookies are cleared where a value asks for it, which is not stored,
-// and where another owner signs in.
+// TestClears: the other library's cookies are cleared where a value asks for it, which is not
+// stored, and where another owner signs in.
 func TestClears(t *testing.T) {
 	r := newRig(t, shared)
 	st := r.begin(set("a", "1"))
@@ -229,7 +234,8 @@ func TestCheckValue(t *testing.T) {
 	r := newRig(t, shared)
 	st := r.begin(set("a", "1"))
 	_, err := r.commit(st, set("b", "secret")).Run()
-	if r.want(err, errFirst); !strings.Contains(err.Error(), `"b"`) || strings.Contains(err.Error(), "secret") {
+	if r.want(err, errFirst); !strings.Contains(err.Error(), `"b"`) ||
+		strings.Contains(err.Error(), "secret") {
 		t.Errorf("%v", err)
 	}
 	loose := r.other(shared, func(c *Config) { c.Policy.CheckValue = nil })
@@ -264,7 +270,8 @@ func TestConvert(t *testing.T) {
 		t.Errorf("%q", st.Record.Data)
 	}
 	c := r.commit(st, set("a", "refuse"))
-	if _, err := c.Run(); !errors.Is(err, errFirst) || !strings.Contains(err.Error(), "encode record") {
+	if _, err := c.Run(); !errors.Is(err, errFirst) ||
+		!strings.Contains(err.Error(), "encode record") {
 		t.Errorf("%v", err)
 	}
 	bad := State{Record: store.Record{Data: []byte("garbage")}}

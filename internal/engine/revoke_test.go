@@ -40,8 +40,8 @@ func TestRevoke(t *testing.T) {
 	r.want(r.Revoke(t.Context(), "alice", ticket.PublicID(st.ID)), store.ErrRefused)
 }
 
-// TestRevokeOwned: all sessions of an owner end but the one that is to stay, under the ticket that it
-// has by now, and no other owner's.
+// TestRevokeOwned: all sessions of an owner end but the one that is to stay, under the ticket that
+// it has by now, and no other owner's.
 func TestRevokeOwned(t *testing.T) {
 	r := newRig(t)
 	bobs := r.signedIn("bob")
@@ -64,8 +64,8 @@ func TestRevokeOwned(t *testing.T) {
 	}
 }
 
-// TestRevokeOfMoved: an owner's index may lead to a session that is another owner's by now, by a seal
-// or by a record that changed its owner. That one stays.
+// TestRevokeOfMoved: an owner's index may lead to a session that is another owner's by now, by a
+// seal or by a record that changed its owner. That one stays.
 func TestRevokeOfMoved(t *testing.T) {
 	r := newRig(t)
 	st := r.signedIn("alice")
@@ -89,8 +89,8 @@ func TestRevokeOfMoved(t *testing.T) {
 	}
 }
 
-// TestRevokeUnreadable: what stands in an owner's index and cannot be read ends too, and so does what
-// is about to be created.
+// TestRevokeUnreadable: what stands in an owner's index and cannot be read ends too, and so does
+// what is about to be created.
 func TestRevokeUnreadable(t *testing.T) {
 	r := newRig(t)
 	r.garbage("alice")
@@ -129,7 +129,8 @@ func TestRevokePasses(t *testing.T) {
 		r.before(storetest.OpDelete, func() { there.signedIn("alice") })
 	}
 	n, err := r.RevokeOwned(t.Context(), "alice", "")
-	if n != maxPasses || err == nil || !strings.Contains(err.Error(), fmt.Sprint(n)) || r.live() != 1 {
+	if n != maxPasses || err == nil || !strings.Contains(err.Error(), fmt.Sprint(n)) ||
+		r.live() != 1 {
 		t.Errorf("%d, %v, %d live", n, err, r.live())
 	}
 	r.revokes("alice", "", 1)
@@ -164,7 +165,8 @@ func TestRevokeFailures(t *testing.T) {
 	r.want(err, store.ErrRefused)
 	text := err.Error()
 	if n != sessions-failing || r.live() != failing ||
-		strings.Count(text, store.ErrRefused.Error()) != failuresKept || !strings.Contains(text, "and 3 more failed") {
+		strings.Count(text, store.ErrRefused.Error()) != failuresKept ||
+		!strings.Contains(text, "and 3 more failed") {
 		t.Errorf("%d ended, %d live: %v", n, r.live(), err)
 	}
 	r.faulty.Decide = nil
@@ -217,7 +219,8 @@ func TestRevokeUnsupported(t *testing.T) {
 		}
 	}
 	st := shared.signedIn("alice")
-	if rec, err := shared.mem.Load(t.Context(), st.ID); err != nil || st.Record.Owner+rec.Owner != "" {
+	if rec, err := shared.mem.Load(t.Context(), st.ID); err != nil ||
+		st.Record.Owner+rec.Owner != "" {
 		t.Errorf("the record is in the index of %q, %v", rec.Owner, err)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store/storetest"
 )
 
-// TestDue: the use of a session is noted once per tenth of its idle timeout, and where its expiry is
-// further away than it can be.
+// TestDue: the use of a session is noted once per tenth of its idle timeout, and where its expiry
+// is further away than it can be.
 func TestDue(t *testing.T) {
 	const idle = 100 * time.Second
 	for left, want := range map[time.Duration]bool{
@@ -67,20 +67,23 @@ func TestTouch(t *testing.T) {
 		before := st.Record.Version
 		r.want(r.Touch(t.Context(), &st), nil)
 		want := r.Now().Add(r.Idle(st.Doc.Owner()))
-		if got := r.load(st.ID).Record; !got.Expires.Equal(want) || !st.Record.Expires.Equal(want) || got.Version != before {
+		if got := r.load(st.ID).Record; !got.Expires.Equal(want) ||
+			!st.Record.Expires.Equal(want) || got.Version != before {
 			t.Errorf("it expires at %v, not %v", got.Expires, want)
 		}
 	}
 }
 
-// TestTouchOfEnded: a session that is no more cannot be touched, and other failures say what was done.
+// TestTouchOfEnded: a session that is no more cannot be touched, and other failures say what was
+// done.
 func TestTouchOfEnded(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Lifetime = testAnonymous / 2 })
 	st := r.begin(set("a", "1"))
 	before := st.Record.Expires
 	r.inject(storetest.OpTouch, storetest.Failed())
 	err := r.Touch(t.Context(), &st)
-	if r.want(err, storetest.ErrInjected); errors.Is(err, ErrEnded) || !st.Record.Expires.Equal(before) {
+	if r.want(err, storetest.ErrInjected); errors.Is(err, ErrEnded) ||
+		!st.Record.Expires.Equal(before) {
 		t.Errorf("%v", err)
 	}
 	r.inject(storetest.OpTouch, storetest.Failed().Reporting(store.ErrNotFound))
@@ -100,7 +103,8 @@ func TestExpires(t *testing.T) {
 	st := r.begin(set("a", "1"))
 	begun := st.Record.Expires
 	r.clock.advance(testAnonymous/10 - time.Second)
-	if r.run(&st, set("a", "2")); !st.Record.Expires.Equal(begun) || !r.load(st.ID).Record.Expires.Equal(begun) {
+	if r.run(&st, set("a", "2")); !st.Record.Expires.Equal(begun) ||
+		!r.load(st.ID).Record.Expires.Equal(begun) {
 		t.Errorf("it slides to %v", st.Record.Expires)
 	}
 	r.clock.advance(time.Second)

@@ -64,8 +64,8 @@ func TestByIDOrder(t *testing.T) {
 	})
 }
 
-// TestByIDNeighbours: ids whose turns lie in one list wait for each other no more than any others, and
-// the end of one leaves the other in its place.
+// TestByIDNeighbours: ids whose turns lie in one list wait for each other no more than any others,
+// and the end of one leaves the other in its place.
 func TestByIDNeighbours(t *testing.T) {
 	q := newQueue()
 	at := func(id string) uint64 { return maphash.String(q.seed, id) % uint64(len(q.buckets)) }
@@ -139,7 +139,8 @@ func TestByIDTimeout(t *testing.T) {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
 		err = <-done
-		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took != 1900*time.Millisecond {
+		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) ||
+			took != 1900*time.Millisecond {
 			t.Errorf("%v after %v", err, took)
 		}
 		q.Leave(next, nil, 0)

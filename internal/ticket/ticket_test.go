@@ -32,15 +32,16 @@ func TestNew(t *testing.T) {
 	for range 1000 {
 		ticket := New()
 		bits, err := base64.RawURLEncoding.Strict().DecodeString(ticket)
-		if err != nil || len(bits) != 32 || len(ticket) != Length || !Valid(ticket) || !ValidFormer(ticket) || seen[ticket] {
+		if err != nil || len(bits) != 32 || len(ticket) != Length || !Valid(ticket) ||
+			!ValidFormer(ticket) || seen[ticket] {
 			t.Fatalf("%d characters, %d bytes, valid %v: %v", len(ticket), len(bits), Valid(ticket), err)
 		}
 		seen[ticket] = true
 	}
 }
 
-// TestValid: at each place, exactly the characters of URL-safe base64 are taken, and in the last one
-// those alone that spell the spare bits as zeros.
+// TestValid: at each place, exactly the characters of URL-safe base64 are taken, and in the last
+// one those alone that spell the spare bits as zeros.
 func TestValid(t *testing.T) {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	ticket := strings.Repeat("A", Length)
@@ -87,7 +88,8 @@ func TestIsDigest(t *testing.T) {
 // TestApplications: what one application calls an owner or a ticket means nothing to another.
 func TestApplications(t *testing.T) {
 	sum := sha256.Sum256([]byte("shop\x00ann"))
-	if got := Digest("shop", "ann"); got != hex.EncodeToString(sum[:]) || got == Digest("", "ann") || got == Digest("s", "ann") {
+	if got := Digest("shop", "ann"); got != hex.EncodeToString(sum[:]) ||
+		got == Digest("", "ann") || got == Digest("s", "ann") {
 		t.Errorf("%q", got)
 	}
 }
