@@ -31,7 +31,8 @@ func TestNestedApart(t *testing.T) {
 func TestVaryIsAdded(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	for vary, want := range map[string][]string{
-		"Accept": {"Accept", "Cookie"}, "accept, cookie": {"accept, cookie"}, "*": {"*"}, "": {"Cookie"},
+		"Accept": {"Accept", "Cookie"}, "accept, cookie": {"accept, cookie"},
+		"*": {"*"}, "": {"Cookie"},
 	} {
 		w := s.browser().do(func(w http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
 			if vary != "" {
@@ -50,7 +51,9 @@ func TestSpaceAroundCookies(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	tab := s.browser()
 	tab.set(a, "1")
-	for _, line := range []string{"session=%", " \tsession=%\t ", "x=1; session=% ; y=2", "x=1;session=%\t;y=2", "session=% "} {
+	for _, line := range []string{
+		"session=%", " \tsession=%\t ", "x=1; session=% ; y=2", "x=1;session=%\t;y=2", "session=% ",
+	} {
 		r := s.browser().request()
 		r.Header.Set("Cookie", strings.ReplaceAll(line, "%", tab.cookie))
 		s.m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -70,10 +73,11 @@ func TestRefreshIsNoLook(t *testing.T) {
 	tab := s.browser()
 	tab.set(a, "1")
 	s.clock.advance(time.Minute)
+	h := s.m.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	calls := s.store.count(func() {
-		s.m.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {})).ServeHTTP(newRecorder(), tab.request())
+		h.ServeHTTP(newRecorder(), tab.request())
 		w := newRecorder()
-		s.m.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {})).ServeHTTP(w, tab.request())
+		h.ServeHTTP(w, tab.request())
 		if len(w.Header()) != 0 {
 			t.Errorf("header %v", w.Header())
 		}
@@ -88,7 +92,9 @@ func TestRefreshIsNoLook(t *testing.T) {
 func TestFlashesOfNone(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	tab := s.browser()
-	tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { s.Flash("info", "hello") })
+	tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+		s.Flash("info", "hello")
+	})
 	stop := make(chan struct{})
 	committing := make(chan struct{})
 	s.store.intercept(func(op, _ string, do func() error) error {
@@ -101,7 +107,7 @@ func TestFlashesOfNone(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		tab.other().do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { a.Set(s, "1") })
+		tab.other().set(a, "1")
 	}()
 	<-committing
 	w := tab.other().do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
@@ -119,7 +125,8 @@ func TestFlashesOfNone(t *testing.T) {
 // TestRevokeOthersOfNone: an anonymous session has no others, whatever the store can list.
 func TestRevokeOthersOfNone(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
-	m, err := cloakroom.New(struct{ store.Store }{s.store}, cloakroom.Options{InsecureCookie: true, Now: s.clock.Now})
+	plain := struct{ store.Store }{s.store}
+	m, err := cloakroom.New(plain, cloakroom.Options{InsecureCookie: true, Now: s.clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

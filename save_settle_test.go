@@ -78,7 +78,8 @@ func TestChangedWhileCommitting(t *testing.T) {
 			return do()
 		})
 		updates := 0
-		if _, err := name.UpdateNow(session, func(string) string { updates++; return "updated" }); err != nil {
+		update := func(string) string { updates++; return "updated" }
+		if _, err := name.UpdateNow(session, update); err != nil {
 			t.Error(err)
 		}
 		if updates != 2 {
@@ -161,7 +162,8 @@ func TestFinished(t *testing.T) {
 	s.browser().do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { kept = s })
 	_, exact := a.UpdateNow(kept, func(string) string { return "1" })
 	for name, err := range map[string]error{
-		"UpdateNow": exact, "Save": kept.Save(), "Logout": kept.Logout(), "Reload": kept.Reload(), "KeepAlive": kept.KeepAlive(),
+		"UpdateNow": exact, "Save": kept.Save(), "Logout": kept.Logout(), "Reload": kept.Reload(),
+		"KeepAlive": kept.KeepAlive(),
 	} {
 		if !errors.Is(err, cloakroom.ErrFinished) {
 			t.Errorf("%s: %v", name, err)

@@ -33,7 +33,8 @@ func TestReloadKeepsPending(t *testing.T) {
 // TestKeepAliveAtDeadline: a session ends at its deadline also where its use is not due to be
 // noted, and stays ended.
 func TestKeepAliveAtDeadline(t *testing.T) {
-	s := newSite(t, cloakroom.Options{Lifetime: time.Hour, AnonymousIdle: time.Hour, Idle: time.Hour})
+	const hour = time.Hour
+	s := newSite(t, cloakroom.Options{Lifetime: hour, AnonymousIdle: hour, Idle: hour})
 	tab := s.browser()
 	tab.set(a, "1")
 	tab.do(func(_ http.ResponseWriter, _ *http.Request, session *cloakroom.Session) {

@@ -13,7 +13,8 @@ import (
 func smallDocument(format Format) Document {
 	now := micros(time.Unix(1_760_000_000, 0))
 	d := Document{format: format, meta: meta{
-		created: now, authenticated: now, deadline: now + 1e9, commits: make([]byte, 2*commitIDBytes),
+		created: now, authenticated: now, deadline: now + 1e9,
+		commits: make([]byte, 2*commitIDBytes),
 	}}
 	for i := range 3 {
 		d.fields = append(d.fields, field{name: []byte("n" + strconv.Itoa(i)), value: []byte("1")})
@@ -29,7 +30,8 @@ func TestCountOfValues(t *testing.T) {
 		if _, err := (Bounds{Values: 3}).slice(data, new(Document)); err != nil {
 			t.Errorf("%v: %v", format, err)
 		}
-		if _, err := (Bounds{Values: 2}).slice(data, new(Document)); !errors.Is(err, errTooManyValues) {
+		_, err := Bounds{Values: 2}.slice(data, new(Document))
+		if !errors.Is(err, errTooManyValues) {
 			t.Errorf("%v: one too many: %v", format, err)
 		}
 	}
@@ -52,14 +54,16 @@ func TestDamaged(t *testing.T) {
 				}
 			}
 			for _, more := range []string{"\x00", "1", "}"} {
-				if err := (Bounds{}).Decode(append(data[:len(data):len(data)], more...), &got); err == nil || got.fields != nil {
+				longer := append(data[:len(data):len(data)], more...)
+				if err := (Bounds{}).Decode(longer, &got); err == nil || got.fields != nil {
 					t.Errorf("%v: %q follows: %v", format, more, err)
 				}
 			}
 		}
 	}
 	d := smallDocument(MessagePack)
-	if err := (Bounds{}).Decode(append(d.Encode(), 0), new(Document)); !errors.Is(err, errTrailing) {
+	err := Bounds{}.Decode(append(d.Encode(), 0), new(Document))
+	if !errors.Is(err, errTrailing) {
 		t.Errorf("%v", err)
 	}
 }
@@ -108,7 +112,8 @@ func TestForeignDocuments(t *testing.T) {
 		}
 	}
 	for _, data := range []string{"", "1", "\x90", "\xc0", "garbage"} {
-		if err := (Bounds{Foreign: true}).Decode([]byte(data), new(Document)); !errors.Is(err, errNoDocument) {
+		err := Bounds{Foreign: true}.Decode([]byte(data), new(Document))
+		if !errors.Is(err, errNoDocument) {
 			t.Errorf("%q: %v", data, err)
 		}
 	}
@@ -149,27 +154,35 @@ func TestOutgrows(t *testing.T) {
 func TestVersions(t *testing.T) {
 	notes := func(version int64, commits int) []byte {
 		data := msgpack.AppendString(msgpack.AppendMapHeader(nil, 1), nameReserved)
-		data = msgpack.AppendInt(msgpack.AppendString(msgpack.AppendMapHeader(data, 4), metaVersion), version)
+		data = msgpack.AppendString(msgpack.AppendMapHeader(data, 4), metaVersion)
+		data = msgpack.AppendInt(data, version)
 		data = msgpack.AppendInt(msgpack.AppendString(data, metaCreated), 1)
 		data = msgpack.AppendInt(msgpack.AppendString(data, metaDeadline), 2)
-		return msgpack.AppendBytes(msgpack.AppendString(data, metaCommits), make([]byte, commits*commitIDBytes))
+		data = msgpack.AppendString(data, metaCommits)
+		return msgpack.AppendBytes(data, make([]byte, commits*commitIDBytes))
 	}
-	for version, want := range map[int64]error{formatVersion + 1: errNewer, 0: errForeign, -1: errForeign, formatVersion: nil} {
+	for version, want := range map[int64]error{
+		formatVersion + 1: errNewer, 0: errForeign, -1: errForeign, formatVersion: nil,
+	} {
 		if err := (Bounds{}).Decode(notes(version, 1), new(Document)); !errors.Is(err, want) ||
 			(err == nil) != (want == nil) {
 			t.Errorf("version %d: %v", version, err)
 		}
-		text := `{"_cloakroom":{"v":` + strconv.FormatInt(version, 10) + `,"created":1,"deadline":2,"commits":""}}`
+		text := `{"_cloakroom":{"v":` + strconv.FormatInt(version, 10) +
+			`,"created":1,"deadline":2,"commits":""}}`
 		if err := (Bounds{}).Decode([]byte(text), new(Document)); !errors.Is(err, want) ||
 			(err == nil) != (want == nil) {
 			t.Errorf("version %d in JSON: %v", version, err)
 		}
 	}
-	for commits, want := range map[int]bool{0: true, commitIDsKept: true, commitIDsKept + 1: false} {
-		if err := (Bounds{}).Decode(notes(formatVersion, commits), new(Document)); (err == nil) != want {
+	for _, commits := range []int{0, commitIDsKept, commitIDsKept + 1} {
+		want := commits <= commitIDsKept
+		err := Bounds{}.Decode(notes(formatVersion, commits), new(Document))
+		if (err == nil) != want {
 			t.Errorf("%d commits: %v", commits, err)
 		}
-		d := Document{format: JSON, meta: meta{created: 1, deadline: 2, commits: make([]byte, commits*commitIDBytes)}}
+		d := Document{format: JSON, meta: meta{created: 1, deadline: 2}}
+		d.meta.commits = make([]byte, commits*commitIDBytes)
 		if err := (Bounds{}).Decode(d.Encode(), new(Document)); (err == nil) != want {
 			t.Errorf("%d commits in JSON: %v", commits, err)
 		}

@@ -296,17 +296,17 @@ func TestCopyLeavesWithAnEnd(t *testing.T) {
 
 	for name, test := range map[string]struct {
 		id   string
-		data func() []byte
+		data []byte
 		want error
 	}{
 		"signed": {sharedPrefix + "ticket.signature", nil, errNotTicket},
-		"odd":    {sharedPrefix + ticket.New(), func() []byte { return []byte("\x81\x01\x02") }, errOddKey},
+		"odd":    {sharedPrefix + ticket.New(), []byte("\x81\x01\x02"), errOddKey},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, shared)
 			rec := st.Record
 			if test.data != nil {
-				rec.Data = test.data()
+				rec.Data = test.data
 			}
 			_, err := r.mem.Create(t.Context(), test.id, rec)
 			r.want(err, nil)

@@ -39,7 +39,9 @@ func TestExact(t *testing.T) {
 // TestCannotTell: where so many commits of others follow that the record lists none of before, a
 // commit in doubt neither happens twice nor passes for one that failed.
 func TestCannotTell(t *testing.T) {
-	for applied, fault := range map[string]storetest.Fault{"lost": storetest.Lost(), "failed": storetest.Failed()} {
+	for applied, fault := range map[string]storetest.Fault{
+		"lost": storetest.Lost(), "failed": storetest.Failed(),
+	} {
 		for others, told := range map[int]bool{1: true, 15: true, 40: false} {
 			t.Run(fmt.Sprintf("%s, %d others", applied, others), func(t *testing.T) {
 				r := newRig(t)
@@ -157,26 +159,26 @@ func TestRefused(t *testing.T) {
 // and no more.
 func TestCallsAfterFailure(t *testing.T) {
 	refused := storetest.Failed().Reporting(store.ErrRefused)
+	gone := storetest.Failed().Reporting(fmt.Errorf("replace: %w", store.ErrNotFound))
 	conflict := storetest.Failed().Reporting(store.ErrConflict)
+	type faults map[storetest.Op]storetest.Fault
 	failing := change(func(*document.Draft) error { return errFirst })
 	for name, test := range map[string]struct {
-		faults map[storetest.Op]storetest.Fault
+		faults faults
 		op     document.Operation
 		calls  string
 		want   error
 	}{
 		"gone, as a store may wrap it": {
-			map[storetest.Op]storetest.Fault{
-				storetest.OpReplace: storetest.Failed().Reporting(fmt.Errorf("replace: %w", store.ErrNotFound)),
-			}, set("a", "2"), "", ErrGone,
+			faults{storetest.OpReplace: gone}, set("a", "2"), "", ErrGone,
 		},
 		"a load refused": {
-			map[storetest.Op]storetest.Fault{storetest.OpReplace: conflict, storetest.OpLoad: refused},
+			faults{storetest.OpReplace: conflict, storetest.OpLoad: refused},
 			set("a", "2"), "", store.ErrRefused,
 		},
 		"an operation that fails": {nil, failing, "load", errFirst},
 		"it fails after a conflict": {
-			map[storetest.Op]storetest.Fault{storetest.OpReplace: conflict},
+			faults{storetest.OpReplace: conflict},
 			func() document.Operation {
 				tries := 0
 				return change(func(d *document.Draft) error {

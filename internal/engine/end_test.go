@@ -47,7 +47,7 @@ func TestEnd(t *testing.T) {
 // first one.
 func TestEndFails(t *testing.T) {
 	r := newRig(t)
-	for name, op := range map[string]storetest.Op{"load": storetest.OpLoad, "delete": storetest.OpDelete} {
+	for _, op := range []storetest.Op{storetest.OpLoad, storetest.OpDelete} {
 		st := r.begin(set("a", "1"))
 		r.inject(op, storetest.Failed(), storetest.Failed())
 		r.ends(st.ID, nil, "", endedLive)
@@ -55,12 +55,13 @@ func TestEndFails(t *testing.T) {
 		r.inject(op, storetest.Failed().Reporting(store.ErrRefused))
 		if _, err := r.endInTurn(r.time(), st.ID, nil, ""); !errors.Is(err, store.ErrRefused) ||
 			r.gone(st.ID) {
-			t.Errorf("%s refused: %v", name, err)
+			t.Errorf("%s refused: %v", op, err)
 		}
-		r.inject(op, storetest.Failed().Reporting(errFirst), storetest.Failed().Reporting(store.ErrFull))
+		first := storetest.Failed().Reporting(errFirst)
+		r.inject(op, first, storetest.Failed().Reporting(store.ErrFull))
 		if _, err := r.endInTurn(r.time(), st.ID, nil, ""); !errors.Is(err, errFirst) ||
 			r.gone(st.ID) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v", op, err)
 		}
 	}
 	st := r.begin(set("a", "1"))
@@ -146,7 +147,8 @@ func TestEndSealed(t *testing.T) {
 	t.Run("unreadable", func(t *testing.T) {
 		r := newRig(t)
 		former, st := moved(r)
-		r.inject(storetest.OpLoad, storetest.Fault{}, storetest.Failed().Reporting(store.ErrUnreadable))
+		unreadable := storetest.Failed().Reporting(store.ErrUnreadable)
+		r.inject(storetest.OpLoad, storetest.Fault{}, unreadable)
 		r.ends(former.ID, nil, "", endedBefore)
 		if !r.gone(st.ID) {
 			t.Error("it lives on")

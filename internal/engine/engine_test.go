@@ -49,7 +49,9 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 }
 
 // rigOn is newRig on a store that is there already, with a store in front of it perhaps.
-func rigOn(t *testing.T, mem *memstore.Store, s store.Store, c *clock, change ...func(*Config)) *rig {
+func rigOn(
+	t *testing.T, mem *memstore.Store, s store.Store, c *clock, change ...func(*Config),
+) *rig {
 	t.Helper()
 	r := &rig{t: t, mem: mem, clock: c, log: &buffer{}, calls: &calls{}}
 	r.faulty = storetest.NewFaulty(s)
@@ -138,7 +140,7 @@ func (r *rig) signedIn(owner string) State {
 func (r *rig) login(owner string) document.Operation {
 	now := r.Now()
 	return document.Operation{Kind: document.SignIn, Login: &document.Login{
-		Owner: owner, At: now, Deadline: now.Add(testLifetime), ValueName: r.config.Policy.OwnerName,
+		Owner: owner, ValueName: r.config.Policy.OwnerName, At: now, Deadline: now.Add(testLifetime),
 	}}
 }
 
@@ -234,7 +236,8 @@ func (r *rig) live() int {
 func (r *rig) garbage(owner string) string {
 	r.t.Helper()
 	_, id := r.config.Policy.Mint()
-	rec := store.Record{Data: []byte("garbage"), Expires: r.Now().Add(testIdle), Deadline: r.Now().Add(testIdle)}
+	end := r.Now().Add(testIdle)
+	rec := store.Record{Data: []byte("garbage"), Expires: end, Deadline: end}
 	if owner != "" {
 		rec.Owner = ticket.Digest("", owner)
 	}
@@ -255,9 +258,9 @@ func (r *rig) want(err, want error) {
 // waitInLine returns when a goroutine waits for a turn.
 func waitInLine(t *testing.T) {
 	t.Helper()
-	stacks := make([]byte, 1<<20)
+	stacks, waits := make([]byte, 1<<20), []byte("queue.(*Line).Wait(")
 	for range 5000 {
-		if n := runtime.Stack(stacks, true); bytes.Contains(stacks[:n], []byte("queue.(*Line).Wait(")) {
+		if n := runtime.Stack(stacks, true); bytes.Contains(stacks[:n], waits) {
 			return
 		}
 		time.Sleep(time.Millisecond)

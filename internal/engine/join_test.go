@@ -26,7 +26,8 @@ func TestJoin(t *testing.T) {
 		if r.live() != 1 || !r.gone(theirs.ID) {
 			t.Errorf("%d live", r.live())
 		}
-		for name, want := range map[string]string{"a": "1", "b": "theirs", "c": "before", "d": "after"} {
+		want := map[string]string{"a": "1", "b": "theirs", "c": "before", "d": "after"}
+		for name, want := range want {
 			if got := r.text(st.ID, name); got != want {
 				t.Errorf("%s is %q, want %q", name, got, want)
 			}

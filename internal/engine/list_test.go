@@ -122,8 +122,8 @@ func TestListSkips(t *testing.T) {
 	short := r.other(func(c *Config) { c.Lifetime = 0 })
 	over := short.begin(set("a", "1"))
 	l := &lister{FullStore: r.mem, entries: []store.Entry{
-		{ID: "no record"}, {ID: expired.ID, Record: expired.Record}, {ID: over.ID, Record: over.Record},
-		{ID: bobs.ID, Record: bobs.Record},
+		{ID: "no record"}, {ID: expired.ID, Record: expired.Record},
+		{ID: over.ID, Record: over.Record}, {ID: bobs.ID, Record: bobs.Record},
 	}}
 	stale := rigOn(t, r.mem, l, r.clock)
 	if found, err := ids(stale.Owned(t.Context(), "alice")); err != nil || len(found) != 0 {

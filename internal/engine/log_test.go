@@ -17,7 +17,8 @@ func TestLog(t *testing.T) {
 		t.Errorf("log: %s", got)
 	}
 	r.Log(t.Context(), slog.LevelInfo, "something", "public", errFirst, slog.Int("n", 1))
-	if got := r.log.String(); !strings.Contains(got, `something" session=public error="`+errFirst.Error()+`" n=1`+"\n") {
+	want := `something" session=public error="` + errFirst.Error() + `" n=1` + "\n"
+	if got := r.log.String(); !strings.Contains(got, want) {
 		t.Errorf("log: %s", got)
 	}
 }

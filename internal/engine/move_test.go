@@ -64,8 +64,8 @@ func TestMove(t *testing.T) {
 // is reported only with that one.
 func TestMoveFails(t *testing.T) {
 	faults := map[string]storetest.Fault{
-		"lost": storetest.Lost(), "failed": storetest.Failed(), "later by 1": storetest.LaterAfter(1),
-		"later by 2": storetest.LaterAfter(2), "later by 3": storetest.LaterAfter(3),
+		"lost": storetest.Lost(), "failed": storetest.Failed(),
+		"later by 1": storetest.LaterAfter(1), "later by 2": storetest.LaterAfter(2), "later by 3": storetest.LaterAfter(3),
 		"conflict": storetest.Failed().Reporting(store.ErrConflict),
 	}
 	for name, fault := range faults {
@@ -141,7 +141,9 @@ func TestMovedMeanwhile(t *testing.T) {
 // id, reports that it is gone, and that it must not be begun afresh.
 func TestMovedAndEnded(t *testing.T) {
 	for name, end := range map[string]func(r *rig, c *Commit){
-		"deleted": func(r *rig, c *Commit) { _ = r.mem.Delete(r.t.Context(), c.moving.id, store.Record{}) },
+		"deleted": func(r *rig, c *Commit) {
+			r.want(r.mem.Delete(r.t.Context(), c.moving.id, store.Record{}), nil)
+		},
 		"sealed": func(r *rig, c *Commit) {
 			if _, _, err := r.other().endSealed(r.time(), c.moving.id); err != nil {
 				r.t.Error(err)

@@ -141,7 +141,8 @@ func TestSharedOwner(t *testing.T) {
 	flag, err := document.SetValue(document.JSON, "_user_id", true)
 	r.want(err, nil)
 	for want, op := range map[string]document.Operation{
-		"alice": set("_user_id", "alice"), "17": number, "": set("_user_id", ""), "none": set("a", "1"), "true": flag,
+		"alice": set("_user_id", "alice"), "17": number, "": set("_user_id", ""),
+		"none": set("a", "1"), "true": flag,
 	} {
 		st := r.load(r.foreign(op))
 		owner := st.Doc.Owner()

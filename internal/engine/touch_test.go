@@ -14,7 +14,8 @@ import (
 func TestDue(t *testing.T) {
 	const idle = 100 * time.Second
 	for left, want := range map[time.Duration]bool{
-		idle: false, 91 * time.Second: false, 90 * time.Second: true, 1: true, 0: true, -time.Second: true,
+		idle: false, 91 * time.Second: false, 90 * time.Second: true,
+		1: true, 0: true, -time.Second: true,
 		109 * time.Second: false, 110 * time.Second: true, 1000 * time.Second: true,
 	} {
 		if got := due(left, idle); got != want {

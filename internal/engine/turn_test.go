@@ -21,7 +21,8 @@ func TestTurnNotHad(t *testing.T) {
 	r.want(err, nil)
 	calls := r.calls.since(func() {
 		_, committed := r.commit(st, set("a", "2")).Run()
-		for name, err := range map[string]error{"commit": committed, "end": r.End(r.time(), st.ID, nil, "")} {
+		ended := r.End(r.time(), st.ID, nil, "")
+		for name, err := range map[string]error{"commit": committed, "end": ended} {
 			if !errors.Is(err, context.DeadlineExceeded) ||
 				!strings.Contains(err.Error(), "waiting for other requests") {
 				t.Errorf("%s: %v", name, err)
@@ -70,7 +71,8 @@ func TestTurns(t *testing.T) {
 	r := newRig(t)
 	st := r.begin(set("a", "1"))
 	calls := r.calls.since(func() {
-		if _, err := r.inTurn(storetest.OpReplace, r.commit(st, count("n")), r.commit(st, count("n"))); err != nil {
+		first, second := r.commit(st, count("n")), r.commit(st, count("n"))
+		if _, err := r.inTurn(storetest.OpReplace, first, second); err != nil {
 			t.Error(err)
 		}
 	})
@@ -118,7 +120,8 @@ func TestTurnAfterMove(t *testing.T) {
 // TestTurnAfterDelete: a commit that waited while its session lost its record, since nothing was
 // left in it, finds it gone, and asks the store for no other one.
 func TestTurnAfterDelete(t *testing.T) {
-	for name, op := range map[string]document.Operation{"set": set("b", "1"), "remove": remove("a")} {
+	ops := map[string]document.Operation{"set": set("b", "1"), "remove": remove("a")}
+	for name, op := range ops {
 		r := newRig(t, shared)
 		st := r.begin(set("a", "1"))
 		r.faulty.Decide = func(_ storetest.Op, id string) storetest.Fault {
