@@ -86,7 +86,7 @@ func (c *Commit) Uncertain() bool { return c.doubt.exists() || c.moving.sealed }
 // false where a sign-in must not do so: a new session would hide what became of one
 // that was signed in, or that may live on.
 func (c *Commit) Restart(from int, base State) bool {
-	if !c.Base.Stored() || c.moving.sealed {
+	if !c.Base.Stored() || c.Uncertain() {
 		return false
 	}
 	*c = Commit{

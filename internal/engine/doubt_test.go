@@ -207,3 +207,26 @@ func TestCallsAfterFailure(t *testing.T) {
 		}
 	}
 }
+
+// TestOverdueInDoubt: a move whose outcome is unknown, and that finds the deadline passed when it
+// tries again, does not begin another session: the first try may yet be applied.
+func TestOverdueInDoubt(t *testing.T) {
+	short := func(c *Config) { c.Lifetime = 10 * time.Minute }
+	for op, change := range map[storetest.Op]func(*Config){
+		storetest.OpMove: func(*Config) {}, storetest.OpReplace: moveless,
+	} {
+		t.Run(string(op), func(t *testing.T) {
+			r := newRig(t, short, change)
+			st := r.begin(document.SetText("k", "1"))
+			r.inject(op, storetest.Later())
+			r.before(storetest.OpLoad, func() { r.clock.advance(10 * time.Minute) })
+			c := r.commit(st, r.login("ann"))
+			_, err := c.Run()
+			r.want(err, ErrUnknownOutcome)
+			if c.Restart(0, r.NewState()) {
+				t.Error("it starts afresh")
+			}
+			r.faulty.Release()
+		})
+	}
+}

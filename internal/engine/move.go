@@ -19,7 +19,7 @@ func (c *Commit) move() (Result, error) {
 	c.moving.ticket, c.moving.id = c.Engine.config.Policy.Mint()
 	for try := 0; ; try++ {
 		if c.overdue() {
-			return Result{}, ErrGone
+			return Result{}, c.gone()
 		}
 		if _, err := c.build(); err != nil {
 			return Result{}, c.final(err)
@@ -63,7 +63,7 @@ func (c *Commit) move() (Result, error) {
 func (c *Commit) sealThenCreate() (Result, error) {
 	for try := 0; ; try++ {
 		if c.overdue() {
-			return Result{}, ErrGone
+			return Result{}, c.gone()
 		}
 		if _, err := c.build(); err != nil {
 			return Result{}, c.final(err)
