@@ -43,26 +43,22 @@ var (
 // CopyTo copies all live sessions to another store. Where leave is set, they become
 // Cloakroom's own on the way.
 func (e *Engine) CopyTo(ctx context.Context, to store.Store, leave bool) iter.Seq2[Copied, error] {
+	page := func(cursor string) ([]store.Entry, string, error) {
+		return e.store.All(ctx, cursor, copyPage)
+	}
 	return func(yield func(Copied, error) bool) {
-		for cursor := ""; ; {
-			entries, next, err := e.store.All(ctx, cursor, copyPage)
+		for entry, err := range entries(page) {
 			if err != nil {
 				yield(Copied{}, errorAt("list sessions", err))
 				return
 			}
-			for _, entry := range entries {
-				if err := ctx.Err(); err != nil {
-					yield(Copied{}, errorAt("copy", err))
-					return
-				}
-				if c, ok := e.copyEntry(ctx, to, entry, leave); ok && !yield(c, nil) {
-					return
-				}
-			}
-			if next == "" {
+			if err := ctx.Err(); err != nil {
+				yield(Copied{}, errorAt("copy", err))
 				return
 			}
-			cursor = next
+			if c, ok := e.copyEntry(ctx, to, entry, leave); ok && !yield(c, nil) {
+				return
+			}
 		}
 	}
 }

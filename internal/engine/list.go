@@ -39,15 +39,32 @@ func (e *Engine) list(
 	wanted func(*State) bool,
 ) iter.Seq2[*State, error] {
 	return func(yield func(*State, error) bool) {
-		for cursor := ""; ; {
-			entries, next, err := page(cursor)
+		for entry, err := range entries(page) {
 			if err != nil {
 				yield(nil, errorAt("list sessions", err))
 				return
 			}
-			for _, entry := range entries {
-				st, ok := e.listed(ctx, entry)
-				if ok && !st.Doc.Sealed() && wanted(&st) && !yield(&st, nil) {
+			st, ok := e.listed(ctx, entry)
+			if ok && !st.Doc.Sealed() && wanted(&st) && !yield(&st, nil) {
+				return
+			}
+		}
+	}
+}
+
+// entries goes through the pages of a listing. An error is the last element.
+func entries(
+	page func(cursor string) ([]store.Entry, string, error),
+) iter.Seq2[store.Entry, error] {
+	return func(yield func(store.Entry, error) bool) {
+		for cursor := ""; ; {
+			list, next, err := page(cursor)
+			if err != nil {
+				yield(store.Entry{}, err)
+				return
+			}
+			for _, entry := range list {
+				if !yield(entry, nil) {
 					return
 				}
 			}

@@ -123,21 +123,18 @@ func (f *failures) joined() error {
 }
 
 func (e *Engine) eachOwned(ctx context.Context, digest string, do func(store.Entry) error) error {
-	for cursor := ""; ; {
-		entries, next, err := e.store.Owned(ctx, digest, cursor, pageSize)
+	page := func(cursor string) ([]store.Entry, string, error) {
+		return e.store.Owned(ctx, digest, cursor, pageSize)
+	}
+	for entry, err := range entries(page) {
 		if err != nil {
 			return err
 		}
-		for _, entry := range entries {
-			if err := do(entry); err != nil {
-				return err
-			}
+		if err := do(entry); err != nil {
+			return err
 		}
-		if next == "" {
-			return nil
-		}
-		cursor = next
 	}
+	return nil
 }
 
 // revoke ends what an entry of the owner's index stands for.
