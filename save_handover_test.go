@@ -46,7 +46,7 @@ func TestHandedOverRecord(t *testing.T) {
 	})
 	done := make(chan struct{})
 	go func() { defer close(done); two() }()
-	time.Sleep(50 * time.Millisecond) // it waits at the gate
+	time.Sleep(50 * time.Millisecond) // it waits in the queue
 	close(goOn)
 	<-one
 	<-done
@@ -95,7 +95,7 @@ func TestHandedOverValues(t *testing.T) {
 	<-writing
 	done := make(chan struct{})
 	go func() { defer close(done); two() }()
-	time.Sleep(50 * time.Millisecond) // it waits at the gate
+	time.Sleep(50 * time.Millisecond) // it waits in the queue
 	close(goOn)
 	<-done
 	if tab.count() != 1 || tab.value(b) != "2" || calls < 2 {

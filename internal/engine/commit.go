@@ -46,20 +46,6 @@ type Commit struct {
 	moving  moving
 }
 
-// doubt is what is known of a write that failed without telling whether it happened.
-type doubt struct {
-	noted bool
-	err   error // the write's, if it told one
-
-	// The newest commit and the data of the record that the write started from: a
-	// record that lists that commit and not ours, or has these data, proves that the
-	// write was not applied.
-	commit []byte
-	data   []byte
-}
-
-func (d *doubt) exists() bool { return d.noted }
-
 // moving is what a commit needs that gives the session a new ticket.
 type moving struct {
 	ticket, id string
@@ -79,7 +65,7 @@ func (c *Commit) Next() *State { return &c.next }
 
 // Uncertain reports whether a commit that failed may have been stored, so that its
 // operations must not be repeated.
-func (c *Commit) Uncertain() bool { return c.doubt.exists() || c.moving.sealed }
+func (c *Commit) Uncertain() bool { return c.doubt.exists || c.moving.sealed }
 
 // Restart makes c the commit of the operations from an index on, on a session that
 // begins with them, after Run has found that the one of before is gone. It reports
@@ -231,7 +217,7 @@ func (c *Commit) replace() (Result, error) {
 			}
 			return Result{}, c.final(err)
 		}
-		if !changed && !c.doubt.exists() {
+		if !changed && !c.doubt.exists {
 			c.next = c.Base
 			return Result{}, nil
 		}
@@ -282,15 +268,6 @@ func (c *Commit) waited() {
 	c.Limit.Stale()
 }
 
-// gone is what to return for a session that is no more, or is another by now: whether
-// this commit was a part of it before is not known if it is in doubt.
-func (c *Commit) gone() error {
-	if c.doubt.exists() {
-		return c.giveUp(nil)
-	}
-	return ErrGone
-}
-
 // lost takes down why the base is no session any more, and returns ErrGone.
 func (c *Commit) lost(err error) error {
 	if errors.Is(err, store.ErrUnreadable) {
@@ -302,7 +279,7 @@ func (c *Commit) lost(err error) error {
 // refresh loads the base anew after the operations failed on one that may be out of date, and
 // reports whether they should be tried again.
 func (c *Commit) refresh(try int) (bool, error) {
-	if c.fresh || c.doubt.exists() || !document.AnyMust(c.Ops) || try >= maxTries {
+	if c.fresh || c.doubt.exists || !document.AnyMust(c.Ops) || try >= maxTries {
 		return false, nil
 	}
 	present, err := c.reloadRecord(try, store.ErrConflict)
@@ -322,40 +299,6 @@ func (c *Commit) refresh(try int) (bool, error) {
 func isRefusal(err error) bool {
 	return errors.Is(err, store.ErrTooLarge) || errors.Is(err, store.ErrFull) ||
 		errors.Is(err, store.ErrRefused)
-}
-
-// final returns the error to give up with, which must not hide that an earlier try is
-// in doubt.
-func (c *Commit) final(err error) error {
-	if c.doubt.exists() {
-		return errors.Join(ErrUnknownOutcome, err)
-	}
-	return err
-}
-
-// noteFailure takes down what a failed write of the base means. It returns an error to
-// give up with.
-func (c *Commit) noteFailure(try int, failure error) error {
-	c.waited()
-	known := errors.Is(failure, store.ErrConflict) || errors.Is(failure, store.ErrExists)
-	if !known && !c.doubt.exists() {
-		c.doubt.noted, c.doubt.err = true, failure
-		c.doubt.commit = c.Base.Doc.NewestCommit()
-		c.doubt.data = c.Base.Record.Data
-	}
-	if try+1 >= maxTries || c.Limit.Err() != nil {
-		return c.giveUp(failure)
-	}
-	return nil
-}
-
-// giveUp returns the error of a commit that could not be brought to an end: the first
-// failure that left its outcome open, if there was one, or else the latest.
-func (c *Commit) giveUp(failure error) error {
-	if c.doubt.exists() {
-		return errorAt("commit", errors.Join(ErrUnknownOutcome, c.doubt.err))
-	}
-	return errorAt("commit", failure)
 }
 
 // reload gets the present record after a conflict or a failure, and finds out whether
@@ -391,7 +334,7 @@ func (c *Commit) reloadRecord(try int, failure error) (State, error) {
 		return State{}, err
 	}
 	for {
-		if try > 0 || c.doubt.exists() {
+		if try > 0 || c.doubt.exists {
 			if backoff(c.Limit, try) != nil {
 				return State{}, c.giveUp(failure)
 			}
@@ -403,85 +346,9 @@ func (c *Commit) reloadRecord(try int, failure error) (State, error) {
 			return present, nil
 		case errors.Is(err, store.ErrNotFound):
 			return State{}, c.lost(err)
-		case try+1 >= maxTries || c.Limit.Err() != nil, isRefusal(err) && !c.doubt.exists():
+		case try+1 >= maxTries || c.Limit.Err() != nil, isRefusal(err) && !c.doubt.exists:
 			return State{}, c.giveUp(errors.Join(failure, err))
 		}
 		try++
 	}
-}
-
-// canTell reports whether a record that does not list this commit proves that it was
-// not applied.
-func (c *Commit) canTell(present *State) bool {
-	return !c.doubt.exists() ||
-		c.doubt.commit != nil && present.Doc.HasCommit(c.doubt.commit) ||
-		bytes.Equal(present.Record.Data, c.doubt.data)
-}
-
-// create stores a session that has no record yet, under a new ticket. A record that
-// cannot be read is ended before.
-func (c *Commit) create() (Result, error) {
-	ended := c.Unreadable != ""
-	if ended {
-		if _, err := c.Engine.endInTurn(c.Limit, c.Unreadable, nil, ""); err != nil {
-			return Result{}, errorAt("commit: end a record that cannot be read", err)
-		}
-		c.Unreadable = ""
-	}
-	changed, err := c.build()
-	if err != nil {
-		return Result{}, err
-	}
-	next := &c.next
-	if !changed || next.Doc.Owner() == nil && next.Doc.Same(&c.Base.Doc) ||
-		!c.Engine.config.Policy.KeepsEmpty && next.Doc.Empty() {
-		c.next = c.Base
-		return Result{Emptied: ended}, nil
-	}
-	for try := 0; ; try++ {
-		// Each try has a ticket of its own: an earlier one may be applied later, even
-		// after the session was ended, and then no browser must have its ticket.
-		var ticket string
-		ticket, next.ID = c.Engine.config.Policy.Mint()
-		next.Record.Version, err = c.Engine.store.Create(c.Limit, next.ID, next.Record)
-		if err == nil {
-			return Result{Ticket: ticket, Written: true}, nil
-		}
-		if isRefusal(err) {
-			return Result{}, c.final(errorAt("commit: create record", err))
-		}
-		found, err := c.findCreated(try, next.ID, err)
-		switch {
-		case err == nil:
-			*next = found
-			return Result{Ticket: ticket, Written: true}, nil
-		case !errors.Is(err, store.ErrNotFound):
-			return Result{}, err
-		}
-	}
-}
-
-// findCreated looks, after a failed Create, for the record under the new id.
-// store.ErrNotFound means that it is not there, or not yet; ErrGone, that the id was
-// sealed before the record came.
-func (c *Commit) findCreated(try int, id string, failure error) (State, error) {
-	if err := c.noteFailure(try, failure); err != nil {
-		return State{}, err
-	}
-	for ; try < maxTries; try++ {
-		if backoff(c.Limit, try) != nil {
-			break
-		}
-		var found State
-		err := c.Engine.load(c.Limit, id, &found)
-		switch {
-		case err == nil && !found.Doc.Sealed() && found.Doc.HasCommit(c.id[:]):
-			return found, nil
-		case err == nil:
-			return State{}, ErrGone
-		case errors.Is(err, store.ErrNotFound):
-			return State{}, store.ErrNotFound
-		}
-	}
-	return State{}, c.giveUp(failure)
 }

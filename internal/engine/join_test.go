@@ -184,7 +184,7 @@ func TestJoinAfterDoubt(t *testing.T) {
 	r.inject(storetest.OpMove, storetest.Failed())
 	r.before(storetest.OpLoad, func() { r.signIn(st, "alice", "b") })
 	c := r.commit(st, r.login("alice"), count("n"))
-	if _, err := c.Run(); err != nil || c.doubt.exists() || r.number(c.Next().ID, "n") != 1 {
+	if _, err := c.Run(); err != nil || c.doubt.exists || r.number(c.Next().ID, "n") != 1 {
 		t.Errorf("%v, doubt %v", err, c.doubt.err)
 	}
 	if r.live() != 1 {
