@@ -23,7 +23,7 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 demo: ## run the demo at http://127.0.0.1:8080
-	go run ./cmd/cloakroom demo
+	go run ./cmd/demo
 
 test: test-core test-integration ## run all tests; installs the servers and the browser that they need, if it may
 
@@ -57,7 +57,7 @@ vet:
 	GOOS=windows go vet ./... && GOOS=darwin go vet ./...
 
 tidy:
-	@set -e; for m in $(MODULES); do (cd $$m && GOWORK=off go mod tidy -diff); done
+	@scripts/check-tidy $(APART)
 
 # The root module needs the standard library alone.
 alone:
@@ -74,8 +74,10 @@ sums:
 words:
 	@scripts/check-words
 
+LINT       := go run $(GOLANGCI) run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...
 lint:
-	@set -e; for m in $(MODULES); do echo "lint $$m"; (cd $$m && GOWORK=off go run $(GOLANGCI) run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...); done
+	@set -e; for m in $(WORKSPACE); do echo "lint $$m"; (cd $$m && $(LINT)); done
+	@set -e; for m in $(APART); do echo "lint $$m"; (cd $$m && GOWORK=off $(LINT)); done
 
 fuzz: ## run every fuzz target for FUZZTIME, 5 minutes unless told
 	scripts/fuzz $(FUZZTIME)

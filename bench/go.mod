@@ -8,10 +8,10 @@ require (
 	github.com/alexedwards/scs/pgxstore v0.0.0-20240316134038-7e11d57e8885
 	github.com/alexedwards/scs/sqlite3store v0.0.0-20251002162104-209de6e426de
 	github.com/alexedwards/scs/v2 v2.9.0
-	github.com/cloakroom-go/cloakroom v0.0.0
-	github.com/cloakroom-go/cloakroom/integration v0.0.0
-	github.com/cloakroom-go/cloakroom/store/memcachedstore v0.0.0-00010101000000-000000000000
-	github.com/cloakroom-go/cloakroom/store/redisstore v0.0.0-00010101000000-000000000000
+	github.com/cloakroom-go/cloakroom v0.1.0
+	github.com/cloakroom-go/cloakroom/integration v0.1.0
+	github.com/cloakroom-go/cloakroom/store/memcachedstore v0.1.0
+	github.com/cloakroom-go/cloakroom/store/redisstore v0.1.0
 	// Further peers.
 	github.com/gin-contrib/sessions v1.0.4
 	github.com/gin-gonic/gin v1.12.0

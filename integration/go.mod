@@ -7,7 +7,7 @@ require (
 	github.com/anishathalye/porcupine v1.3.1
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
-	github.com/cloakroom-go/cloakroom v0.0.0
+	github.com/cloakroom-go/cloakroom v0.1.0
 )
 
 require (
@@ -15,10 +15,10 @@ require (
 	github.com/aws/aws-sdk-go-v2/config v1.33.18
 	github.com/aws/aws-sdk-go-v2/service/dynamodb v1.74.0
 	github.com/aws/smithy-go v1.28.9
-	github.com/cloakroom-go/cloakroom/store/dynamodbstore v0.0.0-00010101000000-000000000000
-	github.com/cloakroom-go/cloakroom/store/memcachedstore v0.0.0-00010101000000-000000000000
-	github.com/cloakroom-go/cloakroom/store/mongostore v0.0.0-00010101000000-000000000000
-	github.com/cloakroom-go/cloakroom/store/redisstore v0.0.0-00010101000000-000000000000
+	github.com/cloakroom-go/cloakroom/store/dynamodbstore v0.1.0
+	github.com/cloakroom-go/cloakroom/store/memcachedstore v0.1.0
+	github.com/cloakroom-go/cloakroom/store/mongostore v0.1.0
+	github.com/cloakroom-go/cloakroom/store/redisstore v0.1.0
 	// The databases of sql/, and of the servers in servers/.
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/google/uuid v1.6.0 // with decimal, types that sessions hold: flask/

@@ -6,24 +6,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"log/slog"
 	"net"
-	"net/http"
-	"net/url"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/cmd/cloakroom/internal/demo"
-	"github.com/cloakroom-go/cloakroom/store/countstore"
-)
-
-const (
-	shutdownTimeout = 10 * time.Second // for requests under way when the demo stops
-	sweepEvery      = time.Minute
+	"github.com/cloakroom-go/cloakroom/cmd/internal/demo"
 )
 
 // demoConfig is what the flags of the demo say.
@@ -94,29 +83,6 @@ func (c *demoConfig) options() (o cloakroom.Options, err error) {
 	return o, err
 }
 
-// names returns the host names that the demo answers to.
-func (c *demoConfig) names() []string {
-	names := []string{"localhost", "127.0.0.1", "::1"}
-	if host, _, err := net.SplitHostPort(c.addr); err == nil && host != "" {
-		names = append(names, host)
-	}
-	for name := range strings.SplitSeq(c.hosts, ",") {
-		if name = strings.TrimSpace(name); name != "" {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-// bounded gives a store in memory limits, unless it has some: any visitor can make
-// sessions.
-func bounded(rawURL string) string {
-	if u, err := url.Parse(rawURL); err == nil && u.Scheme == "memory" && u.RawQuery == "" {
-		return rawURL + "?max_records=100000&max_bytes=67108864"
-	}
-	return rawURL
-}
-
 func (c *demoConfig) check(fs *flag.FlagSet, others []string, pair string) error {
 	if _, _, err := net.SplitHostPort(c.addr); err != nil {
 		return usagef("--addr is %q: it must be HOST:PORT", c.addr)
@@ -151,170 +117,43 @@ func runDemo(ctx context.Context, t terminal, args []string) error {
 	if err != nil {
 		return err
 	}
-	log := logger(t)
-	options.ErrorHandler, options.Logger = demo.WriteError, log
 	// Before the store is opened: a wrong path leaves no folder behind.
-	var certificate tls.Certificate
+	var certificate *tls.Certificate
 	if c.cert != "" {
-		if certificate, err = tls.LoadX509KeyPair(c.cert, c.key); err != nil {
+		pair, err := tls.LoadX509KeyPair(c.cert, c.key)
+		if err != nil {
 			return fmt.Errorf("--tls: %w", err)
 		}
+		certificate = &pair
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.addr)
 	if err != nil {
 		return err
 	}
-	// for a server that never began; others have closed it
-	defer func() { _ = listener.Close() }()
-	store, closer, err := openStore(ctx, bounded(c.store))
+	store, closer, err := openStore(ctx, demo.Bounded(c.store))
 	if err != nil {
+		_ = listener.Close()
 		return err
 	}
+	log := logger(t)
 	defer func() {
 		if err := closer.Close(); err != nil {
 			log.Error("the store did not close cleanly", "error", err)
 		}
 	}()
-
-	counted := countstore.New(store)
-	sessions, err := cloakroom.New(counted, options)
-	if err != nil {
+	err = demo.Server{
+		Listener:    listener,
+		Addr:        c.addr,
+		Certificate: certificate,
+		Hosts:       demo.Hosts(c.addr, c.hosts),
+		Store:       store,
+		StoreKind:   schemeOf(c.store),
+		Options:     options,
+		Log:         log,
+		Out:         t.out,
+	}.Run(ctx)
+	if wrong := (*demo.OptionsError)(nil); errors.As(err, &wrong) {
 		return usagef("%s", err)
 	}
-	handler := demo.New(demo.Config{
-		Sessions: sessions,
-		Stats:    counted.Stats,
-		Stopping: ctx.Done(),
-		Store:    schemeOf(c.store),
-		Hosts:    c.names(),
-	})
-	s := &demoServer{Server: newServer(handler, log), sessions: sessions, log: log}
-	scheme := "http"
-	s.serve = func() error { return s.Serve(listener) }
-	if c.cert != "" {
-		scheme = "https"
-		s.TLSConfig = &tls.Config{
-			Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12,
-		}
-		s.serve = func() error { return s.ServeTLS(listener, "", "") }
-	} else if !isLoopback(listener.Addr()) {
-		log.Warn("others on the network can read tickets: " +
-			"this is plain HTTP on an address that is not loopback; see --tls")
-	}
-	address := shownAddress(c.addr, listener.Addr())
-	return s.run(ctx, t.out, "listening on "+scheme+"://"+address)
-}
-
-func newServer(handler http.Handler, log *slog.Logger) *http.Server {
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      demo.MaxSlow + 30*time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
-	fresh := &newConns{open: map[net.Conn]struct{}{}}
-	server.ConnState = fresh.note
-	server.RegisterOnShutdown(fresh.close)
-	return server
-}
-
-// demoServer is the demo while it runs.
-type demoServer struct {
-	*http.Server
-	serve    func() error // over plain HTTP or TLS
-	sessions *cloakroom.Manager
-	log      *slog.Logger
-}
-
-// run serves and sweeps until ctx ends or serving fails. It prints ready first.
-func (s *demoServer) run(ctx context.Context, out io.Writer, ready string) error {
-	served := make(chan error, 1)
-	go func() { served <- s.serve() }()
-	swept := make(chan struct{})
-	sweeping, stopSweeping := context.WithCancel(ctx)
-	go func() {
-		defer close(swept)
-		sweepUntil(sweeping, s.log, s.sessions)
-	}()
-	defer func() { stopSweeping(); <-swept }()
-
-	if _, err := fmt.Fprintln(out, ready); err != nil {
-		return errors.Join(fmt.Errorf("print where the demo listens: %w", err), s.Close())
-	}
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
-	}
-	s.log.Info("stopping")
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-	defer cancel()
-	if err := s.Shutdown(bounded); err != nil {
-		s.log.Warn("requests that were still under way are cut off", "error", err)
-		_ = s.Close()
-	}
-	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
-}
-
-// sweepUntil removes expired records, as every application should if its store does not.
-func sweepUntil(ctx context.Context, log *slog.Logger, sessions *cloakroom.Manager) {
-	ticker := time.NewTicker(sweepEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		if _, err := sessions.Sweep(ctx); err != nil && ctx.Err() == nil {
-			log.Warn("sweep failed; it will be tried again", "error", err)
-		}
-	}
-}
-
-// newConns are connections without a request so far. Browsers keep some for later, and
-// Shutdown would wait five seconds for them.
-type newConns struct {
-	mu   sync.Mutex
-	open map[net.Conn]struct{}
-}
-
-func (n *newConns) note(c net.Conn, state http.ConnState) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if state == http.StateNew {
-		n.open[c] = struct{}{}
-	} else {
-		delete(n.open, c)
-	}
-}
-
-func (n *newConns) close() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for c := range n.open {
-		_ = c.Close()
-	}
-}
-
-// shownAddress returns the address for a browser: the host as asked for and the actual
-// port.
-func shownAddress(asked string, actual net.Addr) string {
-	host, _, _ := net.SplitHostPort(asked)
-	_, port, _ := net.SplitHostPort(actual.String())
-	if host == "" {
-		host = "localhost"
-	}
-	return net.JoinHostPort(host, port)
-}
-
-func isLoopback(addr net.Addr) bool {
-	tcp, ok := addr.(*net.TCPAddr)
-	return ok && tcp.IP.IsLoopback()
+	return err
 }

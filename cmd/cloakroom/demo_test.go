@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"regexp"
-	"slices"
 	"testing"
 	"time"
 )
@@ -58,27 +57,5 @@ func TestDemoServesAndStops(t *testing.T) {
 	}
 	if code := <-ended; code != exitOK {
 		t.Errorf("exit %d", code)
-	}
-}
-
-// The demo bounds a store in memory unless the URL does, and answers to the names that it
-// listens at.
-func TestDemoBounds(t *testing.T) {
-	for url, want := range map[string]string{
-		"memory:": "memory:?max_records=100000&max_bytes=67108864", "memory:?max_records=5": "memory:?max_records=5", "file:x": "file:x",
-	} {
-		if got := bounded(url); got != want {
-			t.Errorf("%s: %s, want %s", url, got, want)
-		}
-	}
-	_, closer, err := openStore(t.Context(), bounded("memory:"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer closer.Close()
-	c, err := demoFlags([]string{"--addr", "demo.example:8080", "--hosts", "a.example, b.example,"})
-	want := []string{"localhost", "127.0.0.1", "::1", "demo.example", "a.example", "b.example"}
-	if err != nil || !slices.Equal(c.names(), want) {
-		t.Errorf("%q, %v, want %q", c.names(), err, want)
 	}
 }

@@ -3,11 +3,11 @@ module github.com/cloakroom-go/cloakroom/cmd/cloakroom
 go 1.25.0
 
 require (
-	github.com/cloakroom-go/cloakroom v0.0.0
-	github.com/cloakroom-go/cloakroom/store/dynamodbstore v0.0.0
-	github.com/cloakroom-go/cloakroom/store/memcachedstore v0.0.0
-	github.com/cloakroom-go/cloakroom/store/mongostore v0.0.0
-	github.com/cloakroom-go/cloakroom/store/redisstore v0.0.0
+	github.com/cloakroom-go/cloakroom v0.1.0
+	github.com/cloakroom-go/cloakroom/store/dynamodbstore v0.1.0
+	github.com/cloakroom-go/cloakroom/store/memcachedstore v0.1.0
+	github.com/cloakroom-go/cloakroom/store/mongostore v0.1.0
+	github.com/cloakroom-go/cloakroom/store/redisstore v0.1.0
 )
 
 // Drivers for sqlstore, each the one that its database's users mostly take, released within the last months: pgx, with the
@@ -59,13 +59,3 @@ require (
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
 )
-
-replace github.com/cloakroom-go/cloakroom => ../../
-
-replace github.com/cloakroom-go/cloakroom/store/dynamodbstore => ../../store/dynamodbstore
-
-replace github.com/cloakroom-go/cloakroom/store/memcachedstore => ../../store/memcachedstore
-
-replace github.com/cloakroom-go/cloakroom/store/mongostore => ../../store/mongostore
-
-replace github.com/cloakroom-go/cloakroom/store/redisstore => ../../store/redisstore

@@ -61,7 +61,7 @@ func build() (dir, path string, err error) {
 	args := append([]string{"build", "-o", path}, raceFlags...)
 	cmd := exec.CommandContext(context.Background(), "go", append(args, ".")...)
 	cmd.Dir = filepath.Join(root, "cmd", "cloakroom")
-	cmd.Env = append(os.Environ(), "GOWORK=off")
+	cmd.Env = append(os.Environ(), "GOWORK=") // the stores of this checkout
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return dir, "", fmt.Errorf("go build cmd/cloakroom: %w\n%s", err, out)
 	}

@@ -44,8 +44,32 @@ func under(root, name string) string { return filepath.Join(root, filepath.FromS
 func goCommand(ctx context.Context, o options, dir string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = under(o.root, dir)
-	cmd.Env = append(os.Environ(), o.env...)
+	cmd.Env = append(os.Environ(), "GOWORK="+workspace(o.root, dir))
 	return cmd
+}
+
+// workspace returns the GOWORK for a folder: the project's go.work, or "off" where that leaves
+// the folder's module out.
+func workspace(root, dir string) string {
+	file := under(root, "go.work")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "off"
+	}
+	module := path.Clean(dir)
+	for module != "." {
+		if _, err := os.Stat(filepath.Join(under(root, module), "go.mod")); err == nil {
+			break
+		}
+		module = path.Dir(module)
+	}
+	if module != "." && !bytes.Contains(text, []byte("\t./"+module+"\n")) {
+		return "off"
+	}
+	if file, err = filepath.Abs(file); err != nil {
+		return "off"
+	}
+	return file
 }
 
 // load parses a package and checks its types. What it imports comes from the compiler's cache.

@@ -39,7 +39,6 @@ type options struct {
 	sample   int                  // mutants tried of each package; zero is all
 	seed     uint64               // of the sample
 	timeout  time.Duration        // of the tests of one mutant, at most
-	env      []string             // what the go command sees besides the environment
 	log      func(string, ...any) // prints a line
 }
 
@@ -55,7 +54,6 @@ func main() {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	o := options{
 		also: make(map[string][]testSet),
-		env:  []string{"GOWORK=off"}, // each module is built as it will be by its users
 		log: func(format string, a ...any) {
 			_, _ = fmt.Fprintf(out, format+"\n", a...)
 		},

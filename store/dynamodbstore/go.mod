@@ -7,7 +7,7 @@ require (
 	github.com/aws/aws-sdk-go-v2/config v1.33.18
 	github.com/aws/aws-sdk-go-v2/service/dynamodb v1.74.0
 	github.com/aws/smithy-go v1.28.9
-	github.com/cloakroom-go/cloakroom v0.0.0
+	github.com/cloakroom-go/cloakroom v0.1.0
 )
 
 require (
@@ -24,5 +24,3 @@ require (
 	github.com/aws/aws-sdk-go-v2/service/ssooidc v1.44.5 // indirect
 	github.com/aws/aws-sdk-go-v2/service/sts v1.52.0 // indirect
 )
-
-replace github.com/cloakroom-go/cloakroom => ../../

@@ -2,7 +2,7 @@ module github.com/cloakroom-go/cloakroom/store/mongostore
 
 go 1.25.0
 
-require github.com/cloakroom-go/cloakroom v0.0.0
+require github.com/cloakroom-go/cloakroom v0.1.0
 
 require (
 	github.com/klauspost/compress v1.20.3 // indirect
@@ -16,5 +16,3 @@ require (
 
 // The driver that MongoDB itself keeps up.
 require go.mongodb.org/mongo-driver/v2 v2.10.0
-
-replace github.com/cloakroom-go/cloakroom => ../../

@@ -73,7 +73,7 @@ func (d *site) sessions(w http.ResponseWriter, r *http.Request) {
 	for info, err := range d.Sessions.Owned(r.Context(), owner) {
 		switch {
 		case err != nil && separator == "[":
-			WriteError(w, r, err)
+			writeError(w, r, err)
 			return
 		case err != nil:
 			d.logError(r, "listing sessions broke off", err)
@@ -132,7 +132,7 @@ func (d *site) revoke(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusNotFound, "there is no such session of yours")
 	case err != nil:
 		d.logError(r, "revoking failed", err)
-		WriteError(w, r, err)
+		writeError(w, r, err)
 	case own && s.Logout() != nil:
 		// The middleware answers.
 	default:

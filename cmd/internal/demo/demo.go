@@ -1,4 +1,4 @@
-// Package demo is the site that `cloakroom demo` serves: a page for people, and plain
+// Package demo is the site that cmd/demo and `cloakroom demo` serve: a page for people, and plain
 // routes that the page and the tests of every store use.
 package demo
 
@@ -113,8 +113,8 @@ func field(w http.ResponseWriter, r *http.Request, name string) (string, bool) {
 	return r.PostForm.Get(name), true
 }
 
-// WriteError answers a request whose session could not be loaded or committed.
-func WriteError(w http.ResponseWriter, _ *http.Request, err error) {
+// writeError answers a request whose session could not be loaded or committed.
+func writeError(w http.ResponseWriter, _ *http.Request, err error) {
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
 		answer(w, http.StatusNotImplemented, "this store cannot list sessions")

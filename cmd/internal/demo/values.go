@@ -70,7 +70,7 @@ func (d *site) incr(w http.ResponseWriter, r *http.Request) {
 	case errors.As(err, &notNumber):
 		answer(w, http.StatusConflict, "the value is not a number")
 	default:
-		WriteError(w, r, err)
+		writeError(w, r, err)
 	}
 }
 

@@ -39,7 +39,7 @@ func serve(t *testing.T, wrap func(store.Store) store.Store) *server {
 	}
 	counted := countstore.New(store)
 	sessions, err := cloakroom.New(counted, cloakroom.Options{
-		ErrorHandler: WriteError, InsecureCookie: true, Logger: slog.New(slog.DiscardHandler),
+		ErrorHandler: writeError, InsecureCookie: true, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -250,7 +250,7 @@ func TestOtherSitesAreRefused(t *testing.T) {
 
 func TestWriteErrorSaysNothingSecret(t *testing.T) {
 	w := httptest.NewRecorder()
-	WriteError(w, nil, errors.New("password at /var/lib"))
+	writeError(w, nil, errors.New("password at /var/lib"))
 	if w.Code != 503 || strings.Contains(w.Body.String(), "password") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
