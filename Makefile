@@ -57,7 +57,7 @@ vet:
 	GOOS=windows go vet ./... && GOOS=darwin go vet ./...
 
 tidy:
-	@scripts/check-tidy $(APART)
+	@scripts/check-tidy
 
 # The root module needs the standard library alone.
 alone:
