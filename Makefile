@@ -6,6 +6,8 @@ GOLANGCI   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 WORKSPACE  := . cmd/cloakroom store/dynamodbstore store/memcachedstore store/mongostore store/redisstore
 APART      := integration integration/ferretdb bench
 MODULES    := $(WORKSPACE) $(APART)
+# It prints a dot for each test, and at the end what failed.
+TEST       := go run gotest.tools/gotestsum@v1.13.0 --format dots --
 # The race detector needs a C compiler.
 RACE       := $(shell command -v cc >/dev/null 2>&1 && echo -race)
 FUZZTIME   ?= 5m
@@ -17,7 +19,7 @@ MUTATE     ?= -sample 100
 MUTATEALSO := -also 'store/redisstore=integration/redis:Single|Cluster$$|Index|Limits|Near|Refused|OtherType|Replace' \
 	-also 'store/sqlstore=integration/sql:SQLite|Postgres|MariaDB|Collate|Seconds|Column|Blob|Rights|Damaged|NoTable|NoRight'
 
-.PHONY: help demo test test-core test-integration mutate prove check fmt sums vet lint tidy alone directions words fuzz bench bench-quick
+.PHONY: help demo test test-core test-integration test-long mutate prove check fmt sums vet lint tidy alone directions words fuzz bench bench-quick
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -25,16 +27,22 @@ help: ## list the targets
 demo: ## run the demo at http://127.0.0.1:8080
 	go run ./cmd/demo
 
-test: test-core test-integration ## run all tests; installs the servers and the browser that they need, if it may
+test: test-core test-integration ## run the tests in ten minutes; installs the servers and the browser that they need, if it may
 
 test-core: ## run the tests that need nothing but Go
-	@set -e; for m in $(WORKSPACE); do echo "test $$m"; (cd $$m && go test $(RACE) -timeout 10m ./...); done
+	@set -e; for m in $(WORKSPACE); do echo "test $$m"; (cd $$m && $(TEST) $(RACE) -short -timeout 1h ./...); done
 
 test-integration: ## run the tests that need servers or a browser
 	scripts/install-test-servers
-	cd integration && GOWORK=off go test $(RACE) -count=1 -timeout 20m ./...
-	cd integration && GOWORK=off go test -count=1 -p 1 -timeout 20m -run 'Million|SweepUnderLoad' ./sql/million ./dynamodb # these measure
-	cd bench && GOWORK=off go test -timeout 10m ./...
+	cd integration && GOWORK=off $(TEST) -short -count=1 -timeout 1h ./...
+	cd bench && GOWORK=off $(TEST) -short -timeout 1h ./...
+
+test-long: ## run what `make test` leaves out, and the tests with servers under the race detector, in half an hour
+	scripts/install-test-servers
+	@set -e; for m in $(WORKSPACE); do echo "test $$m"; (cd $$m && $(TEST) $(RACE) -timeout 1h ./...); done
+	cd integration && GOWORK=off $(TEST) $(RACE) -count=1 -timeout 2h ./...
+	cd integration && GOWORK=off $(TEST) -count=1 -p 1 -timeout 1h -run 'Million|SweepUnderLoad' ./sql/million ./dynamodb # these measure
+	cd bench && GOWORK=off $(TEST) -timeout 1h ./...
 
 mutate: ## change the code a little, time and again, and list what the unit tests do not notice
 	scripts/install-test-servers

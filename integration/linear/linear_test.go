@@ -26,7 +26,7 @@ var (
 const (
 	clients   = 8
 	browsers  = 3
-	checkTime = 5 * time.Second // for one session; beyond it the checker gives up
+	checkTime = 30 * time.Second // for one session; beyond it the checker gives up
 )
 
 func memory(t testing.TB) *memstore.Store {
@@ -140,7 +140,7 @@ func judge(t testing.TB, histories []*history) verdict {
 func (v verdict) enough(t testing.TB, p plan) {
 	t.Helper()
 	t.Logf("%d sessions, %d operations, %d of unknown outcome", v.sessions, v.ops, v.unknown)
-	if v.undecided*20 > v.sessions {
+	if v.undecided*10 > v.sessions { // a busy machine leaves more outcomes unknown
 		t.Errorf("%d of %d sessions were not decided", v.undecided, v.sessions)
 	}
 	if v.ops < p.clients*p.ops/2 {
