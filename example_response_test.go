@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
 
 // A framework that is not net/http hands over what its request says, and sends all cookies.
@@ -79,4 +80,24 @@ func ExampleSession_AllowSharedCache() {
 	// Output:
 	// /terms public, max-age=60
 	// /account private, max-age=60
+}
+
+// Behind a proxy that sets X-Real-IP on every request, and alone can reach the application.
+func ExampleOptions_clientIP() {
+	options := cloakroom.Options{
+		ClientIP: func(r *http.Request) string { return r.Header.Get("X-Real-IP") },
+	}
+	memory := newMemory(memstore.Options{})
+	defer memory.Close()
+	_, sessions := newShop(memory, options)
+	h := sessions.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		sessions.Get(r).Login("ann")
+	}))
+	r := httptest.NewRequest(http.MethodPost, "/login", nil)
+	r.Header.Set("X-Real-IP", "192.0.2.7") // which the proxy does
+	h.ServeHTTP(httptest.NewRecorder(), r)
+	for info, err := range sessions.Owned(context.Background(), "ann") {
+		fmt.Println(info.IP, err)
+	}
+	// Output: 192.0.2.7 <nil>
 }

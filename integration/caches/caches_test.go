@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -76,6 +77,24 @@ func (s *site) handler() http.Handler {
 	return s.m.Handler(mux)
 }
 
+// newSite starts the application, and returns its URL and its port.
+func newSite(t *testing.T) (url string, port int) {
+	t.Helper()
+	store, err := memstore.New(memstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	m, err := cloakroom.New(store, cloakroom.Options{InsecureCookie: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{m: m}
+	origin := httptest.NewServer(s.handler())
+	t.Cleanup(origin.Close)
+	return origin.URL, origin.Listener.Addr().(*net.TCPAddr).Port
+}
+
 // answer is what a visitor gets.
 type answer struct{ body, cookie string }
 
@@ -109,20 +128,9 @@ func get(t *testing.T, url, cookie string) answer {
 func TestSharedCaches(t *testing.T) {
 	for _, c := range caches {
 		t.Run(c.name, func(t *testing.T) {
-			store, err := memstore.New(memstore.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { store.Close() })
-			m, err := cloakroom.New(store, cloakroom.Options{InsecureCookie: true})
-			if err != nil {
-				t.Fatal(err)
-			}
-			s := &site{m: m}
-			origin := httptest.NewServer(s.handler())
-			t.Cleanup(origin.Close)
-			front := c.url(t, origin.Listener.Addr().(*net.TCPAddr).Port)
-			ann := get(t, origin.URL+"/login/", "").cookie
+			origin, port := newSite(t)
+			front := c.url(t, port, "")
+			ann := get(t, origin+"/login/", "").cookie
 			stored := map[string]int{}
 			for i, say := range said {
 				// at returns a page that no other case requests.
@@ -152,7 +160,7 @@ func TestSharedCaches(t *testing.T) {
 						}
 					}
 				}
-				bob := get(t, origin.URL+"/login/", "").cookie
+				bob := get(t, origin+"/login/", "").cookie
 				out := get(t, at("logout"), bob)
 				if again := get(t, at("logout"), ""); again == out {
 					t.Errorf("%s: a sign-out is stored", say)
@@ -162,5 +170,28 @@ func TestSharedCaches(t *testing.T) {
 				t.Errorf("the cache stores too little to tell: %v", stored)
 			}
 		})
+	}
+}
+
+// TestIgnoringCaches: a cache that ignores what it is told hands the ticket of one visitor to the
+// next, as docs/proxy.md warns of each of these configurations.
+func TestIgnoringCaches(t *testing.T) {
+	page, err := os.ReadFile("../../docs/proxy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range caches {
+		t.Run(c.name, func(t *testing.T) {
+			_, port := newSite(t)
+			at := c.url(t, port, c.ignore) + "/set/?say=" + url.QueryEscape("Cache-Control: max-age=60")
+			one, other := get(t, at, ""), get(t, at, "")
+			if one.cookie == "" || one.cookie != other.cookie {
+				t.Error("visitors get tickets of their own")
+			}
+		})
+		name, _, _ := strings.Cut(c.ignore, " {")
+		if name = strings.Trim(name, ";"); !strings.Contains(string(page), strings.TrimPrefix(name, "sub ")) {
+			t.Errorf("docs/proxy.md does not warn of %s", name)
+		}
 	}
 }

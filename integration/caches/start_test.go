@@ -17,24 +17,27 @@ type cache struct {
 	name    string
 	program string
 	// start starts the cache on a port of loopback, with an origin on another.
-	start func(t *testing.T, path string, port, origin int)
+	start func(t *testing.T, path string, port, origin int, more string)
+	// ignore is more of a configuration: by it the cache ignores what it is told.
+	ignore string
 }
 
 var caches = []cache{
-	{"Apache mod_cache", "apache2", startApache},
-	{"nginx proxy_cache", "nginx", startNginx},
-	{"Varnish", "varnishd", startVarnish},
+	{"Apache mod_cache", "apache2", startApache, "CacheStorePrivate on"},
+	{"nginx proxy_cache", "nginx", startNginx, "proxy_ignore_headers Cache-Control Set-Cookie;"},
+	{"Varnish", "varnishd", startVarnish,
+		"sub vcl_backend_response { set beresp.ttl = 1m; return (deliver); }"},
 }
 
-// url starts the cache and returns its URL.
-func (c cache) url(t *testing.T, origin int) string {
+// url starts the cache, with more of a configuration, and returns its URL.
+func (c cache) url(t *testing.T, origin int, more string) string {
 	t.Helper()
 	path := "/usr/sbin/" + c.program // which the PATH of most users lacks
 	if _, err := os.Stat(path); err != nil {
 		path = servers.Need(t, c.program)
 	}
 	port := servers.FreePort(t)
-	c.start(t, path, port, origin)
+	c.start(t, path, port, origin, more)
 	url := fmt.Sprintf("http://127.0.0.1:%d", port)
 	servers.Until(t, "the cache answers", func() error {
 		resp, err := http.Get(url + "/ready")
@@ -70,7 +73,7 @@ func folder(t *testing.T, file, text string) (dir, path string) {
 }
 
 // startApache also lets it store responses without expiry and modification time.
-func startApache(t *testing.T, path string, port, origin int) {
+func startApache(t *testing.T, path string, port, origin int, more string) {
 	const modules = "/usr/lib/apache2/modules/"
 	if _, err := os.Stat(modules + "mod_cache_disk.so"); err != nil {
 		t.Skipf("no modules of Apache in %s", modules)
@@ -94,13 +97,14 @@ CacheIgnoreNoLastMod On
 CacheDefaultExpire 3600
 CacheHeader on
 ProxyPass / http://127.0.0.1:%d/
-`, origin)
+%s
+`, origin, more)
 	dir, conf := folder(t, "httpd.conf", text)
 	servers.Start(t, dir, path, "-D", "FOREGROUND", "-f", conf)
 }
 
 // startNginx lets it store for a minute any response that says nothing else.
-func startNginx(t *testing.T, path string, port, origin int) {
+func startNginx(t *testing.T, path string, port, origin int, more string) {
 	user := ""
 	if os.Getuid() == 0 {
 		user = "user root;\n"
@@ -123,22 +127,24 @@ http {
 			proxy_pass http://127.0.0.1:%d;
 			proxy_cache pages;
 			proxy_cache_valid any 1m;
+			%s
 		}
 	}
 }
-`, port, origin))
+`, port, origin, more))
 	servers.Start(t, dir, path, "-p", dir, "-c", conf)
 }
 
 // startVarnish lets it look up requests with cookies, which it passes by default.
-func startVarnish(t *testing.T, path string, port, origin int) {
+func startVarnish(t *testing.T, path string, port, origin int, more string) {
 	if os.Getenv("CI") != "true" {
 		servers.Optional(t, "cc") // it compiles its configuration
 	}
 	dir, vcl := folder(t, "default.vcl", fmt.Sprintf(`vcl 4.1;
 backend default { .host = "127.0.0.1"; .port = "%d"; }
 sub vcl_recv { if (req.method == "GET") { return (hash); } }
-`, origin))
+%s
+`, origin, more))
 	servers.Start(t, dir, path, "-F", "-j", "none", "-n", filepath.Join(dir, "work"), "-s", "malloc,16m",
 		"-a", fmt.Sprintf("127.0.0.1:%d", port), "-f", vcl)
 }
