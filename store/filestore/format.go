@@ -24,6 +24,7 @@ import (
 // restored backup would end every session.
 const (
 	magic      = "CLKR\x02\x00\x00\x00"
+	formatAt   = 4
 	sumAt      = 8
 	versionAt  = 12
 	expiresAt  = 28
@@ -79,7 +80,8 @@ type damage string
 func (d damage) Error() string { return string(d) }
 
 const (
-	errForeign  damage = "it is no session file, or of another format"
+	errForeign  damage = "it is no session file"
+	errLater    damage = "it is of a later format"
 	errLength   damage = "its length is not the one stated"
 	errChecksum damage = "its checksum does not match"
 	errOtherID  damage = "it holds the record of another id"
@@ -97,7 +99,11 @@ func isWhole(b []byte) bool {
 // decode reads the file of that name. The data is a part of b, and nothing else is.
 func decode(b []byte, name string) (record, error) {
 	switch {
-	case len(b) < headerSize || string(b[:sumAt]) != magic:
+	case len(b) < headerSize || string(b[:formatAt]) != magic[:formatAt]:
+		return record{}, errForeign
+	case b[formatAt] > magic[formatAt]:
+		return record{}, errLater
+	case string(b[:sumAt]) != magic:
 		return record{}, errForeign
 	case !isWhole(b):
 		return record{}, errLength

@@ -102,7 +102,8 @@ const (
 
 // Sweep implements [store.Sweeper]. A call examines about limit files, or 10,000; zero
 // means 100. Besides expired records it removes damaged files, temporary files older than
-// 15 minutes, and index entries without a record that are older than [store.IndexGrace].
+// 15 minutes, and index entries without a record that are older than [store.IndexGrace]. A file
+// of a later format stays: a newer release beside this one reads it.
 // Only expired and damaged records count as removed. What cannot be removed is passed
 // over: the error joins what went wrong, and next is where to go on.
 func (s *Store) Sweep(
@@ -150,7 +151,8 @@ func (s *Store) sweepFile(ctx context.Context, path string) (removed bool, err e
 
 // isOver returns nil for what live returns of a record that has expired or a damaged file.
 func isOver(r record, err error) error {
-	if errors.Is(err, store.ErrUnreadable) || errors.Is(err, store.ErrNotFound) && r.Version != "" {
+	damaged := errors.Is(err, store.ErrUnreadable) && !errors.Is(err, errLater)
+	if damaged || errors.Is(err, store.ErrNotFound) && r.Version != "" {
 		return nil
 	}
 	return store.ErrNotFound

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"sync"
 
@@ -43,7 +44,7 @@ func (s *Store) live(ctx context.Context, name string) (r record, err error) {
 	}
 	if errors.As(err, new(damage)) {
 		s.damage.Unreadable(ctx, path, err)
-		err = store.ErrUnreadable
+		err = fmt.Errorf("%w: %w", store.ErrUnreadable, err)
 	}
 	return record{}, err
 }

@@ -48,7 +48,6 @@ func TestDamagedFiles(t *testing.T) {
 		{"zeros", func(_ *testing.T, b []byte) []byte { return make([]byte, len(b)) }},
 		{"text", func(*testing.T, []byte) []byte { return []byte(strings.Repeat("hello ", 50)) }},
 		{"magic", flip(0)},
-		{"format", flip(4)},
 		{"checksum", flip(8)},
 		{"version", flip(12)},
 		{"deadline", flip(40)},
@@ -108,5 +107,36 @@ func TestDamagedFiles(t *testing.T) {
 				t.Errorf("after the sweep: %v", err)
 			}
 		})
+	}
+}
+
+// A file of a later format cannot be read, and a sweep leaves it to a process that can.
+func TestLaterFormat(t *testing.T) {
+	dir := t.TempDir()
+	quiet := slog.New(slog.DiscardHandler)
+	s := open(t, dir, filestore.Options{NoSync: true, Logger: quiet})
+	if _, err := s.Create(t.Context(), hexID(1), lasting("data")); err != nil {
+		t.Fatal(err)
+	}
+	path := recordPath(dir, hexID(1))
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file[4]++
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Load(t.Context(), hexID(1)); !errors.Is(err, store.ErrUnreadable) {
+		t.Errorf("%v, want ErrUnreadable", err)
+	}
+	if n := sweepAll(t, s); n != 0 {
+		t.Errorf("the sweep removed %d", n)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
+	if err := s.Delete(t.Context(), hexID(1), store.Record{}); err != nil {
+		t.Errorf("a sign-out: %v", err)
 	}
 }
