@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -9,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
 	"github.com/cloakroom-go/cloakroom"
@@ -29,15 +32,23 @@ type twinSite struct {
 
 const twinName = "__Secure-id"
 
-func newTwinSite(t *testing.T, options cloakroom.Options) *twinSite {
+// twinBrowser starts a browser that takes every host for this machine's.
+func twinBrowser(t *testing.T) *profile {
 	t.Helper()
 	chromium(t)
+	return newProfile(t, chromedp.Flag("ignore-certificate-errors", true),
+		chromedp.Flag("host-resolver-rules", "MAP * 127.0.0.1"))
+}
+
+// newTwinSite returns a new site for a browser, whose cookies it clears.
+func newTwinSite(t *testing.T, p *profile, options cloakroom.Options) *twinSite {
+	t.Helper()
 	store, err := memstore.New(memstore.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	s := &twinSite{t: t, store: store}
+	s := &twinSite{t: t, store: store, profile: p}
 	s.deploy(options)
 	mux := http.NewServeMux()
 	page := func(path string, h func(*cloakroom.Session, *http.Request) string) {
@@ -55,8 +66,12 @@ func newTwinSite(t *testing.T, options cloakroom.Options) *twinSite {
 	mux.HandleFunc("/blank", func(http.ResponseWriter, *http.Request) {})
 	server := httptest.NewTLSServer(mux)
 	t.Cleanup(server.Close)
+	t.Cleanup(func() { p.run(t, chromedp.Navigate("about:blank")) }) // so that it asks for nothing more
 	s.port = server.Listener.Addr().(*net.TCPAddr).Port
-	s.profile = newProfile(t, chromedp.Flag("ignore-certificate-errors", true), chromedp.Flag("host-resolver-rules", "MAP * 127.0.0.1"))
+	p.run(t, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, network.ClearBrowserCookies, cdp.Empty{})
+		return err
+	}))
 	return s
 }
 
@@ -111,6 +126,7 @@ func TestCookieAttributesChange(t *testing.T) {
 	domain := cloakroom.Options{CookieName: twinName, Domain: "example.test"}
 	path := cloakroom.Options{CookieName: twinName, Path: "/app"}
 	cleared := cloakroom.Options{CookieName: twinName, ClearDomains: []string{"example.test"}}
+	browser := twinBrowser(t)
 	for what, c := range map[string]struct {
 		before, after cloakroom.Options
 		cookies       int // cookies left when the visitor has signed in again
@@ -124,7 +140,7 @@ func TestCookieAttributesChange(t *testing.T) {
 		"path narrower":               {host, path, 2},
 	} {
 		t.Run(what, func(t *testing.T) {
-			s := newTwinSite(t, c.before)
+			s := newTwinSite(t, browser, c.before)
 			s.get("app", "/app/login?as=ann")
 			s.is("before", "ann", 1)
 			s.deploy(c.after)
@@ -139,11 +155,12 @@ func TestCookieAttributesChange(t *testing.T) {
 // TestPlantedByScript: a page of a sibling host sets a cookie of the application's name,
 // before the visitor comes and after, and the visitor can still sign in.
 func TestPlantedByScript(t *testing.T) {
+	browser := twinBrowser(t)
 	for what, value := range map[string]string{"junk": "junk", "an unknown ticket": strings.Repeat("A", 43)} {
 		// the cookie of a longer path comes first
 		for _, path := range []string{"/", "/app"} {
 			t.Run(what+", "+path, func(t *testing.T) {
-				s := newTwinSite(t, cloakroom.Options{CookieName: twinName, ClearDomains: []string{"example.test"}})
+				s := newTwinSite(t, browser, cloakroom.Options{CookieName: twinName, ClearDomains: []string{"example.test"}})
 				left := map[string]int{"/": 1, "/app": 2}[path]
 				plant := func() {
 					s.get("evil", "/blank")

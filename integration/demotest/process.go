@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/cloakroom-go/cloakroom/integration/servers"
 )
 
 // patience bounds waiting for what must happen. Nothing is asserted about how long it takes.
@@ -35,7 +37,7 @@ func Main(m *testing.M) int {
 			_ = os.RemoveAll(built.dir)
 		}
 	}()
-	return m.Run()
+	return servers.Main(m)
 }
 
 // Command returns the path of the cloakroom command, built once for all tests of a

@@ -8,7 +8,6 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/demotest"
-	"github.com/cloakroom-go/cloakroom/integration/servers"
 	"github.com/cloakroom-go/cloakroom/store"
 	"github.com/cloakroom-go/cloakroom/store/filestore"
 )
@@ -16,7 +15,7 @@ import (
 // TestCopy moves an application from files to DynamoDB, and on to files again: no user is signed
 // out, and an owner's sessions are listed.
 func TestCopy(t *testing.T) {
-	d := servers.StartDynamoDB(t, servers.DynamoDBOptions{})
+	d := server(t)
 	manager := func(s store.Store) *cloakroom.Manager {
 		t.Helper()
 		m, err := cloakroom.New(s, cloakroom.Options{Logger: slog.New(slog.DiscardHandler), Timeout: 20 * time.Second})

@@ -14,7 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go/logging"
 
-	"github.com/cloakroom-go/cloakroom/integration/servers"
 	"github.com/cloakroom-go/cloakroom/store"
 	"github.com/cloakroom-go/cloakroom/store/dynamodbstore"
 )
@@ -36,7 +35,7 @@ func (c *counter) Do(r *http.Request) (*http.Response, error) {
 
 // Each call makes the requests that the guide says, and needs no other rights.
 func TestWhatCallsCost(t *testing.T) {
-	d := servers.StartDynamoDB(t, servers.DynamoDBOptions{})
+	d := server(t)
 	ctx := t.Context()
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion("eu-central-1"), config.WithLogger(logging.Nop{}))
 	if err != nil {

@@ -54,7 +54,7 @@ func table(t testing.TB) string {
 	if rawURL := os.Getenv(variable); rawURL != "" {
 		return rawURL
 	}
-	return servers.StartDynamoDB(t, servers.DynamoDBOptions{}).URL("Sessions")
+	return server(t).URL("Sessions")
 }
 
 // TestConformance runs storetest with two clients, as of two processes.
@@ -106,7 +106,7 @@ func warm(t testing.TB, s *dynamodbstore.Store) {
 func TestDemo(t *testing.T) {
 	var d *servers.DynamoDB
 	if os.Getenv(variable) == "" {
-		d = servers.StartDynamoDB(t, servers.DynamoDBOptions{})
+		d = server(t)
 		warm(t, open(t, d.URL("warm")+"&timeout=1m"))
 	}
 	var tables atomic.Int64

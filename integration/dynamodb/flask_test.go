@@ -68,13 +68,31 @@ func (f *flask) want(body, request string, args ...any) string {
 }
 
 // direct returns a client that sees items as they are.
-func direct(t *testing.T, d *servers.DynamoDB) *dynamodb.Client {
+func direct(t testing.TB, d *servers.DynamoDB) *dynamodb.Client {
 	t.Helper()
 	cfg, err := config.LoadDefaultConfig(t.Context(), config.WithRegion("eu-central-1"), config.WithLogger(logging.Nop{}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) { o.BaseEndpoint = aws.String("http://" + d.Addr) })
+}
+
+// server returns the server that the tests share, without tables.
+func server(t testing.TB) *servers.DynamoDB {
+	t.Helper()
+	d := servers.SharedDynamoDB(t)
+	client := direct(t, d)
+	tables, err := client.ListTables(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range tables.TableNames {
+		_, err := client.DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: &tables.TableNames[i]})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return d
 }
 
 // attributes returns an item.
@@ -92,7 +110,7 @@ func attributes(t *testing.T, c *dynamodb.Client, key string) map[string]types.A
 // A table and items that Flask-Session 0.8 made are read and written, and so are this
 // store's by Flask-Session.
 func TestFlask(t *testing.T) {
-	d := servers.StartDynamoDB(t, servers.DynamoDBOptions{})
+	d := server(t)
 	ctx, client := t.Context(), direct(t, d)
 	const lifetime = time.Hour
 	app := startFlask(t, d, lifetime)
@@ -178,7 +196,7 @@ func TestFlask(t *testing.T) {
 // Flask-Session 0.8 means to turn TTL on, and does not. What piles up is swept, and
 // CreateTable turns TTL on.
 func TestFlaskTableWithoutTTL(t *testing.T) {
-	d := servers.StartDynamoDB(t, servers.DynamoDBOptions{})
+	d := server(t)
 	ctx, client := t.Context(), direct(t, d)
 	app := startFlask(t, d, time.Second)
 	sid := app.want("set", "set - color red")

@@ -30,7 +30,7 @@ type clocked struct {
 
 func newClocked(t *testing.T) *clocked {
 	t.Helper()
-	d := servers.StartDynamoDB(t, servers.DynamoDBOptions{})
+	d := server(t)
 	c := &clocked{t: t, client: direct(t, d)}
 	var err error
 	if c.Store, err = dynamodbstore.New(c.client, dynamodbstore.Options{Now: c.now}); err != nil {

@@ -24,7 +24,7 @@ import (
 // Several processes may make the table at once. One with another key, or whose items go
 // by another attribute, is refused.
 func TestCreateTable(t *testing.T) {
-	d := servers.StartDynamoDB(t, servers.DynamoDBOptions{})
+	d := server(t)
 	ctx, client := t.Context(), direct(t, d)
 	store := func(name string) *dynamodbstore.Store {
 		t.Helper()
@@ -164,7 +164,7 @@ func TestVersionAlone(t *testing.T) {
 // That of DynamoDB takes up to two days, so this is shown on the emulator, which takes
 // seconds.
 func TestTTL(t *testing.T) {
-	d := servers.StartDynamoDB(t, servers.DynamoDBOptions{})
+	d := server(t)
 	s, ctx, client := open(t, d.URL("Sessions")+"&timeout=1m"), t.Context(), direct(t, d)
 	put := func(id string, in time.Duration, owner string) {
 		t.Helper()

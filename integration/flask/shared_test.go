@@ -27,24 +27,24 @@ var stores = map[string]func(t *testing.T) map[string]any{
 		return map[string]any{"SESSION_TYPE": "cachelib", "SESSION_CACHELIB": "cachelib://" + filepath.Join(t.TempDir(), "cache")}
 	},
 	"mongodb": func(t *testing.T) map[string]any {
-		return map[string]any{"SESSION_TYPE": "mongodb", "SESSION_MONGODB": servers.StartFerretDB(t).URL()}
+		return map[string]any{"SESSION_TYPE": "mongodb", "SESSION_MONGODB": servers.Mongo(t)}
 	},
 	"sqlalchemy with SQLite": func(t *testing.T) map[string]any {
 		file := filepath.Join(t.TempDir(), "flask.db")
 		return map[string]any{"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": "sqlite:///" + file}
 	},
 	"sqlalchemy with PostgreSQL": func(t *testing.T) map[string]any {
-		return map[string]any{"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": servers.StartPostgres(t, servers.SQLOptions{}).URL(t)}
+		return map[string]any{"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": servers.Postgres(t)}
 	},
 	"sqlalchemy with MariaDB": func(t *testing.T) map[string]any {
-		return map[string]any{"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": servers.StartMariaDB(t, servers.SQLOptions{}).URL(t)}
+		return map[string]any{"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": servers.MariaDB(t)}
 	},
 	"postgresql": func(t *testing.T) map[string]any {
-		url := servers.StartPostgres(t, servers.SQLOptions{}).URL(t)
+		url := servers.Postgres(t)
 		return map[string]any{"SESSION_TYPE": "postgresql", "SESSION_POSTGRESQL": url}
 	},
 	"dynamodb": func(t *testing.T) map[string]any {
-		return map[string]any{"SESSION_TYPE": "dynamodb", "SESSION_DYNAMODB": servers.StartDynamoDB(t, servers.DynamoDBOptions{}).URL("Sessions")}
+		return map[string]any{"SESSION_TYPE": "dynamodb", "SESSION_DYNAMODB": servers.DynamoTable(t)}
 	},
 }
 

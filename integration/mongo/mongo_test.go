@@ -43,7 +43,7 @@ func given(t testing.TB) string {
 	if rawURL := os.Getenv(variable); rawURL != "" {
 		return rawURL
 	}
-	return servers.StartFerretDB(t).URL()
+	return servers.Mongo(t)
 }
 
 // with adds a parameter to a URL.

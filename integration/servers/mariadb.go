@@ -23,7 +23,7 @@ func StartMariaDB(t testing.TB, o SQLOptions) *SQLServer {
 		data := filepath.Join(dir, "data")
 		common := []string{
 			"--no-defaults", "--datadir=" + data,
-			"--innodb-log-file-size=16M", "--innodb-buffer-pool-size=128M",
+			"--tmpdir=" + dir, "--innodb-log-file-size=16M", "--innodb-buffer-pool-size=128M",
 		}
 		if os.Getuid() == 0 {
 			common = append(common, "--user=root") // without this it refuses to start

@@ -23,7 +23,7 @@ const flaskColumns = "CREATE TABLE sessions (id INTEGER NOT NULL AUTO_INCREMENT,
 // onFlaskColumns runs a test on such a table, by connections in strict mode, as
 // shipped, and not.
 func onFlaskColumns(t *testing.T, test func(t *testing.T, db *sql.DB)) {
-	m := servers.StartMariaDB(t, servers.SQLOptions{})
+	m := servers.SharedMariaDB(t)
 	for name, mode := range map[string]string{"as shipped": "", "not strict": "&sql_mode=''", "found rows": "&clientFoundRows=true&parseTime=true&loc=Pacific%2FAuckland"} {
 		t.Run(name, func(t *testing.T) { test(t, mariaDB(t, m, mode, flaskColumns)) })
 	}
@@ -213,7 +213,7 @@ func TestOwnerColumn(t *testing.T) {
 // TestNarrowColumns runs the contract on Flask's types, with only the ids' column
 // widened, as the guide advises.
 func TestNarrowColumns(t *testing.T) {
-	db := mariaDB(t, servers.StartMariaDB(t, servers.SQLOptions{}), "", flaskColumns)
+	db := mariaDB(t, servers.SharedMariaDB(t), "", flaskColumns)
 	if _, err := db.ExecContext(t.Context(), "ALTER TABLE sessions MODIFY session_id VARBINARY(512)"); err != nil {
 		t.Fatal(err)
 	}

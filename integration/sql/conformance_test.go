@@ -137,7 +137,7 @@ func TestSQLiteMemoryAndContexts(t *testing.T) {
 }
 
 func TestPostgres(t *testing.T) {
-	p := servers.StartPostgres(t, servers.SQLOptions{})
+	p := servers.SharedPostgres(t)
 	for _, parameters := range []string{"", "prepare=off&default_query_exec_mode=exec", "layout=flask_postgres&timezone=Asia/Kathmandu",
 		"schema=a%22b&table=T%24%20%7Bid%7D%22&prefix=a%25_b%27:"} {
 		t.Run(parameters, func(t *testing.T) { conforms(t, p.URL(t), parameters) })
@@ -150,7 +150,7 @@ func TestPostgres(t *testing.T) {
 }
 
 func TestMariaDB(t *testing.T) {
-	m := servers.StartMariaDB(t, servers.SQLOptions{})
+	m := servers.SharedMariaDB(t)
 	for _, parameters := range []string{"", "prepare=off", "table=T%24%20%7Bid%7D%60&prefix=a%25_b%27:"} {
 		t.Run(parameters, func(t *testing.T) { conforms(t, m.URL(t), parameters) })
 	}

@@ -14,7 +14,7 @@ import (
 
 // TestCopy moves an application from SQLite to PostgreSQL and on to MariaDB: no user is signed out.
 func TestCopy(t *testing.T) {
-	places := []string{sqliteFile(t), servers.StartPostgres(t, servers.SQLOptions{}).URL(t), servers.StartMariaDB(t, servers.SQLOptions{}).URL(t)}
+	places := []string{sqliteFile(t), servers.SharedPostgres(t).URL(t), servers.SharedMariaDB(t).URL(t)}
 	manager := func(rawURL string) *cloakroom.Manager {
 		m, err := cloakroom.New(open(t, rawURL), cloakroom.Options{Logger: slog.New(slog.DiscardHandler), Timeout: 20 * time.Second})
 		if err != nil {

@@ -92,10 +92,15 @@ func TestTogether(t *testing.T) {
 }
 
 var (
-	// databases are the servers to test on.
+	// databases are the servers to test on, each started for one test.
 	databases = map[string]func(testing.TB, servers.SQLOptions) *servers.SQLServer{
 		"PostgreSQL": servers.StartPostgres,
 		"MariaDB":    servers.StartMariaDB,
+	}
+	// common are those that the package's tests share.
+	common = map[string]func(testing.TB) *servers.SQLServer{
+		"PostgreSQL": servers.SharedPostgres,
+		"MariaDB":    servers.SharedMariaDB,
 	}
 	// outside are the variables that name servers which others started, for the same suites.
 	outside = map[string]string{
@@ -108,7 +113,7 @@ var (
 func onAll(t *testing.T, test func(t *testing.T, rawURL string)) {
 	t.Run("SQLite", func(t *testing.T) { test(t, sqliteFile(t)) })
 	t.Run("SQLite without WAL", func(t *testing.T) { test(t, sqliteFile(t)+"?journal=delete&synchronous=off") })
-	for name, start := range databases {
-		t.Run(name, func(t *testing.T) { test(t, start(t, servers.SQLOptions{}).URL(t)) })
+	for name, server := range common {
+		t.Run(name, func(t *testing.T) { test(t, server(t).URL(t)) })
 	}
 }

@@ -23,7 +23,7 @@ const crowd = 100
 // TestCrowd: of many calls at once, which PostgreSQL gets as few statements, each has
 // the outcome that it would have alone.
 func TestCrowd(t *testing.T) {
-	p := servers.StartPostgres(t, servers.SQLOptions{})
+	p := servers.SharedPostgres(t)
 	for _, parameters := range []string{"", "prepare=off", "prepare=off&default_query_exec_mode=exec", "prepare=off&default_query_exec_mode=simple_protocol",
 		"layout=flask_postgres&zone=Asia/Kathmandu", "options=-c%20default_transaction_isolation=serializable", "prefix=a%22%5C%7B,b%27:"} {
 		t.Run(parameters, func(t *testing.T) {

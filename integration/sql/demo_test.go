@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/cloakroom-go/cloakroom/integration/demotest"
-	"github.com/cloakroom-go/cloakroom/integration/servers"
 )
 
 // TestDemo runs the checks of the demo's promises on each database. A SQLite database
@@ -25,12 +24,11 @@ func TestDemo(t *testing.T) {
 	// requests at once for each other.
 	check("SQLiteFileWithoutWAL", shared(func(t testing.TB) string { return sqliteFile(t) + "?journal=delete&synchronous=off" }))
 	check("SQLiteMemory", demotest.Store{URL: func(testing.TB) string { return "sqlite::memory:" }})
-	for name, start := range databases {
+	for name, server := range common {
 		place := os.Getenv(outside[name])
 		url := func(testing.TB) string { return place }
 		if place == "" {
-			s := start(t, servers.SQLOptions{})
-			url = s.URL
+			url = server(t).URL
 		}
 		check(name, shared(url))
 	}

@@ -36,9 +36,9 @@ func TestKill(t *testing.T) {
 
 // TestNetwork cuts connections, pulls the cable, and leaves half an answer, under load.
 func TestNetwork(t *testing.T) {
-	for name, start := range databases {
+	for name, server := range common {
 		t.Run(name, func(t *testing.T) {
-			s := start(t, servers.SQLOptions{})
+			s := server(t)
 			p := servers.StartProxy(t, s.Addr)
 			rawURL := strings.Replace(s.URL(t), s.Addr, p.Addr, 1)
 			l := site.StartLoad(t, site.New(t, open(t, rawURL)), 6)

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/integration/servers"
 	"github.com/cloakroom-go/cloakroom/store"
 	"github.com/cloakroom-go/cloakroom/store/sqlstore"
 )
@@ -123,8 +122,8 @@ func TestFlask(t *testing.T) {
 		})
 	}
 	t.Run("SQLite", func(t *testing.T) { test(t, sqliteFile) })
-	for name, start := range databases {
-		t.Run(name, func(t *testing.T) { test(t, start(t, servers.SQLOptions{}).URL) })
+	for name, server := range common {
+		t.Run(name, func(t *testing.T) { test(t, server(t).URL) })
 	}
 }
 

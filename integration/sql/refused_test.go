@@ -146,7 +146,7 @@ func TestNoRight(t *testing.T) {
 		"MariaDB":    {"CREATE USER web@'127.0.0.1'", "GRANT SELECT ON sessions TO web@'127.0.0.1'"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			rawURL := databases[name](t, servers.SQLOptions{}).URL(t)
+			rawURL := common[name](t).URL(t)
 			_ = open(t, rawURL)
 			db := openDB(t, rawURL)
 			for _, statement := range grant {
@@ -211,8 +211,8 @@ func TestTooManyConnections(t *testing.T) {
 // urls are new databases of each kind.
 func urls(t testing.TB) map[string]string {
 	list := map[string]string{"SQLite": sqliteFile(t)}
-	for name, start := range databases {
-		list[name] = start(t, servers.SQLOptions{}).URL(t)
+	for name, server := range common {
+		list[name] = server(t).URL(t)
 	}
 	return list
 }

@@ -21,7 +21,7 @@ import (
 // schemas; who owns nothing uses a table that others made, also by functions that would
 // make it or lack nothing.
 func TestFewRights(t *testing.T) {
-	server := servers.StartPostgres(t, servers.SQLOptions{})
+	server := servers.SharedPostgres(t)
 	rawURL := server.URL(t)
 	super := openDB(t, rawURL)
 	for _, statement := range []string{"CREATE ROLE web LOGIN", "CREATE ROLE guest LOGIN", "CREATE SCHEMA app AUTHORIZATION web"} {
@@ -51,8 +51,8 @@ func TestFewRights(t *testing.T) {
 // TestColumnTypes: a column of another type than ours is right in every time zone, or
 // refused by its name.
 func TestColumnTypes(t *testing.T) {
-	postgres := servers.StartPostgres(t, servers.SQLOptions{})
-	mariadb := servers.StartMariaDB(t, servers.SQLOptions{})
+	postgres := servers.SharedPostgres(t)
+	mariadb := servers.SharedMariaDB(t)
 	for _, tt := range []struct {
 		url                            string
 		id, data, expiry, owner, wrong string
@@ -131,7 +131,7 @@ func TestMigrationsWhileServing(t *testing.T) {
 		for _, parameters := range []string{"", "prepare=off"} {
 			t.Run(name+" "+parameters, func(t *testing.T) {
 				if parameters != "" && name != "SQLite" {
-					rawURL = databases[name](t, servers.SQLOptions{}).URL(t)
+					rawURL = common[name](t).URL(t)
 				} else if parameters != "" {
 					rawURL = sqliteFile(t)
 				}

@@ -29,7 +29,7 @@ func apart(t *testing.T, a, b func(testing.TB) store.Store) {
 }
 
 func TestZonesPostgres(t *testing.T) {
-	p := servers.StartPostgres(t, servers.SQLOptions{})
+	p := servers.SharedPostgres(t)
 	for _, layout := range []string{"layout=sqlalchemy", "layout=flask_postgres&zone=Asia/Tokyo", "layout=flask_postgres&zone=UTC"} {
 		t.Run(layout, func(t *testing.T) {
 			rawURL := p.URL(t)
@@ -42,7 +42,7 @@ func TestZonesPostgres(t *testing.T) {
 }
 
 func TestZonesMariaDB(t *testing.T) {
-	m := servers.StartMariaDB(t, servers.SQLOptions{})
+	m := servers.SharedMariaDB(t)
 	for _, parameters := range []string{"", "&parseTime=true&loc=America%2FNew_York", "&interpolateParams=true&parseTime=true"} {
 		t.Run(parameters, func(t *testing.T) {
 			_, name, _ := strings.Cut(m.URL(t), m.Addr)
@@ -68,7 +68,7 @@ func TestZonesMariaDB(t *testing.T) {
 // TestZoneOfFlask: rows as Flask-Session's store for PostgreSQL writes and reads them,
 // which is in its connections' zone.
 func TestZoneOfFlask(t *testing.T) {
-	p := servers.StartPostgres(t, servers.SQLOptions{})
+	p := servers.SharedPostgres(t)
 	rawURL := p.URL(t)
 	db, err := sql.Open("pgx", rawURL+"?timezone=Asia%2FTokyo")
 	if err != nil {
