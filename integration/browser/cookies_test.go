@@ -15,6 +15,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/integration/servers"
 	"github.com/cloakroom-go/cloakroom/store"
 	"github.com/cloakroom-go/cloakroom/store/memstore"
 )
@@ -155,6 +156,7 @@ func TestCookieAttributesChange(t *testing.T) {
 // TestPlantedByScript: a page of a sibling host sets a cookie of the application's name,
 // before the visitor comes and after, and the visitor can still sign in.
 func TestPlantedByScript(t *testing.T) {
+	servers.Long(t)
 	browser := twinBrowser(t)
 	for what, value := range map[string]string{"junk": "junk", "an unknown ticket": strings.Repeat("A", 43)} {
 		// the cookie of a longer path comes first

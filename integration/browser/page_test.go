@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/cloakroom-go/cloakroom/integration/demotest"
+	"github.com/cloakroom-go/cloakroom/integration/servers"
 )
 
 // open shows the page of a demo that holds no session of this profile yet.
@@ -89,6 +90,7 @@ func TestDevices(t *testing.T) {
 
 // TestEnded: a browser whose session was revoked is told so, whatever it does next.
 func TestEnded(t *testing.T) {
+	servers.Long(t)
 	chromium(t)
 	d := demotest.Start(t, "--store", "memory:")
 	first, second := newProfile(t), newProfile(t)
@@ -111,6 +113,7 @@ func TestEnded(t *testing.T) {
 
 // TestExpiry: the page is left alone until the idle timeout has ended its session.
 func TestExpiry(t *testing.T) {
+	servers.Long(t)
 	chromium(t)
 	d := demotest.Start(t, "--store", "memory:", "--idle", "2s")
 	p := newProfile(t)
@@ -140,6 +143,7 @@ func (p *profile) tabTo(t *testing.T, selector string) {
 }
 
 func TestKeyboard(t *testing.T) {
+	servers.Long(t)
 	chromium(t)
 	d := demotest.Start(t, "--store", "memory:")
 	p := newProfile(t)

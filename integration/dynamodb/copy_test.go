@@ -8,6 +8,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/demotest"
+	"github.com/cloakroom-go/cloakroom/integration/servers"
 	"github.com/cloakroom-go/cloakroom/store"
 	"github.com/cloakroom-go/cloakroom/store/filestore"
 )
@@ -15,6 +16,7 @@ import (
 // TestCopy moves an application from files to DynamoDB, and on to files again: no user is signed
 // out, and an owner's sessions are listed.
 func TestCopy(t *testing.T) {
+	servers.Long(t)
 	d := server(t)
 	manager := func(s store.Store) *cloakroom.Manager {
 		t.Helper()

@@ -24,6 +24,7 @@ func TestKill(t *testing.T) {
 // TestPause stops a server under load for five seconds. It keeps its connections, takes
 // new ones, and answers nothing.
 func TestPause(t *testing.T) {
+	servers.Long(t)
 	d := servers.StartDynamoDB(t, servers.DynamoDBOptions{})
 	l := startLoad(t, newSite(t, open(t, d.URL("Sessions"))), 4)
 	l.served(10)
@@ -37,6 +38,7 @@ func TestPause(t *testing.T) {
 
 // TestNetwork cuts connections, pulls the cable, and leaves half an answer, under load.
 func TestNetwork(t *testing.T) {
+	servers.Long(t)
 	d := servers.StartDynamoDB(t, servers.DynamoDBOptions{})
 	p := servers.StartProxy(t, d.Addr)
 	through := servers.DynamoDB{Addr: p.Addr}

@@ -22,6 +22,7 @@ var sweepFlag = flag.Int("dynamodb.sweep", 6000, "sessions in the table that is 
 // median, which is looked at without the race detector. The emulator serves one request
 // at a time, so this is its hardest case.
 func TestSweepUnderLoad(t *testing.T) {
+	servers.Long(t)
 	d := server(t)
 	ctx, client := t.Context(), direct(t, d)
 	rawURL := withoutTTL(t, d, client)

@@ -4,12 +4,15 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+
+	"github.com/cloakroom-go/cloakroom/integration/servers"
 )
 
 // Values that real extensions keep from one request to the next survive a change of
 // another value by Go between them. The cookie is the same, and the user is still signed
 // in.
 func TestExtensions(t *testing.T) {
+	servers.Long(t)
 	onSetUps(t, map[string]any{"extensions": true, "retry": false}, func(t *testing.T, p pair) {
 		ran := 0
 		for _, name := range list(t, p.python, "/flows") {

@@ -14,6 +14,7 @@ import (
 // Pickles of a former release of Flask-Session are the same for that release and for 0.8
 // after Go changed another value.
 func TestFormerReleases(t *testing.T) {
+	servers.Long(t)
 	t.Parallel()
 	quick := map[string]string{"0.5": "redis", "0.6": "sqlalchemy with SQLite", "0.7": "filesystem"}
 	for _, release := range []string{"0.5", "0.6", "0.7"} {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/integration/demotest"
+	"github.com/cloakroom-go/cloakroom/integration/servers"
 	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
@@ -69,6 +70,7 @@ func applicationAfterFlask() cloakroom.Options {
 // From every store that can be listed, users who signed in with Flask stay signed in for
 // as long as they would, with their values.
 func TestLeaveStores(t *testing.T) {
+	servers.Long(t)
 	t.Parallel()
 	guide, err := os.ReadFile(guideFile)
 	if err != nil {

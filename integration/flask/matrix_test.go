@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"slices"
 	"testing"
+
+	"github.com/cloakroom-go/cloakroom/integration/servers"
 )
 
 var fullFlag = flag.Bool("flask.full", false,
@@ -38,12 +40,12 @@ var setUps = []setUp{
 	{name: "postgresql", store: "postgresql", slow: true},
 }
 
-// onSetUps runs a test on the set-ups, each with a store of its own: on all, or on the
-// quick ones and those named.
+// onSetUps runs a test on the set-ups, each with a store of its own: on all, on the
+// quick ones and those named, or in short mode on Redis alone.
 func onSetUps(t *testing.T, settings map[string]any, test func(*testing.T, pair), more ...string) {
 	t.Parallel()
 	for _, s := range setUps {
-		if s.slow && !*fullFlag && !slices.Contains(more, s.name) {
+		if s.slow && !*fullFlag && !slices.Contains(more, s.name) || testing.Short() && s.name != "redis" {
 			continue
 		}
 		t.Run(s.name, func(t *testing.T) {
@@ -72,6 +74,7 @@ func TestValues(t *testing.T) {
 // The same for hard sessions: with keys that are no strings, many values, large ones,
 // deep ones. Go can also make them smaller, move them to another ticket and end them.
 func TestHardSessions(t *testing.T) {
+	servers.Long(t)
 	onSetUps(t, map[string]any{"login": false, "retry": false}, func(t *testing.T, p pair) {
 		m := matrix{t: t, read: "GET /described"}
 		for _, name := range list(t, p.python, "/sessions") {

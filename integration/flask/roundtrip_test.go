@@ -38,6 +38,7 @@ func python(t *testing.T, script string, args ...string) []byte {
 
 // A pickle becomes, in either format, what Python makes of it, byte for byte.
 func TestConvertRandomSessions(t *testing.T) {
+	servers.Long(t)
 	t.Parallel()
 	out := bufio.NewScanner(bytes.NewReader(python(t, "documents.py", "dump", strconv.Itoa(documents))))
 	out.Buffer(nil, 1<<26)
@@ -72,6 +73,7 @@ func TestConvertRandomSessions(t *testing.T) {
 // A session that Python stored in cachelib's files, and that Go read, changed and stored,
 // is the same for Python but for the change: in value, type and order.
 func TestCachelibRandomSessions(t *testing.T) {
+	servers.Long(t)
 	t.Parallel()
 	for _, hash := range []struct {
 		name string

@@ -42,6 +42,7 @@ type proof struct {
 // the checks find every deliberate bug. The long mode (make prove) does a million
 // operations; the short one looks whether it would work.
 func TestProve(t *testing.T) {
+	servers.Long(t)
 	var proofs []proof
 	for _, p := range places {
 		if *placeFlag == "" || *placeFlag == p.name {

@@ -293,3 +293,11 @@ func Until(t testing.TB, what string, try func() error) {
 		time.Sleep(10 * time.Millisecond)
 	}
 }
+
+// Long skips a test in short mode, which `make test` is: `make test-long` runs it.
+func Long(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it proves at length: make test-long")
+	}
+}
