@@ -100,6 +100,7 @@ func TestCheck(t *testing.T) {
 }
 
 func TestCheckAbove(t *testing.T) {
+	t.Setenv("TMPDIR", "/tmp") // others must get there, unlike to the folder that macOS has for each user
 	top := filepath.Join(t.TempDir(), "top")
 	path := filepath.Join(top, "open", "inner", "folder")
 	if _, err := folder.Make(filepath.Dir(path)); err != nil {
@@ -128,6 +129,7 @@ func TestCheckAbove(t *testing.T) {
 
 // A link in the path that others can exchange exchanges all below it.
 func TestCheckAboveLinks(t *testing.T) {
+	t.Setenv("TMPDIR", "/tmp") // others must get there, unlike to the folder that macOS has for each user
 	top := t.TempDir()
 	in := func(name string) string { return filepath.Join(top, name) }
 	if err := errors.Join(os.Mkdir(in("safe"), 0o755), os.Mkdir(in("safe/inner"), 0o755), os.Mkdir(in("open"), 0o755),

@@ -22,8 +22,8 @@ import (
 // process's.
 func TestPermissions(t *testing.T) {
 	for _, mask := range []int{0, 0o22, 0o77, 0o277} {
-		before := syscall.Umask(mask)
 		dir := filepath.Join(t.TempDir(), "sessions")
+		before := syscall.Umask(mask)
 		func() {
 			defer syscall.Umask(before)
 			s := open(t, dir, filestore.Options{NoSync: true})
@@ -60,6 +60,7 @@ func TestPermissions(t *testing.T) {
 
 // A folder that others may change is refused by its name, unless it is trusted.
 func TestOthersInTheFolder(t *testing.T) {
+	t.Setenv("TMPDIR", "/tmp") // others must get there
 	for _, test := range []struct {
 		name    string
 		prepare func(dir string) (named string, err error)
