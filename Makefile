@@ -19,7 +19,7 @@ MUTATE     ?= -sample 100
 MUTATEALSO := -also 'store/redisstore=integration/redis:Single|Cluster$$|Index|Limits|Near|Refused|OtherType|Replace' \
 	-also 'store/sqlstore=integration/sql:SQLite|Postgres|MariaDB|Collate|Seconds|Column|Blob|Rights|Damaged|NoTable|NoRight'
 
-.PHONY: help demo test test-core test-integration test-long mutate prove check fmt sums vet lint tidy alone directions words fuzz bench bench-quick
+.PHONY: help demo test test-core test-integration test-long mutate prove check fmt sums vet lint tidy alone directions words workflows vulnerabilities fuzz bench bench-quick
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -54,7 +54,7 @@ prove: ## prove the promises under faults, and what is shared with Flask, at len
 	cd integration && GOWORK=off go test -count=1 -timeout 1h ./flask -flask.full
 	cd integration && GOWORK=off go test -count=1 -timeout 1h -v ./rehearsal -rehearsal.full # see docs/from-flask.md
 
-check: fmt sums vet tidy alone directions words lint ## check formatting, go.work.sum, vet, go.mod files, imports, words and lint
+check: fmt sums vet tidy alone directions words workflows vulnerabilities lint ## check formatting, go.work.sum, vet, go.mod files, imports, words, workflows, vulnerabilities and lint
 
 fmt:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt these files:"; echo "$$unformatted"; exit 1; fi
@@ -81,6 +81,12 @@ sums:
 # Comments: their words and their width.
 words:
 	@scripts/check-words
+
+workflows:
+	@scripts/check-workflows
+
+vulnerabilities:
+	@scripts/check-vulnerabilities
 
 LINT       := go run $(GOLANGCI) run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...
 lint:
