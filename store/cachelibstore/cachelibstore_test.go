@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -115,7 +116,7 @@ func TestOptions(t *testing.T) {
 		"both set": func() (*cachelibstore.Store, error) {
 			return cachelibstore.New(t.TempDir(), cachelibstore.Options{Prefix: "x", NoPrefix: true})
 		},
-		"not a directory": func() (*cachelibstore.Store, error) { return cachelibstore.New(file, cachelibstore.Options{}) },
+		syscall.ENOTDIR.Error(): func() (*cachelibstore.Store, error) { return cachelibstore.New(file, cachelibstore.Options{}) },
 	} {
 		if _, err := try(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)

@@ -16,8 +16,8 @@ import (
 func TestOpenNever(t *testing.T) {
 	empty := t.TempDir()
 	for _, dir := range []string{empty, filepath.Join(empty, "missing")} {
-		_, _, err := storeurl.Open(t.Context(), "file://"+dir+"?create=never", filestore.Opener())
-		if !errors.Is(err, storeurl.ErrNoStore) || !strings.Contains(err.Error(), dir) {
+		_, _, err := storeurl.Open(t.Context(), "file:"+filepath.ToSlash(dir)+"?create=never", filestore.Opener())
+		if !errors.Is(err, storeurl.ErrNoStore) || !strings.Contains(filepath.ToSlash(err.Error()), filepath.ToSlash(dir)) {
 			t.Errorf("%s: %v", dir, err)
 		}
 	}
@@ -27,7 +27,7 @@ func TestOpenNever(t *testing.T) {
 	dir := filepath.Join(empty, "store")
 	open(t, dir, filestore.Options{})
 	removeAll(t, dir, "owners")
-	s, closer, err := storeurl.Open(t.Context(), "file://"+dir+"?create=never", filestore.Opener())
+	s, closer, err := storeurl.Open(t.Context(), "file:"+filepath.ToSlash(dir)+"?create=never", filestore.Opener())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestSweepOptions(t *testing.T) {
 		"sweep_every=100&sweep_interval=10m": true, "sweep_every=0": true, "sweep_every=-1": false, "sweep_every=x": false,
 		"sweep_interval=1": false, "sweep_interval=5ms": false, "sweep_interval=-1h": false,
 	} {
-		_, closer, err := storeurl.Open(t.Context(), "file://"+dir+"?"+query, filestore.Opener())
+		_, closer, err := storeurl.Open(t.Context(), "file:"+filepath.ToSlash(dir)+"?"+query, filestore.Opener())
 		if (err == nil) != ok {
 			t.Errorf("%s: %v", query, err)
 		}
