@@ -19,7 +19,7 @@ MUTATE     ?= -sample 100
 MUTATEALSO := -also 'store/redisstore=integration/redis:Single|Cluster$$|Index|Limits|Near|Refused|OtherType|Replace' \
 	-also 'store/sqlstore=integration/sql:SQLite|Postgres|MariaDB|Collate|Seconds|Column|Blob|Rights|Damaged|NoTable|NoRight'
 
-.PHONY: help demo test test-core test-integration test-long mutate prove check fmt sums vet lint tidy alone directions words workflows vulnerabilities fuzz bench bench-quick
+.PHONY: help demo test test-core test-integration test-long mutate prove check fmt sums vet lint tidy alone directions words api workflows vulnerabilities fuzz bench bench-quick
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -37,11 +37,11 @@ test-integration: ## run the tests that need servers or a browser
 	cd integration && GOWORK=off $(TEST) -short -count=1 -timeout 1h ./...
 	cd bench && GOWORK=off $(TEST) -short -timeout 1h ./...
 
-test-long: ## run what `make test` leaves out, and the tests with servers under the race detector, in half an hour
+test-long: ## run what `make test` leaves out, and all that needs servers under the race detector, in half an hour
 	scripts/install-test-servers
-	@set -e; for m in $(WORKSPACE); do echo "test $$m"; (cd $$m && $(TEST) $(RACE) -timeout 1h ./...); done
 	cd integration && GOWORK=off $(TEST) $(RACE) -count=1 -timeout 2h ./...
 	cd integration && GOWORK=off $(TEST) -count=1 -p 1 -timeout 1h -run 'Million|SweepUnderLoad' ./sql/million ./dynamodb # these measure
+	cd store/memstore && $(TEST) -timeout 1h ./...
 	cd bench && GOWORK=off $(TEST) -timeout 1h ./...
 
 mutate: ## change the code a little, time and again, and list what the unit tests do not notice
@@ -54,7 +54,7 @@ prove: ## prove the promises under faults, and what is shared with Flask, at len
 	cd integration && GOWORK=off go test -count=1 -timeout 1h ./flask -flask.full
 	cd integration && GOWORK=off go test -count=1 -timeout 1h -v ./rehearsal -rehearsal.full # see docs/from-flask.md
 
-check: fmt sums vet tidy alone directions words workflows vulnerabilities lint ## check formatting, go.work.sum, vet, go.mod files, imports, words, workflows, vulnerabilities and lint
+check: fmt sums vet tidy alone directions words api workflows vulnerabilities lint ## check formatting, go.work.sum, vet, go.mod files, imports, words, the API, workflows, vulnerabilities and lint
 
 fmt:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt these files:"; echo "$$unformatted"; exit 1; fi
@@ -81,6 +81,10 @@ sums:
 # Comments: their words and their width.
 words:
 	@scripts/check-words
+
+# What modules export, beside the last release.
+api:
+	@scripts/check-api
 
 workflows:
 	@scripts/check-workflows
