@@ -68,6 +68,7 @@ func programs(t *testing.T, test func(t *testing.T, program string)) {
 }
 
 func TestSingle(t *testing.T) {
+	t.Parallel()
 	programs(t, func(t *testing.T, program string) {
 		r := servers.StartRedis(t, servers.RedisOptions{Program: program})
 		conforms(t, single, r.URL())
@@ -75,6 +76,7 @@ func TestSingle(t *testing.T) {
 }
 
 func TestDatabaseAndPrefix(t *testing.T) {
+	t.Parallel()
 	r := servers.StartRedis(t, servers.RedisOptions{})
 	conforms(t, single, r.URL()+"/3", "prefix=a*[b]%3Fc:")
 	if got := r.Info("db0"); got != "" {
@@ -88,6 +90,7 @@ func TestUnixSocket(t *testing.T) {
 }
 
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	r := servers.StartRedis(t, servers.RedisOptions{TLS: servers.NewTLS(t)})
 	conforms(t, single, r.URL())
 	if _, _, err := redisstore.Open(t.Context(), "rediss://"+r.Addr); err == nil {
@@ -102,6 +105,7 @@ const rights = "resetkeys ~session:* resetchannels -@all +ping +info +time +scan
 	" +persist +hset +hget +hdel +hscan +hrandfield +eval +evalsha +eval_ro +evalsha_ro"
 
 func TestACL(t *testing.T) {
+	t.Parallel()
 	programs(t, func(t *testing.T, program string) {
 		r := servers.StartRedis(t, servers.RedisOptions{Program: program})
 		const secret = "p@ss/w:rd"
@@ -122,6 +126,7 @@ func TestACL(t *testing.T) {
 }
 
 func TestSentinel(t *testing.T) {
+	t.Parallel()
 	programs(t, func(t *testing.T, program string) {
 		s := servers.StartSentinel(t, servers.RedisOptions{Program: program})
 		conforms(t, single, s.URL(), "wait_replicas=1")
@@ -129,6 +134,7 @@ func TestSentinel(t *testing.T) {
 }
 
 func TestCluster(t *testing.T) {
+	t.Parallel()
 	programs(t, func(t *testing.T, program string) {
 		c := servers.StartCluster(t, servers.RedisOptions{Program: program})
 		t.Run("plain", func(t *testing.T) { conforms(t, cluster, c.URL()) })

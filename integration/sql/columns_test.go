@@ -213,6 +213,7 @@ func TestOwnerColumn(t *testing.T) {
 // TestNarrowColumns runs the contract on Flask's types, with only the ids' column
 // widened, as the guide advises.
 func TestNarrowColumns(t *testing.T) {
+	t.Parallel()
 	db := mariaDB(t, servers.SharedMariaDB(t), "", flaskColumns)
 	if _, err := db.ExecContext(t.Context(), "ALTER TABLE sessions MODIFY session_id VARBINARY(512)"); err != nil {
 		t.Fatal(err)

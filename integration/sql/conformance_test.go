@@ -89,12 +89,14 @@ func damage(t testing.TB, rawURL string, parameters ...string) func(string) erro
 func sqliteFile(t testing.TB) string { return "sqlite://" + t.TempDir() + "/sessions.db" }
 
 func TestSQLiteFile(t *testing.T) {
+	t.Parallel()
 	for _, parameters := range []string{"journal=wal", "journal=delete", "prepare=off"} {
 		t.Run(parameters, func(t *testing.T) { conforms(t, sqliteFile(t), parameters) })
 	}
 }
 
 func TestSQLiteMemory(t *testing.T) {
+	t.Parallel()
 	s := open(t, "sqlite::memory:")
 	storetest.Run(t, storetest.Config{Abilities: all, Open: func(testing.TB) store.Store { return s }})
 }
@@ -137,6 +139,7 @@ func TestSQLiteMemoryAndContexts(t *testing.T) {
 }
 
 func TestPostgres(t *testing.T) {
+	t.Parallel()
 	p := servers.SharedPostgres(t)
 	for _, parameters := range []string{"", "prepare=off&default_query_exec_mode=exec", "layout=flask_postgres&timezone=Asia/Kathmandu",
 		"schema=a%22b&table=T%24%20%7Bid%7D%22&prefix=a%25_b%27:"} {
@@ -150,6 +153,7 @@ func TestPostgres(t *testing.T) {
 }
 
 func TestMariaDB(t *testing.T) {
+	t.Parallel()
 	m := servers.SharedMariaDB(t)
 	for _, parameters := range []string{"", "prepare=off", "table=T%24%20%7Bid%7D%60&prefix=a%25_b%27:"} {
 		t.Run(parameters, func(t *testing.T) { conforms(t, m.URL(t), parameters) })
