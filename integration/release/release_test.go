@@ -25,9 +25,7 @@ const project = "github.com/cloakroom-go/cloakroom"
 
 // TestRelease is one test, since each part works on what those before it have made.
 func TestRelease(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it builds a program with each store, all from their releases")
-	}
+	servers.Long(t)
 	first, next := versions(t)
 	r := scratch(t)
 	r.refuses(t)
@@ -74,7 +72,7 @@ func TestRelease(t *testing.T) {
 				t.Errorf("cloakroom version of %s prints %q", v, out)
 			}
 		}
-		u.do(t, "go", "run", project+"/examples/demo@"+next, "--help")
+		u.do(t, "go", "run", project+"/cmd/demo@"+next, "-help")
 	})
 	// In a checkout of the tag, go.sum has what each module requires, also without go.work.
 	t.Run("checkout", func(t *testing.T) {
