@@ -37,20 +37,32 @@ func TestTurnNotHad(t *testing.T) {
 }
 
 // inTurn runs a commit while another of its session, in the same process, is in the store: slow is
-// the operation of that one.
+// the operation of that one, which succeeds.
 func (r *rig) inTurn(slow storetest.Op, first, second *Commit) (Result, error) {
+	r.t.Helper()
+	failed, res, err := r.queued(slow, first, second)
+	if failed != nil {
+		r.t.Error(failed)
+	}
+	return res, err
+}
+
+// queued is inTurn where the first commit may fail, by faults that follow its slow operation.
+func (r *rig) queued(
+	slow storetest.Op, first, second *Commit, more ...storetest.Fault,
+) (failed error, res Result, err error) {
 	r.t.Helper()
 	until := make(chan struct{})
 	r.inject(slow, storetest.Slow(until))
+	r.inject(slow, more...)
 	one := make(chan error)
 	go func() {
 		_, err := first.Run()
 		one <- err
 	}()
-	for r.faulty.Left() > 0 {
+	for r.faulty.Left() > len(more) {
 		time.Sleep(time.Millisecond)
 	}
-	var res Result
 	two := make(chan error)
 	go func() {
 		var err error
@@ -59,10 +71,8 @@ func (r *rig) inTurn(slow storetest.Op, first, second *Commit) (Result, error) {
 	}()
 	waitInLine(r.t)
 	close(until)
-	if err := <-one; err != nil {
-		r.t.Error(err)
-	}
-	return res, <-two
+	failed = <-one
+	return failed, res, <-two
 }
 
 // TestTurns: a commit that waited for another one starts from what that one stored, and meets no
@@ -99,6 +109,23 @@ func TestTurnIsNotFresh(t *testing.T) {
 	}))
 	if _, err := r.inTurn(storetest.OpReplace, r.commit(st, set("a", "2")), second); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestTurnAfterFailure: a commit that failed leaves nothing to the one that waited for it: that one
+// does not take for stored what was refused.
+func TestTurnAfterFailure(t *testing.T) {
+	r := newRig(t)
+	st := r.begin(set("a", "1"))
+	there := r.other()
+	theirs := there.load(st.ID)
+	there.run(&theirs, set("b", "theirs")) // so the slow write of the first one is a conflict
+	full := storetest.Failed().Reporting(store.ErrFull)
+	failed, res, err := r.queued(
+		storetest.OpReplace, r.commit(st, remove("a")), r.commit(st, remove("a")), full)
+	r.want(failed, store.ErrFull)
+	if err != nil || !res.Written || r.text(st.ID, "a") != "" || r.text(st.ID, "b") != "theirs" {
+		t.Errorf("%+v, %v: a is %q", res, err, r.text(st.ID, "a"))
 	}
 }
 

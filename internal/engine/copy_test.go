@@ -29,7 +29,7 @@ func (r *rig) target() *rig {
 func (r *rig) copies(to *rig, leave bool) map[string]Copied {
 	r.t.Helper()
 	all := map[string]Copied{}
-	for c, err := range r.CopyTo(r.t.Context(), to.faulty, leave) {
+	for c, err := range r.CopyTo(r.t.Context(), terse{to.faulty}, leave) {
 		if err != nil {
 			r.t.Fatal(err)
 		}
@@ -46,7 +46,7 @@ func (r *rig) copied(to *rig, leave bool, written bool, want error) {
 		r.t.Fatalf("%d are copied", len(all))
 	}
 	for _, c := range all {
-		if c.Written != written || !errors.Is(c.Err, want) || (c.Err == nil) != (want == nil) {
+		if c.Written != written || c.Former || !errors.Is(c.Err, want) || (c.Err == nil) != (want == nil) {
 			r.t.Errorf("%+v, want written %v, %v", c, written, want)
 		}
 	}
@@ -145,11 +145,19 @@ func TestCopyStates(t *testing.T) {
 		_, err := to.mem.Create(t.Context(), st.ID, rec)
 		r.want(err, nil)
 		r.copied(to, false, false, errDiverged)
+		id := st.ID
+		r.run(&st, renew())
+		if c := r.copies(to, false)[ticket.PublicID(id)]; !errors.Is(c.Err, errDiverged) {
+			t.Errorf("ended here: %+v", c)
+		}
 	})
 	t.Run("unreadable here", func(t *testing.T) {
 		r := newRig(t)
-		r.garbage("")
+		id := ticket.PublicID(r.garbage(""))
 		r.copied(r.target(), false, false, errNoRecord)
+		if c := r.copies(r.target(), false)[id]; !strings.HasPrefix(c.Err.Error(), errNoRecord.Error()) {
+			t.Errorf("the error begins with its cause: %v", c.Err)
+		}
 	})
 	t.Run("another's id", func(t *testing.T) {
 		r := newRig(t)
@@ -334,6 +342,44 @@ type creates struct {
 func (c *creates) Create(ctx context.Context, id string, r store.Record) (store.Version, error) {
 	c.records = append(c.records, r)
 	return c.FullStore.Create(ctx, id, r)
+}
+
+// replaces notes the records that a store is to replace.
+type replaces struct {
+	store.FullStore
+	olds []store.Record
+}
+
+func (s *replaces) Replace(
+	ctx context.Context, id string, old, next store.Record,
+) (store.Version, error) {
+	s.olds = append(s.olds, old)
+	return s.FullStore.Replace(ctx, id, old, next)
+}
+
+// TestCopyTellsOwner: where a target leaves out a record's owner and deadline, it is told them when
+// the record is replaced, to find the way to its index.
+func TestCopyTellsOwner(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*Config)
+		leave  bool
+	}{
+		"as they are": {func(*Config) {}, false}, "leaving": {shared, true},
+	} {
+		r := newRig(t, test.change)
+		to := r.target()
+		st := r.signedIn("alice")
+		r.copied(to, test.leave, true, nil)
+		r.run(&st, set("a", "1"))
+		seen := &replaces{FullStore: terse{to.mem}}
+		for _, err := range r.CopyTo(t.Context(), seen, test.leave) {
+			r.want(err, nil)
+		}
+		if len(seen.olds) != 1 || seen.olds[0].Owner != ticket.Digest("", "alice") ||
+			!seen.olds[0].Deadline.Equal(st.Record.Deadline) {
+			t.Errorf("%s: %+v", name, seen.olds)
+		}
+	}
 }
 
 // TestSupersedes: which of two states is the later one, their commits tell.

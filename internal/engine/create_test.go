@@ -81,6 +81,16 @@ func TestCreateFails(t *testing.T) {
 			}
 		}
 	})
+	t.Run("taken and refused", func(t *testing.T) {
+		r := newRig(t)
+		r.inject(storetest.OpCreate, storetest.Failed().Reporting(store.ErrExists),
+			storetest.Failed().Reporting(store.ErrFull))
+		c := r.commit(r.NewState(), set("a", "1"))
+		_, err := c.Run()
+		if r.want(err, store.ErrFull); errors.Is(err, ErrUnknownOutcome) || c.Uncertain() {
+			t.Errorf("an id that was taken is in doubt: %v", err)
+		}
+	})
 	t.Run("in doubt and refused", func(t *testing.T) {
 		r := newRig(t)
 		r.inject(storetest.OpCreate, storetest.Later(), storetest.Failed().Reporting(store.ErrFull))

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -176,6 +177,10 @@ func TestCallsAfterFailure(t *testing.T) {
 			faults{storetest.OpReplace: conflict, storetest.OpLoad: refused},
 			set("a", "2"), "", store.ErrRefused,
 		},
+		"a load that fails at first": {
+			faults{storetest.OpReplace: conflict, storetest.OpLoad: storetest.Failed()},
+			set("a", "2"), "load replace", nil,
+		},
 		"an operation that fails": {nil, failing, "load", errFirst},
 		"it fails after a conflict": {
 			faults{storetest.OpReplace: conflict},
@@ -228,5 +233,27 @@ func TestOverdueInDoubt(t *testing.T) {
 			}
 			r.faulty.Release()
 		})
+	}
+}
+
+// TestNoTimeLeft: a commit that meets a conflict when its time is up asks the store for nothing more.
+func TestNoTimeLeft(t *testing.T) {
+	r := newRig(t)
+	st := r.begin(set("a", "1"))
+	ctx, cancel := context.WithCancel(t.Context())
+	c := r.commit(st, change(func(d *document.Draft) error {
+		d.Remove("a")
+		cancel()
+		return nil
+	}))
+	c.Limit = r.Limit(ctx, false)
+	defer c.Limit.Release()
+	r.inject(storetest.OpReplace, storetest.Failed().Reporting(store.ErrConflict))
+	calls := r.calls.since(func() {
+		_, err := c.Run()
+		r.want(err, store.ErrConflict)
+	})
+	if calls != "" || c.Uncertain() {
+		t.Errorf("then the store saw %s, uncertain %v", calls, c.Uncertain())
 	}
 }

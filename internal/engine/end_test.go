@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/store"
 	"github.com/cloakroom-go/cloakroom/store/storetest"
 )
@@ -155,7 +156,7 @@ func TestEndSealed(t *testing.T) {
 		}
 	})
 	t.Run("garbage", func(t *testing.T) {
-		r := newRig(t)
+		r := newRig(t, func(c *Config) { c.Format = document.JSON })
 		former, st := moved(r)
 		rec := st.Record
 		rec.Data = []byte("garbage")
@@ -164,6 +165,10 @@ func TestEndSealed(t *testing.T) {
 		r.ends(former.ID, nil, "", endedLive)
 		if !r.gone(st.ID) {
 			t.Error("it lives on")
+		}
+		if seal := r.load(st.ID); seal.Doc.Format() != document.JSON ||
+			!seal.Doc.Created().Equal(r.Now()) {
+			t.Errorf("the seal is %v, of %v", seal.Doc.Format(), seal.Doc.Created())
 		}
 	})
 	t.Run("full", func(t *testing.T) {

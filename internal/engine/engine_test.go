@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
@@ -57,7 +59,7 @@ func rigOn(
 	r.faulty = storetest.NewFaulty(s)
 	r.faulty.Decide = r.calls.note
 	config := Config{
-		Store: r.faulty, Policy: Own("", false), Format: document.MessagePack,
+		Store: terse{r.faulty}, Policy: Own("", false), Format: document.MessagePack,
 		Idle: testIdle, AnonymousIdle: testAnonymous, Lifetime: testLifetime,
 		Timeout: 10 * time.Second, MaxBytes: 1 << 20, MaxValues: 100,
 		Now: c.Now, Logger: slog.New(slog.NewTextHandler(r.log, nil)),
@@ -89,6 +91,50 @@ func moveless(c *Config) {
 		store.Lister
 		store.Sweeper
 	}{full, full, full, full}
+}
+
+// terse is a store that tells no more than it must: its errors wrap the sentinels, and Load leaves
+// out what it may.
+type terse struct{ store.FullStore }
+
+func wrapped(err error) error {
+	if err != nil {
+		err = fmt.Errorf("wrapped: %w", err)
+	}
+	return err
+}
+
+func (s terse) Load(ctx context.Context, id string) (store.Record, error) {
+	r, err := s.FullStore.Load(ctx, id)
+	r.Owner, r.Deadline = "", time.Time{}
+	return r, wrapped(err)
+}
+
+func (s terse) Create(ctx context.Context, id string, r store.Record) (store.Version, error) {
+	v, err := s.FullStore.Create(ctx, id, r)
+	return v, wrapped(err)
+}
+
+func (s terse) Replace(
+	ctx context.Context, id string, old, next store.Record,
+) (store.Version, error) {
+	v, err := s.FullStore.Replace(ctx, id, old, next)
+	return v, wrapped(err)
+}
+
+func (s terse) Touch(ctx context.Context, id string, r store.Record, expires time.Time) error {
+	return wrapped(s.FullStore.Touch(ctx, id, r, expires))
+}
+
+func (s terse) Delete(ctx context.Context, id string, r store.Record) error {
+	return wrapped(s.FullStore.Delete(ctx, id, r))
+}
+
+func (s terse) Move(
+	ctx context.Context, id string, old, seal store.Record, newID string, next store.Record,
+) (store.Version, error) {
+	v, err := s.FullStore.Move(ctx, id, old, seal, newID, next)
+	return v, wrapped(err)
 }
 
 // inject makes the next calls of an operation fail.
@@ -390,5 +436,48 @@ func TestErrorsNameThePlace(t *testing.T) {
 			strings.Contains(err.Error(), st.ID) {
 			t.Errorf("%s: %v", want, err)
 		}
+	}
+}
+
+// TestStoreDown: while a store is down, what waits for it tries again until its time is up, and not
+// without a pause.
+func TestStoreDown(t *testing.T) {
+	for name, try := range map[string]func(r *rig, st State) error{
+		"commit": func(r *rig, st State) error {
+			_, err := r.commit(st, set("a", "2")).Run()
+			return err
+		},
+		"move": func(r *rig, st State) error {
+			_, err := r.commit(st, renew()).Run()
+			return err
+		},
+		"create": func(r *rig, _ State) error {
+			_, err := r.commit(r.NewState(), set("a", "2")).Run()
+			return err
+		},
+		"end": func(r *rig, st State) error { return r.End(r.time(), st.ID, &st, "") },
+		"end by a seal": func(r *rig, st State) error {
+			_, _, err := r.endSealed(r.time(), st.ID)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const limit = 300 * time.Millisecond
+				r := newRig(t, func(c *Config) { c.Timeout = limit })
+				st := r.begin(set("a", "1"))
+				tries := 0
+				r.faulty.Decide = func(storetest.Op, string) storetest.Fault {
+					tries++
+					return storetest.Failed()
+				}
+				begun := time.Now()
+				err := try(r, st)
+				took := time.Since(begun)
+				if r.want(err, storetest.ErrInjected); took != limit || tries < 10 {
+					t.Errorf("%d tries, and it gives up after %v", tries, took)
+				}
+			})
+		})
 	}
 }

@@ -61,7 +61,7 @@ func TestUnreadable(t *testing.T) {
 	}
 	log := r.log.String()
 	for _, id := range []string{id, other} {
-		if strings.Count(log, ticket.PublicID(id)) != 1 || strings.Contains(log, id) {
+		if strings.Count(log, "session="+ticket.PublicID(id)) != 1 || strings.Contains(log, id) {
 			t.Errorf("log: %s", log)
 		}
 	}

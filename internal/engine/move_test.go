@@ -166,6 +166,21 @@ func TestMovedAndEnded(t *testing.T) {
 	}
 }
 
+// TestHalfWayAndEnded: so does one in two steps of which the second one's answer was lost.
+func TestHalfWayAndEnded(t *testing.T) {
+	r := newRig(t, moveless)
+	st := r.begin(set("a", "1"))
+	r.inject(storetest.OpCreate, storetest.Lost())
+	c := r.commit(st, r.login("alice"))
+	r.before(storetest.OpLoad, func() { r.other().ends(st.ID, nil, "", endedLive) })
+	if _, err := c.Run(); err != ErrGone || !c.Uncertain() || c.Restart(0, r.NewState()) {
+		t.Errorf("%v, uncertain %v", err, c.Uncertain())
+	}
+	if r.live() != 0 {
+		t.Errorf("%d live", r.live())
+	}
+}
+
 // TestHalfWay: where the old record is sealed and the new one does not come, the session is signed
 // out, and the error says what is known.
 func TestHalfWay(t *testing.T) {

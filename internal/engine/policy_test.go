@@ -9,6 +9,7 @@ import (
 	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/internal/ticket"
 	"github.com/cloakroom-go/cloakroom/store"
+	"github.com/cloakroom-go/cloakroom/store/storetest"
 )
 
 const sharedPrefix = "session:"
@@ -185,6 +186,17 @@ func TestSharedEmpty(t *testing.T) {
 	if res := r.run(&st, set("a", "1"), remove("a")); res.Written || st.Stored() ||
 		r.mem.Len() != 0 {
 		t.Errorf("%+v; %d records", res, r.mem.Len())
+	}
+	st = r.begin(set("a", "1"))
+	r.inject(storetest.OpDelete, storetest.Failed())
+	if res := r.run(&st, remove("a")); !res.Emptied || r.mem.Len() != 0 {
+		t.Errorf("a deletion that failed at first: %+v; %d records", res, r.mem.Len())
+	}
+	st = r.begin(set("a", "1"))
+	r.inject(storetest.OpDelete, storetest.Failed().Reporting(store.ErrRefused))
+	_, err := r.commit(st, remove("a")).Run()
+	if r.want(err, store.ErrRefused); r.text(st.ID, "a") != "1" {
+		t.Error("a deletion that was refused took place")
 	}
 	own := newRig(t)
 	st = own.begin(set("a", "1"))

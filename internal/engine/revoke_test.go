@@ -194,8 +194,8 @@ func TestRevokeGoesOn(t *testing.T) {
 	r.before(storetest.OpDelete, cancel)
 	_, err := r.RevokeOwned(ctx, "alice", "")
 	r.want(err, context.Canceled)
-	if r.live() == 2 {
-		t.Error("the one that was under way has not ended")
+	if r.live() != 1 {
+		t.Errorf("%d live, want the one whose end had not begun", r.live())
 	}
 }
 
