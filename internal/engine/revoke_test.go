@@ -58,6 +58,7 @@ func TestRevokeOwned(t *testing.T) {
 		t.Errorf("%d live", r.live())
 	}
 	r.revokes("alice", bobs.ID, 1)
+	r.revokes("alice", "none", 0) // the one to be kept has ended
 	r.revokes("alice", "", 0)
 	if r.gone(bobs.ID) {
 		t.Error("another owner's session has ended")
