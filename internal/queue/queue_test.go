@@ -110,3 +110,75 @@ func TestLineTurnComesLast(t *testing.T) {
 		t.Error("one that gave up has the turn")
 	}
 }
+
+// TestLineMovedBefore: what a turn moved before a waiter came gives that one no time.
+func TestLineMovedBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var l Line
+		l.Join()
+		l.Join()
+		l.Leave(true)
+		time.Sleep(time.Second / 4)
+		turn := l.Join()
+		go func() {
+			time.Sleep(time.Second / 4)
+			mu.Lock()
+			defer mu.Unlock()
+			l.Leave(false)
+		}()
+		if left, err := l.Wait(&mu, turn, time.Second); left != 0 || err != nil {
+			t.Errorf("%v are left, %v", left, err)
+		}
+	})
+}
+
+// hooked is a lock that first does something else.
+type hooked struct {
+	sync.Mutex
+	before func()
+}
+
+func (h *hooked) Lock() {
+	h.before()
+	h.Mutex.Lock()
+}
+
+// TestLineLate: a waiter that notices late that its turn has come has no time left, and not less than
+// none.
+func TestLineLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l Line
+		l.Join()
+		turn := l.Join()
+		go func() {
+			time.Sleep(time.Second / 2)
+			l.Leave(true)
+		}()
+		slow := &hooked{before: func() { time.Sleep(time.Hour) }}
+		if left, err := l.Wait(slow, turn, time.Second); left != 0 || err != nil {
+			t.Errorf("%v are left, %v", left, err)
+		}
+	})
+}
+
+// TestLineTurnComesMeanwhile: a turn that comes while its waiter gives up is taken all the same, and
+// no time is left of it.
+func TestLineTurnComesMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l Line
+		l.Join()
+		turn, locks := l.Join(), 0
+		given := &hooked{before: func() {
+			if locks++; locks == 2 { // it has seen that no time is left
+				l.Leave(true)
+			}
+		}}
+		if left, err := l.Wait(given, turn, time.Second); left != 0 || err != nil || locks != 2 {
+			t.Errorf("%v are left, %v, after %d looks", left, err, locks)
+		}
+		if !l.Taken() {
+			t.Error("the turn is lost")
+		}
+	})
+}
