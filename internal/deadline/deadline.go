@@ -221,17 +221,12 @@ func (w *Watch) wake(at, now int64) {
 	}
 }
 
-// look ends the contexts whose time has come.
+// look ends the contexts whose time has come, and wakes for the next. It may come twice, or early,
+// where the timer was set again while it fired.
 func (w *Watch) look() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := Now()
-	if w.next == 0 || w.next > now { // it was reset while it fired
-		if w.next != 0 {
-			w.timer.Reset(time.Duration(w.next - now))
-		}
-		return
-	}
 	w.next = 0
 	// Backwards, since finish fills the place with the last one, which was looked at already.
 	for i := len(w.all) - 1; i >= 0; i-- {

@@ -1,8 +1,10 @@
 package deadline
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -14,10 +16,21 @@ func newContext(parent context.Context, d time.Duration, detached bool) *Context
 	return new(Watch).New(parent, d, detached)
 }
 
+// bubble runs a test in a bubble whose clock shows some hours, as a process's does, and no time before
+// its start.
+func bubble(t *testing.T, test func(t *testing.T)) {
+	outside := epoch
+	defer func() { epoch = outside }()
+	synctest.Test(t, func(t *testing.T) {
+		epoch = time.Now().Add(-5 * time.Hour)
+		test(t)
+	})
+}
+
 // TestContext: a context in every respect, whether or not a goroutine waits for its end.
 func TestContext(t *testing.T) {
 	type key struct{}
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		for _, asked := range []bool{false, true} {
 			for _, detached := range []bool{false, true} {
 				parent, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "v"))
@@ -56,7 +69,7 @@ func TestContext(t *testing.T) {
 // TestArmAgain: a context that was a load's is a commit's only while no goroutine has
 // waited for its end, and ends once.
 func TestArmAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		for _, asked := range []string{"while loading", "in between", "later", "never"} {
 			w := new(Watch)
 			parent, cancel := context.WithCancel(t.Context())
@@ -131,6 +144,9 @@ func TestSmall(t *testing.T) {
 	if c.Arm(Now()-1, true); !c.Armed() {
 		t.Error("not armed")
 	}
+	if at, err := c.Started(); at != 0 || err != nil {
+		t.Errorf("a start that was not noted is at %d, %v", at, err)
+	}
 	if err := c.ErrAt(time.Now()); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v", err)
 	}
@@ -148,10 +164,14 @@ func TestSmall(t *testing.T) {
 			t.Errorf("detached %v: %v, %v", detached, at.Sub(begun), ok)
 		}
 	}
+	later := newContext(early, time.Second, false)
+	if at, ok := later.Deadline(); !ok || at.Sub(begun) > 30*time.Second {
+		t.Errorf("the parent's is later: %v, %v", at.Sub(begun), ok)
+	}
 }
 
-// TestRealTime: contexts end by the real clock, which shows more than zero, unlike a bubble's: each by
-// its own deadline, and also by a parent's end, where the timer was set for a later time.
+// TestRealTime: contexts end by the real clock: each by its own deadline, and also by a parent's end,
+// where the timer was set for a later time.
 func TestRealTime(t *testing.T) {
 	w := new(Watch)
 	parent, cancel := context.WithCancel(t.Context())
@@ -180,7 +200,7 @@ func TestRealTime(t *testing.T) {
 
 // TestErrAndDone: once Err tells of the end, Done has ended too, and so for good.
 func TestErrAndDone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		ended := func(l *Context) bool {
 			select {
 			case <-l.Done():
@@ -208,7 +228,7 @@ func TestErrAndDone(t *testing.T) {
 // TestStarted: a store may go by when a load or a commit began, unless something was
 // waited for since.
 func TestStarted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		parent, cancel := context.WithCancel(t.Context())
 		l := &Context{watch: new(Watch), parent: parent}
 		begin := func(detached bool) int64 {
@@ -247,6 +267,7 @@ func TestStarted(t *testing.T) {
 		begin(true)
 		l.Extend(time.Hour)
 		check("commit after a queue", 0, false)
+		l.Extend(time.Second) // which is no extension
 		if d, _ := l.Deadline(); time.Until(d) != time.Hour {
 			t.Errorf("%v are left", time.Until(d))
 		}
@@ -256,7 +277,7 @@ func TestStarted(t *testing.T) {
 // TestWatch: limits end in any order, in time, with their parents, or when they are
 // released, and then the timer rests.
 func TestWatch(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		w := new(Watch)
 		parent, cancel := context.WithCancel(t.Context())
 		begun := time.Now()
@@ -313,6 +334,107 @@ func TestWatch(t *testing.T) {
 			t.Errorf("the timer does not rest: next %d, %d limits", w.next, len(w.all))
 		}
 	})
+}
+
+// TestEachEnds: the end of one context takes no other one out of the watch.
+func TestEachEnds(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := new(Watch)
+		begun := time.Now()
+		var limits []*Context
+		for i := range 3 {
+			l := w.New(t.Context(), time.Duration(i+1)*time.Second, true)
+			l.Done()
+			limits = append(limits, l)
+		}
+		for i, l := range limits {
+			<-l.Done()
+			if took := time.Since(begun); took != time.Duration(i+1)*time.Second {
+				t.Errorf("limit %d ends after %v", i, took)
+			}
+		}
+	})
+}
+
+// wakes returns when the timer fires, or 0.
+func (w *Watch) wakes() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.next
+}
+
+// TestTimerRests: the timer wakes for a parent only where that can end, and for a deadline in time.
+func TestTimerRests(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		parent, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		for name, test := range map[string]struct {
+			parent   context.Context
+			detached bool
+			limit    time.Duration
+			wakes    time.Duration
+		}{
+			"a parent that cannot end":  {context.Background(), false, time.Minute, time.Minute},
+			"detached":                  {parent, true, time.Minute, time.Minute},
+			"a parent that can end":     {parent, false, time.Minute, parentEvery},
+			"a deadline that is before": {parent, false, parentEvery / 4, parentEvery / 4},
+		} {
+			w := new(Watch)
+			begun := Now()
+			l := w.New(test.parent, test.limit, test.detached)
+			l.Done()
+			if wakes := time.Duration(w.wakes() - begun); wakes != test.wakes {
+				t.Errorf("%s: it wakes after %v", name, wakes)
+			}
+			if <-l.Done(); Now()-begun != int64(test.limit) {
+				t.Errorf("%s: it ends after %v", name, time.Duration(Now()-begun))
+			}
+		}
+	})
+}
+
+// TestTimerFiresOften: where the timer fires twice, or early, since it was set again while it fired,
+// nothing ends sooner or later for that.
+func TestTimerFiresOften(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := new(Watch)
+		w.look()
+		begun := Now()
+		l := w.New(t.Context(), time.Second, true)
+		l.Done()
+		if w.look(); l.Err() != nil {
+			t.Error("it has ended before its time")
+		}
+		if <-l.Done(); Now()-begun != int64(time.Second) {
+			t.Errorf("it ends after %v", time.Duration(Now()-begun))
+		}
+		if w.look(); w.wakes() != 0 {
+			t.Error("the timer does not rest")
+		}
+	})
+}
+
+// TestAwaitedAtOnce: goroutines that begin to wait at once wait for one end.
+func TestAwaitedAtOnce(t *testing.T) {
+	w := new(Watch)
+	l := w.New(t.Context(), time.Hour, true)
+	const waiters = 4
+	ends := make(chan (<-chan struct{}), waiters)
+	w.mu.Lock()
+	for range waiters {
+		go func() { ends <- l.Done() }()
+	}
+	stacks := make([]byte, 1<<20)
+	for blocked := 0; blocked < waiters; runtime.Gosched() {
+		blocked = bytes.Count(stacks[:runtime.Stack(stacks, true)], []byte("(*Context).await("))
+	}
+	w.mu.Unlock()
+	for range waiters {
+		if <-ends != l.Done() || len(w.all) != 1 {
+			t.Errorf("one waits for another end; %d are watched", len(w.all))
+		}
+	}
+	l.Release()
 }
 
 func BenchmarkContext(b *testing.B) {
