@@ -102,7 +102,7 @@ func Hosts(addr, others string) []string {
 	return names
 }
 
-func newServer(handler http.Handler, log *slog.Logger) *http.Server {
+func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
@@ -110,7 +110,7 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 		WriteTimeout:      MaxSlow + 30*time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
 	fresh := &newConns{open: map[net.Conn]struct{}{}}
 	server.ConnState = fresh.note
@@ -160,7 +160,7 @@ func (s *running) run(ctx context.Context, out io.Writer, ready string) error {
 }
 
 // sweepUntil removes expired records, as every application should if its store does not.
-func sweepUntil(ctx context.Context, log *slog.Logger, sessions *cloakroom.Manager) {
+func sweepUntil(ctx context.Context, logger *slog.Logger, sessions *cloakroom.Manager) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
 	for {
@@ -170,7 +170,7 @@ func sweepUntil(ctx context.Context, log *slog.Logger, sessions *cloakroom.Manag
 		case <-ticker.C:
 		}
 		if _, err := sessions.Sweep(ctx); err != nil && ctx.Err() == nil {
-			log.Warn("sweep failed; it will be tried again", "error", err)
+			logger.Warn("sweep failed; it will be tried again", "error", err)
 		}
 	}
 }
