@@ -3,6 +3,7 @@ package document
 import (
 	"errors"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,7 +100,10 @@ func TestNoRoomBehind(t *testing.T) {
 // TestForeignDocuments: a document without notes is read only where it may be another library's,
 // and so is a key that is no string.
 func TestForeignDocuments(t *testing.T) {
-	for _, data := range []string{"\x80", "\x81\xa1a\x01", "\x81\x01\x02", `{}`, `{"a":1}`} {
+	for data, nameless := range map[string]bool{
+		"\x80": false, "\x81\xa1a\x01": false, "\x81\x01\x02": true, `{}`: false, `{"a":1}`: false,
+		"\x82\xa0\x01\x02\x03": true, "\x82\x02\x03\xa0\x01": true, // no key is the empty one
+	} {
 		var d Document
 		if err := (Bounds{}).Decode([]byte(data), &d); err == nil {
 			t.Errorf("%q is taken for our own", data)
@@ -107,7 +111,7 @@ func TestForeignDocuments(t *testing.T) {
 		if err := (Bounds{Foreign: true}).Decode([]byte(data), &d); err != nil {
 			t.Errorf("%q: %v", data, err)
 		}
-		if d.Nameless() != (data == "\x81\x01\x02") {
+		if d.Nameless() != nameless {
 			t.Errorf("%q: nameless %v", data, d.Nameless())
 		}
 	}
@@ -115,6 +119,11 @@ func TestForeignDocuments(t *testing.T) {
 		err := Bounds{Foreign: true}.Decode([]byte(data), new(Document))
 		if !errors.Is(err, errNoDocument) {
 			t.Errorf("%q: %v", data, err)
+		}
+	}
+	for _, data := range []string{"\x81\xc1\x01", "\x82\x01\x02", "\x81\x01", "\x81\x01\xc1"} {
+		if err := (Bounds{Foreign: true}).Decode([]byte(data), new(Document)); err == nil {
+			t.Errorf("%q is read, and is not well-formed", data)
 		}
 	}
 }
@@ -186,5 +195,57 @@ func TestVersions(t *testing.T) {
 		if err := (Bounds{}).Decode(d.Encode(), new(Document)); (err == nil) != want {
 			t.Errorf("%d commits in JSON: %v", commits, err)
 		}
+	}
+}
+
+// TestTwice: a name stands once, among few values or many. Keys that are no strings are no names.
+func TestTwice(t *testing.T) {
+	for _, values := range []int{4, 40} {
+		var fields []field
+		for i := range values / 2 {
+			fields = append(fields, field{name: []byte(strconv.Itoa(i))}, field{})
+		}
+		if twice(fields) {
+			t.Errorf("%d values: a name stands twice", values)
+		}
+		if fields[values-2].name = fields[0].name; !twice(fields) {
+			t.Errorf("%d values: no name stands twice", values)
+		}
+	}
+}
+
+// TestDepth: what another library has written is read if it nests less than 8192 deep, in a value
+// and in a key.
+func TestDepth(t *testing.T) {
+	b := Bounds{Foreign: true}
+	for what, at := range map[string]struct{ before, open, shut, after string }{
+		"a value": {"\x81\xa1a", "\x91", "", ""}, "a key": {"\x81", "\x91", "", "\x01"},
+		"a value in JSON": {`{"a":`, "[", "]", "}"},
+	} {
+		nested := func(depth int) []byte {
+			return []byte(at.before + strings.Repeat(at.open, depth) + "1" +
+				strings.Repeat(at.shut, depth) + at.after)
+		}
+		if err := b.Decode(nested(readableDepth-1), new(Document)); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		if err := b.Decode(nested(readableDepth), new(Document)); err == nil {
+			t.Errorf("%s that nests too deeply is read", what)
+		}
+	}
+}
+
+// TestDecodeReuses: a record is decoded into the memory of a former one's fields, if that is
+// enough.
+func TestDecodeReuses(t *testing.T) {
+	sample := smallDocument(MessagePack)
+	data := sample.Encode()
+	fields := make([]field, 0, len(sample.fields))
+	d := Document{fields: fields}
+	if err := (Bounds{}).Decode(data, &d); err != nil || &d.fields[0] != &fields[:1][0] {
+		t.Errorf("the memory is not used: %v", err)
+	}
+	if got := testing.AllocsPerRun(10, func() { _ = Bounds{}.Decode(data, &d) }); got != 0 {
+		t.Errorf("%v allocations", got)
 	}
 }

@@ -85,6 +85,9 @@ func TestReservedApart(t *testing.T) {
 		if err := (Bounds{Bytes: values + reservedBytes, Values: 8}).Check(d.Encode(), len(d.fields)); !errors.Is(err, store.ErrTooLarge) {
 			t.Errorf("%v: an owner without end: %v", format, err)
 		}
+		if (Bounds{}).Check([]byte("no document"), 0) == nil {
+			t.Error("what is no document is within the bounds")
+		}
 	}
 }
 
@@ -163,6 +166,7 @@ func TestMeta(t *testing.T) {
 			{created: 1, deadline: 2},
 			{created: century, deadline: latest},
 			{created: century, deadline: latest, authenticated: 5, owner: []byte("\xff"), commits: make([]byte, 8)},
+			{created: 1, deadline: 2, authenticated: century, owner: []byte("ann")},
 			{created: 0, deadline: century, sealed: true},
 		} {
 			for texts := range 3 {
@@ -219,6 +223,8 @@ func TestMetaInAnyOrder(t *testing.T) {
 	text := func(name, s string) []byte { return msgpack.AppendString(msgpack.AppendString(nil, name), s) }
 	entries := [][]byte{
 		text(IP, "::1"), number("other", 7), text(UserAgent, "browser"), number(metaDeadline, 2), number(metaVersion, 1),
+		number(metaAuthenticated, 3), text(Next, "next"),
+		msgpack.AppendBool(msgpack.AppendString(nil, metaSealed), true),
 		text(metaOwner, "ann"), number(metaCreated, 1), msgpack.AppendBytes(msgpack.AppendString(nil, metaCommits), make([]byte, 16)),
 	}
 	for range entries {
@@ -229,7 +235,9 @@ func TestMetaInAnyOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := &d.meta
-		if string(m.text(IP)) != "::1" || string(m.text(UserAgent)) != "browser" || string(m.owner) != "ann" || m.deadline != 2 || m.created != 1 || len(m.commits) != 16 {
+		if m.authenticated != 3 || !m.sealed || string(m.text(Next)) != "next" ||
+			string(m.text(IP)) != "::1" || string(m.text(UserAgent)) != "browser" ||
+			string(m.owner) != "ann" || m.deadline != 2 || m.created != 1 || len(m.commits) != 16 {
 			t.Errorf("%+v", m)
 		}
 		for _, cut := range []int{1, len(data) - len(entries[0]), len(data) - 1} {

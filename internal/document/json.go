@@ -10,7 +10,7 @@ import (
 
 // encodeJSON returns the document as a JSON object. Values are JSON already.
 func (d *Document) encodeJSON() []byte {
-	reserved := d.meta.appendJSON(nil)
+	reserved := d.meta.encodeJSON()
 	size := len(`{"":}`) + len(nameReserved) + len(reserved)
 	for i := range d.fields {
 		// more where a name needs escapes

@@ -236,7 +236,7 @@ func (m *meta) readMessagePack(data []byte) (int, error) {
 		version int64
 		next    bool
 		at      = len(data) - len(rest)
-		texts   = -1 // where they begin, while they have come in a row
+		texts   int // where they begin
 	)
 	// The times, as appendMessagePack writes them: entries one by one nearly double the
 	// time of a small record.
@@ -291,10 +291,9 @@ func (m *meta) readMessagePack(data []byte) (int, error) {
 			if len(m.texts) == 0 {
 				texts = start
 			}
-			if texts >= 0 && texts+len(m.texts) == start {
+			if texts+len(m.texts) == start { // no other note has come in between
 				m.texts = data[texts:end:end]
 			} else {
-				texts = -1
 				m.texts = append(m.texts, data[start:end]...) // has no room left, so copies
 			}
 		default:
@@ -367,7 +366,7 @@ type metaJSON struct {
 	Commits       []byte `json:"commits"`
 }
 
-func (m *meta) appendJSON(out []byte) []byte {
+func (m *meta) encodeJSON() []byte {
 	j := metaJSON{
 		Version: formatVersion, Created: m.created,
 		Authenticated: m.authenticated, Deadline: m.deadline,
@@ -384,7 +383,7 @@ func (m *meta) appendJSON(out []byte) []byte {
 	if err != nil {
 		panic("cloakroom: " + err.Error()) // integers, strings and bytes: it can't fail
 	}
-	return append(out, encoded...)
+	return encoded
 }
 
 var errNotes = errors.New("what stands under " + strconv.Quote(nameReserved) + " is not ours")

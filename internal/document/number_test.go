@@ -91,11 +91,45 @@ func TestJSONNumbersInTypes(t *testing.T) {
 	if b, err := JSON.encode(&map[string]any{"a": marshaler{1.0}, "b": 1.0}); err != nil || string(b) != `{"a":[true],"b":1.0}` {
 		t.Errorf("%s, %v", b, err)
 	}
+	type promoted struct{ B any }
+	n := 7
+	mixed := struct {
+		A      any
+		M      marshaler
+		hidden any
+		to     *int
+		promoted
+	}{1.0, marshaler{1.0}, 2.0, &n, promoted{3.0}}
+	if b, err := JSON.encode(&mixed); err != nil || string(b) != `{"A":1.0,"M":[true],"B":3.0}` {
+		t.Errorf("what encoding/json does not look at, or leaves to a method: %s, %v", b, err)
+	}
+	if mixed.hidden != any(2.0) || mixed.to != &n {
+		t.Errorf("the value was changed: %+v", mixed)
+	}
 	var list map[string][]*any
 	if err := JSON.decode([]byte(`{"a":[1,null]}`), &list); err != nil || *list["a"][0] != any(int64(1)) {
 		t.Errorf("%v, %v", list, err)
 	}
-	n := 0
+	type chain struct {
+		Next *chain
+		N    int
+	}
+	var links chain // a type in itself, without an any
+	if err := JSON.decode([]byte(`{"Next":{"N":5}}`), &links); err != nil || links.Next.N != 5 {
+		t.Errorf("%+v, %v", links, err)
+	}
+	deep := &withAny{A: 1.0}
+	for range maxDepth - 2 {
+		deep = &withAny{In: deep}
+	}
+	b, err := JSON.encode(deep)
+	if err != nil || !strings.Contains(string(b), `{"a":1.0}`) {
+		t.Errorf("as deep as may be: %s, %v", b, err)
+	}
+	var again *withAny
+	if err := JSON.decode(b, &again); err != nil || !reflect.DeepEqual(again, deep) {
+		t.Errorf("as deep as may be: %v", err)
+	}
 	if err := JSON.decode([]byte("5"), &n); err != nil || n != 5 {
 		t.Errorf("%d, %v", n, err)
 	}
@@ -109,9 +143,14 @@ func TestJSONNumbersRefused(t *testing.T) {
 			t.Errorf("%.20s: %v, %v", text, v, err)
 		}
 	}
+	var in withAny
+	if err := JSON.decode([]byte(`{"m":{"k":1e400}}`), &in); err == nil {
+		t.Errorf("a map is read as %v", in.M)
+	}
 	var v any
-	if err := JSON.decode([]byte("-"+strings.Repeat("7", maxDigits-1)), &v); err != nil {
-		t.Error(err)
+	long := "-" + strings.Repeat("7", maxDigits-1)
+	if err := JSON.decode([]byte(long), &v); err != nil || v.(*big.Int).String() != long {
+		t.Errorf("%d digits: %v", maxDigits, err)
 	}
 	loop := map[string]any{}
 	loop["self"] = loop
