@@ -16,8 +16,8 @@ func newContext(parent context.Context, d time.Duration, detached bool) *Context
 	return new(Watch).New(parent, d, detached)
 }
 
-// bubble runs a test in a bubble whose clock shows some hours, as a process's does, and no time before
-// its start.
+// bubble runs a test in a bubble whose clock shows some hours, as a process's does, and no time
+// before its start.
 func bubble(t *testing.T, test func(t *testing.T)) {
 	outside := epoch
 	defer func() { epoch = outside }()
@@ -170,8 +170,8 @@ func TestSmall(t *testing.T) {
 	}
 }
 
-// TestRealTime: contexts end by the real clock: each by its own deadline, and also by a parent's end,
-// where the timer was set for a later time.
+// TestRealTime: contexts end by the real clock: each by its own deadline, and also by a parent's
+// end, where the timer was set for a later time.
 func TestRealTime(t *testing.T) {
 	w := new(Watch)
 	parent, cancel := context.WithCancel(t.Context())
@@ -393,8 +393,8 @@ func TestTimerRests(t *testing.T) {
 	})
 }
 
-// TestTimerFiresOften: where the timer fires twice, or early, since it was set again while it fired,
-// nothing ends sooner or later for that.
+// TestTimerFiresOften: where the timer fires twice, or early, since it was set again while it
+// fired, nothing ends sooner or later for that.
 func TestTimerFiresOften(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := new(Watch)

@@ -46,7 +46,8 @@ func (r *rig) copied(to *rig, leave bool, written bool, want error) {
 		r.t.Fatalf("%d are copied", len(all))
 	}
 	for _, c := range all {
-		if c.Written != written || c.Former || !errors.Is(c.Err, want) || (c.Err == nil) != (want == nil) {
+		if c.Written != written || c.Former || !errors.Is(c.Err, want) ||
+			(c.Err == nil) != (want == nil) {
 			r.t.Errorf("%+v, want written %v, %v", c, written, want)
 		}
 	}
@@ -155,7 +156,8 @@ func TestCopyStates(t *testing.T) {
 		r := newRig(t)
 		id := ticket.PublicID(r.garbage(""))
 		r.copied(r.target(), false, false, errNoRecord)
-		if c := r.copies(r.target(), false)[id]; !strings.HasPrefix(c.Err.Error(), errNoRecord.Error()) {
+		c := r.copies(r.target(), false)[id]
+		if !strings.HasPrefix(c.Err.Error(), errNoRecord.Error()) {
 			t.Errorf("the error begins with its cause: %v", c.Err)
 		}
 	})

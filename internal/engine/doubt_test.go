@@ -236,7 +236,8 @@ func TestOverdueInDoubt(t *testing.T) {
 	}
 }
 
-// TestNoTimeLeft: a commit that meets a conflict when its time is up asks the store for nothing more.
+// TestNoTimeLeft: a commit that meets a conflict when its time is up asks the store for nothing
+// more.
 func TestNoTimeLeft(t *testing.T) {
 	r := newRig(t)
 	st := r.begin(set("a", "1"))

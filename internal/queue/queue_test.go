@@ -93,7 +93,8 @@ func TestLineGivesUp(t *testing.T) {
 	}
 }
 
-// TestLineTurnComesLast: a turn that comes just when its waiter gives up is taken, or it would be lost.
+// TestLineTurnComesLast: a turn that comes just when its waiter gives up is taken, or it would be
+// lost.
 func TestLineTurnComesLast(t *testing.T) {
 	var mu sync.Mutex
 	var l Line
@@ -144,8 +145,8 @@ func (h *hooked) Lock() {
 	h.Mutex.Lock()
 }
 
-// TestLineLate: a waiter that notices late that its turn has come has no time left, and not less than
-// none.
+// TestLineLate: a waiter that notices late that its turn has come has no time left, and not less
+// than none.
 func TestLineLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l Line
@@ -162,8 +163,8 @@ func TestLineLate(t *testing.T) {
 	})
 }
 
-// TestLineTurnComesMeanwhile: a turn that comes while its waiter gives up is taken all the same, and
-// no time is left of it.
+// TestLineTurnComesMeanwhile: a turn that comes while its waiter gives up is taken all the same,
+// and no time is left of it.
 func TestLineTurnComesMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l Line
