@@ -30,7 +30,8 @@ const maxOwnerBytes = 16 << 10
 // ended either, the sign-in fails.
 //
 // The returned error says that owner is empty or longer than 16 KiB, that the session
-// could not be loaded, or that the response has begun; it is sticky.
+// could not be loaded, or that the response has begun. It is sticky: the response is not
+// sent, whatever the handler writes, and the client gets a 503.
 func (s *Session) Login(owner string) error {
 	if owner == "" || len(owner) > maxOwnerBytes {
 		err := fmt.Errorf("cloakroom: Login: the owner's name has %d bytes: it must have 1 to %d",

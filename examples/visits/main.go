@@ -13,6 +13,7 @@ import (
 const visits = cloakroom.Key[int]("visits")
 
 func main() {
+	// About once in 1000 requests, what has expired is removed.
 	store, err := filestore.New("./sessions", filestore.Options{SweepEvery: 1000})
 	if err != nil {
 		log.Fatal(err)
