@@ -44,7 +44,7 @@ var stores = map[string]func(t *testing.T) map[string]any{
 		return map[string]any{"SESSION_TYPE": "postgresql", "SESSION_POSTGRESQL": url}
 	},
 	"dynamodb": func(t *testing.T) map[string]any {
-		return map[string]any{"SESSION_TYPE": "dynamodb", "SESSION_DYNAMODB": servers.DynamoTable(t)}
+		return map[string]any{"SESSION_TYPE": "dynamodb", "SESSION_DYNAMODB": servers.StartDynamoDB(t, servers.DynamoDBOptions{}).URL("Sessions")}
 	},
 }
 

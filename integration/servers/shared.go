@@ -55,13 +55,6 @@ func SharedDynamoDB(t testing.TB) *DynamoDB {
 	})
 }
 
-// DynamoTable returns the URL of a table that is not there yet, on the server that the package
-// shares.
-func DynamoTable(t testing.TB) string {
-	t.Helper()
-	return SharedDynamoDB(t).URL("sessions-" + number())
-}
-
 var numbers atomic.Int64
 
 func number() string { return strconv.FormatInt(numbers.Add(1), 10) }

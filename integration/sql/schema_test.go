@@ -21,7 +21,7 @@ import (
 // schemas; who owns nothing uses a table that others made, also by functions that would
 // make it or lack nothing.
 func TestFewRights(t *testing.T) {
-	server := servers.SharedPostgres(t)
+	server := servers.StartPostgres(t, servers.SQLOptions{}) // whose roles others do not see
 	rawURL := server.URL(t)
 	super := openDB(t, rawURL)
 	for _, statement := range []string{"CREATE ROLE web LOGIN", "CREATE ROLE guest LOGIN", "CREATE SCHEMA app AUTHORIZATION web"} {
