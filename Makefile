@@ -7,7 +7,7 @@ WORKSPACE  := . cmd/cloakroom store/dynamodbstore store/memcachedstore store/mon
 APART      := integration integration/ferretdb bench
 MODULES    := $(WORKSPACE) $(APART)
 # It prints a dot for each test, and at the end what failed.
-TEST       := go run gotest.tools/gotestsum@v1.13.0 --format dots --hide-summary skipped --
+TEST       := go run gotest.tools/gotestsum@v1.13.0 --format dots --hide-summary skipped -- -vet=off
 # The race detector needs a C compiler.
 RACE       := $(shell command -v cc >/dev/null 2>&1 && echo -race)
 FUZZTIME   ?= 5m
