@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -326,7 +325,7 @@ func (s storeKind) modules(version string) []string {
 		list = append(list, s.module+"@"+version)
 	}
 	for _, d := range s.drivers {
-		list = append(list, regexp.MustCompile(`/stdlib$`).ReplaceAllString(d, "")+"@"+pinned[d])
+		list = append(list, d+"@"+pinned[d])
 	}
 	return list
 }
@@ -334,7 +333,7 @@ func (s storeKind) modules(version string) []string {
 // pinned are the drivers' versions: their newest may need a newer Go.
 var pinned = map[string]string{
 	"github.com/go-sql-driver/mysql": "v1.10.1",
-	"github.com/jackc/pgx/v5/stdlib": "v5.12.0",
+	"github.com/jackc/pgx/v5/stdlib": "v5.13.0",
 	"modernc.org/sqlite":             "v1.59.0",
 }
 
