@@ -3,9 +3,8 @@
 SHELL      := /bin/bash
 GOLANGCI   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # Modules in go.work, and those kept apart, so that their dependencies stay their own.
-WORKSPACE  := . cmd/cloakroom store/dynamodbstore store/memcachedstore store/mongostore store/redisstore
+WORKSPACE  := $(shell scripts/published)
 APART      := integration integration/ferretdb bench
-MODULES    := $(WORKSPACE) $(APART)
 # It prints a dot for each test, and at the end what failed.
 TEST       := go run gotest.tools/gotestsum@v1.13.0 --format dots --hide-summary skipped -- -vet=off
 # The race detector needs a C compiler.
@@ -27,7 +26,7 @@ help: ## list the targets
 demo: ## run the demo at http://127.0.0.1:8080
 	go run ./cmd/demo
 
-test: test-core test-integration ## run the tests in ten minutes; installs the servers and the browser that they need, if it may
+test: test-core test-integration ## run the tests in a quarter of an hour; installs the servers and the browser that they need, if it may
 
 test-core: ## run the tests that need nothing but Go
 	@set -e; for m in $(WORKSPACE); do echo "test $$m"; (cd $$m && $(TEST) $(RACE) -short -timeout 1h ./...); done

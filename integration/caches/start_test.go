@@ -32,10 +32,7 @@ var caches = []cache{
 // url starts the cache, with more of a configuration, and returns its URL.
 func (c cache) url(t *testing.T, origin int, more string) string {
 	t.Helper()
-	path := "/usr/sbin/" + c.program // which the PATH of most users lacks
-	if _, err := os.Stat(path); err != nil {
-		path = servers.Need(t, c.program)
-	}
+	path := servers.Need(t, c.program)
 	port := servers.FreePort(t)
 	c.start(t, path, port, origin, more)
 	url := fmt.Sprintf("http://127.0.0.1:%d", port)

@@ -21,8 +21,8 @@ type proxy struct {
 }
 
 var proxies = []proxy{
-	{name: "nginx", program: "/usr/sbin/nginx", complete: nginx},
-	{name: "apache", program: "/usr/sbin/apache2", complete: apache},
+	{name: "nginx", program: "nginx", complete: nginx},
+	{name: "apache", program: "apache2", complete: apache},
 	{name: "haproxy", program: "haproxy", complete: haproxy, optional: true},
 	{name: "caddy", program: "caddy", complete: caddy, optional: true},
 }
@@ -37,12 +37,11 @@ type place struct {
 // start starts the proxy in front of an application, and returns its port.
 func (p proxy) start(t *testing.T, tls *servers.TLS, origin string) int {
 	t.Helper()
-	path, err := servers.Find(p.program)
-	if err != nil && p.optional {
-		path = servers.Optional(t, p.program)
-	} else if err != nil {
-		path = servers.Need(t, filepath.Base(p.program))
+	find := servers.Need
+	if p.optional {
+		find = servers.Optional
 	}
+	path := find(t, p.program)
 	at := &place{dir: servers.TempDir(t), text: configuration(t, p.name), port: servers.FreePort(t), tls: tls}
 	if err := os.Chmod(at.dir, 0o755); err != nil {
 		t.Fatal(err)

@@ -18,7 +18,7 @@ import (
 func TestExample(t *testing.T) {
 	t.Parallel()
 	python := servers.Flask(t)
-	servers.NeedNginx(t)
+	servers.Need(t, "nginx")
 	run, err := filepath.Abs("../../examples/from-flask/run")
 	if err != nil {
 		t.Fatal(err)

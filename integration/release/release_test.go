@@ -46,7 +46,7 @@ func TestRelease(t *testing.T) {
 	for _, s := range stores {
 		t.Run(s.name, func(t *testing.T) {
 			u := newUser(t, proxy)
-			u.do(t, "go", append([]string{"get"}, s.modules(first)...)...)
+			u.do(t, "go", append([]string{"get"}, s.modules(t, r, first)...)...)
 			address := s.start(t)
 			u.program(t, address, s)
 			if s.module == "" {
@@ -55,7 +55,7 @@ func TestRelease(t *testing.T) {
 			// A root newer than the store's module, which happens between two `go get`.
 			u.do(t, "go", "get", project+"@"+next)
 			u.program(t, address, s)
-			u.do(t, "go", append([]string{"get"}, s.modules(next)...)...)
+			u.do(t, "go", append([]string{"get"}, s.modules(t, r, next)...)...)
 			u.program(t, address, s)
 			if !strings.Contains(u.read(t, "go.mod"), s.module+" "+next) {
 				t.Errorf("%s is not upgraded to %s", s.module, next)
@@ -318,23 +318,19 @@ type storeKind struct {
 	start    func(*testing.T) string // returns the URL
 }
 
-// modules returns what to `go get`.
-func (s storeKind) modules(version string) []string {
+// modules returns what to `go get`: drivers in the version that the command has, since their newest
+// may need a newer Go.
+func (s storeKind) modules(t *testing.T, r repository, version string) []string {
+	t.Helper()
 	list := []string{project + "@" + version}
 	if s.module != "" {
 		list = append(list, s.module+"@"+version)
 	}
 	for _, d := range s.drivers {
-		list = append(list, d+"@"+pinned[d])
+		list = append(list, d+"@"+strings.TrimSpace(run(t, filepath.Join(r.dir, "cmd", "cloakroom"), nil,
+			"go", "list", "-f", "{{.Module.Version}}", d)))
 	}
 	return list
-}
-
-// pinned are the drivers' versions: their newest may need a newer Go.
-var pinned = map[string]string{
-	"github.com/go-sql-driver/mysql": "v1.10.1",
-	"github.com/jackc/pgx/v5/stdlib": "v5.13.0",
-	"modernc.org/sqlite":             "v1.59.0",
 }
 
 var stores = []storeKind{

@@ -42,20 +42,11 @@ http {
 }
 `
 
-// NeedNginx is [Need] for nginx, which Debian puts where only root looks for programs.
-func NeedNginx(t testing.TB) string {
-	t.Helper()
-	if path, err := exec.LookPath("/usr/sbin/nginx"); err == nil {
-		return path
-	}
-	return Need(t, "nginx")
-}
-
 // StartNginx starts a server with these directives in its server block, and waits until
 // it listens.
 func StartNginx(t testing.TB, directives string) *Nginx {
 	t.Helper()
-	path := NeedNginx(t)
+	path := Need(t, "nginx")
 	for try := 0; ; try++ {
 		n := &Nginx{Addr: "127.0.0.1:" + strconv.Itoa(FreePort(t)), path: path}
 		dir := TempDir(t)

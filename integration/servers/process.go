@@ -35,10 +35,15 @@ func Need(t testing.TB, program string) string {
 	return ""
 }
 
-// Find returns the path of a program: of an installed one, or of Valkey where
-// scripts/install-valkey put it.
+// Find returns the path of a program: of an installed one, also in /usr/sbin, which the PATH of
+// most users lacks, or of Valkey where scripts/install-valkey put it.
 func Find(program string) (string, error) {
 	path, err := exec.LookPath(program)
+	if err != nil {
+		if system, err := exec.LookPath("/usr/sbin/" + program); err == nil {
+			return system, nil
+		}
+	}
 	if err == nil || program != "valkey-server" {
 		return path, err
 	}

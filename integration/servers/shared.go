@@ -1,9 +1,8 @@
 package servers
 
 import (
-	"strconv"
+	"fmt"
 	"sync"
-	"sync/atomic"
 	"testing"
 )
 
@@ -44,7 +43,7 @@ func SharedMariaDB(t testing.TB) *SQLServer {
 // Mongo returns the URL of an empty database on the server that the package shares.
 func Mongo(t testing.TB) string {
 	t.Helper()
-	return ferretDB.get(t, StartFerretDB).URL() + "db" + number()
+	return ferretDB.get(t, StartFerretDB).URL() + fmt.Sprintf("db%d", places.Add(1))
 }
 
 // SharedDynamoDB returns the server that the package shares.
@@ -54,10 +53,6 @@ func SharedDynamoDB(t testing.TB) *DynamoDB {
 		return StartDynamoDB(t, DynamoDBOptions{})
 	})
 }
-
-var numbers atomic.Int64
-
-func number() string { return strconv.FormatInt(numbers.Add(1), 10) }
 
 // shared is a server that starts when the first test wants it.
 type shared[S any] struct {

@@ -3,6 +3,9 @@ package demo
 import (
 	"slices"
 	"testing"
+
+	"github.com/cloakroom-go/cloakroom/store/memstore"
+	"github.com/cloakroom-go/cloakroom/store/storeurl"
 )
 
 // A store in memory gets limits, unless its URL has some.
@@ -16,6 +19,11 @@ func TestBounded(t *testing.T) {
 			t.Errorf("%s: %s, want %s", url, got, want)
 		}
 	}
+	_, closer, err := storeurl.Open(t.Context(), Bounded("memory:"), memstore.Opener())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = closer.Close()
 }
 
 // The demo answers to the names that it listens at.
