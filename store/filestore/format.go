@@ -80,7 +80,7 @@ type damage string
 func (d damage) Error() string { return string(d) }
 
 const (
-	errForeign  damage = "it is no session file"
+	errForeign  damage = "it is no session file, or of an earlier format"
 	errLater    damage = "it is of a later format"
 	errLength   damage = "its length is not the one stated"
 	errChecksum damage = "its checksum does not match"
