@@ -41,7 +41,8 @@ func New(st store.Store, options Options) (*Manager, error) {
 		Store: st, Policy: m.policy, Format: options.Format, Application: options.Application,
 		Persistent: options.Persistent, Idle: options.Idle, AnonymousIdle: options.AnonymousIdle,
 		Lifetime: options.Lifetime, Timeout: options.Timeout,
-		MaxBytes: options.MaxBytes, MaxValues: options.MaxValues, Now: now, Logger: options.Logger,
+		MaxBytes: options.MaxBytes, MaxValues: options.MaxValues, Now: now,
+		Events: options.Events, Logger: options.Logger,
 	})
 	return m, nil
 }

@@ -1,6 +1,7 @@
 package cloakroom
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/event"
 	"github.com/cloakroom-go/cloakroom/internal/ticket"
 )
 
@@ -58,6 +60,15 @@ type Options struct {
 	// gone, and no cookie is set. err wraps what the store returned; it contains no
 	// ticket. The default writes a plain 503.
 	ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)
+
+	// Events is called with what happens to sessions, after the store has acknowledged
+	// it: see package event, whose Log makes an audit log of it. The goroutine whose
+	// call caused the event calls it, with the context of the request as it came to the
+	// middleware, and waits for it, and so may other requests of that session: hand on
+	// what takes time, and do not use the request's own [Session] in it. A panic of it
+	// is logged and fails nothing. A process that is killed in between tells nothing.
+	// The default is none, which costs nothing.
+	Events func(context.Context, event.Event)
 
 	// FormerTickets takes, besides tickets, cookies that are spelled as an id of
 	// Flask-Session: 22 to 171 characters of URL-safe base64, which a UUID has too, as

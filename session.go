@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"github.com/cloakroom-go/cloakroom/event"
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
 	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/internal/engine"
@@ -108,6 +109,9 @@ func (s *Session) ensureFor(detached bool) error {
 	}
 	b.room = b.state.Doc.Room()
 	s.tick = s.m.engine.Tick()
+	if dead(&b.state, err) && !errors.Is(err, ErrUnreadable) && s.m.engine.Listened() {
+		s.m.engine.TellOf(s.ctx(), id, event.Event{Kind: event.DeadTicket})
+	}
 	switch {
 	case err == nil && s.state.Doc.Sealed():
 		s.startFresh()
