@@ -107,7 +107,7 @@ type Visit struct {
 // OpenWith is [Manager.Open] for a request of a framework that is not net/http. The
 // session is to be used likewise.
 func (m *Manager) OpenWith(ctx context.Context, v Visit) *Session {
-	s := m.newSession(ctx, &v, m.ticketsIn([]string{v.Cookies}))
+	s := m.newSession(ctx, &v, m.ticketsIn([]string{v.Cookies}, m.options.CookieName))
 	if s.answer.sent > 1 {
 		m.reportSeveral(ctx)
 	}

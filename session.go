@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
 
 	"github.com/cloakroom-go/cloakroom/event"
@@ -52,8 +53,9 @@ type answer struct {
 
 // rare is what few sessions have.
 type rare struct {
-	visit   *Visit   // the request, where it is not one of net/http
-	tickets []string // the browser's other tickets; not changed once the session is loaded
+	visit   *Visit       // the request, where it is not one of net/http
+	tickets []string     // the browser's other tickets; not changed once the session is loaded
+	cookie  *http.Cookie // what Options.Cookie says of it
 }
 
 func (s *Session) ctx() context.Context { return s.limit.Parent() }
