@@ -1,0 +1,36 @@
+// Package cloakgin gives the requests of Gin their Cloakroom sessions.
+package cloakgin
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/cloakroom-go/cloakroom"
+)
+
+// Middleware gives the requests that pass through it their sessions, to be had from
+// [cloakroom.Manager.Get] with c.Request: also in handlers for net/http that Gin wraps. It
+// commits a session before the first byte of the response leaves, or when the handlers
+// after it have returned; until then Gin holds the status back. If that fails, nothing of
+// the response of these handlers is sent: [cloakroom.Options].ErrorHandler writes one, and
+// c.Writer.Status tells of it.
+//
+// Use it before what uses sessions. When a handler panics, what was not committed is
+// dropped if [gin.Recovery] is used before this middleware. Recovery that is used after it
+// calls [cloakroom.Session.Discard], or what was changed before the panic is committed with
+// its answer. Middleware that is used before it finds the session finished once c.Next has
+// returned.
+func Middleware(m *cloakroom.Manager) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		outer := c.Writer
+		defer func() { c.Writer = outer }()
+		m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if route := c.FullPath(); route != "" {
+				r.Pattern = route // for the log
+			}
+			c.Writer, c.Request = &writer{ResponseWriter: outer, session: w, ctx: r.Context()}, r
+			c.Next()
+		})).ServeHTTP(below{outer}, c.Request)
+	}
+}
