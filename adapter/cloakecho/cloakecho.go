@@ -34,10 +34,13 @@ func Middleware(m *cloakroom.Manager) echo.MiddlewareFunc {
 }
 
 func serve(m *cloakroom.Manager, c *echo.Context, next echo.HandlerFunc) error {
-	response, err := echo.UnwrapResponse(c.Response())
+	outer := c.Response()
+	response, err := echo.UnwrapResponse(outer)
 	if err != nil {
 		return fmt.Errorf("cloakecho: what commits the session has no place: %w", err)
 	}
+	// Echo's WrapMiddleware leaves another response there, which does not know what was sent.
+	defer c.SetResponse(outer)
 	m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if route := c.Path(); route != "" {
 			r.Pattern = route // for the log

@@ -251,6 +251,25 @@ func TestFailedCommitIsTold(t *testing.T) {
 	(&browser{h: g}).get("/")
 }
 
+// TestLoadFails: a handler that just returns when a session cannot be loaded, or goes on
+// without it, is answered with the 503 of a failed commit.
+func TestLoadFails(t *testing.T) {
+	for _, returns := range []bool{false, true} {
+		s := newSite(t)
+		b := &browser{h: s.engine(nil, func(c *gin.Context) {
+			n, err := counter.UpdateNow(s.Get(c.Request), func(n int) int { return n + 1 })
+			if err == nil || !returns {
+				c.JSON(http.StatusOK, n)
+			}
+		})}
+		b.get("/")
+		s.down.Store(true)
+		if w := b.get("/"); w.Code != 503 || w.Body.String() == "0" {
+			t.Errorf("returns %v: got %d %q", returns, w.Code, w.Body)
+		}
+	}
+}
+
 // TestErrorHandlerWithoutBody: its status stands, whatever the handler sets afterwards.
 func TestErrorHandlerWithoutBody(t *testing.T) {
 	s := newSite(t)

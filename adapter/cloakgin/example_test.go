@@ -31,7 +31,8 @@ func Example() {
 	g.GET("/", func(c *gin.Context) {
 		n, err := visits.UpdateNow(sessions.Get(c.Request), func(n int) int { return n + 1 })
 		if err != nil {
-			return // the client gets a 503
+			c.AbortWithStatus(http.StatusServiceUnavailable)
+			return
 		}
 		c.String(http.StatusOK, "visit %d", n)
 	})

@@ -34,6 +34,7 @@ type site struct {
 	*cloakroom.Manager
 	calls *countstore.Store
 	full  atomic.Bool // the store refuses what is written
+	down  atomic.Bool // the store cannot be read
 	log   syncBuffer
 }
 
@@ -49,6 +50,9 @@ func newSite(t testing.TB) *site {
 	faulty.Decide = func(op storetest.Op, _ string) storetest.Fault {
 		if s.full.Load() && op != storetest.OpLoad {
 			return storetest.Failed().Reporting(store.ErrFull)
+		}
+		if s.down.Load() && op == storetest.OpLoad {
+			return storetest.Failed()
 		}
 		return storetest.Fault{}
 	}
