@@ -320,6 +320,27 @@ func TestUpgradeRefused(t *testing.T) {
 	}
 }
 
+// TestHijackHTTP2: it panics, as Gin's own does.
+func TestHijackHTTP2(t *testing.T) {
+	s := newSite(t)
+	panics := 0
+	hijack := func(c *gin.Context) {
+		defer func() {
+			if recover() != nil {
+				panics++
+			}
+		}()
+		c.Writer.Hijack()
+	}
+	bare := gin.New()
+	bare.GET("/", hijack)
+	newClient(t, bare, true).get(t, "/")
+	newClient(t, s.engine(nil, hijack), true).get(t, "/")
+	if panics != 2 {
+		t.Errorf("%d of 2 panic", panics)
+	}
+}
+
 // TestCommitFailsBeforeUpgrade: the client gets the 503, and no connection.
 func TestCommitFailsBeforeUpgrade(t *testing.T) {
 	for how, upgrade := range upgrades {
