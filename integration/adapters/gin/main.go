@@ -2,6 +2,8 @@
 package main
 
 import (
+	"net/http"
+
 	"github.com/gin-gonic/gin"
 
 	"github.com/cloakroom-go/cloakroom/adapter/cloakgin"
@@ -18,7 +20,7 @@ func server(site *routes.Site) routes.Server {
 	for _, route := range site.Routes() {
 		g.Handle(route.Method, route.Path, func(c *gin.Context) {
 			field := c.GetQuery
-			if route.Method == "POST" {
+			if route.Method == http.MethodPost {
 				field = c.GetPostForm
 			}
 			a := route.Do(c.Request.Context(), site.Sessions.Get(c.Request), field)
