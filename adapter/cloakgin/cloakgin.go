@@ -25,11 +25,17 @@ func Middleware(m *cloakroom.Manager) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		outer := c.Writer
 		defer func() { c.Writer = outer }()
-		m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if w, again := c.Request.Context().Value(key{m}).(*writer); again {
+			w.again(c)
+			return
+		}
+		m.Handler(http.HandlerFunc(func(session http.ResponseWriter, r *http.Request) {
+			w := &writer{ResponseWriter: outer, Context: r.Context(), session: session, key: key{m}}
+			*r = *r.WithContext(w) // r is a copy already
 			if route := c.FullPath(); route != "" {
 				r.Pattern = route // for the log
 			}
-			c.Writer, c.Request = &writer{ResponseWriter: outer, session: w, ctx: r.Context()}, r
+			c.Writer, c.Request = w, r
 			c.Next()
 		})).ServeHTTP(below{outer}, c.Request)
 	}

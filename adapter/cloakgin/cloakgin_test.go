@@ -527,7 +527,8 @@ func TestAround(t *testing.T) {
 func TestNested(t *testing.T) {
 	s := newSite(t)
 	g := gin.New()
-	g.Use(cloakgin.Middleware(s.Manager), cloakgin.Middleware(s.Manager))
+	upper := func(c *gin.Context) { c.Writer = shouting{c.Writer}; c.Next() }
+	g.Use(cloakgin.Middleware(s.Manager), upper, cloakgin.Middleware(s.Manager))
 	g.GET("/", func(c *gin.Context) {
 		name.Set(s.Get(c.Request), "ann")
 		c.String(http.StatusCreated, "page")
@@ -536,9 +537,9 @@ func TestNested(t *testing.T) {
 		s.full.Store(full)
 		for _, h := range []http.Handler{g, s.Handler(g)} {
 			w := (&browser{h: h}).get("/")
-			if full && (w.Code != 503 || strings.Contains(w.Body.String(), "page")) {
+			if full && (w.Code != 503 || strings.Contains(w.Body.String(), "PAGE")) {
 				t.Errorf("after a failed commit: %d %q", w.Code, w.Body)
-			} else if !full && (w.Code != 201 || w.Body.String() != "page" || len(w.Result().Cookies()) != 1) {
+			} else if !full && (w.Code != 201 || w.Body.String() != "PAGE" || len(w.Result().Cookies()) != 1) {
 				t.Errorf("got %d %q, %d cookies", w.Code, w.Body, len(w.Result().Cookies()))
 			}
 		}
@@ -621,5 +622,44 @@ func TestRouteInLog(t *testing.T) {
 	g.ServeHTTP(httptest.NewRecorder(), r)
 	if r.Pattern != "/outside/" {
 		t.Errorf("without a route, the pattern became %q", r.Pattern)
+	}
+}
+
+// TestHandleContext: a request that Gin routes again keeps its session, and what leaves
+// is committed before.
+func TestHandleContext(t *testing.T) {
+	for how, answer := range answers(t) {
+		for _, full := range []bool{false, true} {
+			t.Run(how, func(t *testing.T) {
+				s := newSite(t)
+				s.full.Store(full)
+				var g *gin.Engine
+				g = s.engine(nil, func(c *gin.Context) {
+					name.Set(s.Get(c.Request), "ann")
+					c.Request.URL.Path = "/other"
+					g.HandleContext(c)
+				})
+				g.GET("/other", func(c *gin.Context) {
+					if name.Get(s.Get(c.Request)) != "ann" {
+						t.Error("it has another session")
+					}
+					answer(c)
+				})
+				stored := int64(-1)
+				b := &browser{h: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					first := func() { stored = s.calls.Stats().Creates - s.calls.Stats().Errors }
+					g.ServeHTTP(&watcher{ResponseWriter: w, first: first}, r)
+				})}
+				w := b.get("/")
+				switch {
+				case full && (w.Code != 503 || b.cookie != ""):
+					t.Errorf("after a failed commit: %d %q, a cookie: %v", w.Code, w.Body, b.cookie != "")
+				case !full && (stored != 1 || w.Code == 503):
+					t.Errorf("got %d, %d records at the first byte", w.Code, stored)
+				case !full && b.get("/name").Body.String() != "ann":
+					t.Error("the session is lost")
+				}
+			})
+		}
 	}
 }
