@@ -23,20 +23,19 @@ import (
 // returned.
 func Middleware(m *cloakroom.Manager) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		outer := c.Writer
-		defer func() { c.Writer = outer }()
 		if w, again := c.Request.Context().Value(key{m}).(*writer); again {
 			w.again(c)
 			return
 		}
 		m.Handler(http.HandlerFunc(func(session http.ResponseWriter, r *http.Request) {
-			w := &writer{ResponseWriter: outer, Context: r.Context(), session: session, key: key{m}}
+			w := &writer{ResponseWriter: c.Writer, Context: r.Context(), session: session, key: key{m}}
 			*r = *r.WithContext(w) // r is a copy already
 			if route := c.FullPath(); route != "" {
 				r.Pattern = route // for the log
 			}
+			// They stay there: middleware outside may still write, after a commit that failed too.
 			c.Writer, c.Request = w, r
 			c.Next()
-		})).ServeHTTP(below{outer}, c.Request)
+		})).ServeHTTP(below{c.Writer}, c.Request)
 	}
 }

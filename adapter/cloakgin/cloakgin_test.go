@@ -546,6 +546,32 @@ func TestNested(t *testing.T) {
 	}
 }
 
+// TestTwice: used once more, the middleware leaves the response open for middleware between.
+func TestTwice(t *testing.T) {
+	s := newSite(t)
+	b := &browser{h: s.engine(nil,
+		func(c *gin.Context) { c.Next(); c.Header("X-Between", "1"); c.Status(http.StatusAccepted) },
+		cloakgin.Middleware(s.Manager),
+		func(c *gin.Context) { name.Set(s.Get(c.Request), "ann"); c.Status(http.StatusCreated) })}
+	if w := b.get("/"); w.Code != 202 || w.Header().Get("X-Between") != "1" || b.cookie == "" {
+		t.Errorf("got %d, a cookie: %v", w.Code, b.cookie != "")
+	}
+}
+
+// TestOutsideWrites: what middleware outside writes after a failed commit does not follow
+// the 503.
+func TestOutsideWrites(t *testing.T) {
+	s := newSite(t)
+	s.full.Store(true)
+	outside := func(c *gin.Context) { c.Next(); c.String(http.StatusOK, "footer") }
+	w := (&browser{h: s.engine([]gin.HandlerFunc{outside}, func(c *gin.Context) {
+		name.Set(s.Get(c.Request), "ann")
+	})}).get("/")
+	if w.Code != 503 || strings.Contains(w.Body.String(), "footer") {
+		t.Errorf("got %d %q", w.Code, w.Body)
+	}
+}
+
 // TestOutsideAnswers: middleware outside can still answer once the handlers have returned
 // without writing, and change the status.
 func TestOutsideAnswers(t *testing.T) {

@@ -51,8 +51,7 @@ func (w *writer) Value(k any) any {
 // [gin.Engine.HandleContext] has begun anew, with Gin's own writer.
 func (w *writer) again(c *gin.Context) {
 	if w.isIn(c.Writer) {
-		c.Next()
-		return
+		return // Gin goes on
 	}
 	c.Writer = w
 	c.Next()
@@ -85,23 +84,14 @@ func (w *writer) WriteHeaderNow() {
 	}
 }
 
-func (w *writer) Write(p []byte) (int, error) {
-	w.WriteHeaderNow()
-	return w.session.Write(p)
-}
+func (w *writer) Write(p []byte) (int, error) { return w.session.Write(p) }
 
-func (w *writer) WriteString(s string) (int, error) {
-	w.WriteHeaderNow()
-	return io.WriteString(w.session, s)
-}
+func (w *writer) WriteString(s string) (int, error) { return io.WriteString(w.session, s) }
 
 func (w *writer) Flush() { _ = w.FlushError() }
 
 // FlushError is what [http.ResponseController] calls.
-func (w *writer) FlushError() error {
-	w.WriteHeaderNow()
-	return http.NewResponseController(w.session).Flush()
-}
+func (w *writer) FlushError() error { return http.NewResponseController(w.session).Flush() }
 
 func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return http.NewResponseController(w.session).Hijack()
