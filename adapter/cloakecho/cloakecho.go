@@ -42,9 +42,6 @@ func serve(m *cloakroom.Manager, c *echo.Context, next echo.HandlerFunc) error {
 	// Echo's WrapMiddleware leaves another response there, which does not know what was sent.
 	defer c.SetResponse(outer)
 	m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if route := c.Path(); route != "" {
-			r.Pattern = route // for the log
-		}
 		c.SetRequest(r)
 		// It stays there: middleware outside may have something of the handler's left to
 		// write, after a commit that failed too.
@@ -64,21 +61,10 @@ type below struct {
 }
 
 func (b below) WriteHeader(status int) {
-	if status >= 200 || status == http.StatusSwitchingProtocols {
-		b.note(status)
-	}
-	b.ResponseWriter.WriteHeader(status)
-}
-
-func (b below) Write(p []byte) (int, error) {
-	b.note(http.StatusOK)
-	return b.ResponseWriter.Write(p)
-}
-
-func (b below) note(status int) {
 	if !b.response.Committed {
 		b.response.Committed, b.response.Status = true, status
 	}
+	b.ResponseWriter.WriteHeader(status)
 }
 
 // Unwrap serves [http.ResponseController].
