@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gorilla/sessions"
 
@@ -251,16 +250,14 @@ func TestMaxAge(t *testing.T) {
 func TestFailures(t *testing.T) {
 	for _, op := range []storetest.Op{storetest.OpLoad, storetest.OpReplace} {
 		var log bytes.Buffer
-		tab := newSite(t, cloakroom.Options{
-			Logger: slog.New(slog.NewTextHandler(&log, nil)), Timeout: 50 * time.Millisecond,
-		}).browser()
+		tab := newSite(t, cloakroom.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}).browser()
 		tab.set("k", "v")
 		tab.failing.Store(op)
 		w := tab.do(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("X-Handler", "1")
 			http.SetCookie(w, &http.Cookie{Name: "other", Value: "1"})
 			s, err := tab.gorilla.Get(r, name)
-			if failed := errors.Is(err, storetest.ErrInjected); failed != (op == storetest.OpLoad) || s == nil {
+			if failed := errors.Is(err, cloakroom.ErrRefused); failed != (op == storetest.OpLoad) || s == nil {
 				t.Errorf("%s: Get: %v", op, err)
 			}
 			s.Values["k"] = "w"

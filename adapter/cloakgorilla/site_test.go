@@ -14,6 +14,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/adapter/cloakgorilla"
+	"github.com/cloakroom-go/cloakroom/store"
 	"github.com/cloakroom-go/cloakroom/store/countstore"
 	"github.com/cloakroom-go/cloakroom/store/memstore"
 	"github.com/cloakroom-go/cloakroom/store/storetest"
@@ -56,7 +57,7 @@ func newSite(t *testing.T, options cloakroom.Options) *site {
 	faulty := storetest.NewFaulty(memory)
 	faulty.Decide = func(op storetest.Op, _ string) storetest.Fault {
 		if op == s.failing.Load() {
-			return storetest.Failed()
+			return storetest.Failed().Reporting(store.ErrRefused)
 		}
 		return storetest.Fault{}
 	}
