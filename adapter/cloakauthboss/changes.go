@@ -1,0 +1,68 @@
+package cloakauthboss
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/aarondl/authboss/v3"
+)
+
+// changes is what a request's events come to.
+type changes struct {
+	ends    bool // the session ends
+	login   bool // owner signs in, after that
+	owner   string
+	values  map[string]string // all values, afterwards
+	touched map[string]bool   // those that are to be set or deleted
+}
+
+func changesOf(s *state, events []authboss.ClientStateEvent) *changes {
+	owner := s.own.Owner()
+	c := &changes{owner: owner, values: s.all(), touched: map[string]bool{}}
+	for _, e := range events {
+		c.take(e)
+	}
+	if c.ends { // then the values that are left are set in a new session
+		clear(c.touched)
+		for key := range c.values {
+			c.touched[key] = true
+		}
+	}
+	return c
+}
+
+func (c *changes) take(e authboss.ClientStateEvent) {
+	switch e.Kind {
+	case authboss.ClientStateEventPut:
+		if e.Key == authboss.SessionKey {
+			c.owner, c.login = e.Value, true
+			return
+		}
+		c.values[e.Key], c.touched[e.Key] = e.Value, true
+	case authboss.ClientStateEventDel:
+		if e.Key == authboss.SessionKey {
+			c.signOut()
+			return
+		}
+		delete(c.values, e.Key)
+		c.touched[e.Key] = true
+	case authboss.ClientStateEventDelAll:
+		kept := strings.Split(e.Key, ",")
+		for key := range c.values {
+			if !slices.Contains(kept, key) {
+				delete(c.values, key)
+				c.touched[key] = true
+			}
+		}
+		if !slices.Contains(kept, authboss.SessionKey) {
+			c.signOut()
+			c.ends = true // what the application keeps in an anonymous session goes too
+		}
+	}
+}
+
+// signOut takes back the owner, one that has just been put included.
+func (c *changes) signOut() {
+	c.ends = c.ends || c.owner != ""
+	c.owner, c.login = "", false
+}
