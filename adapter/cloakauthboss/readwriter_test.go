@@ -182,3 +182,21 @@ func TestResponses(t *testing.T) {
 		t.Errorf("recovery around: k is %q", got)
 	}
 }
+
+// TestLoginBeside: a sign-in by Cloakroom's API is one for authboss.
+func TestLoginBeside(t *testing.T) {
+	tab := newSite(t).browser()
+	tab.do(func(_ http.ResponseWriter, r *http.Request) { tab.m.Get(r).Login("bob") })
+	if got := tab.user(); got != "bob" {
+		t.Errorf("user %q", got)
+	}
+}
+
+// TestNothingWritten: authboss writes its state with the response's first byte, and only then.
+func TestNothingWritten(t *testing.T) {
+	tab := newSite(t).browser()
+	tab.do(func(w http.ResponseWriter, _ *http.Request) { authboss.PutSession(w, "a", "1") })
+	if tab.cookie != nil {
+		t.Errorf("a=%q: the README says that it is lost", tab.get("a"))
+	}
+}
