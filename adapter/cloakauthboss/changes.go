@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/aarondl/authboss/v3"
+
+	"github.com/cloakroom-go/cloakroom"
 )
 
 // changes is what a request's events come to.
@@ -65,4 +67,22 @@ func (c *changes) take(e authboss.ClientStateEvent) {
 func (c *changes) signOut() {
 	c.ends = c.ends || c.owner != ""
 	c.owner, c.login = "", false
+}
+
+// apply performs the changes. Where Logout or Login fails, the response will not be sent.
+func (c *changes) apply(own *cloakroom.Session) {
+	if c.ends && own.Logout() != nil {
+		return
+	}
+	// Before the values: where a sign-in begins another session, it has what follows.
+	if c.login && own.Login(c.owner) != nil {
+		return
+	}
+	for key := range c.touched {
+		if text, ok := c.values[key]; ok {
+			value(key).Set(own, text)
+		} else {
+			value(key).Delete(own)
+		}
+	}
 }

@@ -16,10 +16,11 @@ func TestLogin(t *testing.T) {
 	tab.setCart(3)
 	tab.put("theme", "dark")
 	before := tab.other()
-	if w := tab.login("ada", "wrong"); w.Code != http.StatusOK || tab.user() != "" || tab.cookie != before.cookie {
+	w := tab.login("ada", "wrong")
+	if w.Code != http.StatusOK || tab.user() != "" || tab.cookie != before.cookie {
 		t.Fatalf("a wrong password: %d, %q", w.Code, tab.user())
 	}
-	w := tab.login("ada", "password")
+	w = tab.login("ada", "password")
 	if w.Code != http.StatusFound || tab.user() != "ada" {
 		t.Fatalf("%d, user %q", w.Code, tab.user())
 	}
@@ -80,7 +81,8 @@ func TestLogout(t *testing.T) {
 		t.Fatal("the ticket is the same, or there is none for what is left")
 	}
 	if tab.get("language") != "de" || stale.get("language") != "-" || tab.get("absent") != "-" {
-		t.Errorf("the language is %q, of the old ticket %q", tab.get("language"), stale.get("language"))
+		t.Errorf("the language is %q, of the old ticket %q",
+			tab.get("language"), stale.get("language"))
 	}
 	if tab.get(authboss.FlashSuccessKey) == "-" {
 		t.Error("the message is lost")
@@ -147,8 +149,10 @@ func TestEvents(t *testing.T) {
 			w.WriteHeader(http.StatusNoContent)
 		})
 		values := [3]string{tab.get("a"), tab.get("b"), tab.get("c")}
-		if w.Code != http.StatusNoContent || tab.user() != c.user || values != c.values || tab.cart() != c.cart {
-			t.Errorf("%s: %d, user %q, values %q, cart %d", c.what, w.Code, tab.user(), values, tab.cart())
+		if w.Code != http.StatusNoContent || tab.user() != c.user || values != c.values ||
+			tab.cart() != c.cart {
+			t.Errorf("%s: %d, user %q, values %q, cart %d",
+				c.what, w.Code, tab.user(), values, tab.cart())
 		}
 		if c.user != "ada" && before.user() != "" {
 			t.Errorf("%s: the old ticket is live", c.what)
@@ -171,7 +175,8 @@ func TestAnonymous(t *testing.T) {
 		t.Errorf("cart %d, a=%q", tab.cart(), tab.get("a"))
 	}
 	tab.logout()
-	if tab.cookie.Value == before.Value || tab.cart() != 0 || tab.get("a") != "-" || tab.get("b") != "2" {
+	if tab.cookie.Value == before.Value || tab.cart() != 0 ||
+		tab.get("a") != "-" || tab.get("b") != "2" {
 		t.Errorf("cart %d, a=%q b=%q", tab.cart(), tab.get("a"), tab.get("b"))
 	}
 }
@@ -203,7 +208,9 @@ func TestFailedLogin(t *testing.T) {
 		tab.failing.Store(c.op)
 		w := tab.login("ada", "password")
 		tab.failing.Store(storetest.Op(""))
-		if h := w.Header(); w.Code != http.StatusServiceUnavailable || h["Set-Cookie"] != nil || h["Location"] != nil {
+		h := w.Header()
+		if w.Code != http.StatusServiceUnavailable ||
+			h["Set-Cookie"] != nil || h["Location"] != nil {
 			t.Errorf("%s: %d %v", c.op, w.Code, h)
 		}
 		if before.user() != "" || tab.user() != "" || c.before && before.cart() != 3 {
@@ -222,7 +229,8 @@ func TestFailedLogout(t *testing.T) {
 	tab.failing.Store(storetest.OpDelete)
 	w := tab.logout()
 	tab.failing.Store(storetest.Op(""))
-	if w.Code != http.StatusServiceUnavailable || w.Header()["Set-Cookie"] != nil || tab.user() != "ada" {
+	if w.Code != http.StatusServiceUnavailable || w.Header()["Set-Cookie"] != nil ||
+		tab.user() != "ada" {
 		t.Errorf("%d, user %q", w.Code, tab.user())
 	}
 }

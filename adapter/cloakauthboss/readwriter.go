@@ -41,20 +41,6 @@ func (*ReadWriter) WriteState(
 		return fmt.Errorf("cloakauthboss: write state: it is of type %T: the handler must be "+
 			"within LoadClientStateMiddleware", read)
 	}
-	c := changesOf(s, events)
-	if c.ends && s.own.Logout() != nil {
-		return nil
-	}
-	// Before the values: where a sign-in begins another session, it has what follows.
-	if c.login && s.own.Login(c.owner) != nil {
-		return nil
-	}
-	for key := range c.touched {
-		if text, ok := c.values[key]; ok {
-			value(key).Set(s.own, text)
-		} else {
-			value(key).Delete(s.own)
-		}
-	}
+	changesOf(s, events).apply(s.own)
 	return nil
 }

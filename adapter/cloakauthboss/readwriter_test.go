@@ -22,14 +22,18 @@ func TestCost(t *testing.T) {
 	tab := newSite(t).browser()
 	tab.wantCalls("a first value", countstore.Stats{Creates: 1}, func() { tab.put("a", "1") })
 	tab.wantCalls("untouched", countstore.Stats{}, func() {
-		w := tab.do(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+		w := tab.do(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusNoContent)
+		})
 		if len(w.Header()) > 0 {
 			t.Errorf("header %v", w.Header())
 		}
 	})
 	tab.wantCalls("read", countstore.Stats{Loads: 1}, func() { tab.get("a") })
 	tab.wantCalls("changed", countstore.Stats{Loads: 1, Replaces: 1}, func() { tab.put("b", "2") })
-	tab.wantCalls("signed in", countstore.Stats{Loads: 1, Moves: 1}, func() { tab.login("ada", "password") })
+	tab.wantCalls("signed in", countstore.Stats{Loads: 1, Moves: 1}, func() {
+		tab.login("ada", "password")
+	})
 }
 
 // TestNoLostUpdates: two requests that change different values both keep their change.
@@ -121,6 +125,7 @@ func (foreign) Get(string) (string, bool) { return "", false }
 
 // TestResponses: what a handler and a client may do, with a session in it.
 func TestResponses(t *testing.T) {
+	const get = http.MethodGet
 	for _, c := range []struct {
 		what    string
 		method  string
@@ -131,20 +136,20 @@ func TestResponses(t *testing.T) {
 		{"HEAD", http.MethodHead, func(_ *browser, w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusOK)
 		}, 200, "1"},
-		{"304", http.MethodGet, func(_ *browser, w http.ResponseWriter, _ *http.Request) {
+		{"304", get, func(_ *browser, w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusNotModified)
 		}, 304, "1"},
-		{"a stream", http.MethodGet, func(tab *browser, w http.ResponseWriter, _ *http.Request) {
+		{"a stream", get, func(tab *browser, w http.ResponseWriter, _ *http.Request) {
 			io.WriteString(w, "first")
 			http.NewResponseController(w).Flush()
 			if got := tab.get("k"); got != "1" {
 				t.Errorf("not stored before the first byte: %q", got)
 			}
 		}, 200, "1"},
-		{"a client that hangs up", http.MethodGet, func(_ *browser, w http.ResponseWriter, _ *http.Request) {
+		{"a client that hangs up", get, func(_ *browser, w http.ResponseWriter, _ *http.Request) {
 			io.WriteString(w, "gone")
 		}, 200, "1"},
-		{"recovery within", http.MethodGet, func(tab *browser, w http.ResponseWriter, r *http.Request) {
+		{"recovery within", get, func(tab *browser, w http.ResponseWriter, r *http.Request) {
 			defer func() {
 				recover()
 				authboss.DelSession(w, "k")

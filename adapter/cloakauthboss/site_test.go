@@ -52,6 +52,7 @@ func newAuthboss(m *cloakroom.Manager, whitelist ...string) (*authboss.Authboss,
 	ab.Config.Paths.Mount, ab.Config.Paths.RootURL = "/auth", "http://localhost"
 	ab.Config.Paths.AuthLoginOK, ab.Config.Paths.LogoutOK = "/", "/"
 	ab.Config.Modules.LogoutMethod = http.MethodPost
+	ab.Config.Modules.BCryptCost = 4 // the least, for tests
 	ab.Config.Core.ViewRenderer = defaults.JSONRenderer{}
 	defaults.SetCore(&ab.Config, false, true)
 	logger := defaults.NewLogger(io.Discard)
@@ -124,7 +125,9 @@ func (b *browser) other() *browser { c := *b; return &c }
 
 // send sends a request to a handler within authboss's middleware, or to authboss where it
 // is nil.
-func (b *browser) send(method, path string, form url.Values, h http.HandlerFunc) *httptest.ResponseRecorder {
+func (b *browser) send(
+	method, path string, form url.Values, h http.HandlerFunc,
+) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if b.cookie != nil {

@@ -31,7 +31,7 @@ func (st *Store) checkOptions(asked *sessions.Options) error {
 	case asked.Domain != "" && asked.Domain != has.Domain:
 		return refused("Domain", asked.Domain, has.Domain)
 	case asked.MaxAge > 0 && asked.MaxAge != st.persistentAge():
-		return fmt.Errorf("Options.MaxAge is %d: the one cookie of all sessions ends with the "+
+		return fmt.Errorf("its Options.MaxAge is %d: the one cookie of all sessions ends with the "+
 			"browser (0) or with the manager's Lifetime (%d)", asked.MaxAge, st.persistentAge())
 	case asked.Secure && !has.Secure:
 		return refused("Secure", true, false)
@@ -46,6 +46,6 @@ func (st *Store) checkOptions(asked *sessions.Options) error {
 }
 
 func refused(field string, asked, has any) error {
-	return fmt.Errorf("Options.%s is %#v: the one cookie of all sessions has %#v, by the "+
+	return fmt.Errorf("its Options.%s is %#v: the one cookie of all sessions has %#v, by the "+
 		"manager's options", field, asked, has)
 }

@@ -44,7 +44,8 @@ func Example() {
 		if err != nil {
 			return
 		}
-		fmt.Println(session.IsNew, session.Values["name"], session.Flashes(), manager.Get(r).Owner())
+		owner := manager.Get(r).Owner()
+		fmt.Println(session.IsNew, session.Values["name"], session.Flashes(), owner)
 		if err := session.Save(r, w); err != nil { // the flash message was taken
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 		}

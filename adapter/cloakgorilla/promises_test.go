@@ -44,8 +44,10 @@ func TestNoLostUpdates(t *testing.T) {
 			map[any]any{"a": 3}},
 		{"two flash messages", nil, flash("slow"), flash("fast"),
 			map[any]any{"_flash": []any{"fast", "slow"}}},
-		{"two of the same text", nil, flash("x"), flash("x"), map[any]any{"_flash": []any{"x", "x"}}},
-		{"a message that comes while others are taken", map[any]any{"_flash": []any{"old", "older"}},
+		{"two of the same text", nil, flash("x"), flash("x"),
+			map[any]any{"_flash": []any{"x", "x"}}},
+		{"a message that comes while others are taken",
+			map[any]any{"_flash": []any{"old", "older"}},
 			take, flash("new"), map[any]any{"_flash": []any{"new"}}},
 		{"messages that are taken while one comes", map[any]any{"_flash": []any{"old", "older"}},
 			flash("new"), take, map[any]any{"_flash": []any{"new"}}},
@@ -108,7 +110,8 @@ func TestDelete(t *testing.T) {
 		}
 	})
 	tab.do(func(_ http.ResponseWriter, r *http.Request) {
-		if cart, err := s.gorilla.Get(r, "cart"); !cart.IsNew || len(cart.Values) > 0 || err != nil {
+		cart, err := s.gorilla.Get(r, "cart")
+		if !cart.IsNew || len(cart.Values) > 0 || err != nil {
 			t.Errorf("the cart has %v, %v", cart.Values, err)
 		}
 	})
@@ -137,7 +140,8 @@ func TestDelete(t *testing.T) {
 		session.Options.MaxAge, session.Values = 0, map[any]any{"new": true}
 		tab.save(w, r, session)
 	})
-	if got := tab.values(); !reflect.DeepEqual(got, map[any]any{"new": true}) || tab.cookie.Value == before {
+	got := tab.values()
+	if !reflect.DeepEqual(got, map[any]any{"new": true}) || tab.cookie.Value == before {
 		t.Errorf("got %v", got)
 	}
 }
@@ -168,7 +172,9 @@ func TestLogin(t *testing.T) {
 
 // TestOptions: what the one cookie has is accepted, and anything else refused.
 func TestOptions(t *testing.T) {
-	s := newSite(t, cloakroom.Options{CookieName: "__Secure-session", Domain: "example.com", Path: "/shop"})
+	s := newSite(t, cloakroom.Options{
+		CookieName: "__Secure-session", Domain: "example.com", Path: "/shop",
+	})
 	insecure := newSite(t, cloakroom.Options{Profile: nil})
 	for _, c := range []struct {
 		site    *site
@@ -180,7 +186,8 @@ func TestOptions(t *testing.T) {
 		{s, &sessions.Options{Path: "/shop", Domain: "example.com", Secure: true, HttpOnly: true,
 			SameSite: http.SameSiteLaxMode, MaxAge: 12 * 60 * 60}, ""},
 		{s, &sessions.Options{SameSite: http.SameSiteDefaultMode}, ""},
-		{s, &sessions.Options{Path: "/"}, `Options.Path is "/": the one cookie of all sessions has "/shop"`},
+		{s, &sessions.Options{Path: "/"},
+			`Options.Path is "/": the one cookie of all sessions has "/shop"`},
 		{s, &sessions.Options{Domain: "other.example"}, "Options.Domain"},
 		{s, &sessions.Options{MaxAge: 60}, "Options.MaxAge is 60: the one cookie of all sessions " +
 			"ends with the browser (0) or with the manager's Lifetime (43200)"},
@@ -201,7 +208,8 @@ func TestOptions(t *testing.T) {
 				wantError(t, err, c.refused)
 			}
 		})
-		if stored := len(w.Result().Cookies()) > 0; stored != (c.refused == "") || w.Code != http.StatusOK {
+		stored := len(w.Result().Cookies()) > 0
+		if stored != (c.refused == "") || w.Code != http.StatusOK {
 			t.Errorf("%+v: %d, stored: %v", c.options, w.Code, stored)
 		}
 	}
@@ -239,7 +247,8 @@ func TestMaxAge(t *testing.T) {
 				got = append(got, c.MaxAge)
 			}
 			if !slices.Equal(got, step.cookies) {
-				t.Errorf("persistent %v, step %d: cookies of MaxAge %v, want %v", byDefault, i, got, step.cookies)
+				t.Errorf("persistent %v, step %d: cookies of MaxAge %v, want %v",
+					byDefault, i, got, step.cookies)
 			}
 		}
 	}
@@ -250,14 +259,16 @@ func TestMaxAge(t *testing.T) {
 func TestFailures(t *testing.T) {
 	for _, op := range []storetest.Op{storetest.OpLoad, storetest.OpReplace} {
 		var log bytes.Buffer
-		tab := newSite(t, cloakroom.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}).browser()
+		logger := slog.New(slog.NewTextHandler(&log, nil))
+		tab := newSite(t, cloakroom.Options{Logger: logger}).browser()
 		tab.set("k", "v")
 		tab.failing.Store(op)
 		w := tab.do(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("X-Handler", "1")
 			http.SetCookie(w, &http.Cookie{Name: "other", Value: "1"})
 			s, err := tab.gorilla.Get(r, name)
-			if failed := errors.Is(err, cloakroom.ErrRefused); failed != (op == storetest.OpLoad) || s == nil {
+			failed := errors.Is(err, cloakroom.ErrRefused)
+			if failed != (op == storetest.OpLoad) || s == nil {
 				t.Errorf("%s: Get: %v", op, err)
 			}
 			s.Values["k"] = "w"
@@ -307,6 +318,7 @@ func TestResponses(t *testing.T) {
 		s.Values["k"] = value
 		return s.Save(r, w)
 	}
+	const get = http.MethodGet
 	for _, c := range []struct {
 		what    string
 		method  string
@@ -317,7 +329,7 @@ func TestResponses(t *testing.T) {
 		{"HEAD", http.MethodHead, func(tab *browser, w http.ResponseWriter, r *http.Request) {
 			save(tab, w, r, "1")
 		}, 200, "1"},
-		{"304", http.MethodGet, func(tab *browser, w http.ResponseWriter, r *http.Request) {
+		{"304", get, func(tab *browser, w http.ResponseWriter, r *http.Request) {
 			save(tab, w, r, "1")
 			w.WriteHeader(http.StatusNotModified)
 		}, 304, "1"},
@@ -325,7 +337,7 @@ func TestResponses(t *testing.T) {
 			save(tab, w, r, "1")
 			http.Redirect(w, r, "/", http.StatusSeeOther)
 		}, 303, "1"},
-		{"a stream", http.MethodGet, func(tab *browser, w http.ResponseWriter, r *http.Request) {
+		{"a stream", get, func(tab *browser, w http.ResponseWriter, r *http.Request) {
 			save(tab, w, r, "1")
 			http.NewResponseController(w).Flush()
 			if got := tab.values()["k"]; got != "1" {
@@ -334,14 +346,14 @@ func TestResponses(t *testing.T) {
 			save(tab, w, r, "2") // there is a cookie, so it is not too late
 			io.WriteString(w, "end")
 		}, 200, "2"},
-		{"a client that hangs up", http.MethodGet, func(tab *browser, w http.ResponseWriter, r *http.Request) {
+		{"a client that hangs up", get, func(tab *browser, w http.ResponseWriter, r *http.Request) {
 			ctx, cancel := context.WithCancel(r.Context())
 			r = r.WithContext(ctx)
 			save(tab, w, r, "1")
 			cancel()
 			io.WriteString(w, "gone")
 		}, 200, "1"},
-		{"recovery within", http.MethodGet, func(tab *browser, w http.ResponseWriter, r *http.Request) {
+		{"recovery within", get, func(tab *browser, w http.ResponseWriter, r *http.Request) {
 			defer func() {
 				recover()
 				tab.m.Get(r).Discard()
@@ -353,7 +365,9 @@ func TestResponses(t *testing.T) {
 	} {
 		tab := newSite(t, cloakroom.Options{}).browser()
 		tab.set("k", "0")
-		w := tab.send(tab.request(c.method), func(w http.ResponseWriter, r *http.Request) { c.handler(tab, w, r) })
+		w := tab.send(tab.request(c.method), func(w http.ResponseWriter, r *http.Request) {
+			c.handler(tab, w, r)
+		})
 		if got := tab.values()["k"]; w.Code != c.code || got != c.want {
 			t.Errorf("%s: %d, k is %v", c.what, w.Code, got)
 		}
@@ -388,13 +402,14 @@ func TestResponses(t *testing.T) {
 // TestServer: over HTTP, where a request's context ends with it.
 func TestServer(t *testing.T) {
 	tab := newSite(t, cloakroom.Options{}).browser()
-	server := httptest.NewServer(tab.m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s := tab.get(r)
 		n, _ := s.Values["n"].(int)
 		s.Values["n"] = n + 1
 		tab.save(w, r, s)
 		w.WriteHeader(http.StatusNoContent)
-	})))
+	})
+	server := httptest.NewServer(tab.m.Handler(handler))
 	defer server.Close()
 	resp, err := server.Client().Get(server.URL)
 	if err != nil {

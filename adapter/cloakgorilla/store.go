@@ -173,8 +173,8 @@ const separator = ":"
 
 func checkName(name string) error {
 	if name == "" || strings.Contains(name, separator) {
-		return fmt.Errorf("cloakgorilla: the session's name is %.32q: it must be the name of a cookie",
-			name)
+		const message = "cloakgorilla: the session's name is %.32q: it must be the name of a cookie"
+		return fmt.Errorf(message, name)
 	}
 	return nil
 }

@@ -37,10 +37,12 @@ func TestValues(t *testing.T) {
 		if !reflect.DeepEqual(flashes, []any{"one", "three"}) || len(none) > 0 {
 			t.Errorf("%v: %v, then %v", format, flashes, none)
 		}
-		if got := tab.values(); !reflect.DeepEqual(got, map[any]any{"count": 43, "errors": []any{"two"}}) {
+		want := map[any]any{"count": 43, "errors": []any{"two"}}
+		if got := tab.values(); !reflect.DeepEqual(got, want) {
 			t.Errorf("%v: %v", format, got)
 		}
-		tab.change(func(s *sessions.Session) { s.AddFlash("four") }) // where an empty list is stored
+		// Where an empty list is stored:
+		tab.change(func(s *sessions.Session) { s.AddFlash("four") })
 		tab.change(func(s *sessions.Session) { flashes = s.Flashes() })
 		if !reflect.DeepEqual(flashes, []any{"four"}) {
 			t.Errorf("%v: %v", format, flashes)
@@ -129,7 +131,9 @@ func TestCost(t *testing.T) {
 	tab := newSite(t, cloakroom.Options{}).browser()
 	tab.wantCalls("a new session", countstore.Stats{Creates: 1}, func() { tab.set("k", "v") })
 	tab.wantCalls("untouched", countstore.Stats{}, func() {
-		w := tab.do(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+		w := tab.do(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusNoContent)
+		})
 		if len(w.Header()) > 0 {
 			t.Errorf("header %v", w.Header())
 		}
@@ -180,10 +184,12 @@ func TestRefused(t *testing.T) {
 	}{
 		{`session "user-session": a key is of type int: it must be a string`,
 			func(s *sessions.Session) { s.Values[3] = "x" }},
-		{"a key is of type cloakgorilla_test.user", func(s *sessions.Session) { s.Values[user{}] = 1 }},
+		{"a key is of type cloakgorilla_test.user",
+			func(s *sessions.Session) { s.Values[user{}] = 1 }},
 		{`value "secret": gob: type not registered`,
 			func(s *sessions.Session) { s.Values["secret"] = struct{ N int }{7} }},
-		{`value "f": gob: type not registered`, func(s *sessions.Session) { s.AddFlash(func() {}, "f") }},
+		{`value "f": gob: type not registered`,
+			func(s *sessions.Session) { s.AddFlash(func() {}, "f") }},
 	} {
 		tab.wantCalls(c.text, countstore.Stats{Loads: 1}, func() {
 			w := tab.do(func(w http.ResponseWriter, r *http.Request) {
@@ -261,10 +267,16 @@ func TestBeside(t *testing.T) {
 		if got := tab.values(); !reflect.DeepEqual(got, want) {
 			t.Errorf("%v: %v, want %v", format, got, want)
 		}
+		tab.set("list", []any{"b", "c"})
 		tab.set("theme", "light") // what it did not change stays as the Key has set it
 		tab.do(func(_ http.ResponseWriter, r *http.Request) {
-			if got := tags.Get(tab.m.Get(r)); !slices.Equal(got, []string{"a"}) || sizes.Get(tab.m.Get(r))["s"] != 1 {
-				t.Errorf("%v: %v, %v", format, got, sizes.Get(tab.m.Get(r)))
+			own := tab.m.Get(r)
+			list := cloakroom.Key[[]string](name + ":list").Get(own)
+			if !slices.Equal(list, []string{"b", "c"}) {
+				t.Errorf("%v: %v", format, list)
+			}
+			if !slices.Equal(tags.Get(own), []string{"a"}) || sizes.Get(own)["s"] != 1 {
+				t.Errorf("%v: %v, %v", format, tags.Get(own), sizes.Get(own))
 			}
 		})
 	}

@@ -21,8 +21,10 @@ import (
 func TestTypes(t *testing.T) {
 	values := map[any]any{
 		"nil": nil, "bool": true, "int": -7, "int max": math.MaxInt, "float": 1.5, "whole": 2.0,
-		"minus zero": math.Copysign(0, -1), "infinite": math.Inf(1), "text": "dark – ✓", "": "no key",
-		"binary": "\x1f\x8b\x00\xff", "int64": int64(5), "uint8": uint8(9), "uint64": uint64(math.MaxUint64),
+		"minus zero": math.Copysign(0, -1), "infinite": math.Inf(1), "text": "dark – ✓",
+		"":       "no key",
+		"binary": "\x1f\x8b\x00\xff", "int64": int64(5), "uint8": uint8(9),
+		"uint64":  uint64(math.MaxUint64),
 		"float32": float32(0.1), "bytes": []byte{0, 255}, "strings": []string{"a"},
 		"time": time.Date(2026, 7, 1, 12, 0, 0, 5, time.UTC), "struct": user{"Ada", 36},
 		"pointer": &account{"Bob", 1}, "map": map[string]int{"a": 1, "b": 2, "c": 3, "d": 4},
@@ -71,7 +73,8 @@ func TestChangedInPlace(t *testing.T) {
 		s.Values["list"].([]any)[1] = "c"
 	})
 	want := map[any]any{
-		"map": map[string]int{"a": 1, "b": 2}, "pointer": &account{"Ada", 37}, "list": []any{"a", "c", "a", 1},
+		"map": map[string]int{"a": 1, "b": 2}, "pointer": &account{"Ada", 37},
+		"list": []any{"a", "c", "a", 1},
 	}
 	if got := tab.values(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v", got)
@@ -83,7 +86,8 @@ func TestLists(t *testing.T) {
 	tab := newSite(t, cloakroom.Options{}).browser()
 	for _, next := range []any{
 		[]any{"a", "b", "a"}, []any{"a", "b"}, []any{"b", "a"}, []any{"b", "a", "b", "a", "b"},
-		[]any{"a", "a"}, []any{3, 2, 1}, []any{1, 2, 3}, "text", []any{1}, 5, []any{user{"Ada", 1}, 1},
+		[]any{"a", "a"}, []any{3, 2, 1}, []any{1, 2, 3}, "text", []any{1}, 5,
+		[]any{user{"Ada", 1}, 1},
 		[]any{user{"Ada", 1}}, []any{user{"Ada", 1}, user{"Ada", 2}}, []any{user{"Ada", 2}},
 	} {
 		tab.set("list", next)
@@ -111,7 +115,8 @@ func TestUndecodable(t *testing.T) {
 		w := tab.do(func(w http.ResponseWriter, r *http.Request) {
 			s, err := tab.gorilla.Get(r, name)
 			unreadable := (*cloakgorilla.ValueError)(nil)
-			if !errors.As(err, &unreadable) || unreadable.Key != "broken" || unreadable.Unwrap() == nil {
+			if !errors.As(err, &unreadable) || unreadable.Key != "broken" ||
+				unreadable.Unwrap() == nil {
 				t.Errorf("error %v", err)
 			}
 			if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), secret) {

@@ -55,7 +55,10 @@ func server(s *routes.Site) routes.Server {
 // beside serves a route by Cloakroom's API.
 func (d *site) beside(route routes.Route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		field := func(name string) (string, bool) { v := r.FormValue(name); return v, r.Form.Has(name) }
+		field := func(name string) (string, bool) {
+			v := r.FormValue(name)
+			return v, r.Form.Has(name)
+		}
 		a := route.Do(r.Context(), d.Sessions.Get(r), field)
 		if a.Status == 0 {
 			return // the middleware answers
@@ -73,7 +76,9 @@ func answer(w http.ResponseWriter, status int, text string) {
 }
 
 // change gets the session, lets f change it, saves it and answers with the text.
-func (d *site) change(w http.ResponseWriter, r *http.Request, text string, f func(*sessions.Session)) {
+func (d *site) change(
+	w http.ResponseWriter, r *http.Request, text string, f func(*sessions.Session),
+) {
 	s, err := d.store.Get(r, name)
 	if err != nil {
 		return // the middleware answers
@@ -111,7 +116,9 @@ func (d *site) value(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *site) set(w http.ResponseWriter, r *http.Request) {
-	d.change(w, r, "value set", func(s *sessions.Session) { s.Values["value"] = r.FormValue("value") })
+	d.change(w, r, "value set", func(s *sessions.Session) {
+		s.Values["value"] = r.FormValue("value")
+	})
 }
 
 func (d *site) remove(w http.ResponseWriter, r *http.Request) {
@@ -125,8 +132,7 @@ func (d *site) slow(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusBadRequest, "ms must be a number from 0 to 60000")
 		return
 	}
-	s, err := d.store.Get(r, name)
-	if err != nil {
+	if _, err := d.store.Get(r, name); err != nil {
 		return
 	}
 	timer := time.NewTimer(time.Duration(ms) * time.Millisecond)
@@ -137,14 +143,17 @@ func (d *site) slow(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusServiceUnavailable, "the server is stopping; nothing was set")
 		return
 	}
-	d.change(w, r, "ok", func(*sessions.Session) { s.Values[r.FormValue("key")] = r.FormValue("value") })
+	d.change(w, r, "ok", func(s *sessions.Session) {
+		s.Values[r.FormValue("key")] = r.FormValue("value")
+	})
 }
 
 // incr is what gorilla's API cannot do: two requests that each read 5 and set 6 would leave 6.
 func (d *site) incr(w http.ResponseWriter, r *http.Request) {
 	key := r.FormValue("key")
 	if key == "" || strings.HasPrefix(key, "_cloakroom") {
-		answer(w, http.StatusBadRequest, "key must be 1 to 255 bytes of UTF-8, and not a reserved name")
+		answer(w, http.StatusBadRequest,
+			"key must be 1 to 255 bytes of UTF-8, and not a reserved name")
 		return
 	}
 	visits := cloakroom.Key[int](name + ":" + key)

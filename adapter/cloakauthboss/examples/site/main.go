@@ -28,18 +28,18 @@ func main() {
 		log.Fatal(err)
 	}
 	ab := authboss.New()
-	ab.Config.Paths.Mount, ab.Config.Paths.RootURL = "/auth", "http://127.0.0.1:8080"
-	ab.Config.Modules.LogoutMethod = http.MethodPost
-	ab.Config.Core.ViewRenderer = defaults.JSONRenderer{} // in place of your pages
+	ab.Paths.Mount, ab.Paths.RootURL = "/auth", "http://127.0.0.1:8080"
+	ab.Modules.LogoutMethod = http.MethodPost
+	ab.Core.ViewRenderer = defaults.JSONRenderer{} // in place of your pages
 	defaults.SetCore(&ab.Config, false, true)
-	ab.Config.Storage.Server = users{}
-	ab.Config.Storage.SessionState = cloakauthboss.New(sessions)
+	ab.Storage.Server = users{}
+	ab.Storage.SessionState = cloakauthboss.New(sessions)
 	if err := ab.Init("auth", "logout"); err != nil {
 		log.Fatal(err)
 	}
 
 	mux := http.NewServeMux()
-	mux.Handle("/auth/", http.StripPrefix("/auth", ab.Config.Core.Router))
+	mux.Handle("/auth/", http.StripPrefix("/auth", ab.Core.Router))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		pid, err := ab.CurrentUserID(r)
 		if err != nil {
