@@ -2,7 +2,7 @@
 // [cloakroom.Manager].
 //
 //	ab := authboss.New()
-//	ab.Config.Storage.SessionState = cloakauthboss.New(sessions)
+//	ab.Storage.SessionState = cloakauthboss.New(sessions)
 //	...
 //	http.ListenAndServe(addr, sessions.Handler(ab.LoadClientStateMiddleware(mux)))
 //

@@ -32,11 +32,11 @@ func ExampleNew() {
 		fmt.Println(err)
 		return
 	}
-	ab.Config.Storage.SessionState = cloakauthboss.New(sessions)
+	ab.Storage.SessionState = cloakauthboss.New(sessions)
 
 	const visits = cloakroom.Key[int]("visits")
 	mux := http.NewServeMux()
-	mux.Handle("/auth/", http.StripPrefix("/auth", ab.Config.Core.Router))
+	mux.Handle("/auth/", http.StripPrefix("/auth", ab.Core.Router))
 	mux.HandleFunc("GET /{$}", func(_ http.ResponseWriter, r *http.Request) {
 		s := sessions.Get(r)
 		n, _ := visits.UpdateNow(s, func(n int) int { return n + 1 })

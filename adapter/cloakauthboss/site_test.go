@@ -49,23 +49,23 @@ func (users) Save(context.Context, authboss.User) error { return nil }
 // newAuthboss returns authboss with its modules for passwords and signing out.
 func newAuthboss(m *cloakroom.Manager, whitelist ...string) (*authboss.Authboss, error) {
 	ab := authboss.New()
-	ab.Config.Paths.Mount, ab.Config.Paths.RootURL = "/auth", "http://localhost"
-	ab.Config.Paths.AuthLoginOK, ab.Config.Paths.LogoutOK = "/", "/"
-	ab.Config.Modules.LogoutMethod = http.MethodPost
-	ab.Config.Modules.BCryptCost = 4 // the least, for tests
-	ab.Config.Core.ViewRenderer = defaults.JSONRenderer{}
+	ab.Paths.Mount, ab.Paths.RootURL = "/auth", "http://localhost"
+	ab.Paths.AuthLoginOK, ab.Paths.LogoutOK = "/", "/"
+	ab.Modules.LogoutMethod = http.MethodPost
+	ab.Modules.BCryptCost = 4 // the least, for tests
+	ab.Core.ViewRenderer = defaults.JSONRenderer{}
 	defaults.SetCore(&ab.Config, false, true)
 	logger := defaults.NewLogger(io.Discard)
-	ab.Config.Core.Logger, ab.Config.Core.ErrorHandler = logger, defaults.NewErrorHandler(logger)
-	ab.Config.Storage.SessionState = cloakauthboss.New(m)
-	ab.Config.Storage.SessionStateWhitelistKeys = whitelist
+	ab.Core.Logger, ab.Core.ErrorHandler = logger, defaults.NewErrorHandler(logger)
+	ab.Storage.SessionState = cloakauthboss.New(m)
+	ab.Storage.SessionStateWhitelistKeys = whitelist
 	all := users{}
-	ab.Config.Storage.Server = all
+	ab.Storage.Server = all
 	if err := ab.Init("auth", "logout"); err != nil {
 		return nil, err
 	}
 	for _, name := range []string{"ada", "bob"} {
-		hash, err := ab.Config.Core.Hasher.GenerateHash("password")
+		hash, err := ab.Core.Hasher.GenerateHash("password")
 		if err != nil {
 			return nil, err
 		}
@@ -135,7 +135,7 @@ func (b *browser) send(
 	}
 	var handler http.Handler = h
 	if h == nil {
-		handler = http.StripPrefix("/auth", b.ab.Config.Core.Router)
+		handler = http.StripPrefix("/auth", b.ab.Core.Router)
 	}
 	w := httptest.NewRecorder()
 	b.m.Handler(b.ab.LoadClientStateMiddleware(handler)).ServeHTTP(w, r)
