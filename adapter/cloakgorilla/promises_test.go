@@ -3,6 +3,7 @@ package cloakgorilla_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"log/slog"
@@ -175,7 +176,13 @@ func TestOptions(t *testing.T) {
 	s := newSite(t, cloakroom.Options{
 		CookieName: "__Secure-session", Domain: "example.com", Path: "/shop",
 	})
-	insecure := newSite(t, cloakroom.Options{Profile: nil})
+	insecure := newSite(t, cloakroom.Options{})
+	partitioned := newSite(t, cloakroom.Options{CookieName: "__Host-s", Partitioned: true})
+	scripts := newSite(t, cloakroom.Options{Profile: &cloakroom.Profile{
+		ID:    func(ticket string) (string, bool) { return ticket, len(ticket) == 26 },
+		NewID: rand.Text, Ticket: func(id string) string { return id }, OwnerName: "user",
+		ScriptCookie: true,
+	}})
 	for _, c := range []struct {
 		site    *site
 		options *sessions.Options
@@ -188,11 +195,18 @@ func TestOptions(t *testing.T) {
 		{s, &sessions.Options{SameSite: http.SameSiteDefaultMode}, ""},
 		{s, &sessions.Options{Path: "/"},
 			`Options.Path is "/": the one cookie of all sessions has "/shop"`},
-		{s, &sessions.Options{Domain: "other.example"}, "Options.Domain"},
+		{s, &sessions.Options{Domain: "other.example"}, `Options.Domain is "other.example": the ` +
+			`one cookie of all sessions has "example.com"`},
 		{s, &sessions.Options{MaxAge: 60}, "Options.MaxAge is 60: the one cookie of all sessions " +
 			"ends with the browser (0) or with the manager's Lifetime (43200)"},
-		{s, &sessions.Options{Partitioned: true}, "Options.Partitioned"},
-		{s, &sessions.Options{SameSite: http.SameSiteStrictMode}, "Options.SameSite"},
+		{s, &sessions.Options{Partitioned: true},
+			"Options.Partitioned is true: the one cookie of all sessions has false"},
+		{partitioned, &sessions.Options{Partitioned: true, HttpOnly: true}, ""},
+		{scripts, &sessions.Options{}, ""},
+		{scripts, &sessions.Options{HttpOnly: true},
+			"Options.HttpOnly is true: the one cookie of all sessions has false"},
+		{s, &sessions.Options{SameSite: http.SameSiteStrictMode},
+			"Options.SameSite is 3: the one cookie of all sessions has 2"},
 		{s, &sessions.Options{Path: "/", MaxAge: -1}, "Options.Path"},
 		{insecure, &sessions.Options{Secure: true}, "Options.Secure"},
 	} {

@@ -35,6 +35,7 @@ func init() {
 	gob.Register(&account{})
 	gob.Register(map[string]int{})
 	gob.Register(time.Time{})
+	gob.Register(noted{})
 }
 
 // site is a manager on a store in memory that counts calls and fails when told to.

@@ -39,8 +39,7 @@ func packOne(value any) (any, error) {
 			return value, nil
 		}
 	case float64:
-		zero := value == 0 && math.Signbit(value)
-		if !zero && !math.IsNaN(value) && !math.IsInf(value, 0) {
+		if !math.IsNaN(value) && !math.IsInf(value, 0) { // JSON has none of these
 			return value, nil
 		}
 	}
