@@ -12,8 +12,16 @@ import (
 
 // snapshot is what a gorilla session was loaded with or saved with last.
 type snapshot struct {
-	values map[string]any // as stored, by the key in gorilla's session
-	age    int            // Options.MaxAge
+	values     map[string]any  // as stored, by the key in gorilla's session
+	unreadable map[string]bool // likewise, and could not be decoded
+	unsaved    bool            // nothing is stored of it
+	age        int             // Options.MaxAge
+}
+
+func newSnapshot(unsaved bool, age int) *snapshot {
+	return &snapshot{
+		values: map[string]any{}, unreadable: map[string]bool{}, unsaved: unsaved, age: age,
+	}
 }
 
 // changed returns what is to be stored for the values that differ from the snapshot.
@@ -39,19 +47,29 @@ func (seen *snapshot) changed(values map[any]any) (map[string]any, error) {
 	return changed, nil
 }
 
-// store takes down what was removed from s and what was changed. The snapshot then is what
-// s has now.
-func (seen *snapshot) store(own *cloakroom.Session, s *sessions.Session, changed map[string]any) {
+// store takes down what was removed from s and what was changed, and reports whether anything
+// was removed. The snapshot then is what s has now.
+func (seen *snapshot) store(
+	own *cloakroom.Session, s *sessions.Session, changed map[string]any,
+) (removed bool) {
 	for key, before := range seen.values {
 		if _, ok := s.Values[key]; !ok {
 			remove(own, valueName(s.Name(), key), before)
 			delete(seen.values, key)
+			removed = true
 		}
 	}
 	for key, after := range changed {
-		change(own, valueName(s.Name(), key), seen.values[key], after)
+		name := valueName(s.Name(), key)
+		if seen.unreadable[key] {
+			cloakroom.Key[any](name).Set(own, after)
+			delete(seen.unreadable, key)
+		} else {
+			change(own, name, seen.values[key], after)
+		}
 		seen.values[key] = after
 	}
+	return removed
 }
 
 func remove(own *cloakroom.Session, name string, before any) {

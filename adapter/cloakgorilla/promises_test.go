@@ -131,6 +131,27 @@ func TestDelete(t *testing.T) {
 		t.Errorf("the session is back: %v", got)
 	}
 
+	// Saving all sessions of the request after a sign-out begins no other one.
+	tab.do(func(w http.ResponseWriter, r *http.Request) {
+		cart, _ := s.gorilla.Get(r, "cart")
+		cart.Values["item"] = "boots"
+		tab.save(w, r, cart)
+	})
+	w = tab.do(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := s.gorilla.Get(r, "cart"); err != nil {
+			t.Error(err)
+		}
+		session := tab.get(r)
+		session.Options.MaxAge = -1
+		tab.save(w, r, session)
+		if err := sessions.Save(r, w); err != nil {
+			t.Error(err)
+		}
+	})
+	if c := w.Result().Cookies(); len(c) != 1 || c[0].MaxAge != -1 {
+		t.Errorf("%d cookies", len(c))
+	}
+
 	// The same request may begin another session.
 	tab.set("k", "v")
 	before := tab.cookie.Value

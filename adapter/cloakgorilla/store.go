@@ -126,10 +126,11 @@ func (st *Store) save(own *cloakroom.Session, s *sessions.Session, seen *snapsho
 	if err != nil {
 		return err
 	}
-	seen.store(own, s, changed)
-	if len(namesOf(own, s.Name())) == 0 {
+	emptied := seen.store(own, s, changed)
+	if (emptied || seen.unsaved) && len(namesOf(own, s.Name())) == 0 {
 		marker(s.Name()).Set(own, true)
 	}
+	seen.unsaved = false
 	if age != seen.age {
 		own.SetPersistent(age > 0)
 		seen.age = age
@@ -139,6 +140,7 @@ func (st *Store) save(own *cloakroom.Session, s *sessions.Session, seen *snapsho
 
 func (st *Store) delete(own *cloakroom.Session, name string, seen *snapshot) error {
 	clear(seen.values)
+	seen.unsaved = true
 	if name == st.options.SignIn {
 		return own.Logout()
 	}
@@ -163,7 +165,7 @@ func (st *Store) seen(s *sessions.Session) *snapshot {
 	if seen, ok := st.loaded.Load(weak.Make(s)); ok {
 		return seen.(*snapshot)
 	}
-	seen := &snapshot{values: map[string]any{}}
+	seen := newSnapshot(true, 0)
 	st.remember(s, seen)
 	return seen
 }
@@ -209,7 +211,7 @@ func (e *ValueError) Unwrap() error { return e.Err }
 
 // load puts the values of these names into s, and returns what they were.
 func load(own *cloakroom.Session, s *sessions.Session, names []string) (*snapshot, error) {
-	seen := &snapshot{values: map[string]any{}, age: s.Options.MaxAge}
+	seen := newSnapshot(s.IsNew, s.Options.MaxAge)
 	var all error
 	for _, name := range names {
 		if name == string(marker(s.Name())) {
@@ -220,6 +222,7 @@ func load(own *cloakroom.Session, s *sessions.Session, names []string) (*snapsho
 		switch {
 		case err != nil:
 			all = errors.Join(all, &ValueError{Key: key, Err: err})
+			seen.unreadable[key] = true
 		case isEmpty(stored): // flash messages that were taken
 		default:
 			s.Values[key], seen.values[key] = value, stored

@@ -115,8 +115,11 @@ func TestRegistry(t *testing.T) {
 	// It was made by hand: what it holds is added.
 	tab.do(func(w http.ResponseWriter, r *http.Request) {
 		s := sessions.NewSession(tab.gorilla, name)
-		s.Values["by hand"] = true
+		s.Values["by hand"], s.Options.MaxAge = true, 12*60*60
 		tab.save(w, r, s)
+		if !tab.m.Get(r).IsPersistent() {
+			t.Error("its MaxAge was ignored")
+		}
 		s.Options, s.Values["again"] = nil, true
 		tab.save(w, r, s)
 	})
