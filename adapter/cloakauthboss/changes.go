@@ -14,20 +14,19 @@ type changes struct {
 	ends    bool // the session ends
 	login   bool // owner signs in, after that
 	owner   string
-	values  map[string]string // all values, afterwards
-	touched map[string]bool   // those that are to be set or deleted
+	values  map[string]string   // all values, afterwards
+	touched map[string]struct{} // those that are to be set or deleted
 }
 
 func changesOf(s *state, events []authboss.ClientStateEvent) *changes {
 	owner := s.own.Owner()
-	c := &changes{owner: owner, values: s.all(), touched: map[string]bool{}}
+	c := &changes{owner: owner, values: s.all(), touched: map[string]struct{}{}}
 	for _, e := range events {
 		c.take(e)
 	}
 	if c.ends { // then the values that are left are set in a new session
-		clear(c.touched)
 		for key := range c.values {
-			c.touched[key] = true
+			c.touched[key] = struct{}{}
 		}
 	}
 	return c
@@ -40,20 +39,21 @@ func (c *changes) take(e authboss.ClientStateEvent) {
 			c.owner, c.login = e.Value, true
 			return
 		}
-		c.values[e.Key], c.touched[e.Key] = e.Value, true
+		c.values[e.Key] = e.Value
+		c.touched[e.Key] = struct{}{}
 	case authboss.ClientStateEventDel:
 		if e.Key == authboss.SessionKey {
 			c.signOut()
 			return
 		}
 		delete(c.values, e.Key)
-		c.touched[e.Key] = true
+		c.touched[e.Key] = struct{}{}
 	case authboss.ClientStateEventDelAll:
 		kept := strings.Split(e.Key, ",")
 		for key := range c.values {
 			if !slices.Contains(kept, key) {
 				delete(c.values, key)
-				c.touched[key] = true
+				c.touched[key] = struct{}{}
 			}
 		}
 		if !slices.Contains(kept, authboss.SessionKey) {

@@ -2,6 +2,7 @@ package cloakauthboss_test
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/aarondl/authboss/v3"
@@ -30,6 +31,11 @@ func TestLogin(t *testing.T) {
 	if tab.cart() != 3 || tab.get("theme") != "dark" {
 		t.Errorf("the cart has %d, the theme is %q", tab.cart(), tab.get("theme"))
 	}
+	tab.other().do(func(_ http.ResponseWriter, r *http.Request) {
+		if got := tab.m.Get(r).Names(); !slices.Equal(got, []string{"authboss:theme", "cart"}) {
+			t.Errorf("the session has %q: the owner is no value", got)
+		}
+	})
 	if before.user() != "" || before.cart() != 0 {
 		t.Errorf("the old ticket is of %q, with %d", before.user(), before.cart())
 	}
