@@ -229,7 +229,8 @@ func TestOptions(t *testing.T) {
 		{s, &sessions.Options{SameSite: http.SameSiteStrictMode},
 			"Options.SameSite is 3: the one cookie of all sessions has 2"},
 		{s, &sessions.Options{Path: "/", MaxAge: -1}, "Options.Path"},
-		{insecure, &sessions.Options{Secure: true}, "Options.Secure"},
+		{insecure, &sessions.Options{Secure: true},
+			"Options.Secure is true: the one cookie of all sessions has false"},
 	} {
 		tab := c.site.browser()
 		w := tab.do(func(w http.ResponseWriter, r *http.Request) {
@@ -286,6 +287,16 @@ func TestMaxAge(t *testing.T) {
 					byDefault, i, got, step.cookies)
 			}
 		}
+		tab.do(func(w http.ResponseWriter, r *http.Request) {
+			s := tab.get(r)
+			for _, age := range []int{lifetime - start, start} {
+				s.Options.MaxAge = age
+				tab.save(w, r, s)
+			}
+			if tab.m.Get(r).IsPersistent() != byDefault {
+				t.Errorf("persistent %v: not so after two changes", byDefault)
+			}
+		})
 	}
 }
 

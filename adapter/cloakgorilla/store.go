@@ -241,10 +241,6 @@ func read(own *cloakroom.Session, name string) (stored, value any, err error) {
 	if stored, _, err = key.Lookup(own); err != nil {
 		return nil, nil, err
 	}
-	copied, _, err := key.Lookup(own)
-	if err != nil {
-		return nil, nil, err
-	}
-	value, err = unpack(copied)
+	value, err = unpack(key.Get(own))
 	return stored, value, err
 }

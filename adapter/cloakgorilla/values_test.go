@@ -124,6 +124,16 @@ func TestLists(t *testing.T) {
 			t.Errorf("got %v, want %v", got, next)
 		}
 	}
+	tab.do(func(w http.ResponseWriter, r *http.Request) { // what this request itself has added
+		s := tab.get(r)
+		for _, next := range [][]any{{1, 2, 3}, {1, 3}, {3}} {
+			s.Values["list"] = next
+			tab.save(w, r, s)
+		}
+	})
+	if got := tab.values()["list"]; !reflect.DeepEqual(got, []any{3}) {
+		t.Errorf("got %v", got)
+	}
 	tab.set("list", []any{})
 	if got, ok := tab.values()["list"]; ok {
 		t.Errorf("an empty list reads as absent, got %v", got)
@@ -159,6 +169,7 @@ func TestUndecodable(t *testing.T) {
 				unreadable.Unwrap() == nil {
 				t.Errorf("error %v", err)
 			}
+			wantError(t, err, `cloakgorilla: load session "user-session": value "broken": `)
 			if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), secret) {
 				t.Error("the error holds what is stored")
 			}
