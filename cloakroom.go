@@ -41,7 +41,8 @@ func New(st store.Store, options Options) (*Manager, error) {
 		Store: st, Policy: m.policy, Format: options.Format, Application: options.Application,
 		Persistent: options.Persistent, Idle: options.Idle, AnonymousIdle: options.AnonymousIdle,
 		Lifetime: options.Lifetime, Timeout: options.Timeout,
-		MaxBytes: options.MaxBytes, MaxValues: options.MaxValues, Now: now, Logger: options.Logger,
+		MaxBytes: options.MaxBytes, MaxValues: options.MaxValues, Now: now,
+		Events: options.Events, Tracer: options.Tracer, Logger: options.Logger,
 	})
 	return m, nil
 }
@@ -106,7 +107,7 @@ type Visit struct {
 // OpenWith is [Manager.Open] for a request of a framework that is not net/http. The
 // session is to be used likewise.
 func (m *Manager) OpenWith(ctx context.Context, v Visit) *Session {
-	s := m.newSession(ctx, &v, m.ticketsIn([]string{v.Cookies}))
+	s := m.newSession(ctx, &v, m.ticketsIn([]string{v.Cookies}, m.options.CookieName))
 	if s.answer.sent > 1 {
 		m.reportSeveral(ctx)
 	}

@@ -125,7 +125,14 @@ func (x *exchange) open() bool {
 	if x.session.Load() != nil {
 		return false
 	}
-	s.open(x.r.Context(), x.m, x, x.m.ticketsIn(x.r.Header["Cookie"]))
+	t, cookie, err := x.m.ticketsOf(x.r)
+	s.open(x.r.Context(), x.m, x, t)
+	if cookie != nil {
+		s.rare = &rare{tickets: t.others, cookie: cookie}
+	}
+	if err != nil {
+		s.own().err = err
+	}
 	x.session.Store(s)
 	if x.began() {
 		s.headerSent = true
@@ -179,7 +186,7 @@ func (x *exchange) begin() bool {
 // and returns it.
 func (x *exchange) refresh() *Session {
 	if x.session.Load() == nil {
-		if x.m.ticketsIn(x.r.Header["Cookie"]).first == "" {
+		if t, _, err := x.m.ticketsOf(x.r); err == nil && t.first == "" {
 			return nil
 		}
 	}
@@ -223,19 +230,41 @@ func route(r *http.Request) []slog.Attr {
 	return attrs
 }
 
-// setHeader puts the session's cookie into the header, if the browser must be sent one,
-// in place of any that is there from an earlier commit, and tells caches that the
-// response depends on it.
+// setHeader puts the session's ticket into the header, if the browser must be sent one,
+// and tells caches that the response depends on it.
 func (x *exchange) setHeader(s *Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.looked {
 		return
 	}
+	h, header := x.w.Header(), "Cookie"
+	if o := &x.m.options; o.RequestHeader != "" {
+		header = o.RequestHeader
+		if c := s.cookieLocked(); c != nil {
+			x.cookie = true
+			h.Set(o.ResponseHeader, c.Value)
+		}
+	} else {
+		x.setCookies(s)
+	}
+	if x.cookie || !s.answer.shareable {
+		keepPrivate(h, x.cache[:], x.m)
+	}
+	x.varyBy(header)
+}
+
+// setCookies puts the session's cookies into the header, in place of any that are there
+// from an earlier commit. s.mu is held.
+func (x *exchange) setCookies(s *Session) {
 	h := x.w.Header()
 	if s.answer.taken || x.cookie {
+		name := x.m.options.CookieName
+		if s.rare != nil && s.rare.cookie != nil {
+			name = s.rare.cookie.Name
+		}
 		h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool {
-			return strings.HasPrefix(line, x.m.options.CookieName+"=")
+			return strings.HasPrefix(line, name+"=")
 		})
 		if len(h["Set-Cookie"]) == 0 {
 			delete(h, "Set-Cookie")
@@ -247,23 +276,25 @@ func (x *exchange) setHeader(s *Session) {
 			h.Add("Set-Cookie", line)
 		}
 	}
-	if x.cookie || !s.answer.shareable {
-		keepPrivate(h, x.cache[:], x.m)
-	}
+}
+
+// varyBy adds a request header to those that the response varies by, unless it is there.
+func (x *exchange) varyBy(header string) {
+	h := x.w.Header()
 	vary := h["Vary"]
 	if len(vary) == 0 {
-		x.vary[0] = "Cookie"
+		x.vary[0] = header
 		h["Vary"] = x.vary[:]
 		return
 	}
 	for _, line := range vary {
 		for name := range strings.SplitSeq(line, ",") {
-			if name = strings.TrimSpace(name); name == "*" || strings.EqualFold(name, "Cookie") {
+			if name = strings.TrimSpace(name); name == "*" || strings.EqualFold(name, header) {
 				return
 			}
 		}
 	}
-	h.Add("Vary", "Cookie")
+	h.Add("Vary", header)
 }
 
 // finish ends the exchange when the handler has returned, or has panicked.

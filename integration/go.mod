@@ -29,10 +29,13 @@ require (
 	modernc.org/sqlite v1.59.0
 )
 
-// What is built on other session APIs, and bridges to them: adapters/.
+// What serves the demo's routes, and what is built on other session APIs: adapters/.
 require (
+	github.com/cloakroom-go/cloakroom/adapter/cloakecho v0.1.0
+	github.com/cloakroom-go/cloakroom/adapter/cloakgin v0.1.0
 	github.com/cloakroom-go/cloakroom/adapter/cloakgorilla v0.1.0
 	github.com/gorilla/sessions v1.4.0
+	github.com/labstack/echo/v5 v5.4.6
 	github.com/markbates/goth v1.82.0
 	golang.org/x/oauth2 v0.36.0 // a type of goth's interface
 )
@@ -124,6 +127,8 @@ require (
 
 replace (
 	github.com/cloakroom-go/cloakroom => ../
+	github.com/cloakroom-go/cloakroom/adapter/cloakecho => ../adapter/cloakecho
+	github.com/cloakroom-go/cloakroom/adapter/cloakgin => ../adapter/cloakgin
 	github.com/cloakroom-go/cloakroom/adapter/cloakgorilla => ../adapter/cloakgorilla
 	github.com/cloakroom-go/cloakroom/store/dynamodbstore => ../store/dynamodbstore
 	github.com/cloakroom-go/cloakroom/store/memcachedstore => ../store/memcachedstore

@@ -3,15 +3,19 @@ package engine
 import (
 	"errors"
 
+	"github.com/cloakroom-go/cloakroom/event"
 	"github.com/cloakroom-go/cloakroom/store"
 )
+
+// damaged is why the record is ended that a new session takes the place of.
+var damaged = Cause{Reason: event.Damaged}
 
 // create stores a session that has no record yet, under a new ticket. A record that
 // cannot be read is ended before.
 func (c *Commit) create() (Result, error) {
 	ended := c.Unreadable != ""
 	if ended {
-		if _, err := c.Engine.endInTurn(c.Limit, c.Unreadable, nil, ""); err != nil {
+		if _, err := c.Engine.endInTurn(c.Limit, c.Unreadable, nil, "", damaged); err != nil {
 			return Result{}, errorAt("commit: end a record that cannot be read", err)
 		}
 		c.Unreadable = ""
@@ -31,7 +35,7 @@ func (c *Commit) create() (Result, error) {
 		// after the session was ended, and then no browser must have its ticket.
 		var ticket string
 		ticket, next.ID = c.Engine.config.Policy.Mint()
-		next.Record.Version, err = c.Engine.store.Create(c.Limit, next.ID, next.Record)
+		next.Record.Version, err = c.Engine.store.Create(c.ctx, next.ID, next.Record)
 		if err == nil {
 			return Result{Ticket: ticket, Written: true}, nil
 		}
@@ -61,7 +65,7 @@ func (c *Commit) findCreated(try int, id string, failure error) (State, error) {
 			break
 		}
 		var found State
-		err := c.Engine.load(c.Limit, id, &found)
+		err := c.Engine.load(c.ctx, id, &found)
 		switch {
 		case err == nil && !found.Doc.Sealed() && found.Doc.HasCommit(c.id[:]):
 			return found, nil

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/event"
 	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/internal/ticket"
 	"github.com/cloakroom-go/cloakroom/store"
@@ -15,6 +16,14 @@ import (
 // [store.ErrNotFound]. A record that cannot be read is logged, once, and is
 // [store.ErrUnreadable]. One whose absolute deadline has passed is none.
 func (e *Engine) Load(ctx context.Context, id string, st *State, now time.Time) error {
+	ctx, op := e.trace(ctx, event.OpLoad)
+	err := e.loadAt(ctx, id, st, now)
+	op.end(ctx, err, 0)
+	return err
+}
+
+// loadAt is Load as a part of another operation.
+func (e *Engine) loadAt(ctx context.Context, id string, st *State, now time.Time) error {
 	var err error
 	if st.Record, err = e.store.Load(ctx, id); err != nil {
 		st.Record = store.Record{}
@@ -31,6 +40,9 @@ func (e *Engine) Load(ctx context.Context, id string, st *State, now time.Time) 
 	}
 	left := between(now, st.Record.Expires)
 	if left <= 0 || st.Doc.Over(now) {
+		if !st.Doc.Sealed() {
+			e.tellExpired(ctx, st)
+		}
 		*st = State{}
 		return store.ErrNotFound
 	}
@@ -38,9 +50,9 @@ func (e *Engine) Load(ctx context.Context, id string, st *State, now time.Time) 
 	return nil
 }
 
-// load is Load at the time of now.
+// load is loadAt at the time of now.
 func (e *Engine) load(ctx context.Context, id string, st *State) error {
-	return e.Load(ctx, id, st, e.now())
+	return e.loadAt(ctx, id, st, e.now())
 }
 
 // read is decode that logs a record that cannot be read.
@@ -54,7 +66,11 @@ func (e *Engine) read(ctx context.Context, st *State) error {
 
 // logUnreadable logs, once, that a record cannot be read.
 func (e *Engine) logUnreadable(ctx context.Context, id string, err error) {
-	if e.First(id) {
-		e.Log(ctx, slog.LevelError, "stored record reads as no session", ticket.PublicID(id), err)
+	if !e.First(id) {
+		return
+	}
+	e.Log(ctx, slog.LevelError, "stored record reads as no session", ticket.PublicID(id), err)
+	if e.Listened() {
+		e.TellOf(ctx, id, event.Event{Kind: event.Unreadable, Err: err})
 	}
 }
