@@ -29,11 +29,15 @@ require (
 	modernc.org/sqlite v1.59.0
 )
 
-// What serves the demo's routes: adapters/.
+// What serves the demo's routes, and what is built on other session APIs: adapters/.
 require (
 	github.com/cloakroom-go/cloakroom/adapter/cloakecho v0.1.0
 	github.com/cloakroom-go/cloakroom/adapter/cloakgin v0.1.0
+	github.com/cloakroom-go/cloakroom/adapter/cloakgorilla v0.1.0
+	github.com/gorilla/sessions v1.4.0
 	github.com/labstack/echo/v5 v5.4.6
+	github.com/markbates/goth v1.82.0
+	golang.org/x/oauth2 v0.36.0 // a type of goth's interface
 )
 
 // What the middleware is wrapped in and wraps: frameworks/.
@@ -78,6 +82,9 @@ require (
 	github.com/go-playground/validator/v10 v10.30.1 // indirect
 	github.com/goccy/go-json v0.10.5 // indirect
 	github.com/goccy/go-yaml v1.19.2 // indirect
+	github.com/gorilla/context v1.1.1 // indirect
+	github.com/gorilla/mux v1.6.2 // indirect
+	github.com/gorilla/securecookie v1.1.2 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
@@ -122,6 +129,7 @@ replace (
 	github.com/cloakroom-go/cloakroom => ../
 	github.com/cloakroom-go/cloakroom/adapter/cloakecho => ../adapter/cloakecho
 	github.com/cloakroom-go/cloakroom/adapter/cloakgin => ../adapter/cloakgin
+	github.com/cloakroom-go/cloakroom/adapter/cloakgorilla => ../adapter/cloakgorilla
 	github.com/cloakroom-go/cloakroom/store/dynamodbstore => ../store/dynamodbstore
 	github.com/cloakroom-go/cloakroom/store/memcachedstore => ../store/memcachedstore
 	github.com/cloakroom-go/cloakroom/store/mongostore => ../store/mongostore
