@@ -107,6 +107,11 @@ const (
 	// request comes and the store removes expired sessions by itself.
 	Expired
 
+	// Lost means that it ended while a sign-in or Session.Renew was giving it a new
+	// ticket: by a sign-out or a revocation that came in between, or since the store had
+	// no room for the new record.
+	Lost
+
 	// Emptied means that nothing was left in it; only with a Profile.
 	Emptied
 
@@ -117,7 +122,7 @@ const (
 
 var reasons = [...]string{
 	SignedOut: "signed out", Revoked: "revoked", Replaced: "replaced", Expired: "expired",
-	Emptied: "emptied", Damaged: "damaged",
+	Lost: "lost", Emptied: "emptied", Damaged: "damaged",
 }
 
 // String returns the reason in words, such as "signed out".

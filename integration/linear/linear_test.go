@@ -52,11 +52,13 @@ func files(t *testing.T) *filestore.Store {
 var setups = map[string]func(t *testing.T, seed int64, oneIn int) []node{
 	"memory": func(t *testing.T, seed int64, oneIn int) []node {
 		store := faulty(memory(t), seed, oneIn)
-		return []node{manager(t, store), manager(t, store)}
+		ends := newEnds(t, store, oneIn > 0)
+		return []node{ends.manager(t, store), ends.manager(t, store)}
 	},
 	"files": func(t *testing.T, seed int64, oneIn int) []node {
 		store := faulty(files(t), seed, oneIn)
-		return []node{manager(t, store), manager(t, store)}
+		ends := newEnds(t, store, oneIn > 0)
+		return []node{ends.manager(t, store), ends.manager(t, store)}
 	},
 	"files, two processes": func(t *testing.T, seed int64, oneIn int) []node {
 		rawURL := "file://" + t.TempDir() + "?sync=off"

@@ -54,6 +54,7 @@ type Commit struct {
 type moving struct {
 	ticket, id string
 	sealed     bool // the old record is known to be a seal of this commit
+	lost       bool // and the new record is known never to have been there
 }
 
 // Result is what came of a commit.
@@ -105,8 +106,12 @@ func (c *Commit) Run() (res Result, err error) {
 	res, err = c.run()
 	op.end(c.ctx, err, c.tries)
 	res.ClearsForeign = c.clears
-	if err == nil {
+	switch {
+	case err == nil:
 		c.tellCommitted(res)
+	case c.moving.lost && c.Engine.Listened():
+		lost := event.Event{Kind: event.Ended, Reason: event.Lost}
+		c.Engine.tellState(c.Limit.Parent(), &c.Base, lost)
 	}
 	return res, err
 }

@@ -28,7 +28,10 @@ type ender struct {
 	limit *deadline.Context
 	ctx   context.Context // of the store's calls
 	op    span
-	was   *State // what was ended, if anything was: of one that cannot be read only the id is known
+	// was is the record that was ended, if one was: of one that cannot be read only the
+	// id is known. Where a seal keeps one from being created, there may have been one that
+	// has ended before; if it is about to come, the commit that brings it tells.
+	was *State
 }
 
 // ender begins to end a session.
@@ -148,18 +151,17 @@ func (e *ender) endSealed(id string) (*State, ending, error) {
 	var last error
 	var commit document.CommitID // by which it knows its own seal
 	binary.NativeEndian.PutUint64(commit[:], rand.Uint64())
-	replaced := State{ID: id} // what the latest seal was to take the place of
-	how := endedNothing       // if that seal is there
+	var replaced *State // what the latest seal was to take the place of, if there was a record
+	how := endedNothing // if that seal is there
 	for try := range maxTries {
 		rec, err := e.store.Load(e.ctx, id)
 		switch {
 		case errors.Is(err, store.ErrUnreadable):
 			err = e.store.Delete(e.ctx, id, store.Record{}) // then it is sealed
 		case errors.Is(err, store.ErrNotFound):
-			replaced, how = State{ID: id}, endedBefore
-			_, err = e.store.Create(e.ctx, id, e.tombstone(&replaced, commit))
+			replaced, how = nil, endedBefore
+			_, err = e.store.Create(e.ctx, id, e.tombstone(&State{}, commit))
 			if err == nil {
-				e.was = &replaced
 				return nil, how, nil
 			}
 		case err == nil:
@@ -168,21 +170,21 @@ func (e *ender) endSealed(id string) (*State, ending, error) {
 				st.Doc = e.newDocument(false)
 			}
 			if st.Doc.Sealed() && how != endedNothing && st.Doc.HasCommit(commit[:]) {
-				e.was = &replaced // by a write that seemed to have failed
+				e.was = replaced // by a write that seemed to have failed
 				return nil, how, nil
 			}
 			if st.Doc.Sealed() {
 				return &st, endedNothing, nil
 			}
-			replaced, how = st, endedLive
+			replaced, how = &st, endedLive
 			_, err = e.store.Replace(e.ctx, id, st.Record, e.tombstone(&st, commit))
 			if err == nil {
-				e.was = &replaced
+				e.was = replaced
 				return nil, how, nil
 			}
 			// A full store takes no seal. But the record is there, so its end will do.
 			if isRefusal(err) && e.store.Delete(e.ctx, id, st.Record) == nil {
-				e.was = &replaced
+				e.was = replaced
 				return nil, endedWithoutSeal, nil
 			}
 		}

@@ -101,9 +101,12 @@ func (c *Commit) createSealed() (Result, error) {
 	}
 	failure := errorAt("commit: create record under the new ticket; the old one is dead", err)
 	if isRefusal(err) {
+		c.moving.lost = true
 		return Result{}, failure
 	}
+	taken := errors.Is(err, store.ErrExists)
 	found, err := c.findCreated(0, next.ID, err)
+	c.moving.lost = taken && err == ErrGone //nolint:errorlint // it is never wrapped
 	if errors.Is(err, store.ErrNotFound) {
 		return Result{}, fmt.Errorf("%w: %w", ErrUnknownOutcome, failure)
 	}

@@ -153,8 +153,6 @@ func (e *Engine) revoke(
 		seal, how, err := one.endSealed(entry.ID)
 		if seal != nil {
 			return one.endNext(seal)
-		} else if how == endedBefore {
-			one.was = nil // an entry alone is no session
 		}
 		return how, err
 	}

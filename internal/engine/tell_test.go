@@ -148,6 +148,15 @@ func TestTellEnded(t *testing.T) {
 		end(former, nil)
 		heard.want(t, signedOut)
 	})
+	t.Run("moved and ended", func(t *testing.T) {
+		st := begin()
+		former := st.ID
+		r.run(&st, renew())
+		heard.take()
+		end(st.ID, &st)
+		end(former, nil) // which cannot tell whether the record is yet to come
+		heard.want(t, signedOut)
+	})
 	t.Run("elsewhere", func(t *testing.T) {
 		st := begin()
 		r.before(storetest.OpDelete, func() { r.other().ends(st.ID, nil, "", endedLive) })
@@ -221,7 +230,15 @@ func TestTellHalfMoved(t *testing.T) {
 	if _, err := r.commit(st, r.login("ann")).Run(); err == nil {
 		t.Error("a session that was ended has got a new ticket")
 	}
-	heard.want(t, "ended//1/signed out")
+	heard.want(t, "ended//1/lost")
+
+	st = r.begin(set("a", "1"))
+	heard.take()
+	r.inject(storetest.OpCreate, storetest.Failed().Reporting(store.ErrFull))
+	if _, err := r.commit(st, r.login("ann")).Run(); !errors.Is(err, store.ErrFull) {
+		t.Error(err)
+	}
+	heard.want(t, "ended//1/lost")
 
 	_, id := r.config.Policy.Mint()
 	_, err := r.revoke(t.Context(), "ann", store.Entry{ID: id}, nil, "")
