@@ -2,9 +2,7 @@ package cloakroom
 
 import (
 	"log/slog"
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -161,12 +159,7 @@ func (x *exchange) begin() bool {
 		return true
 	}
 	x.stage.Store(stageCommitting)
-	err := s.commitHeader()
-	if isOver(err) && s.Err() == nil {
-		s.reportDropped(err)
-		err = nil
-	}
-	if err != nil {
+	if err := s.commitOrDrop(); err != nil {
 		x.fail(s, err)
 		return false
 	}
@@ -184,10 +177,7 @@ func (x *exchange) refresh() *Session {
 		}
 	}
 	s := x.get()
-	if err := s.refresh(); err != nil {
-		const message = "session not refreshed: it may end early"
-		x.m.engine.Log(x.r.Context(), slog.LevelWarn, message, "", err)
-	}
+	s.refreshOrReport()
 	return s
 }
 
@@ -208,11 +198,6 @@ func (x *exchange) fail(s *Session, err error) {
 	x.m.options.ErrorHandler(x.w, x.r, err)
 }
 
-func resetHeader(h, to http.Header) {
-	clear(h)
-	maps.Copy(h, to)
-}
-
 // route names the handler of a request in logs: never its path or query, which may hold
 // what must not be logged.
 func route(r *http.Request) []slog.Attr {
@@ -223,47 +208,9 @@ func route(r *http.Request) []slog.Attr {
 	return attrs
 }
 
-// setHeader puts the session's cookie into the header, if the browser must be sent one,
-// in place of any that is there from an earlier commit, and tells caches that the
-// response depends on it.
+// setHeader is Session.setHeader for the header of this response.
 func (x *exchange) setHeader(s *Session) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.looked {
-		return
-	}
-	h := x.w.Header()
-	if s.answer.taken || x.cookie {
-		h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool {
-			return strings.HasPrefix(line, x.m.options.CookieName+"=")
-		})
-		if len(h["Set-Cookie"]) == 0 {
-			delete(h, "Set-Cookie")
-		}
-	}
-	for _, c := range s.cookiesLocked() {
-		x.cookie = true
-		if line := c.String(); !slices.Contains(h["Set-Cookie"], line) {
-			h.Add("Set-Cookie", line)
-		}
-	}
-	if x.cookie || !s.answer.shareable {
-		keepPrivate(h, x.cache[:], x.m)
-	}
-	vary := h["Vary"]
-	if len(vary) == 0 {
-		x.vary[0] = "Cookie"
-		h["Vary"] = x.vary[:]
-		return
-	}
-	for _, line := range vary {
-		for name := range strings.SplitSeq(line, ",") {
-			if name = strings.TrimSpace(name); name == "*" || strings.EqualFold(name, "Cookie") {
-				return
-			}
-		}
-	}
-	h.Add("Vary", "Cookie")
+	x.cookie = s.setHeader(x.w.Header(), x.cookie, x.vary[:], x.cache[:])
 }
 
 // finish ends the exchange when the handler has returned, or has panicked.
