@@ -73,9 +73,9 @@ func errorAt(operation string, err error) error {
 // Open returns the session of a ticket, for use without the middleware: WebSockets,
 // RPC, or a framework that is not net/http. A ticket that is empty, malformed or
 // unknown gives a new session. Nothing is loaded yet. Use the session, commit it with
-// [Session.Save] before the response is sent, hand [Session.Cookies] to the browser,
-// and call [Session.Close]. Cancelling ctx aborts loads within 20 milliseconds, but not
-// commits.
+// [Session.CommitHeader] before the response is sent, hand [Session.Cookies] to the
+// browser, and call [Session.Close]. Cancelling ctx aborts loads within 20 milliseconds,
+// but not commits.
 //
 // Where there is a request, [Manager.OpenWith] takes more of it in.
 func (m *Manager) Open(ctx context.Context, ticket string) *Session {
