@@ -17,6 +17,10 @@ type Store struct {
 	Shared  bool // several processes can use it at once
 	Durable bool // it outlives its process, even a killed one
 	Lists   bool // it can list the sessions of an owner
+
+	// Program is the folder, from the repository's, of a program that serves the demo's
+	// routes by itself: see [StartProgram]. Empty is the command's demo.
+	Program string
 }
 
 // Check runs every check with a store. Each is a subtest, named by what must hold.
@@ -49,10 +53,19 @@ func Check(t *testing.T, s Store) {
 	}
 }
 
+// start starts a demo with the store at a URL.
+func (s Store) start(t testing.TB, url string) *Demo {
+	t.Helper()
+	if s.Program == "" {
+		return Start(t, "--store", url)
+	}
+	return StartProgram(t, s.Program, "--store", url)
+}
+
 // one starts a demo with the store.
 func (s Store) one(t testing.TB) *Demo {
 	t.Helper()
-	return Start(t, "--store", s.URL(t))
+	return s.start(t, s.URL(t))
 }
 
 // two starts two demos on one store. If processes cannot share the store, both are one
@@ -60,11 +73,11 @@ func (s Store) one(t testing.TB) *Demo {
 func (s Store) two(t testing.TB) (a, b *Demo) {
 	t.Helper()
 	url := s.URL(t)
-	a = Start(t, "--store", url)
+	a = s.start(t, url)
 	if !s.Shared {
 		return a, a
 	}
-	return a, Start(t, "--store", url)
+	return a, s.start(t, url)
 }
 
 func checkRoutes(t *testing.T, s Store) {

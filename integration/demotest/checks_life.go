@@ -29,7 +29,7 @@ func checkSignals(t *testing.T, s Store) {
 
 func checkRestart(t *testing.T, s Store) {
 	url := s.URL(t)
-	d := Start(t, "--store", url)
+	d := s.start(t, url)
 	b := &browser{t: t}
 	b.want(d, 200, "1", "POST /incr", "key=n")
 	b.want(d, 200, "ok", "POST /login", "user=ada")
@@ -40,7 +40,7 @@ func checkRestart(t *testing.T, s Store) {
 	gone.want(d, 200, "ok", "POST /logout", "")
 	d.Stop(t)
 
-	d = Start(t, "--store", url)
+	d = s.start(t, url)
 	b.want(d, 200, "still here", "GET /get", "")
 	b.want(d, 200, "2", "POST /incr", "key=n")
 	if a := b.do(d, "GET /sessions", ""); a.Status == 401 {
@@ -88,7 +88,7 @@ func (w *writer) run(t *testing.T, d *Demo, writes int, answered func()) {
 func checkKill(t *testing.T, s Store) {
 	const writers, writes, killAfter = 10, 50, 400 // two writes each
 	url := s.URL(t)
-	d := Start(t, "--store", url)
+	d := s.start(t, url)
 	var (
 		all    [writers]writer
 		done   atomic.Int64
@@ -115,7 +115,7 @@ func checkKill(t *testing.T, s Store) {
 	<-ended
 	t.Logf("killed after %d of %d writes were answered", done.Load(), 2*writers*writes)
 
-	d = Start(t, "--store", url)
+	d = s.start(t, url)
 	for _, w := range all {
 		if w.ticket == "" {
 			continue // its first write was not answered
@@ -153,7 +153,7 @@ func (b *browser) count(d *Demo) int {
 
 func checkCommands(t *testing.T, s Store) {
 	url := s.URL(t)
-	d := Start(t, "--store", url)
+	d := s.start(t, url)
 	var ada [3]browser
 	for i := range ada {
 		ada[i].t = t

@@ -1,5 +1,5 @@
-// Package demotest runs the cloakroom command as a process, and checks that its demo
-// keeps the promises on any store.
+// Package demotest runs the cloakroom command, or another program with the demo's routes,
+// as a process, and checks that it keeps the promises on any store.
 package demotest
 
 import (
@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -23,14 +24,19 @@ import (
 // patience bounds waiting for what must happen. Nothing is asserted about how long it takes.
 const patience = time.Minute
 
+// built holds the programs that the tests of a package have built.
 var built struct {
-	once sync.Once
-	dir  string
+	mu       sync.Mutex
+	dir      string
+	programs map[string]program // by folder
+}
+
+type program struct {
 	path string
 	err  error
 }
 
-// Main runs the tests and removes the command that they built. Call it from TestMain.
+// Main runs the tests and removes the programs that they built. Call it from TestMain.
 func Main(m *testing.M) int {
 	defer func() {
 		if built.dir != "" {
@@ -40,34 +46,58 @@ func Main(m *testing.M) int {
 	return servers.Main(m)
 }
 
-// Command returns the path of the cloakroom command, built once for all tests of a
-// package, with the race detector when they have it.
+// Command returns the path of the cloakroom command, built as by [Build].
 func Command(t testing.TB) string {
 	t.Helper()
-	built.once.Do(func() { built.dir, built.path, built.err = build() })
-	if built.err != nil {
-		t.Fatal(built.err)
-	}
-	return built.path
+	return Build(t, "cmd/cloakroom")
 }
 
-func build() (dir, path string, err error) {
+// Build returns the path of a program, built once for all tests of a package, with the
+// race detector when they have it. Its folder is one of the repository.
+func Build(t testing.TB, folder string) string {
+	t.Helper()
+	built.mu.Lock()
+	defer built.mu.Unlock()
+	p, ok := built.programs[folder]
+	if !ok {
+		p.path, p.err = build(folder)
+		if built.programs == nil {
+			built.programs = map[string]program{}
+		}
+		built.programs[folder] = p
+	}
+	if p.err != nil {
+		t.Fatal(p.err)
+	}
+	return p.path
+}
+
+func build(folder string) (path string, err error) {
 	root, err := repository()
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
-	if dir, err = os.MkdirTemp("", "cloakroom-demotest-"); err != nil {
-		return "", "", err
+	if built.dir == "" {
+		if built.dir, err = os.MkdirTemp("", "cloakroom-demotest-"); err != nil {
+			return "", err
+		}
 	}
-	path = filepath.Join(dir, "cloakroom")
+	path = filepath.Join(built.dir, filepath.FromSlash(folder))
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return "", err
+	}
 	args := append([]string{"build", "-o", path}, raceFlags...)
 	cmd := exec.CommandContext(context.Background(), "go", append(args, ".")...)
-	cmd.Dir = filepath.Join(root, "cmd", "cloakroom")
-	cmd.Env = append(os.Environ(), "GOWORK=") // the stores of this checkout
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return dir, "", fmt.Errorf("go build cmd/cloakroom: %w\n%s", err, out)
+	cmd.Dir = filepath.Join(root, filepath.FromSlash(folder))
+	work := "" // the modules of this checkout
+	if strings.HasPrefix(folder, "integration/") {
+		work = "off" // its go.mod names them
 	}
-	return dir, path, nil
+	cmd.Env = append(os.Environ(), "GOWORK="+work)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build %s: %w\n%s", folder, err, out)
+	}
+	return path, nil
 }
 
 // repository finds the folder above integration/.
@@ -85,7 +115,7 @@ func repository() (string, error) {
 		"demotest: the folder of cmd/cloakroom is not above the working directory")
 }
 
-// Demo is a running `cloakroom demo`.
+// Demo is a running `cloakroom demo`, or another program that serves its routes.
 type Demo struct {
 	URL    string // http://HOST:PORT
 	cmd    *exec.Cmd
@@ -98,10 +128,26 @@ type Demo struct {
 // and must stop cleanly.
 func Start(t testing.TB, flags ...string) *Demo {
 	t.Helper()
+	return start(t, Command(t), slices.Concat([]string{"demo"}, defaults, flags))
+}
+
+// StartProgram is [Start] for a program of another folder of the repository, in which a
+// framework serves the demo's routes. It takes the flags of `cloakroom demo`: --addr,
+// --timeout and --store at least. It prints one line, "listening on URL", and logs to
+// its standard error output. On SIGTERM and SIGINT it answers what is under way, and ends
+// with status 0.
+func StartProgram(t testing.TB, folder string, flags ...string) *Demo {
+	t.Helper()
+	return start(t, Build(t, folder), slices.Concat(defaults, flags))
+}
+
+// defaults are the flags of every demo. A busy machine takes its time.
+var defaults = []string{"--addr", "127.0.0.1:0", "--timeout", "20s"}
+
+func start(t testing.TB, path string, args []string) *Demo {
+	t.Helper()
 	d := &Demo{stdout: make(chan string, 1), stderr: new(buffer)}
-	// A busy machine takes its time.
-	args := append([]string{"demo", "--addr", "127.0.0.1:0", "--timeout", "20s"}, flags...)
-	d.cmd = exec.CommandContext(context.Background(), Command(t), args...)
+	d.cmd = exec.CommandContext(context.Background(), path, args...)
 	d.cmd.Dir = t.TempDir()
 	d.cmd.Stderr = d.stderr
 	out, err := d.cmd.StdoutPipe()
