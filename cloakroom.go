@@ -41,7 +41,8 @@ func New(st store.Store, options Options) (*Manager, error) {
 		Store: st, Policy: m.policy, Format: options.Format, Application: options.Application,
 		Persistent: options.Persistent, Idle: options.Idle, AnonymousIdle: options.AnonymousIdle,
 		Lifetime: options.Lifetime, Timeout: options.Timeout,
-		MaxBytes: options.MaxBytes, MaxValues: options.MaxValues, Now: now, Logger: options.Logger,
+		MaxBytes: options.MaxBytes, MaxValues: options.MaxValues, Now: now,
+		Events: options.Events, Logger: options.Logger,
 	})
 	return m, nil
 }
@@ -101,12 +102,25 @@ type Visit struct {
 	// at sign-in and shown in the list of an owner's sessions. At most 64 and 512 bytes
 	// of them are kept.
 	IP, UserAgent string
+
+	// Tickets are those that the request brings otherwise than by a cookie. Where there
+	// are any, or Options.RequestHeader is set, no cookie is looked at.
+	Tickets []string
 }
 
 // OpenWith is [Manager.Open] for a request of a framework that is not net/http. The
 // session is to be used likewise.
 func (m *Manager) OpenWith(ctx context.Context, v Visit) *Session {
-	s := m.newSession(ctx, &v, m.ticketsIn([]string{v.Cookies}))
+	var t tickets
+	if o := &m.options; len(v.Tickets) > 0 || o.RequestHeader != "" {
+		for _, ticket := range v.Tickets[:min(len(v.Tickets), maxOurCookies)] {
+			t.sent++
+			t.add(m, ticket)
+		}
+	} else {
+		t = m.ticketsIn([]string{v.Cookies}, o.CookieName)
+	}
+	s := m.newSession(ctx, &v, t)
 	if s.answer.sent > 1 {
 		m.reportSeveral(ctx)
 	}

@@ -25,16 +25,41 @@ const (
 	cookieClear
 )
 
-// cookie returns the cookie that hands out a ticket, or, without one, that clears it.
-// Both have the same attributes: a browser would not let a cookie without Secure
-// replace a `__Host-` one.
-func (m *Manager) cookie(ticket string, persistent bool, deadline time.Time) *http.Cookie {
-	o := &m.options
-	c := &http.Cookie{
-		Name: o.CookieName, Value: ticket, Path: o.Path, Domain: o.Domain,
+// template returns the cookie that the options describe, without a value.
+func (o *Options) template() *http.Cookie {
+	return &http.Cookie{
+		Name: o.CookieName, Path: o.Path, Domain: o.Domain,
 		Secure: !o.InsecureCookie, HttpOnly: o.Profile == nil || !o.Profile.ScriptCookie,
 		SameSite: o.SameSite, Partitioned: o.Partitioned,
 	}
+}
+
+// templateOf returns what Options.Cookie, which there is, makes of the template for a
+// request.
+func (m *Manager) templateOf(r *http.Request) (*http.Cookie, error) {
+	o := m.options
+	c := o.template()
+	o.Cookie(r, c)
+	o.CookieName, o.Domain, o.Path = c.Name, c.Domain, c.Path
+	o.SameSite, o.Partitioned, o.ClearDomains = c.SameSite, c.Partitioned, nil
+	if err := errors.Join(o.checkCookie(), o.checkLength()); err != nil {
+		return nil, errorAt("Options.Cookie", err)
+	}
+	return o.template(), nil
+}
+
+// cookieWith returns the cookie that hands out a ticket, or, without one, that clears it.
+// Both have the same attributes: a browser would not let a cookie without Secure
+// replace a `__Host-` one.
+func (s *Session) cookieWith(ticket string, persistent bool, deadline time.Time) *http.Cookie {
+	var c *http.Cookie
+	if s.rare != nil && s.rare.cookie != nil {
+		own := *s.rare.cookie
+		c = &own
+	} else {
+		c = s.m.options.template()
+	}
+	c.Value = ticket
 	if ticket == "" {
 		c.MaxAge = -1
 	} else if persistent {
@@ -42,7 +67,7 @@ func (m *Manager) cookie(ticket string, persistent bool, deadline time.Time) *ht
 		// side does not end it. Expires is for clients that do not know it (RFC 6265bis
 		// section 5.6).
 		c.Expires = deadline
-		left := deadline.Sub(m.engine.Now()) + time.Second - 1
+		left := deadline.Sub(s.m.engine.Now()) + time.Second - 1
 		c.MaxAge = int(min(max(left/time.Second, 1), math.MaxInt32))
 	}
 	return c
@@ -64,8 +89,7 @@ type tickets struct {
 
 // ticketsIn returns the tickets in Cookie headers. It does what r.Cookies does without
 // building a list.
-func (m *Manager) ticketsIn(lines []string) (t tickets) {
-	name := m.options.CookieName
+func (m *Manager) ticketsIn(lines []string, name string) (t tickets) {
 	for _, line := range lines {
 		for line != "" && t.sent < maxOurCookies {
 			var part string
@@ -75,17 +99,54 @@ func (m *Manager) ticketsIn(lines []string) (t tickets) {
 				continue
 			}
 			t.sent++
-			switch value := m.unquoted(part[len(name)+1:]); {
-			case len(t.others) == maxCandidates-1 || !m.policy.Valid(value):
-			case t.first == "":
-				t.first = value
-			case value != t.first && !slices.Contains(t.others, value):
-				t.others = append(t.others, value)
-			}
+			t.add(m, m.unquoted(part[len(name)+1:]))
 			if !strings.Contains(line, name) {
 				break // as mostly, since there is one cookie of our name
 			}
 		}
+	}
+	return t
+}
+
+// add takes in the value of a cookie of our name.
+func (t *tickets) add(m *Manager, value string) {
+	switch {
+	case len(t.others) == maxCandidates-1 || !m.policy.Valid(value):
+	case t.first == "":
+		t.first = value
+	case value != t.first && !slices.Contains(t.others, value):
+		t.others = append(t.others, value)
+	}
+}
+
+// ticketsOf returns the tickets of a request, and its cookie if that is another than the
+// options describe.
+func (m *Manager) ticketsOf(r *http.Request) (t tickets, c *http.Cookie, err error) {
+	lines := r.Header["Cookie"]
+	switch o := &m.options; {
+	case o.RequestHeader != "":
+		return m.ticketsInHeader(r.Header[o.RequestHeader]), nil, nil
+	case o.Cookie == nil:
+		return m.ticketsIn(lines, o.CookieName), nil, nil
+	}
+	if c, err = m.templateOf(r); err != nil {
+		return tickets{}, nil, err
+	}
+	return m.ticketsIn(lines, c.Name), c, nil
+}
+
+// ticketsInHeader returns the tickets in lines of Options.RequestHeader.
+func (m *Manager) ticketsInHeader(lines []string) (t tickets) {
+	const scheme = "Bearer " // in any case: RFC 9110 section 11.1
+	for _, line := range lines[:min(len(lines), maxOurCookies)] {
+		if m.options.RequestHeader == "Authorization" {
+			if !hasPrefixFold(line, scheme) {
+				continue // another scheme is none of ours
+			}
+			line = line[len(scheme):]
+		}
+		t.sent++
+		t.add(m, trimSpace(line))
 	}
 	return t
 }
@@ -113,7 +174,8 @@ func trimSpace(s string) string {
 // Cookie returns the cookie that the browser must be sent since the session was opened,
 // or nil. It holds the ticket: do not log it. The middleware sends it by itself, except
 // in a response that the handler writes to a hijacked connection. Once the handler
-// within the middleware has returned, Cookie is nil.
+// within the middleware has returned, Cookie is nil. With Options.RequestHeader its
+// Value is what Options.ResponseHeader hands out.
 //
 // [Session.Cookies] returns it with those that are to be cleared.
 func (s *Session) Cookie() *http.Cookie {
@@ -143,7 +205,7 @@ func (s *Session) Cookies() []*http.Cookie {
 
 func (s *Session) cookiesLocked() (all []*http.Cookie) {
 	if c := s.cookieLocked(); c != nil {
-		if s.answer.sent > 1 {
+		if s.answer.sent > 1 && s.m.options.RequestHeader == "" {
 			all = s.m.twins(c)
 		}
 		all = append(all, c) // last, for a browser that takes a twin for the same cookie
@@ -162,9 +224,9 @@ func (s *Session) cookiesLocked() (all []*http.Cookie) {
 func (s *Session) cookieLocked() *http.Cookie {
 	switch s.answer.cookie {
 	case cookieSet:
-		return s.m.cookie(s.ticket, s.state.Doc.Persistent(), s.m.cookieEnd(&s.state.Doc))
+		return s.cookieWith(s.ticket, s.state.Doc.Persistent(), s.m.cookieEnd(&s.state.Doc))
 	case cookieClear:
-		return s.m.cookie("", false, time.Time{})
+		return s.cookieWith("", false, time.Time{})
 	}
 	return nil
 }
@@ -186,10 +248,9 @@ func hasCookie(lines []string, name string) bool {
 // those of another Domain, and the same with Partitioned or without, which browsers
 // keep apart from it (RFC 6265bis section 5.7; CHIPS).
 func (m *Manager) twins(own *http.Cookie) (all []*http.Cookie) {
-	o := &m.options
 	domains := []string{""}
-	if !hasPrefixFold(o.CookieName, "__Host-") {
-		domains = append(append(domains, o.Domain), o.ClearDomains...)
+	if !hasPrefixFold(own.Name, "__Host-") {
+		domains = append(append(domains, own.Domain), m.options.ClearDomains...)
 	}
 	for i, domain := range domains {
 		domains[i] = strings.ToLower(strings.TrimPrefix(domain, "."))
@@ -277,7 +338,7 @@ func rank(st *engine.State, err error) int {
 // reportSeveral logs, at most once a minute, that browsers send several cookies of our name.
 func (m *Manager) reportSeveral(ctx context.Context) {
 	n := m.several.count(time.Minute)
-	if n == 0 {
+	if n == 0 || m.options.RequestHeader != "" {
 		return
 	}
 	err := fmt.Errorf("several cookies are named %q: the first whose session lives counts",

@@ -20,7 +20,13 @@ func FuzzCookie(f *testing.F) {
 	m := &Manager{options: Options{CookieName: "session"}, policy: engine.Own("", false)}
 	f.Fuzz(func(t *testing.T, line1, line2 string) {
 		h := http.Header{"Cookie": {line1, line2}}
-		all := m.ticketsIn(h["Cookie"])
+		all := m.ticketsIn(h["Cookie"], m.options.CookieName)
+		headers := &Manager{options: Options{RequestHeader: "Authorization"}, policy: m.policy}
+		for _, got := range append(headers.ticketsInHeader(h["Cookie"]).others, all.first) {
+			if got != "" && !ticket.Valid(got) {
+				t.Fatalf("%q gave %q", h, got)
+			}
+		}
 		got := all.first
 		if got != "" && (all.sent == 0 || !ticket.Valid(got) || len(got) != ticket.Length) ||
 			len(all.others) >= min(maxCandidates, max(all.sent, 1)) || slices.Contains(all.others, got) {

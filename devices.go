@@ -5,6 +5,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/event"
 	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/internal/engine"
 	"github.com/cloakroom-go/cloakroom/internal/ticket"
@@ -73,7 +74,7 @@ func (m *Manager) info(st *engine.State) Info {
 // changes; one that first touches it later finds none, and what it sets goes to a new,
 // anonymous session.
 func (m *Manager) Revoke(ctx context.Context, owner, id string) error {
-	return errorUnlessNil("revoke session", m.engine.Revoke(ctx, owner, id))
+	return errorUnlessNil("revoke session", m.engine.Revoke(ctx, owner, id, m.actor(ctx)))
 }
 
 // RevokeOwned ends all sessions of an owner, and returns how many it ended. It misses
@@ -84,7 +85,7 @@ func (m *Manager) Revoke(ctx context.Context, owner, id string) error {
 // joins what went wrong with each of the first 20, and says how many there were. Call
 // it again then. It goes on until ctx ends.
 func (m *Manager) RevokeOwned(ctx context.Context, owner string) (int, error) {
-	n, err := m.engine.RevokeOwned(ctx, owner, "")
+	n, err := m.engine.RevokeOwned(ctx, owner, "", m.actor(ctx))
 	return n, errorUnlessNil("revoke sessions", err)
 }
 
@@ -108,8 +109,29 @@ func (m *Manager) RevokeOthers(ctx context.Context, s *Session) (int, error) {
 	if owner == "" {
 		return 0, nil
 	}
-	n, err := m.engine.RevokeOwned(ctx, owner, keep)
+	actor := event.Actor(ctx)
+	if actor == "" {
+		actor = owner
+	}
+	n, err := m.engine.RevokeOwned(ctx, owner, keep, actor)
 	return n, errorUnlessNil("revoke other sessions", err)
+}
+
+// actor returns who acts with a context, for events: the one whom [event.WithActor]
+// names, or the owner signed in to the request, if its session was looked at.
+func (m *Manager) actor(ctx context.Context) string {
+	if !m.engine.Listened() {
+		return ""
+	}
+	if actor := event.Actor(ctx); actor != "" {
+		return actor
+	}
+	if x, ok := ctx.Value(m).(*exchange); ok {
+		if s := x.session.Load(); s != nil {
+			return s.loadedOwner()
+		}
+	}
+	return ""
 }
 
 // Sweep removes expired records, in batches, from a store that does not do so by

@@ -123,7 +123,14 @@ func (x *exchange) open() bool {
 	if x.session.Load() != nil {
 		return false
 	}
-	s.open(x.r.Context(), x.m, x, x.m.ticketsIn(x.r.Header["Cookie"]))
+	t, cookie, err := x.m.ticketsOf(x.r)
+	s.open(x.r.Context(), x.m, x, t)
+	if cookie != nil {
+		s.rare = &rare{tickets: t.others, cookie: cookie}
+	}
+	if err != nil {
+		s.own().err = err
+	}
 	x.session.Store(s)
 	if x.began() {
 		s.headerSent = true
@@ -172,7 +179,7 @@ func (x *exchange) begin() bool {
 // and returns it.
 func (x *exchange) refresh() *Session {
 	if x.session.Load() == nil {
-		if x.m.ticketsIn(x.r.Header["Cookie"]).first == "" {
+		if t, _, err := x.m.ticketsOf(x.r); err == nil && t.first == "" {
 			return nil
 		}
 	}

@@ -61,19 +61,43 @@ func resetHeader(h, to http.Header) {
 	maps.Copy(h, to)
 }
 
-// setHeader puts the session's cookie into h, if the browser must be sent one, in place
-// of any that is there from an earlier commit, and tells caches that the response
-// depends on it. ours says whether h has our cookie, and so does what it returns. vary
-// and cache have room for a line each.
+// setHeader puts the session's ticket into h, if the browser must be sent one, and tells
+// caches that the response depends on it. ours says whether h has a ticket of ours from
+// an earlier commit, and so does what it returns. vary and cache have room for a line
+// each.
 func (s *Session) setHeader(h http.Header, ours bool, vary, cache []string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.looked {
 		return ours
 	}
+	header := "Cookie"
+	if o := &s.m.options; o.RequestHeader != "" {
+		header = o.RequestHeader
+		if c := s.cookieLocked(); c != nil {
+			ours = true
+			h.Set(o.ResponseHeader, c.Value)
+		}
+	} else {
+		ours = s.setCookies(h, ours)
+	}
+	if ours || !s.answer.shareable {
+		keepPrivate(h, cache, s.m)
+	}
+	varyBy(h, header, vary)
+	return ours
+}
+
+// setCookies puts the session's cookies into h, in place of any that are there from an
+// earlier commit, and returns whether h has any. s.mu is held.
+func (s *Session) setCookies(h http.Header, ours bool) bool {
 	if s.answer.taken || ours {
+		name := s.m.options.CookieName
+		if s.rare != nil && s.rare.cookie != nil {
+			name = s.rare.cookie.Name
+		}
 		h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool {
-			return strings.HasPrefix(line, s.m.options.CookieName+"=")
+			return strings.HasPrefix(line, name+"=")
 		})
 		if len(h["Set-Cookie"]) == 0 {
 			delete(h, "Set-Cookie")
@@ -85,27 +109,24 @@ func (s *Session) setHeader(h http.Header, ours bool, vary, cache []string) bool
 			h.Add("Set-Cookie", line)
 		}
 	}
-	if ours || !s.answer.shareable {
-		keepPrivate(h, cache, s.m)
-	}
-	varyByCookie(h, vary)
 	return ours
 }
 
-// varyByCookie adds Cookie to Vary, unless it says so already. room is for its line.
-func varyByCookie(h http.Header, room []string) {
+// varyBy adds a request header to those that the response varies by, unless it is there.
+// room is for its line.
+func varyBy(h http.Header, header string, room []string) {
 	lines := h["Vary"]
 	if len(lines) == 0 {
-		room[0] = "Cookie"
+		room[0] = header
 		h["Vary"] = room
 		return
 	}
 	for _, line := range lines {
 		for name := range strings.SplitSeq(line, ",") {
-			if name = strings.TrimSpace(name); name == "*" || strings.EqualFold(name, "Cookie") {
+			if name = strings.TrimSpace(name); name == "*" || strings.EqualFold(name, header) {
 				return
 			}
 		}
 	}
-	h.Add("Vary", "Cookie")
+	h.Add("Vary", header)
 }

@@ -172,3 +172,36 @@ func TestCommitHeaderRefreshes(t *testing.T) {
 		}
 	}
 }
+
+// TestTicketsWithoutCookies: a ticket that comes otherwise than by a cookie counts, and
+// where tickets come in a header, no cookie does; a new one goes out by the header.
+func TestTicketsWithoutCookies(t *testing.T) {
+	for header, want := range map[string]string{"": "1", "Authorization": ""} {
+		s := newSite(t, cloakroom.Options{RequestHeader: header})
+		first := s.m.Open(t.Context(), "")
+		a.Set(first, "1")
+		h := http.Header{}
+		if err := first.CommitHeader(h, nil); err != nil {
+			t.Fatal(err)
+		}
+		ticket := first.Cookie().Value
+		first.Close()
+		if sent := h.Get("Session-Ticket") == ticket; sent != (header != "") || (h["Set-Cookie"] != nil) == sent {
+			t.Errorf("%q: by header: %v, cookies: %d", header, sent, len(h["Set-Cookie"]))
+		}
+		for _, v := range []struct {
+			cloakroom.Visit
+			want string
+		}{
+			{cloakroom.Visit{Tickets: []string{"bad", ticket}}, "1"},
+			{cloakroom.Visit{Tickets: []string{"bad"}, Cookies: "session=" + ticket}, ""},
+			{cloakroom.Visit{Cookies: "session=" + ticket}, want},
+		} {
+			x := s.m.OpenWith(t.Context(), v.Visit)
+			if got := a.Get(x); got != v.want {
+				t.Errorf("%q: %d tickets, cookie %v: %q, want %q", header, len(v.Tickets), v.Cookies != "", got, v.want)
+			}
+			x.Close()
+		}
+	}
+}

@@ -15,6 +15,16 @@ func (s *Session) IsNew() bool {
 	return s.ensure() == nil && !s.state.Stored()
 }
 
+// loadedOwner is Owner that loads nothing.
+func (s *Session) loadedOwner() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase == unloaded || s.phase == finished {
+		return ""
+	}
+	return string(s.m.policy.OwnerIn(s.view()))
+}
+
 // ID returns what a session may be called in public: 22 characters, derived one-way
 // from its ticket, safe to show and to log, and what [Manager.Revoke] takes. It changes
 // with the ticket. It is empty for a session that has no record.

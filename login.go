@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/cloakroom-go/cloakroom/event"
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
 	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/internal/engine"
@@ -102,12 +103,13 @@ func (s *Session) Logout() error {
 	if err != nil {
 		return err
 	}
+	why := engine.Cause{Reason: event.SignedOut, Actor: s.actor(known)}
 	if id != "" {
 		limit := s.m.engine.Limit(s.ctx(), true)
 		defer limit.Release()
-		err = s.m.engine.End(limit, id, known, "")
+		err = s.m.engine.End(limit, id, known, "", why)
 	}
-	err = errors.Join(err, s.endOthers())
+	err = errors.Join(err, s.endOthers(why))
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,6 +141,18 @@ func (s *Session) toEnd() (id string, known *engine.State, err error) {
 	return s.state.ID, &loaded, nil
 }
 
+// actor returns who signs out a session: what middleware outside has put into the
+// context, or its owner.
+func (s *Session) actor(known *engine.State) string {
+	if !s.m.engine.Listened() {
+		return ""
+	}
+	if actor := event.Actor(s.ctx()); actor != "" || known == nil {
+		return actor
+	}
+	return string(s.m.policy.OwnerIn(&known.Doc))
+}
+
 // noSuccessor stands for an owner that no seal names: what is ended with it, no session
 // that took its place ends.
 const noSuccessor = "-"
@@ -150,30 +164,32 @@ func (s *Session) endRivals(c *engine.Commit) error {
 	if s.rare == nil || !document.MovesTicket(c.Ops) {
 		return nil
 	}
-	return s.endTickets(c.Limit, noSuccessor, c.Base.ID)
+	return s.endTickets(c.Limit, noSuccessor, c.Base.ID, engine.Cause{Reason: event.Replaced})
 }
 
 // endOthers ends the sessions of the browser's other tickets for a sign-out.
-func (s *Session) endOthers() error {
+func (s *Session) endOthers(why engine.Cause) error {
 	if s.rare == nil {
 		return nil
 	}
 	limit := s.m.engine.Limit(s.ctx(), true)
 	defer limit.Release()
-	return s.endTickets(limit, "", "")
+	return s.endTickets(limit, "", "", why)
 }
 
 // endTickets ends what the other tickets lead to, but for the session stored under
 // spare: a profile may have two tickets for one. It goes on after one that cannot be
 // ended. The session is loaded.
-func (s *Session) endTickets(limit *deadline.Context, nextOwner, spare string) error {
+func (s *Session) endTickets(
+	limit *deadline.Context, nextOwner, spare string, why engine.Cause,
+) error {
 	var failed error
 	for _, ticket := range s.rare.tickets {
 		id := s.m.policy.ID(ticket)
 		if id == spare {
 			continue
 		}
-		err := s.m.engine.End(limit, id, nil, nextOwner)
+		err := s.m.engine.End(limit, id, nil, nextOwner, why)
 		failed = errors.Join(failed, err)
 	}
 	return failed

@@ -1,6 +1,7 @@
 package cloakroom
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/event"
 	"github.com/cloakroom-go/cloakroom/internal/ticket"
 )
 
@@ -40,6 +42,16 @@ type Options struct {
 	// and with or without Partitioned, are cleared in any case. The default is none. With a `__Host-` name it must be empty.
 	ClearDomains []string
 
+	// Cookie changes the cookie of one request: its Name, Domain, Path, SameSite and
+	// Partitioned, for a site with several domains, or with several tenants on one. c
+	// has what the other options say, and no Value. It must do the same for all requests
+	// of a visitor who is to keep the session, and what it does must be fit for browsers,
+	// or the response is not sent. It is called once for a request that touches its
+	// session, and not for [Manager.Open]. Its domains need a CookieName without
+	// "__Host-", such as "__Secure-session". A ticket is good under any of the cookies:
+	// keep tenants apart by managers with an Application each. The default is none.
+	Cookie func(r *http.Request, c *http.Cookie)
+
 	// CookieName is the name of the cookie. The default is "__Host-session", which a
 	// browser accepts only with Secure, Path=/ and no Domain, so no other host and no
 	// plain-HTTP page can set it (RFC 6265bis section 4.1.3.2, ASVS 5.0 3.3.1). Where
@@ -58,6 +70,15 @@ type Options struct {
 	// gone, and no cookie is set. err wraps what the store returned; it contains no
 	// ticket. The default writes a plain 503.
 	ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)
+
+	// Events is called with what happens to sessions, after the store has acknowledged
+	// it: see package event, whose Log makes an audit log of it. The goroutine whose
+	// call caused the event calls it, with the context of the request as it came to the
+	// middleware, and waits for it, and so may other requests of that session: hand on
+	// what takes time, and do not use the request's own [Session] in it. A panic of it
+	// is logged and fails nothing. A process that is killed in between tells nothing.
+	// The default is none, which costs nothing.
+	Events func(context.Context, event.Event)
 
 	// FormerTickets takes, besides tickets, cookies that are spelled as an id of
 	// Flask-Session: 22 to 171 characters of URL-safe base64, which a UUID has too, as
@@ -122,6 +143,22 @@ type Options struct {
 	// Profile shares the sessions with another library. The default is none.
 	Profile *Profile
 
+	// RequestHeader is the name of a request header that brings the ticket in place of a
+	// cookie, for apps and services: "Authorization" with the scheme Bearer (RFC 6750
+	// section 2.1), or any other, which holds the ticket alone. Then no cookie is read or
+	// set; ResponseHeader hands out tickets, and responses vary by this header. No
+	// browser sends such a header by itself, so there is no cross-site request forgery
+	// to fend off. But scripts of the page can read a ticket that they have to send:
+	// for pages, cookies are safer. A site that serves both has two managers on one
+	// store. The default is none; with a Profile it must be empty.
+	RequestHeader string
+
+	// ResponseHeader is the name of the response header that hands out a new ticket
+	// where RequestHeader is set: a client sends the latest from then on, and an empty
+	// one says that it is signed out. For scripts of another origin, expose it by
+	// Access-Control-Expose-Headers. The default is "Session-Ticket".
+	ResponseHeader string
+
 	// SameSite is the cookie's SameSite attribute. The default is
 	// [http.SameSiteLaxMode]. [http.SameSiteNoneMode] needs Secure. With a Profile the
 	// default is not to have the attribute.
@@ -178,11 +215,14 @@ func (o Options) withDefaults() (Options, error) {
 	if o.CookieName == "" {
 		o.CookieName = o.defaultName()
 	}
+	if o.RequestHeader != "" && o.ResponseHeader == "" {
+		o.ResponseHeader = "Session-Ticket"
+	}
 	err := o.Profile.check()
 	if err == nil {
 		err = o.checkLength()
 	}
-	return o, errors.Join(o.checkApplication(), o.checkLimits(), o.checkCookie(), err)
+	return o, errors.Join(o.checkHeaders(), o.checkApplication(), o.checkLimits(), o.checkCookie(), err)
 }
 
 func (o *Options) defaultName() string {
@@ -312,6 +352,31 @@ func (o *Options) checkCookie() error {
 			o.CookieName, o.Domain, o.Path, err)
 	}
 	return o.checkDomains()
+}
+
+// checkHeaders makes the names canonical, and refuses those that cannot bring a ticket.
+func (o *Options) checkHeaders() error {
+	o.RequestHeader = http.CanonicalHeaderKey(o.RequestHeader)
+	o.ResponseHeader = http.CanonicalHeaderKey(o.ResponseHeader)
+	switch {
+	case o.RequestHeader == "" && o.ResponseHeader == "":
+		return nil
+	case o.RequestHeader == "":
+		return fmt.Errorf("cloakroom: Options.ResponseHeader is %q, and Options.RequestHeader is "+
+			"not set", o.ResponseHeader)
+	case o.Profile != nil:
+		return fmt.Errorf("cloakroom: Options.RequestHeader is %q, and Options.Profile is set, "+
+			"whose tickets are in cookies", o.RequestHeader)
+	}
+	for _, name := range []string{o.RequestHeader, o.ResponseHeader} {
+		// a cookie's name is a token too (RFC 6265 section 4.1.1, RFC 9110 section 5.1)
+		if probe := (http.Cookie{Name: name}); probe.Valid() != nil || name == "Cookie" ||
+			name == "Set-Cookie" {
+			return fmt.Errorf("cloakroom: Options.RequestHeader or ResponseHeader is %q: it must "+
+				"be the name of a header, and not a cookie's", name)
+		}
+	}
+	return nil
 }
 
 func remoteHost(r *http.Request) string {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/event"
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
 	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/internal/engine"
@@ -18,7 +19,13 @@ import (
 // response still goes out. [ErrUnreadable] means the same for a record that cannot be
 // read. Every other error is sticky, except [ErrTooLarge], after which the changes stay
 // pending.
-func (s *Session) Save() error { return s.commit(nil) }
+func (s *Session) Save() error {
+	err := s.commit(nil)
+	if s.x == nil && isOver(err) { // else the middleware tells, once
+		s.tellDropped(err)
+	}
+	return err
+}
 
 // commit commits everything pending, and after it extra, if there is one, which is not
 // kept when it fails.
@@ -274,6 +281,18 @@ func (s *Session) reportDropped(why error) {
 		level = slog.LevelWarn
 	}
 	s.m.engine.Log(s.ctx(), level, "this request's changes were dropped", "", why)
+	s.tellDropped(why)
+}
+
+// tellDropped tells that changes went nowhere.
+func (s *Session) tellDropped(why error) {
+	if !s.m.engine.Listened() {
+		return
+	}
+	s.mu.Lock()
+	id := s.goneID
+	s.mu.Unlock()
+	s.m.engine.TellOf(s.ctx(), id, event.Event{Kind: event.Dropped, Err: why})
 }
 
 // noteNotSent takes back that the response's header is about to leave.

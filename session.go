@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
 
+	"github.com/cloakroom-go/cloakroom/event"
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
 	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/internal/engine"
@@ -51,8 +53,9 @@ type answer struct {
 
 // rare is what few sessions have.
 type rare struct {
-	visit   *Visit   // the request, where it is not one of net/http
-	tickets []string // the browser's other tickets; not changed once the session is loaded
+	visit   *Visit       // the request, where it is not one of net/http
+	tickets []string     // the browser's other tickets; not changed once the session is loaded
+	cookie  *http.Cookie // what Options.Cookie says of it
 }
 
 func (s *Session) ctx() context.Context { return s.limit.Parent() }
@@ -108,6 +111,9 @@ func (s *Session) ensureFor(detached bool) error {
 	}
 	b.room = b.state.Doc.Room()
 	s.tick = s.m.engine.Tick()
+	if dead(&b.state, err) && !errors.Is(err, ErrUnreadable) && s.m.engine.Listened() {
+		s.m.engine.TellOf(s.ctx(), id, event.Event{Kind: event.DeadTicket})
+	}
 	switch {
 	case err == nil && s.state.Doc.Sealed():
 		s.startFresh()

@@ -22,10 +22,6 @@ const (
 	count = cloakroom.Key[int]("count")
 )
 
-// answerLimit is how soon every request is answered, by [servers.Clock]: a load and a commit may take
-// a second and a half each, and both may where the emulator is slow, and a little more.
-const answerLimit = 3500 * time.Millisecond
-
 // site is an application of one process.
 type site struct {
 	sessions *cloakroom.Manager
@@ -217,7 +213,7 @@ func (l *load) check() {
 	slowest := time.Duration(l.slowest.Load())
 	l.t.Logf("%d changes were acknowledged, %d refused; the slowest answer took %v",
 		sum, refused, slowest)
-	if slowest > answerLimit {
-		l.t.Errorf("an answer took %v; the limit is %v", slowest, answerLimit)
+	if slowest > servers.AnswerLimit {
+		l.t.Errorf("an answer took %v; the limit is %v", slowest, servers.AnswerLimit)
 	}
 }

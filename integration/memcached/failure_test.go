@@ -17,9 +17,6 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// answerLimit is how soon every request is answered while a server is away, by [servers.Clock].
-const answerLimit = 2 * time.Second
-
 const name = cloakroom.Key[string]("name")
 
 // site is an application whose sessions each hold their owner's name.
@@ -157,8 +154,8 @@ func crowd(
 	})
 	end()
 	for _, p := range people {
-		if p.slowest > answerLimit {
-			t.Errorf("%s waited %v for an answer; the limit is %v", p.name, p.slowest, answerLimit)
+		if p.slowest > servers.AnswerLimit {
+			t.Errorf("%s waited %v for an answer; the limit is %v", p.name, p.slowest, servers.AnswerLimit)
 		}
 		p.slowest = 0
 	}

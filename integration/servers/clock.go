@@ -9,6 +9,10 @@ import (
 // nap is the step of a [Clock].
 const nap = 20 * time.Millisecond
 
+// AnswerLimit is how soon every request is answered, with 503 at worst, by [Clock]: a load and a
+// commit may take a second and a half each, and both do where the server is slow, and a little more.
+const AnswerLimit = 3500 * time.Millisecond
+
 // Clock measures time by the naps that this process had: where the machine is too busy to run the
 // process, or wakes it late, the clock is slow too. It shows that a limit is kept, on any machine.
 type Clock struct {

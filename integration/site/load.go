@@ -74,9 +74,6 @@ type Load struct {
 	wg       sync.WaitGroup
 }
 
-// AnswerLimit is how soon every request is answered, with 503 at worst, by [servers.Clock].
-const AnswerLimit = 2 * time.Second
-
 // StartLoad starts n visitors, each asking from two goroutines.
 func StartLoad(t testing.TB, s *Site, n int) *Load {
 	t.Helper()
@@ -155,8 +152,8 @@ func (l *Load) Check() int64 {
 	l.stop()
 	var lost, sum, refused int64
 	for _, v := range l.visitors {
-		if took := time.Duration(v.slowest.Load()); took > AnswerLimit {
-			l.t.Errorf("an answer to %s took %v, the limit is %v", v.name, took, AnswerLimit)
+		if took := time.Duration(v.slowest.Load()); took > servers.AnswerLimit {
+			l.t.Errorf("an answer to %s took %v, the limit is %v", v.name, took, servers.AnswerLimit)
 		}
 		var resp *http.Response
 		var body string

@@ -98,6 +98,9 @@ var (
 func (c *Commit) Run() (res Result, err error) {
 	res, err = c.run()
 	res.ClearsForeign = c.clears
+	if err == nil {
+		c.tellCommitted(res)
+	}
 	return res, err
 }
 
@@ -249,9 +252,14 @@ func (c *Commit) replace() (Result, error) {
 	}
 }
 
-// overdue reports whether the absolute deadline of the base has passed since it was loaded.
+// overdue reports whether the absolute deadline of the base has passed since it was
+// loaded, and tells so.
 func (c *Commit) overdue() bool {
-	return c.Base.Doc.Over(c.clock())
+	over := c.Base.Doc.Over(c.clock())
+	if over {
+		c.Engine.tellExpired(c.Limit.Parent(), &c.Base)
+	}
+	return over
 }
 
 // clock returns what time it was when the commit began, or began to wait for something.

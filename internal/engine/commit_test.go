@@ -50,7 +50,7 @@ func TestConflict(t *testing.T) {
 // TestEndedMeanwhile: a commit to a session that ended does not bring it back.
 func TestEndedMeanwhile(t *testing.T) {
 	end := func(r *rig, id string) func() {
-		return func() { r.want(r.other().End(r.time(), id, nil, ""), nil) }
+		return func() { r.want(r.other().End(r.time(), id, nil, "", Cause{}), nil) }
 	}
 	t.Run("before the write", func(t *testing.T) {
 		r := newRig(t)

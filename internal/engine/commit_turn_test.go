@@ -21,7 +21,7 @@ func TestTurnNotHad(t *testing.T) {
 	r.want(err, nil)
 	calls := r.calls.since(func() {
 		_, committed := r.commit(st, set("a", "2")).Run()
-		ended := r.End(r.time(), st.ID, nil, "")
+		ended := r.End(r.time(), st.ID, nil, "", Cause{})
 		for name, err := range map[string]error{"commit": committed, "end": ended} {
 			if !errors.Is(err, context.DeadlineExceeded) ||
 				!strings.Contains(err.Error(), "waiting for other requests") {

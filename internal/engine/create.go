@@ -3,15 +3,19 @@ package engine
 import (
 	"errors"
 
+	"github.com/cloakroom-go/cloakroom/event"
 	"github.com/cloakroom-go/cloakroom/store"
 )
+
+// damaged is why the record is ended that a new session takes the place of.
+var damaged = Cause{Reason: event.Damaged}
 
 // create stores a session that has no record yet, under a new ticket. A record that
 // cannot be read is ended before.
 func (c *Commit) create() (Result, error) {
 	ended := c.Unreadable != ""
 	if ended {
-		if _, err := c.Engine.endInTurn(c.Limit, c.Unreadable, nil, ""); err != nil {
+		if _, err := c.Engine.endInTurn(c.Limit, c.Unreadable, nil, "", damaged); err != nil {
 			return Result{}, errorAt("commit: end a record that cannot be read", err)
 		}
 		c.Unreadable = ""

@@ -62,7 +62,7 @@ func TestCreateFails(t *testing.T) {
 		if errs := r.faulty.Release(); len(errs) != 1 || errs[0] != nil {
 			t.Fatal(errs)
 		}
-		r.want(r.End(r.time(), st.ID, nil, ""), nil)
+		r.want(r.End(r.time(), st.ID, nil, "", Cause{}), nil)
 		if !r.gone(st.ID) {
 			t.Error("the late record is the session that has ended")
 		}
@@ -148,7 +148,7 @@ func TestUnreadableIsReplaced(t *testing.T) {
 func TestRestart(t *testing.T) {
 	r := newRig(t)
 	st := r.begin(set("a", "1"))
-	r.want(r.End(r.time(), st.ID, nil, ""), nil)
+	r.want(r.End(r.time(), st.ID, nil, "", Cause{}), nil)
 	c := r.commit(st, set("a", "2"), r.login("alice"), set("b", "1"))
 	if _, err := c.Run(); err != ErrGone {
 		t.Fatal(err)

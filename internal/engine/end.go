@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"encoding/binary"
 	"errors"
+	"math/rand/v2"
 
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
 	"github.com/cloakroom-go/cloakroom/internal/document"
@@ -18,69 +20,93 @@ const (
 	endedWithoutSeal // endedLive, by a deletion
 )
 
+// ender ends one session.
+type ender struct {
+	*Engine
+	ctx *deadline.Context
+	was *State // what was ended, if anything was: of one that cannot be read only the id is known
+}
+
 // end ends the session stored under id: its record, or, where a seal stands, the
 // session that the seal names, if nextOwner is empty or the digest of its owner. known
 // may hold what was loaded. When it returns no error, no request in flight can bring
 // the session back.
-func (e *Engine) end(
-	ctx *deadline.Context, id string, known *State, nextOwner string,
-) (ending, error) {
+func (e *ender) end(id string, known *State, nextOwner string) (ending, error) {
+	last := &State{ID: id} // what the latest deletion was of
+	if known != nil {
+		last = known
+	}
 	failure := store.ErrConflict // the first, since the last is often only that time is up
 	for try := range maxTries {
 		if known == nil {
-			rec, err := e.store.Load(ctx, id)
+			rec, err := e.store.Load(e.ctx, id)
 			if errors.Is(err, store.ErrUnreadable) {
 				rec, err = store.Record{}, nil // whatever it is, it is to be deleted
 			}
 			if errors.Is(err, store.ErrNotFound) {
-				return endedNothing, nil
+				return e.notFound(last), nil
 			}
 			if err != nil {
 				if try == 0 {
 					failure = err
 				}
-				if isRefusal(err) || backoff(ctx, try) != nil {
+				if isRefusal(err) || backoff(e.ctx, try) != nil {
 					break
 				}
 				continue
 			}
 			known = &State{ID: id, Record: rec}
-			_ = e.read(ctx, known) // one that cannot be read is ended too
+			_ = e.read(e.ctx, known) // one that cannot be read is ended too
 		}
 		if known.Doc.Sealed() {
 			if nextOwner != "" && string(known.Doc.Text(document.NextOwner)) != nextOwner {
 				return endedNothing, nil
 			}
-			return e.endNext(ctx, known)
+			return e.endNext(known)
 		}
-		err := e.store.Delete(ctx, id, known.Record)
+		err := e.store.Delete(e.ctx, id, known.Record)
+		last = known
 		switch {
 		case err == nil:
+			e.deletions.note(id, true)
+			e.was = known
 			return endedLive, nil
 		case errors.Is(err, store.ErrNotFound):
-			return endedNothing, nil
+			return e.notFound(last), nil
+		case !isRefusal(err) && !errors.Is(err, store.ErrConflict):
+			e.deletions.note(id, false)
 		}
 		known = nil
 		if try == 0 {
 			failure = err
 		}
-		if isRefusal(err) || backoff(ctx, try) != nil {
+		if isRefusal(err) || backoff(e.ctx, try) != nil {
 			break
 		}
 	}
 	return endedNothing, errorAt("end record", failure)
 }
 
+// notFound is for a record that is gone. If the store left open whether a deletion of
+// this process, by this call or an earlier one, had happened, then it had.
+func (e *ender) notFound(st *State) ending {
+	if !e.deletions.settle(st.ID) {
+		return endedNothing
+	}
+	e.was = st
+	return endedLive
+}
+
 // endNext ends the session that a seal names, and follows further seals. If the session
 // could only be deleted, it deletes the seal too: otherwise a later sign-out would take
 // the missing record for one about to be created.
-func (e *Engine) endNext(ctx *deadline.Context, seal *State) (ending, error) {
+func (e *ender) endNext(seal *State) (ending, error) {
 	for range maxTries {
 		id := string(seal.Doc.Text(document.Next))
 		if id == "" {
 			return endedNothing, nil
 		}
-		next, how, err := e.endSealed(ctx, id)
+		next, how, err := e.endSealed(id)
 		if err != nil {
 			return endedNothing, err
 		}
@@ -88,7 +114,7 @@ func (e *Engine) endNext(ctx *deadline.Context, seal *State) (ending, error) {
 			if seal.Record.Owner == "" {
 				seal.Record.Owner = e.indexOwner(&seal.Doc)
 			}
-			e.dropSeal(ctx, seal.ID, seal.Record)
+			e.dropSeal(e.ctx, seal.ID, seal.Record)
 			how = endedLive
 		}
 		if next == nil {
@@ -101,69 +127,98 @@ func (e *Engine) endNext(ctx *deadline.Context, seal *State) (ending, error) {
 
 // endSealed ends the session under id by a seal in its place: its record may be about
 // to be created, and then that must fail. It returns a seal that is there already.
-func (e *Engine) endSealed(ctx *deadline.Context, id string) (*State, ending, error) {
+func (e *ender) endSealed(id string) (*State, ending, error) {
 	var last error
+	var commit document.CommitID // by which it knows its own seal
+	binary.NativeEndian.PutUint64(commit[:], rand.Uint64())
+	replaced := State{ID: id} // what the latest seal was to take the place of
+	how := endedNothing       // if that seal is there
 	for try := range maxTries {
-		rec, err := e.store.Load(ctx, id)
+		rec, err := e.store.Load(e.ctx, id)
 		switch {
 		case errors.Is(err, store.ErrUnreadable):
-			err = e.store.Delete(ctx, id, store.Record{}) // then it is sealed
+			err = e.store.Delete(e.ctx, id, store.Record{}) // then it is sealed
 		case errors.Is(err, store.ErrNotFound):
-			_, err = e.store.Create(ctx, id, e.tombstone())
+			replaced, how = State{ID: id}, endedBefore
+			_, err = e.store.Create(e.ctx, id, e.tombstone(&replaced, commit))
 			if err == nil {
-				return nil, endedBefore, nil
+				e.was = &replaced
+				return nil, how, nil
 			}
 		case err == nil:
 			st := State{ID: id, Record: rec}
-			if e.read(ctx, &st) != nil {
+			if e.read(e.ctx, &st) != nil {
 				st.Doc = e.newDocument(false)
+			}
+			if st.Doc.Sealed() && how != endedNothing && st.Doc.HasCommit(commit[:]) {
+				e.was = &replaced // by a write that seemed to have failed
+				return nil, how, nil
 			}
 			if st.Doc.Sealed() {
 				return &st, endedNothing, nil
 			}
-			_, err = e.store.Replace(ctx, id, st.Record, e.seal(&st, "", ""))
+			replaced, how = st, endedLive
+			_, err = e.store.Replace(e.ctx, id, st.Record, e.tombstone(&st, commit))
 			if err == nil {
-				return nil, endedLive, nil
+				e.was = &replaced
+				return nil, how, nil
 			}
 			// A full store takes no seal. But the record is there, so its end will do.
-			if isRefusal(err) && e.store.Delete(ctx, id, st.Record) == nil {
+			if isRefusal(err) && e.store.Delete(e.ctx, id, st.Record) == nil {
+				e.was = &replaced
 				return nil, endedWithoutSeal, nil
 			}
 		}
 		last = err
-		if isRefusal(err) || backoff(ctx, try) != nil {
+		if isRefusal(err) || backoff(e.ctx, try) != nil {
 			break
 		}
 	}
 	return nil, endedNothing, errorAt("seal record", last)
 }
 
-// tombstone is a seal where no record is yet.
-func (e *Engine) tombstone() store.Record {
-	return e.seal(&State{Doc: e.newDocument(false)}, "", "")
+// tombstone is the seal of a session that moves nowhere. It has no record where that
+// is yet to be created.
+func (e *Engine) tombstone(st *State, id document.CommitID) store.Record {
+	if !st.Stored() {
+		st = &State{Doc: e.newDocument(false)}
+	}
+	r := e.seal(st, "", "")
+	if e.config.Policy.LeavesSeal {
+		d := st.Doc.Seal(r.Deadline, "", "")
+		r.Data = d.EncodeWith(id, false)
+	}
+	return r
 }
 
 // End ends the session stored under id, after the commits of it in this process that
-// are under way. It is what end does, see there.
-func (e *Engine) End(ctx *deadline.Context, id string, known *State, nextOwner string) error {
-	_, err := e.endInTurn(ctx, id, known, nextOwner)
+// are under way, and tells why. It is what end does, see there.
+func (e *Engine) End(
+	ctx *deadline.Context, id string, known *State, nextOwner string, why Cause,
+) error {
+	_, err := e.endInTurn(ctx, id, known, nextOwner, why)
 	return err
 }
 
 // endInTurn is end, once the turn with id has come.
 func (e *Engine) endInTurn(
-	ctx *deadline.Context, id string, known *State, nextOwner string,
-) (ending, error) {
+	ctx *deadline.Context, id string, known *State, nextOwner string, why Cause,
+) (how ending, err error) {
 	turn, left, err := e.commits.Enter(id, e.config.Timeout)
 	if err != nil {
 		return endedNothing, errorAt("waiting for other requests of the session", err)
 	}
-	defer e.commits.Leave(turn, nil, 0)
-	if left > 0 {
-		ctx.Extend(left)
-	}
-	if latest, _ := turn.Latest(); latest != nil {
-		known = nil // it has moved on since
-	}
-	return e.end(ctx, id, known, nextOwner)
+	one := ender{Engine: e, ctx: ctx}
+	func() {
+		defer e.commits.Leave(turn, nil, 0)
+		if left > 0 {
+			ctx.Extend(left)
+		}
+		if latest, _ := turn.Latest(); latest != nil {
+			known = nil // it has moved on since
+		}
+		how, err = one.end(id, known, nextOwner)
+	}()
+	one.tellEnded(ctx.Parent(), one.was, why)
+	return how, err
 }

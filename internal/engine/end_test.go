@@ -16,7 +16,7 @@ import (
 // wanted.
 func (r *rig) ends(id string, known *State, nextOwner string, want ending) {
 	r.t.Helper()
-	if how, err := r.endInTurn(r.time(), id, known, nextOwner); err != nil || how != want {
+	if how, err := r.endInTurn(r.time(), id, known, nextOwner, Cause{}); err != nil || how != want {
 		r.t.Errorf("%v, %v, want %v", how, err, want)
 	}
 }
@@ -54,20 +54,20 @@ func TestEndFails(t *testing.T) {
 		r.ends(st.ID, nil, "", endedLive)
 		st = r.begin(set("a", "1"))
 		r.inject(op, storetest.Failed().Reporting(store.ErrRefused))
-		if _, err := r.endInTurn(r.time(), st.ID, nil, ""); !errors.Is(err, store.ErrRefused) ||
+		if _, err := r.endInTurn(r.time(), st.ID, nil, "", Cause{}); !errors.Is(err, store.ErrRefused) ||
 			r.gone(st.ID) {
 			t.Errorf("%s refused: %v", op, err)
 		}
 		first := storetest.Failed().Reporting(errFirst)
 		r.inject(op, first, storetest.Failed().Reporting(store.ErrFull))
-		if _, err := r.endInTurn(r.time(), st.ID, nil, ""); !errors.Is(err, errFirst) ||
+		if _, err := r.endInTurn(r.time(), st.ID, nil, "", Cause{}); !errors.Is(err, errFirst) ||
 			r.gone(st.ID) {
 			t.Errorf("%s: %v", op, err)
 		}
 	}
 	st := r.begin(set("a", "1"))
 	r.inject(storetest.OpDelete, storetest.Lost())
-	r.ends(st.ID, &st, "", endedNothing) // it cannot know that it did so itself
+	r.ends(st.ID, &st, "", endedLive) // none but this process tried to
 	if !r.gone(st.ID) {
 		t.Error("it lives on")
 	}
@@ -194,7 +194,7 @@ func TestEndSealed(t *testing.T) {
 		refused := storetest.Failed().Reporting(store.ErrRefused)
 		r.inject(storetest.OpReplace, refused)
 		r.inject(storetest.OpDelete, refused)
-		if _, err := r.endInTurn(r.time(), former.ID, nil, ""); !errors.Is(err, store.ErrRefused) ||
+		if _, err := r.endInTurn(r.time(), former.ID, nil, "", Cause{}); !errors.Is(err, store.ErrRefused) ||
 			r.gone(st.ID) {
 			t.Errorf("%v", err)
 		}
@@ -210,7 +210,7 @@ func TestEndEndsInTime(t *testing.T) {
 	cancel()
 	limit := r.Limit(ctx, false)
 	defer limit.Release()
-	if _, err := r.endInTurn(limit, st.ID, nil, ""); !errors.Is(err, storetest.ErrInjected) {
+	if _, err := r.endInTurn(limit, st.ID, nil, "", Cause{}); !errors.Is(err, storetest.ErrInjected) {
 		t.Errorf("%v", err)
 	}
 	if _, _, err := r.endSealed(limit, st.ID); !errors.Is(err, storetest.ErrInjected) {
@@ -237,7 +237,7 @@ func TestEndWaits(t *testing.T) {
 	calls := r.calls.since(func() {
 		go func() {
 			var err error
-			how, err = r.endInTurn(r.time(), st.ID, &st, "")
+			how, err = r.endInTurn(r.time(), st.ID, &st, "", Cause{})
 			ended <- err
 		}()
 		waitInLine(t)

@@ -12,13 +12,14 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/event"
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
 	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/internal/queue"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// Config is what an [Engine] is made of. All of it is required, but for Now.
+// Config is what an [Engine] is made of. All of it is required, but for Now and Events.
 type Config struct {
 	Store         store.Store
 	Policy        Policy
@@ -31,20 +32,22 @@ type Config struct {
 	Timeout       time.Duration // of a load or a commit
 	MaxBytes      int
 	MaxValues     int
-	Now           func() time.Time // time.Now if it is nil
+	Now           func() time.Time                   // time.Now if it is nil
+	Events        func(context.Context, event.Event) // may be nil
 	Logger        *slog.Logger
 }
 
 // Engine keeps sessions. Make one with [New]. It is safe for concurrent use.
 type Engine struct {
-	config   Config
-	store    store.FullStore
-	bounds   document.Bounds
-	commits  queue.ByID[State] // those of one session take turns
-	limits   deadline.Watch
-	reported reported
-	now      func() time.Time
-	realTime bool // now is time.Now
+	config    Config
+	store     store.FullStore
+	bounds    document.Bounds
+	commits   queue.ByID[State] // those of one session take turns
+	limits    deadline.Watch
+	reported  reported
+	deletions deletions
+	now       func() time.Time
+	realTime  bool // now is time.Now
 }
 
 // New returns an engine. The configuration was checked by the caller.

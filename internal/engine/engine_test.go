@@ -278,6 +278,11 @@ func (r *rig) live() int {
 	return n
 }
 
+// endSealed ends the session under an id, which a seal names.
+func (r *rig) endSealed(ctx *deadline.Context, id string) (*State, ending, error) {
+	return (&ender{Engine: r.Engine, ctx: ctx}).endSealed(id)
+}
+
 // garbage stores a record that reads as no session, and returns its id.
 func (r *rig) garbage(owner string) string {
 	r.t.Helper()
@@ -429,7 +434,7 @@ func TestErrorsNameThePlace(t *testing.T) {
 		return storetest.Failed().Reporting(store.ErrFull)
 	}
 	_, err := r.commit(st, set("a", "2")).Run()
-	ended := r.End(r.time(), st.ID, nil, "")
+	ended := r.End(r.time(), st.ID, nil, "", Cause{})
 	touched := r.Touch(t.Context(), &st)
 	for want, err := range map[string]error{"commit": err, "end": ended, "touch": touched} {
 		if !errors.Is(err, store.ErrFull) || !strings.Contains(err.Error(), want) ||
@@ -455,7 +460,7 @@ func TestStoreDown(t *testing.T) {
 			_, err := r.commit(r.NewState(), set("a", "2")).Run()
 			return err
 		},
-		"end": func(r *rig, st State) error { return r.End(r.time(), st.ID, &st, "") },
+		"end": func(r *rig, st State) error { return r.End(r.time(), st.ID, &st, "", Cause{}) },
 		"end by a seal": func(r *rig, st State) error {
 			_, _, err := r.endSealed(r.time(), st.ID)
 			return err

@@ -82,7 +82,7 @@ func TestJoinsNoOther(t *testing.T) {
 		"another owner": {owner: "bob"},
 		"a prefix":      {owner: "al"},
 		"ended": {owner: "alice", then: func(r *rig, theirs State) {
-			r.want(r.other().End(r.time(), theirs.ID, nil, ""), nil)
+			r.want(r.other().End(r.time(), theirs.ID, nil, "", Cause{}), nil)
 		}},
 		"another's since": {owner: "alice", then: func(r *rig, theirs State) {
 			// Stored in place, as only another version of the library might.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 
+	"github.com/cloakroom-go/cloakroom/event"
 	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/store"
 )
@@ -96,6 +97,9 @@ func (e *Engine) Sweep(ctx context.Context) (int, error) {
 	for cursor := ""; ; {
 		n, next, err := e.store.Sweep(ctx, cursor, pageSize)
 		total += n
+		if n > 0 && e.Listened() {
+			e.Tell(ctx, event.Event{Kind: event.Ended, Reason: event.Expired, Count: n})
+		}
 		if errors.Is(err, errors.ErrUnsupported) {
 			return total, nil
 		}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/event"
 	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/internal/ticket"
 	"github.com/cloakroom-go/cloakroom/store"
@@ -31,6 +32,9 @@ func (e *Engine) Load(ctx context.Context, id string, st *State, now time.Time) 
 	}
 	left := between(now, st.Record.Expires)
 	if left <= 0 || st.Doc.Over(now) {
+		if !st.Doc.Sealed() {
+			e.tellExpired(ctx, st)
+		}
 		*st = State{}
 		return store.ErrNotFound
 	}
@@ -54,7 +58,11 @@ func (e *Engine) read(ctx context.Context, st *State) error {
 
 // logUnreadable logs, once, that a record cannot be read.
 func (e *Engine) logUnreadable(ctx context.Context, id string, err error) {
-	if e.First(id) {
-		e.Log(ctx, slog.LevelError, "stored record reads as no session", ticket.PublicID(id), err)
+	if !e.First(id) {
+		return
+	}
+	e.Log(ctx, slog.LevelError, "stored record reads as no session", ticket.PublicID(id), err)
+	if e.Listened() {
+		e.TellOf(ctx, id, event.Event{Kind: event.Unreadable, Err: err})
 	}
 }

@@ -48,6 +48,38 @@ func (r *reported) first(key string) bool {
 	return true
 }
 
+// deletions remembers, in bounded room, which records this process has ended, and of
+// which it tried to, when the store left open whether that happened.
+type deletions struct {
+	mu   sync.Mutex
+	done map[string]bool // false while it is open
+}
+
+const deletionsKept = 4096
+
+// note takes down a deletion. One that is done stays so.
+func (d *deletions) note(id string, done bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.done == nil || len(d.done) >= deletionsKept {
+		d.done = make(map[string]bool)
+	}
+	d.done[id] = done || d.done[id]
+}
+
+// settle is for a record that is gone: it reports whether it was open that it had been
+// deleted, which it is not any more.
+func (d *deletions) settle(id string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	done, noted := d.done[id]
+	if !noted || done {
+		return false
+	}
+	d.done[id] = true
+	return true
+}
+
 // withoutID is an error whose text leaves out the store's id, which a store may name as
 // a file or a key.
 type withoutID struct {

@@ -112,7 +112,7 @@ func TestMoveOfNone(t *testing.T) {
 		if _, err := c.Run(); !errors.Is(err, errFirst) || r.text(st.ID, "a") != "1" {
 			t.Errorf("%v", err)
 		}
-		r.want(r.End(r.time(), st.ID, nil, ""), nil)
+		r.want(r.End(r.time(), st.ID, nil, "", Cause{}), nil)
 		c = r.commit(st, renew())
 		if _, err := c.Run(); err != ErrGone || c.Uncertain() || r.mem.Len() != 0 {
 			t.Errorf("%v, %d records", err, r.mem.Len())
@@ -208,7 +208,7 @@ func TestHalfWay(t *testing.T) {
 				t.Errorf("uncertain %v, %d live", c.Uncertain(), r.live())
 			}
 			// It ends by its old id although it is not there yet.
-			r.want(r.End(r.time(), st.ID, nil, ""), nil)
+			r.want(r.End(r.time(), st.ID, nil, "", Cause{}), nil)
 			r.faulty.Release()
 			if r.live() != 0 {
 				t.Error("it comes back after its end")

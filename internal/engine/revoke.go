@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/cloakroom-go/cloakroom/event"
 	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/internal/ticket"
 	"github.com/cloakroom-go/cloakroom/store"
@@ -16,13 +17,13 @@ const maxPasses = 10
 
 // Revoke ends the owner's session of that public id. It returns [store.ErrNotFound]
 // when the owner has no such session.
-func (e *Engine) Revoke(ctx context.Context, owner, publicID string) error {
+func (e *Engine) Revoke(ctx context.Context, owner, publicID, actor string) error {
 	found := false
 	err := e.eachOwned(ctx, e.digest(owner), func(entry store.Entry) error {
 		if found || ticket.PublicID(entry.ID) != publicID {
 			return nil
 		}
-		ended, err := e.revoke(ctx, owner, entry, nil)
+		ended, err := e.revoke(ctx, owner, entry, nil, actor)
 		found = ended != endedNothing
 		return err
 	})
@@ -55,15 +56,17 @@ func (e *Engine) follow(ctx context.Context, ids []string, digest string) ([]str
 // RevokeOwned ends all sessions of an owner but the one stored under keep, if that is
 // not empty, and returns how many it ended. A session that cannot be ended spares no
 // other.
-func (e *Engine) RevokeOwned(ctx context.Context, owner, keep string) (int, error) {
+func (e *Engine) RevokeOwned(ctx context.Context, owner, keep, actor string) (int, error) {
 	var kept []string
 	if keep != "" {
 		kept = []string{keep}
 	}
-	return e.revokeOwned(ctx, owner, kept)
+	return e.revokeOwned(ctx, owner, kept, actor)
 }
 
-func (e *Engine) revokeOwned(ctx context.Context, owner string, keep []string) (int, error) {
+func (e *Engine) revokeOwned(
+	ctx context.Context, owner string, keep []string, actor string,
+) (int, error) {
 	total, digest := 0, e.digest(owner)
 	for range maxPasses {
 		ended := 0
@@ -80,7 +83,7 @@ func (e *Engine) revokeOwned(ctx context.Context, owner string, keep []string) (
 			if slices.Contains(keep, entry.ID) {
 				return nil
 			}
-			did, err := e.revoke(ctx, owner, entry, keep)
+			did, err := e.revoke(ctx, owner, entry, keep, actor)
 			if did >= endedLive {
 				ended++
 			}
@@ -139,30 +142,38 @@ func (e *Engine) eachOwned(ctx context.Context, digest string, do func(store.Ent
 
 // revoke ends what an entry of the owner's index stands for.
 func (e *Engine) revoke(
-	ctx context.Context, owner string, entry store.Entry, keep []string,
-) (ending, error) {
+	ctx context.Context, owner string, entry store.Entry, keep []string, actor string,
+) (how ending, err error) {
 	limit := e.Limit(ctx, true)
 	defer limit.Release()
+	why := Cause{Reason: event.Revoked, Actor: actor}
+	one := ender{Engine: e, ctx: limit}
 	if entry.Record.Version == "" { // it may be about to be created: a seal makes that fail
-		seal, ended, err := e.endSealed(limit, entry.ID)
+		seal, how, err := one.endSealed(entry.ID)
 		if seal != nil {
-			return e.endNext(limit, seal)
+			how, err = one.endNext(seal)
+		} else if how == endedBefore {
+			one.was = nil // an entry alone is no session
 		}
-		return ended, err
+		e.tellEnded(ctx, one.was, why)
+		return how, err
 	}
 	digest := e.digest(owner)
 	st := State{ID: entry.ID, Record: entry.Record}
 	switch {
 	case e.read(ctx, &st) != nil: // another process may be able to read it
-		return e.endInTurn(limit, entry.ID, &State{ID: entry.ID, Record: entry.Record}, digest)
+		known := &State{ID: entry.ID, Record: entry.Record}
+		return e.endInTurn(limit, entry.ID, known, digest, why)
 	case st.Doc.Sealed():
 		next := string(st.Doc.Text(document.Next))
 		if slices.Contains(keep, next) || string(st.Doc.Text(document.NextOwner)) != digest {
 			return endedNothing, nil
 		}
-		return e.endNext(limit, &st)
+		how, err = one.endNext(&st)
+		e.tellEnded(ctx, one.was, why)
+		return how, err
 	case !st.belongsTo(owner):
 		return endedNothing, nil
 	}
-	return e.endInTurn(limit, entry.ID, &st, digest)
+	return e.endInTurn(limit, entry.ID, &st, digest, why)
 }

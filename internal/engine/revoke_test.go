@@ -15,7 +15,7 @@ import (
 // revokes ends all sessions of an owner but one, and fails the test unless there were so many.
 func (r *rig) revokes(owner, keep string, want int) {
 	r.t.Helper()
-	if n, err := r.RevokeOwned(r.t.Context(), owner, keep); err != nil || n != want {
+	if n, err := r.RevokeOwned(r.t.Context(), owner, keep, ""); err != nil || n != want {
 		r.t.Errorf("%d are revoked, want %d: %v", n, want, err)
 	}
 }
@@ -25,19 +25,19 @@ func TestRevoke(t *testing.T) {
 	r := newRig(t)
 	st, other, bobs := r.signedIn("alice"), r.signedIn("alice"), r.signedIn("bob")
 	for _, id := range []string{ticket.PublicID(bobs.ID), "", st.ID} {
-		r.want(r.Revoke(t.Context(), "alice", id), store.ErrNotFound)
+		r.want(r.Revoke(t.Context(), "alice", id, ""), store.ErrNotFound)
 	}
 	former := ticket.PublicID(st.ID)
 	r.run(&st, renew())
-	r.want(r.Revoke(t.Context(), "alice", former), nil)
-	r.want(r.Revoke(t.Context(), "alice", former), store.ErrNotFound)
-	r.want(r.Revoke(t.Context(), "alice", ticket.PublicID(other.ID)), nil)
+	r.want(r.Revoke(t.Context(), "alice", former, ""), nil)
+	r.want(r.Revoke(t.Context(), "alice", former, ""), store.ErrNotFound)
+	r.want(r.Revoke(t.Context(), "alice", ticket.PublicID(other.ID), ""), nil)
 	if !r.gone(st.ID) || !r.gone(other.ID) || r.gone(bobs.ID) {
 		t.Error("the wrong sessions have ended")
 	}
 	st = r.signedIn("alice")
 	r.inject(storetest.OpDelete, storetest.Failed().Reporting(store.ErrRefused))
-	r.want(r.Revoke(t.Context(), "alice", ticket.PublicID(st.ID)), store.ErrRefused)
+	r.want(r.Revoke(t.Context(), "alice", ticket.PublicID(st.ID), ""), store.ErrRefused)
 }
 
 // TestRevokeOwned: all sessions of an owner end but the one that is to stay, under the ticket that
@@ -80,11 +80,11 @@ func TestRevokeOfMoved(t *testing.T) {
 	former := st.ID
 	r.run(&st, renew())
 	seal := store.Entry{ID: former, Record: r.load(former).Record}
-	how, err := r.revoke(t.Context(), "alice", seal, []string{st.ID})
+	how, err := r.revoke(t.Context(), "alice", seal, []string{st.ID}, "")
 	if err != nil || how != endedNothing || r.gone(st.ID) {
 		t.Errorf("%v, %v", how, err)
 	}
-	how, err = r.revoke(t.Context(), "al", store.Entry{ID: st.ID, Record: st.Record}, nil)
+	how, err = r.revoke(t.Context(), "al", store.Entry{ID: st.ID, Record: st.Record}, nil, "")
 	if err != nil || how != endedNothing || r.gone(st.ID) {
 		t.Errorf("an entry of another owner: %v, %v", how, err)
 	}
@@ -100,7 +100,7 @@ func TestRevokeUnreadable(t *testing.T) {
 		t.Error("it is left")
 	}
 	_, id := r.config.Policy.Mint()
-	how, err := r.revoke(t.Context(), "alice", store.Entry{ID: id}, nil)
+	how, err := r.revoke(t.Context(), "alice", store.Entry{ID: id}, nil, "")
 	if err != nil || how != endedBefore || !r.gone(id) || r.mem.Len() != 1 {
 		t.Errorf("%v, %v", how, err)
 	}
@@ -108,7 +108,7 @@ func TestRevokeUnreadable(t *testing.T) {
 	st := r.signedIn("alice")
 	id = st.ID
 	r.run(&st, renew())
-	how, err = r.revoke(t.Context(), "alice", store.Entry{ID: id}, nil)
+	how, err = r.revoke(t.Context(), "alice", store.Entry{ID: id}, nil, "")
 	if err != nil || how != endedLive || !r.gone(st.ID) || r.live() != 1 {
 		t.Errorf("where a seal has come meanwhile: %v, %v", how, err)
 	}
@@ -129,7 +129,7 @@ func TestRevokePasses(t *testing.T) {
 	for range maxPasses {
 		r.before(storetest.OpDelete, func() { there.signedIn("alice") })
 	}
-	n, err := r.RevokeOwned(t.Context(), "alice", "")
+	n, err := r.RevokeOwned(t.Context(), "alice", "", "")
 	if n != maxPasses || err == nil || !strings.Contains(err.Error(), fmt.Sprint(n)) ||
 		r.live() != 1 {
 		t.Errorf("%d, %v, %d live", n, err, r.live())
@@ -162,7 +162,7 @@ func TestRevokeFailures(t *testing.T) {
 		}
 		return storetest.Fault{}
 	}
-	n, err := r.RevokeOwned(t.Context(), "alice", "")
+	n, err := r.RevokeOwned(t.Context(), "alice", "", "")
 	r.want(err, store.ErrRefused)
 	text := err.Error()
 	if n != sessions-failing || r.live() != failing ||
@@ -174,11 +174,11 @@ func TestRevokeFailures(t *testing.T) {
 	r.revokes("alice", "", failing)
 
 	r.inject(storetest.OpOwned, storetest.Failed())
-	_, err = r.RevokeOwned(t.Context(), "alice", "")
+	_, err = r.RevokeOwned(t.Context(), "alice", "", "")
 	r.want(err, storetest.ErrInjected)
 	st := r.signedIn("alice")
 	r.inject(storetest.OpLoad, storetest.Failed())
-	_, err = r.RevokeOwned(t.Context(), "alice", st.ID)
+	_, err = r.RevokeOwned(t.Context(), "alice", st.ID, "")
 	r.want(err, storetest.ErrInjected)
 	if r.gone(st.ID) {
 		t.Error("a session was revoked without a look at the one to be kept")
@@ -193,7 +193,7 @@ func TestRevokeGoesOn(t *testing.T) {
 	r.signedIn("alice")
 	ctx, cancel := context.WithCancel(t.Context())
 	r.before(storetest.OpDelete, cancel)
-	_, err := r.RevokeOwned(ctx, "alice", "")
+	_, err := r.RevokeOwned(ctx, "alice", "", "")
 	r.want(err, context.Canceled)
 	if r.live() != 1 {
 		t.Errorf("%d live, want the one whose end had not begun", r.live())
@@ -207,9 +207,9 @@ func TestRevokeUnsupported(t *testing.T) {
 	shared := newRig(t, func(c *Config) { c.Policy.HasIndex = false })
 	for _, r := range []*rig{plain, shared} {
 		st := r.signedIn("alice")
-		_, err := r.RevokeOwned(t.Context(), "alice", "")
+		_, err := r.RevokeOwned(t.Context(), "alice", "", "")
 		r.want(err, errors.ErrUnsupported)
-		err = r.Revoke(t.Context(), "alice", ticket.PublicID(st.ID))
+		err = r.Revoke(t.Context(), "alice", ticket.PublicID(st.ID), "")
 		r.want(err, errors.ErrUnsupported)
 		for _, err := range r.Owned(t.Context(), "alice") {
 			if !errors.Is(err, errors.ErrUnsupported) {

@@ -1,0 +1,144 @@
+// Package event says what happens to sessions: for an audit log, for metrics, or to tell
+// users that their account was signed in to. Options.Events of package cloakroom takes
+// a function that is called with each [Event]; [Log] makes one that writes to a logger.
+package event
+
+import (
+	"context"
+	"time"
+)
+
+// Event is something that has happened to a session: the store has acknowledged it.
+// It never holds a ticket or a value. Fields that mean nothing for a kind are zero.
+type Event struct {
+	Kind Kind
+	Time time.Time // by the clock of the manager
+
+	// Session is the public ID of the session. It is empty where the record could not
+	// tell, and for sessions that were swept.
+	Session string
+
+	// Former is the public ID that the session had before SignedIn or Renewed gave it
+	// a new ticket; for other kinds it is empty.
+	Former string
+
+	// Owner is whose session it is. It is empty for an anonymous session, and where it
+	// is not known: a ticket of a dead session, a damaged record, one that was swept.
+	Owner string
+
+	// Reason is why the session has Ended.
+	Reason Reason
+
+	// Actor is who had it ended: what [WithActor] put into the context of the call, or
+	// else the owner who was signed in to the request that made it. It is empty where
+	// neither is known.
+	Actor string
+
+	// Count is how many sessions there were: more than one only where expired ones
+	// were swept.
+	Count int
+
+	// IP and UserAgent are the client's, as noted at the latest sign-in.
+	IP, UserAgent string
+
+	// Err says why changes were Dropped, or what is Unreadable. It holds no ticket.
+	Err error
+}
+
+// Kind is what has happened.
+type Kind uint8
+
+const (
+	// Created: a session was stored for the first time, signed in or not.
+	Created Kind = iota + 1
+
+	// SignedIn: a session has got an owner, or the owner has signed in again, under a
+	// new ticket. A session that begins with a sign-in is Created first; one of another
+	// owner has Ended first, as Replaced.
+	SignedIn
+
+	// Renewed: a session has got a new ticket.
+	Renewed
+
+	// Ended: a session is no more, see Reason. Each end that the store has acknowledged
+	// is told once. After an answer of the store that left open what had happened, each
+	// process that then found the session gone tells it.
+	Ended
+
+	// Dropped: changes of a request were not stored, since its session had ended.
+	Dropped
+
+	// Unreadable: a record is damaged, or a later version wrote it. Each is told once,
+	// as far as the manager remembers: some thousands.
+	Unreadable
+
+	// DeadTicket: a request came with a ticket, well-formed, whose session has ended,
+	// has moved to another ticket, or never was. Slow requests, old tabs and guesses
+	// look alike.
+	DeadTicket
+)
+
+var kinds = [...]string{
+	Created: "created", SignedIn: "signed in", Renewed: "renewed", Ended: "ended",
+	Dropped: "changes dropped", Unreadable: "unreadable", DeadTicket: "dead ticket",
+}
+
+// String returns the kind in words, such as "signed in".
+func (k Kind) String() string { return word(kinds[:], int(k)) }
+
+// Reason is why a session has ended.
+type Reason uint8
+
+const (
+	// SignedOut: by Session.Logout.
+	SignedOut Reason = iota + 1
+
+	// Revoked: by Manager.Revoke, RevokeOwned or RevokeOthers. Actor tells the owner
+	// from an operator.
+	Revoked
+
+	// Replaced: by a sign-in, of another owner in this session, or in the same browser
+	// under another ticket.
+	Replaced
+
+	// Expired: its deadline had passed when a request came, or it was swept. It is told
+	// once as far as the manager remembers, and not at all where no request comes and
+	// the store removes expired sessions by itself.
+	Expired
+
+	// Emptied: nothing was left in it; only with a Profile.
+	Emptied
+
+	// Damaged: its record could not be read, and Session.Login, Logout or Clear ended it.
+	Damaged
+)
+
+var reasons = [...]string{
+	SignedOut: "signed out", Revoked: "revoked", Replaced: "replaced", Expired: "expired",
+	Emptied: "emptied", Damaged: "damaged",
+}
+
+// String returns the reason in words, such as "signed out".
+func (r Reason) String() string { return word(reasons[:], int(r)) }
+
+func word(words []string, i int) string {
+	if i < len(words) && words[i] != "" {
+		return words[i]
+	}
+	return "unknown"
+}
+
+type actorKey struct{}
+
+// WithActor returns a context that says who acts: an operator, a job. Events of calls
+// with it, and of requests that middleware outside the manager's gave it to, name this
+// actor.
+func WithActor(ctx context.Context, actor string) context.Context {
+	return context.WithValue(ctx, actorKey{}, actor)
+}
+
+// Actor returns what [WithActor] put into a context, or "".
+func Actor(ctx context.Context) string {
+	actor, _ := ctx.Value(actorKey{}).(string)
+	return actor
+}
