@@ -42,7 +42,7 @@ func New(st store.Store, options Options) (*Manager, error) {
 		Persistent: options.Persistent, Idle: options.Idle, AnonymousIdle: options.AnonymousIdle,
 		Lifetime: options.Lifetime, Timeout: options.Timeout,
 		MaxBytes: options.MaxBytes, MaxValues: options.MaxValues, Now: now,
-		Events: options.Events, Logger: options.Logger,
+		Events: options.Events, Tracer: options.Tracer, Logger: options.Logger,
 	})
 	return m, nil
 }

@@ -168,6 +168,10 @@ type Options struct {
 	// to 20 seconds. The default is 1.5 seconds. A commit that queues behind others of
 	// the same session counts it from the latest of them that succeeded.
 	Timeout time.Duration
+
+	// Tracer is told of each load, commit, end and touch, for spans and figures. The
+	// default is none, which costs nothing.
+	Tracer event.Tracer
 }
 
 // withDefaults fills in the defaults and checks the result. Its errors name the field

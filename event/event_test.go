@@ -16,6 +16,11 @@ func TestWords(t *testing.T) {
 			t.Errorf("reason %d is called %q", r, r)
 		}
 	}
+	for o := OpLoad; o <= OpTouch; o++ {
+		if o.String() == "" || strings.Contains(o.String(), "unknown") {
+			t.Errorf("operation %d is called %q", o, o)
+		}
+	}
 	if Kind(0).String() != "unknown" || Kind(200).String() != "unknown" || Reason(200).String() != "unknown" {
 		t.Error("what does not exist has a name")
 	}

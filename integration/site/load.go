@@ -167,6 +167,9 @@ func (l *Load) Check() int64 {
 		})
 		who, number, _ := strings.Cut(body, " ")
 		got, err := strconv.ParseInt(number, 10, 64)
+		if got < v.stored.Load() { // a second look tells a loss from a read that came too early
+			l.t.Logf("%s has %q, and in a second look %q", v.name, body, l.look(v))
+		}
 		if who != v.name || err != nil || resp.StatusCode != http.StatusOK {
 			l.t.Errorf("%s has %s %q", v.name, resp.Status, body)
 			continue
@@ -181,4 +184,9 @@ func (l *Load) Check() int64 {
 	}
 	l.t.Logf("%d changes were acknowledged, %d refused, %d lost", sum, refused, lost)
 	return lost
+}
+
+// look returns what a visitor has now.
+func (l *Load) look(v *visitor) string {
+	return bodyOf(l.site.Ask("/get", v.cookie)) //nolint:bodyclose // bodyOf does
 }

@@ -2,11 +2,13 @@ package engine
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/event"
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
 	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/store"
@@ -36,6 +38,8 @@ type Commit struct {
 	Seal       string
 	Unreadable string
 
+	ctx     context.Context // of the store's calls
+	tries   int             // of writes
 	id      document.CommitID
 	next    State // what takes the place of the base: in the end, what the session is
 	writing int64 // when the latest write began
@@ -96,7 +100,10 @@ var (
 
 // Run performs the commit. It holds the session's turn while it uses the store.
 func (c *Commit) Run() (res Result, err error) {
+	var op span
+	c.ctx, op = c.Engine.trace(c.Limit, event.OpCommit)
 	res, err = c.run()
+	op.end(c.ctx, err, c.tries)
 	res.ClearsForeign = c.clears
 	if err == nil {
 		c.tellCommitted(res)
@@ -149,6 +156,7 @@ func (c *Commit) run() (res Result, err error) {
 // and reports whether it says anything new.
 func (c *Commit) build() (bool, error) {
 	base := &c.Base.Doc
+	c.tries++
 	d, todo := base.Draft(), c.Ops[c.skip:]
 	if c.Seen > 0 {
 		d, todo = c.View, c.Ops[c.Seen:]
@@ -227,10 +235,10 @@ func (c *Commit) replace() (Result, error) {
 		c.writing = c.Engine.commits.Tick()
 		emptied := !c.Engine.config.Policy.KeepsEmpty && c.next.Doc.Empty()
 		if emptied {
-			err = c.Engine.store.Delete(c.Limit, c.Base.ID, c.Base.Record)
+			err = c.Engine.store.Delete(c.ctx, c.Base.ID, c.Base.Record)
 		} else {
 			next := &c.next.Record
-			next.Version, err = c.Engine.store.Replace(c.Limit, c.Base.ID, c.Base.Record, *next)
+			next.Version, err = c.Engine.store.Replace(c.ctx, c.Base.ID, c.Base.Record, *next)
 		}
 		switch {
 		case err == nil && emptied:
@@ -348,7 +356,7 @@ func (c *Commit) reloadRecord(try int, failure error) (State, error) {
 			}
 		}
 		var present State
-		err := c.Engine.load(c.Limit, c.Base.ID, &present)
+		err := c.Engine.load(c.ctx, c.Base.ID, &present)
 		switch {
 		case err == nil:
 			return present, nil

@@ -35,7 +35,7 @@ func (c *Commit) create() (Result, error) {
 		// after the session was ended, and then no browser must have its ticket.
 		var ticket string
 		ticket, next.ID = c.Engine.config.Policy.Mint()
-		next.Record.Version, err = c.Engine.store.Create(c.Limit, next.ID, next.Record)
+		next.Record.Version, err = c.Engine.store.Create(c.ctx, next.ID, next.Record)
 		if err == nil {
 			return Result{Ticket: ticket, Written: true}, nil
 		}
@@ -65,7 +65,7 @@ func (c *Commit) findCreated(try int, id string, failure error) (State, error) {
 			break
 		}
 		var found State
-		err := c.Engine.load(c.Limit, id, &found)
+		err := c.Engine.load(c.ctx, id, &found)
 		switch {
 		case err == nil && !found.Doc.Sealed() && found.Doc.HasCommit(c.id[:]):
 			return found, nil

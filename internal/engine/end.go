@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 
+	"github.com/cloakroom-go/cloakroom/event"
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
 	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/store"
@@ -23,8 +25,23 @@ const (
 // ender ends one session.
 type ender struct {
 	*Engine
-	ctx *deadline.Context
-	was *State // what was ended, if anything was: of one that cannot be read only the id is known
+	limit *deadline.Context
+	ctx   context.Context // of the store's calls
+	op    span
+	was   *State // what was ended, if anything was: of one that cannot be read only the id is known
+}
+
+// ender begins to end a session.
+func (e *Engine) ender(limit *deadline.Context) ender {
+	one := ender{Engine: e, limit: limit}
+	one.ctx, one.op = e.trace(limit, event.OpEnd)
+	return one
+}
+
+// done tells what came of it. Call it without the turn with the session.
+func (e *ender) done(err error, why Cause) {
+	e.op.end(e.ctx, err, 0)
+	e.tellEnded(e.limit.Parent(), e.was, why)
 }
 
 // end ends the session stored under id: its record, or, where a seal stands, the
@@ -50,7 +67,7 @@ func (e *ender) end(id string, known *State, nextOwner string) (ending, error) {
 				if try == 0 {
 					failure = err
 				}
-				if isRefusal(err) || backoff(e.ctx, try) != nil {
+				if isRefusal(err) || backoff(e.limit, try) != nil {
 					break
 				}
 				continue
@@ -80,7 +97,7 @@ func (e *ender) end(id string, known *State, nextOwner string) (ending, error) {
 		if try == 0 {
 			failure = err
 		}
-		if isRefusal(err) || backoff(e.ctx, try) != nil {
+		if isRefusal(err) || backoff(e.limit, try) != nil {
 			break
 		}
 	}
@@ -170,7 +187,7 @@ func (e *ender) endSealed(id string) (*State, ending, error) {
 			}
 		}
 		last = err
-		if isRefusal(err) || backoff(e.ctx, try) != nil {
+		if isRefusal(err) || backoff(e.limit, try) != nil {
 			break
 		}
 	}
@@ -204,21 +221,18 @@ func (e *Engine) End(
 func (e *Engine) endInTurn(
 	ctx *deadline.Context, id string, known *State, nextOwner string, why Cause,
 ) (how ending, err error) {
+	one := e.ender(ctx)
+	defer func() { one.done(err, why) }()
 	turn, left, err := e.commits.Enter(id, e.config.Timeout)
 	if err != nil {
 		return endedNothing, errorAt("waiting for other requests of the session", err)
 	}
-	one := ender{Engine: e, ctx: ctx}
-	func() {
-		defer e.commits.Leave(turn, nil, 0)
-		if left > 0 {
-			ctx.Extend(left)
-		}
-		if latest, _ := turn.Latest(); latest != nil {
-			known = nil // it has moved on since
-		}
-		how, err = one.end(id, known, nextOwner)
-	}()
-	one.tellEnded(ctx.Parent(), one.was, why)
-	return how, err
+	defer e.commits.Leave(turn, nil, 0)
+	if left > 0 {
+		ctx.Extend(left)
+	}
+	if latest, _ := turn.Latest(); latest != nil {
+		known = nil // it has moved on since
+	}
+	return one.end(id, known, nextOwner)
 }

@@ -19,7 +19,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
-// Config is what an [Engine] is made of. All of it is required, but for Now and Events.
+// Config is what an [Engine] is made of. All of it is required, but for Now, Events and
+// Tracer.
 type Config struct {
 	Store         store.Store
 	Policy        Policy
@@ -34,6 +35,7 @@ type Config struct {
 	MaxValues     int
 	Now           func() time.Time                   // time.Now if it is nil
 	Events        func(context.Context, event.Event) // may be nil
+	Tracer        event.Tracer                       // may be nil
 	Logger        *slog.Logger
 }
 

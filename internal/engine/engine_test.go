@@ -280,7 +280,8 @@ func (r *rig) live() int {
 
 // endSealed ends the session under an id, which a seal names.
 func (r *rig) endSealed(ctx *deadline.Context, id string) (*State, ending, error) {
-	return (&ender{Engine: r.Engine, ctx: ctx}).endSealed(id)
+	one := r.ender(ctx)
+	return one.endSealed(id)
 }
 
 // garbage stores a record that reads as no session, and returns its id.

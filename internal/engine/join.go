@@ -27,7 +27,7 @@ func (c *Commit) join(seal *State) error {
 			return ErrGone
 		}
 		var found State
-		err := c.Engine.load(c.Limit, next, &found)
+		err := c.Engine.load(c.ctx, next, &found)
 		switch {
 		case err == nil && found.Doc.Sealed():
 			seal = &found
@@ -61,7 +61,7 @@ func (c *Commit) join(seal *State) error {
 // is sealed perhaps.
 func (c *Commit) joinSealed(id string) error {
 	var seal State
-	switch err := c.Engine.load(c.Limit, id, &seal); {
+	switch err := c.Engine.load(c.ctx, id, &seal); {
 	case errors.Is(err, store.ErrNotFound):
 		return ErrGone
 	case err != nil:

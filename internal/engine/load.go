@@ -16,6 +16,14 @@ import (
 // [store.ErrNotFound]. A record that cannot be read is logged, once, and is
 // [store.ErrUnreadable]. One whose absolute deadline has passed is none.
 func (e *Engine) Load(ctx context.Context, id string, st *State, now time.Time) error {
+	ctx, op := e.trace(ctx, event.OpLoad)
+	err := e.loadAt(ctx, id, st, now)
+	op.end(ctx, err, 0)
+	return err
+}
+
+// loadAt is Load as a part of another operation.
+func (e *Engine) loadAt(ctx context.Context, id string, st *State, now time.Time) error {
 	var err error
 	if st.Record, err = e.store.Load(ctx, id); err != nil {
 		st.Record = store.Record{}
@@ -42,9 +50,9 @@ func (e *Engine) Load(ctx context.Context, id string, st *State, now time.Time) 
 	return nil
 }
 
-// load is Load at the time of now.
+// load is loadAt at the time of now.
 func (e *Engine) load(ctx context.Context, id string, st *State) error {
-	return e.Load(ctx, id, st, e.now())
+	return e.loadAt(ctx, id, st, e.now())
 }
 
 // read is decode that logs a record that cannot be read.

@@ -28,7 +28,7 @@ func (c *Commit) move() (Result, error) {
 		next.ID = c.moving.id
 		seal := c.Engine.seal(&c.Base, c.moving.id, next.Record.Owner)
 		version, err := c.Engine.store.Move(
-			c.Limit, c.Base.ID, c.Base.Record, seal, c.moving.id, next.Record)
+			c.ctx, c.Base.ID, c.Base.Record, seal, c.moving.id, next.Record)
 		if errors.Is(err, errors.ErrUnsupported) {
 			return c.sealThenCreate()
 		}
@@ -70,7 +70,7 @@ func (c *Commit) sealThenCreate() (Result, error) {
 		}
 		c.next.ID = c.moving.id
 		seal := c.Engine.seal(&c.Base, c.moving.id, c.next.Record.Owner)
-		_, err := c.Engine.store.Replace(c.Limit, c.Base.ID, c.Base.Record, seal)
+		_, err := c.Engine.store.Replace(c.ctx, c.Base.ID, c.Base.Record, seal)
 		switch {
 		case err == nil:
 			return c.createSealed()
@@ -94,7 +94,7 @@ func (c *Commit) createSealed() (Result, error) {
 	var err error
 	next := &c.next
 	c.moving.sealed = true
-	next.Record.Version, err = c.Engine.store.Create(c.Limit, next.ID, next.Record)
+	next.Record.Version, err = c.Engine.store.Create(c.ctx, next.ID, next.Record)
 	if err == nil {
 		c.dropSeal()
 		return Result{Ticket: c.moving.ticket, Written: true}, nil
@@ -117,7 +117,7 @@ func (c *Commit) dropSeal() {
 	if c.Engine.config.Policy.LeavesSeal {
 		return
 	}
-	c.Engine.dropSeal(c.Limit, c.Base.ID, store.Record{})
+	c.Engine.dropSeal(c.ctx, c.Base.ID, store.Record{})
 }
 
 // dropSeal deletes a seal, and logs that it could not: it then expires by itself.

@@ -147,15 +147,15 @@ func (e *Engine) revoke(
 	limit := e.Limit(ctx, true)
 	defer limit.Release()
 	why := Cause{Reason: event.Revoked, Actor: actor}
-	one := ender{Engine: e, ctx: limit}
 	if entry.Record.Version == "" { // it may be about to be created: a seal makes that fail
+		one := e.ender(limit)
+		defer func() { one.done(err, why) }()
 		seal, how, err := one.endSealed(entry.ID)
 		if seal != nil {
-			how, err = one.endNext(seal)
+			return one.endNext(seal)
 		} else if how == endedBefore {
 			one.was = nil // an entry alone is no session
 		}
-		e.tellEnded(ctx, one.was, why)
 		return how, err
 	}
 	digest := e.digest(owner)
@@ -169,9 +169,9 @@ func (e *Engine) revoke(
 		if slices.Contains(keep, next) || string(st.Doc.Text(document.NextOwner)) != digest {
 			return endedNothing, nil
 		}
-		how, err = one.endNext(&st)
-		e.tellEnded(ctx, one.was, why)
-		return how, err
+		one := e.ender(limit)
+		defer func() { one.done(err, why) }()
+		return one.endNext(&st)
 	case !st.belongsTo(owner):
 		return endedNothing, nil
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/cloakroom-go/cloakroom/event"
 	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/store"
 )
@@ -47,7 +48,10 @@ func (e *Engine) Touch(ctx context.Context, st *State) error {
 	limit := e.Limit(ctx, true)
 	defer limit.Release()
 	expires := now.Add(e.Idle(st.Doc.Owner()))
-	switch err := e.store.Touch(limit, st.ID, st.Record, expires); {
+	calls, op := e.trace(limit, event.OpTouch)
+	err := e.store.Touch(calls, st.ID, st.Record, expires)
+	op.end(calls, err, 0)
+	switch {
 	case err == nil:
 		st.Record.Expires = expires
 		return nil
