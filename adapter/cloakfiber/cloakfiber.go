@@ -43,10 +43,15 @@ type Config struct {
 // When a handler panics, or middleware/timeout has answered for it, what was not
 // committed is dropped. A recover middleware inside calls [cloakroom.Session.Discard],
 // or what was changed before the panic is committed with its answer.
+//
+// It panics if the manager has Options.Cookie, which needs a request of net/http.
 func New(m *cloakroom.Manager, config ...Config) fiber.Handler {
 	var cfg Config
 	if len(config) > 0 {
 		cfg = config[0]
+	}
+	if m.Options().Cookie != nil {
+		panic("cloakfiber: Options.Cookie is set, which needs a request of net/http")
 	}
 	p := m.Options().Profile
 	refresh := p != nil && p.RefreshEachRequest

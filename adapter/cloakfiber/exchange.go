@@ -37,7 +37,7 @@ func (x *exchange) get(c fiber.Ctx) *cloakroom.Session {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.session == nil {
-		x.session = x.m.OpenWith(x.ctx, visit(c))
+		x.session = x.m.OpenWith(x.ctx, visit(c, x.m.Options().RequestHeader))
 		if x.finished {
 			x.session.Close()
 		}
@@ -47,16 +47,36 @@ func (x *exchange) get(c fiber.Ctx) *cloakroom.Session {
 
 // visit returns what the session is told of a request. All of it is copied, since Fiber
 // lends it for as long as the request is handled, and a stream's session lives longer.
-func visit(c fiber.Ctx) cloakroom.Visit {
+func visit(c fiber.Ctx, header string) cloakroom.Visit {
+	v := cloakroom.Visit{
+		IP: strings.Clone(c.IP()), UserAgent: string(c.Request().Header.UserAgent()),
+	}
+	if header != "" {
+		v.Tickets = ticketsIn(c, header)
+		return v
+	}
 	var cookies []string
 	for _, line := range c.Request().Header.PeekAll(fiber.HeaderCookie) {
 		cookies = append(cookies, string(line))
 	}
-	return cloakroom.Visit{
-		Cookies:   strings.Join(cookies, "; "),
-		IP:        strings.Clone(c.IP()),
-		UserAgent: string(c.Request().Header.UserAgent()),
+	v.Cookies = strings.Join(cookies, "; ")
+	return v
+}
+
+// ticketsIn returns the tickets in lines of Options.RequestHeader.
+func ticketsIn(c fiber.Ctx, header string) (tickets []string) {
+	const scheme = "Bearer " // in any case: RFC 9110 section 11.1
+	for _, bytes := range c.Request().Header.PeekAll(header) {
+		line := string(bytes)
+		if header == fiber.HeaderAuthorization {
+			if len(line) < len(scheme) || !strings.EqualFold(line[:len(scheme)], scheme) {
+				continue // another scheme is none of ours
+			}
+			line = line[len(scheme):]
+		}
+		tickets = append(tickets, strings.TrimSpace(line))
 	}
+	return tickets
 }
 
 // serve runs the handlers and commits the session.

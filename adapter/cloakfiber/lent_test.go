@@ -2,8 +2,11 @@ package cloakfiber_test
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
 	"testing"
 	"unsafe"
 
@@ -11,6 +14,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/adapter/cloakfiber"
+	"github.com/cloakroom-go/cloakroom/event"
 )
 
 // overwrite does what fasthttp does with the memory of a string that it lends, once the
@@ -28,7 +32,14 @@ func overwrite(lent string) {
 func TestLent(t *testing.T) {
 	const kind = cloakroom.Key[string]("kind")
 	seen := make(chan string, 1)
-	s := newSite(t, fiber.Config{}, cloakroom.Options{}, func(app *fiber.App, s *site) {
+	var events []event.Event
+	var mu sync.Mutex
+	options := cloakroom.Options{Events: func(_ context.Context, e event.Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		events = append(events, e)
+	}}
+	s := newSite(t, fiber.Config{}, options, func(app *fiber.App, s *site) {
 		var lent []string
 		app.Use(func(c fiber.Ctx) error {
 			lent = []string{c.Query("name"), c.Query("user"), c.Get("User-Agent"), c.Get("Cookie"), c.Query("kind")}
@@ -76,6 +87,16 @@ func TestLent(t *testing.T) {
 		}
 		if _, got := b.get("/flashes"); got != fmt.Sprintf(`[{"Category":"info","Message":%q}]`, word) {
 			t.Errorf("flash messages %s", got)
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(events) == 0 {
+		t.Error("no events")
+	}
+	for _, e := range events {
+		if text := fmt.Sprint(e.Owner, e.IP, e.UserAgent); strings.Contains(text, "#") {
+			t.Errorf("the event %v has %s", e.Kind, text)
 		}
 	}
 	for info, err := range s.m.Owned(t.Context(), "u17") {

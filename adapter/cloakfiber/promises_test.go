@@ -17,6 +17,7 @@ import (
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/adapter/cloakfiber"
 	"github.com/cloakroom-go/cloakroom/store/countstore"
+	"github.com/cloakroom-go/cloakroom/store/memstore"
 	"github.com/cloakroom-go/cloakroom/store/storetest"
 )
 
@@ -284,6 +285,54 @@ func TestCookieLines(t *testing.T) {
 	if got := raw("/login"); strings.Count(got, "Set-Cookie: session=") != 2 || !strings.Contains(got, "Domain=example.org") {
 		t.Error("a twin is not cleared, beside the cookie that is set")
 	}
+}
+
+// TestRequestHeader: where tickets come in a header, no cookie is read or set.
+func TestRequestHeader(t *testing.T) {
+	for header, value := range map[string]string{"Authorization": "bearer %", "X-Ticket": "%"} {
+		s := newSite(t, fiber.Config{}, cloakroom.Options{RequestHeader: header}, func(app *fiber.App, s *site) {
+			app.Use(cloakfiber.New(s.m))
+			app.Get("/set", func(c fiber.Ctx) error { name.Set(cloakfiber.Get(c), "ann"); return nil })
+			app.Get("/logout", func(c fiber.Ctx) error { return cloakfiber.Get(c).Logout() })
+			app.Get("/who", who)
+		})
+		b := s.browser()
+		resp, _ := b.get("/set")
+		ticket := resp.Header.Get("Session-Ticket")
+		if ticket == "" || len(resp.Cookies()) > 0 || resp.Header.Get("Vary") != header {
+			t.Errorf("%s: a ticket: %v, %d cookies, Vary %q", header, ticket != "", len(resp.Cookies()), resp.Header.Get("Vary"))
+		}
+		value = strings.Replace(value, "%", ticket, 1)
+		if _, got := b.get("/who", header, value); got != ",ann" {
+			t.Errorf("%s: %q", header, got)
+		}
+		if _, got := b.get("/who", header, "Basic "+ticket, "Cookie", "session="+ticket); got != "," {
+			t.Errorf("%s: by another scheme and a cookie: %q", header, got)
+		}
+		resp, _ = b.get("/logout", header, value)
+		if lines := resp.Header.Values("Session-Ticket"); len(lines) != 1 || lines[0] != "" {
+			t.Errorf("%s: signed out: %d lines", header, len(lines))
+		}
+	}
+}
+
+// TestOptionsCookie: what the adapter cannot do is refused.
+func TestOptionsCookie(t *testing.T) {
+	store, err := memstore.New(memstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	m, err := cloakroom.New(store, cloakroom.Options{Cookie: func(*http.Request, *http.Cookie) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("New takes a manager with Options.Cookie")
+		}
+	}()
+	cloakfiber.New(m)
 }
 
 // TestNoMiddleware: a session without the middleware is an error, and no panic.

@@ -43,7 +43,7 @@ func (c *call) get() *cloakroom.Session {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.session == nil {
-		c.session = c.m.OpenWith(c.ctx, visit(c.ctx, c.config, c.m.Options().CookieName))
+		c.session = c.m.OpenWith(c.ctx, visit(c.ctx, c.config))
 		if c.began { // nothing is pending: it only tells the session so
 			_ = c.session.CommitHeader(nil, nil)
 		}

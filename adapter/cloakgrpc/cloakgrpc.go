@@ -143,14 +143,13 @@ func Get(ctx context.Context) *cloakroom.Session {
 }
 
 // visit returns what the session is told of a call.
-func visit(ctx context.Context, config Config, cookie string) (v cloakroom.Visit) {
-	var cookies []string
+func visit(ctx context.Context, config Config) (v cloakroom.Visit) {
+	prefix := config.prefix()
 	for _, value := range metadata.ValueFromIncomingContext(ctx, config.RequestKey) {
-		if n := len(config.prefix()); len(value) >= n && strings.EqualFold(value[:n], config.prefix()) {
-			cookies = append(cookies, cookie+"="+strings.TrimSpace(value[n:]))
+		if n := len(prefix); len(value) >= n && strings.EqualFold(value[:n], prefix) {
+			v.Tickets = append(v.Tickets, strings.TrimSpace(value[n:]))
 		}
 	}
-	v.Cookies = strings.Join(cookies, "; ")
 	v.UserAgent = strings.Join(metadata.ValueFromIncomingContext(ctx, "user-agent"), " ")
 	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
 		v.IP = p.Addr.String()

@@ -321,13 +321,15 @@ func TestHangUp(t *testing.T) {
 // TestKeys: the keys of the metadata can be chosen.
 func TestKeys(t *testing.T) {
 	config := cloakgrpc.Config{RequestKey: "X-Ticket", ResponseKey: "X-New-Ticket"}
-	s := newSite(t, cloakroom.Options{}, service{do: actions}, func(s *site) grpc.ServerOption {
-		return grpc.UnaryInterceptor(cloakgrpc.UnaryServerInterceptor(s.m, config))
-	})
-	p := s.programWith(config)
-	p.do("set ann")
-	if a := p.do("read"); a.text != "ann" || p.session.Ticket() == "" {
-		t.Errorf("%v", a.printable())
+	for _, header := range []string{"", "Authorization"} { // what net/http has changes nothing
+		s := newSite(t, cloakroom.Options{RequestHeader: header}, service{do: actions}, func(s *site) grpc.ServerOption {
+			return grpc.UnaryInterceptor(cloakgrpc.UnaryServerInterceptor(s.m, config))
+		})
+		p := s.programWith(config)
+		p.do("set ann")
+		if a := p.do("read"); a.text != "ann" || p.session.Ticket() == "" {
+			t.Errorf("%v", a.printable())
+		}
 	}
 }
 
