@@ -29,6 +29,13 @@ require (
 	modernc.org/sqlite v1.59.0
 )
 
+// What serves the demo's routes: adapters/.
+require (
+	github.com/cloakroom-go/cloakroom/adapter/cloakecho v0.1.0
+	github.com/cloakroom-go/cloakroom/adapter/cloakgin v0.1.0
+	github.com/labstack/echo/v5 v5.4.6
+)
+
 // What the middleware is wrapped in and wraps: frameworks/.
 require (
 	github.com/coder/websocket v1.8.15
@@ -113,6 +120,8 @@ require (
 
 replace (
 	github.com/cloakroom-go/cloakroom => ../
+	github.com/cloakroom-go/cloakroom/adapter/cloakecho => ../adapter/cloakecho
+	github.com/cloakroom-go/cloakroom/adapter/cloakgin => ../adapter/cloakgin
 	github.com/cloakroom-go/cloakroom/store/dynamodbstore => ../store/dynamodbstore
 	github.com/cloakroom-go/cloakroom/store/memcachedstore => ../store/memcachedstore
 	github.com/cloakroom-go/cloakroom/store/mongostore => ../store/mongostore

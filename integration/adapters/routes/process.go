@@ -2,6 +2,7 @@ package routes
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -28,7 +30,23 @@ type Server interface {
 
 // HTTP returns a server for a framework that is an [http.Handler].
 func HTTP(h http.Handler) Server {
-	return &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
+	// Clients keep connections for later, and Shutdown would wait five seconds for one that
+	// has had no request.
+	var unused sync.Map
+	server := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
+	server.ConnState = func(c net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			unused.Store(c, nil)
+		} else {
+			unused.Delete(c)
+		}
+	}
+	server.RegisterOnShutdown(func() {
+		for c := range unused.Range {
+			_ = c.(net.Conn).Close()
+		}
+	})
+	return server
 }
 
 // Main is the main function of a program that demotest.StartProgram starts: it serves what
@@ -40,7 +58,7 @@ func Main(framework func(*Site) Server) {
 	}
 }
 
-func run(framework func(*Site) Server) error {
+func run(framework func(*Site) Server) (err error) {
 	addr := flag.String("addr", "127.0.0.1:0", "HOST:PORT")
 	rawURL := flag.String("store", "memory:", "URL")
 	timeout := flag.Duration("timeout", 20*time.Second, "of each load and each commit")
@@ -52,7 +70,7 @@ func run(framework func(*Site) Server) error {
 	if err != nil {
 		return err
 	}
-	defer closer.Close()
+	defer func() { err = errors.Join(err, closer.Close()) }()
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	calls := countstore.New(store)
 	sessions, err := cloakroom.New(calls, cloakroom.Options{
@@ -80,7 +98,9 @@ func run(framework func(*Site) Server) error {
 func serve(ctx context.Context, server Server, listener net.Listener) error {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	fmt.Printf("listening on http://%s\n", listener.Addr())
+	if _, err := fmt.Fprintf(os.Stdout, "listening on http://%s\n", listener.Addr()); err != nil {
+		return err
+	}
 	select {
 	case err := <-served:
 		return err
