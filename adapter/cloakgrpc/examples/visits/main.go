@@ -44,7 +44,7 @@ func main() {
 		grpc.StreamInterceptor(cloakgrpc.StreamServerInterceptor(sessions)),
 	)
 	healthpb.RegisterHealthServer(server, counter{})
-	listener, err := net.Listen("tcp", "127.0.0.1:8080")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:8080")
 	if err != nil {
 		log.Fatal(err)
 	}
