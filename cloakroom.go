@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/cloakroom-go/cloakroom/internal/engine"
 	"github.com/cloakroom-go/cloakroom/store"
@@ -103,6 +104,11 @@ type Visit struct {
 	// of them are kept.
 	IP, UserAgent string
 
+	// Lent says that the memory of strings that the request's code has may be used again
+	// before the commit, as fasthttp's is: names, values, owners and flash messages are
+	// copied when they are set, and not at the commit.
+	Lent bool
+
 	// Tickets are those that the request brings otherwise than by a cookie. Where there
 	// are any, or Options.RequestHeader is set, no cookie is looked at.
 	Tickets []string
@@ -149,6 +155,17 @@ func (s *Session) open(ctx context.Context, m *Manager, x *exchange, t tickets) 
 	if t.first != "" {
 		s.own().ticket = t.first
 	}
+}
+
+// lent reports whether strings must be copied when they are set.
+func (s *Session) lent() bool { return s.rare != nil && s.rare.visit != nil && s.rare.visit.Lent }
+
+// kept returns a string that is to be kept until a commit: its own, if s has to copy.
+func kept(s Values, text string) string {
+	if x, ok := s.(*Session); ok && x.lent() {
+		return strings.Clone(text)
+	}
+	return text
 }
 
 // cookieHeader returns the request's Cookie headers, or nil where they are not known.

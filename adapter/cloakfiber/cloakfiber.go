@@ -80,8 +80,8 @@ type key struct{}
 // fails with [cloakroom.ErrNoMiddleware].
 //
 // A string that Fiber lends, such as c.Query returns, may be set in the session as it
-// is: the commit copies it before Fiber uses its bytes again. Only what a stream or a
-// socket sets must be its own; see [SendStreamWriter] and [Hold].
+// is: it is copied. Only what a function given to [cloakroom.Key.Update] returns is not,
+// and what a stream or a socket has kept from before is Fiber's again.
 func Get(c fiber.Ctx) *cloakroom.Session {
 	if x := fiber.Locals[*exchange](c, key{}); x != nil {
 		return x.get(c)

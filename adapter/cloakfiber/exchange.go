@@ -49,7 +49,7 @@ func (x *exchange) get(c fiber.Ctx) *cloakroom.Session {
 // lends it for as long as the request is handled, and a stream's session lives longer.
 func visit(c fiber.Ctx, header string) cloakroom.Visit {
 	v := cloakroom.Visit{
-		IP: strings.Clone(c.IP()), UserAgent: string(c.Request().Header.UserAgent()),
+		IP: strings.Clone(c.IP()), UserAgent: string(c.Request().Header.UserAgent()), Lent: true,
 	}
 	if header != "" {
 		v.Tickets = ticketsIn(c, header)

@@ -129,3 +129,23 @@ func TestLentConnection(t *testing.T) {
 		}
 	}
 }
+
+// TestLentRouted: a parameter of the route that was set in the session does not change
+// with the path, which Fiber keeps in the same memory.
+func TestLentRouted(t *testing.T) {
+	s := newSite(t, fiber.Config{}, cloakroom.Options{}, func(app *fiber.App, s *site) {
+		app.Use(cloakfiber.New(s.m))
+		app.Get("/set/:name", func(c fiber.Ctx) error {
+			name.Set(cloakfiber.Get(c), c.Params("name"))
+			c.Path("/another/route")
+			return c.RestartRouting()
+		})
+		app.Get("/another/:route", func(fiber.Ctx) error { return nil })
+		app.Get("/who", who)
+	})
+	b := s.browser()
+	b.get("/set/ann-and-bob")
+	if got := b.stored(); got != ",ann-and-bob" {
+		t.Errorf("stored %q", got)
+	}
+}
