@@ -134,10 +134,13 @@ func (x *exchange) commit(c fiber.Ctx) (sent bool, err error) {
 	}
 	x.log(levelOf(x.ctx), "response not sent", failure)
 	x.replace(c, h)
-	if x.failed == nil || x.failed(c, failure) != nil {
-		return false, c.SendStatus(fiber.StatusServiceUnavailable)
+	if x.failed != nil {
+		if x.failed(c, failure) == nil {
+			return false, nil
+		}
+		x.replace(c, h)
 	}
-	return false, nil
+	return false, c.SendStatus(fiber.StatusServiceUnavailable)
 }
 
 // opened returns the session, if the response depends on it.

@@ -124,7 +124,9 @@ func TestFailedCommit(t *testing.T) {
 				c.Set("X-Error", "kept")
 				return c.Status(fiber.StatusBadGateway).SendString("sorry")
 			}}},
-			"ErrorHandler that fails": {{ErrorHandler: func(_ fiber.Ctx, err error) error { return err }}},
+			"ErrorHandler that fails": {{ErrorHandler: func(c fiber.Ctx, err error) error {
+				return errors.Join(err, c.SendString(secret))
+			}}},
 		} {
 			t.Run(what+" "+kind, func(t *testing.T) {
 				s := newSite(t, fiber.Config{}, cloakroom.Options{}, func(app *fiber.App, s *site) {
