@@ -7,12 +7,15 @@ WORKSPACE  := $(shell scripts/published)
 APART      := integration integration/ferretdb bench
 # It prints a dot for each test, and at the end what failed.
 TEST       := go run gotest.tools/gotestsum@v1.13.0 --format dots --hide-summary skipped -- -vet=off
+# Most tests wait, for clocks or servers: more at once than there are cores. The slowest come first.
+SLOWEST    := ./sql ./dynamodb ./redis ./mongo ./flask
+MEMORY     := $(CURDIR)/scripts/in-memory
 # The race detector needs a C compiler.
 RACE       := $(shell command -v cc >/dev/null 2>&1 && echo -race)
 FUZZTIME   ?= 5m
 
 # What `make mutate` changes, and how much of each: MUTATE= tries everything, which takes hours.
-MUTANTS    ?= . $(wildcard internal/engine internal/document internal/queue internal/deadline internal/ticket store/*store)
+MUTANTS    ?= . $(wildcard internal/engine internal/document internal/queue internal/deadline internal/ticket store/*store adapter/*)
 MUTATE     ?= -sample 100
 # Two stores' promises can be tested on their servers alone.
 MUTATEALSO := -also 'store/redisstore=integration/redis:Single|Cluster$$|Index|Limits|Near|Refused|OtherType|Replace' \
@@ -29,16 +32,16 @@ demo: ## run the demo at http://127.0.0.1:8080
 test: test-core test-integration ## run the tests in a quarter of an hour; installs the servers and the browser that they need, if it may
 
 test-core: ## run the tests that need nothing but Go
-	@set -e; for m in $(WORKSPACE); do echo "test $$m"; (cd $$m && $(TEST) $(RACE) -short -timeout 1h ./...); done
+	@set -e; for m in $(WORKSPACE); do echo "test $$m"; (cd $$m && $(MEMORY) $(TEST) $(RACE) -short -timeout 1h ./...); done
 
 test-integration: ## run the tests that need servers or a browser
 	scripts/install-test-servers
-	cd integration && GOWORK=off $(TEST) -short -count=1 -timeout 1h ./...
+	cd integration && GOWORK=off $(MEMORY) $(TEST) -short -count=1 -p 4 -timeout 1h $(SLOWEST) ./...
 	cd bench && GOWORK=off $(TEST) -short -timeout 1h ./...
 
 test-long: ## run what `make test` leaves out, and all that needs servers under the race detector, in half an hour
 	scripts/install-test-servers
-	cd integration && GOWORK=off $(TEST) $(RACE) -count=1 -timeout 2h ./...
+	cd integration && GOWORK=off $(MEMORY) $(TEST) $(RACE) -count=1 -p 4 -timeout 2h $(SLOWEST) ./...
 	cd integration && GOWORK=off $(TEST) -count=1 -p 1 -timeout 1h -run 'Million|SweepUnderLoad' ./sql/million ./dynamodb # these measure
 	cd store/memstore && $(TEST) -timeout 1h ./...
 	cd bench && GOWORK=off $(TEST) -timeout 1h ./...

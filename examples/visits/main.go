@@ -28,7 +28,8 @@ func main() {
 		// Exact, even with a hundred tabs.
 		n, err := visits.UpdateNow(sessions.Get(r), func(n int) int { return n + 1 })
 		if err != nil {
-			return // the client gets a 503
+			http.Error(w, "not counted", http.StatusServiceUnavailable)
+			return
 		}
 		fmt.Fprintf(w, "visit %d\n", n)
 	})

@@ -62,6 +62,15 @@ func TestRelease(t *testing.T) {
 			}
 		})
 	}
+	for _, folder := range r.folders(t, "adapter/") {
+		t.Run(folder, func(t *testing.T) {
+			u := newUser(t, proxy)
+			for _, v := range []string{first, next} {
+				u.do(t, "go", "get", project+"/"+folder+"@"+v)
+				u.serves(t, programOf(t, filepath.Join(r.dir, folder, "README.md")))
+			}
+		})
+	}
 	t.Run("command", func(t *testing.T) {
 		u := newUser(t, proxy)
 		for _, v := range []string{first, next} {
@@ -113,6 +122,13 @@ func scratch(t *testing.T) repository {
 	}
 	r.commit(t, "what is not committed yet")
 	return r
+}
+
+// folders returns those of the modules that are published whose paths begin with a prefix.
+func (r repository) folders(t *testing.T, prefix string) []string {
+	t.Helper()
+	return slices.DeleteFunc(strings.Fields(run(t, r.dir, nil, "scripts/published")),
+		func(folder string) bool { return !strings.HasPrefix(folder, prefix) })
 }
 
 func (r repository) commit(t *testing.T, message string) {
@@ -307,94 +323,6 @@ func main() {
 	os.Stdout.Write(page)
 }
 `))
-
-// storeKind is a store as a program uses it.
-type storeKind struct {
-	name     string
-	module   string   // of its own; empty in the root module
-	packages []string // below store/
-	drivers  []string
-	opener   string
-	start    func(*testing.T) string // returns the URL
-}
-
-// modules returns what to `go get`: drivers in the version that the command has, since their newest
-// may need a newer Go.
-func (s storeKind) modules(t *testing.T, r repository, version string) []string {
-	t.Helper()
-	list := []string{project + "@" + version}
-	if s.module != "" {
-		list = append(list, s.module+"@"+version)
-	}
-	for _, d := range s.drivers {
-		list = append(list, d+"@"+strings.TrimSpace(run(t, filepath.Join(r.dir, "cmd", "cloakroom"), nil,
-			"go", "list", "-f", "{{.Module.Version}}", d)))
-	}
-	return list
-}
-
-var stores = []storeKind{
-	{
-		name: "files", packages: []string{"filestore"}, opener: "filestore.Opener()",
-		start: func(t *testing.T) string { return "file://" + filepath.Join(t.TempDir(), "s") },
-	},
-	{
-		name: "sqlite", packages: []string{"sqlstore"}, drivers: []string{"modernc.org/sqlite"},
-		opener: `sqlstore.Opener(sqlstore.SQLite, "sqlite")`,
-		start:  func(t *testing.T) string { return "sqlite://" + filepath.Join(t.TempDir(), "s.db") },
-	},
-	{
-		name: "postgres", packages: []string{"sqlstore"},
-		drivers: []string{"github.com/jackc/pgx/v5/stdlib"},
-		opener:  `sqlstore.Opener(sqlstore.Postgres, "pgx")`,
-		start: func(t *testing.T) string {
-			return servers.StartPostgres(t, servers.SQLOptions{}).URL(t)
-		},
-	},
-	{
-		name: "mariadb", packages: []string{"sqlstore"},
-		drivers: []string{"github.com/go-sql-driver/mysql"},
-		opener:  `sqlstore.Opener(sqlstore.MySQL, "mysql")`,
-		start: func(t *testing.T) string {
-			return servers.StartMariaDB(t, servers.SQLOptions{}).URL(t)
-		},
-	},
-	{
-		name: "redis", module: project + "/store/redisstore", packages: []string{"redisstore"},
-		opener: "redisstore.Opener()",
-		start: func(t *testing.T) string {
-			return servers.StartRedis(t, servers.RedisOptions{}).URL()
-		},
-	},
-	{
-		name: "memcached", module: project + "/store/memcachedstore",
-		packages: []string{"memcachedstore"}, opener: "memcachedstore.Opener()",
-		start: func(t *testing.T) string { return servers.StartMemcached(t).URL() },
-	},
-	{
-		name: "mongodb", module: project + "/store/mongostore", packages: []string{"mongostore"},
-		opener: "mongostore.Opener()",
-		start:  func(t *testing.T) string { return servers.StartFerretDB(t).URL() + "test" },
-	},
-	{
-		name: "dynamodb", module: project + "/store/dynamodbstore",
-		packages: []string{"dynamodbstore"}, opener: "dynamodbstore.Opener()",
-		start: func(t *testing.T) string {
-			return servers.StartDynamoDB(t, servers.DynamoDBOptions{}).URL("sessions")
-		},
-	},
-}
-
-// TestEveryModule checks that no store is left out above.
-func TestEveryModule(t *testing.T) {
-	root := strings.TrimSpace(run(t, "", nil, "git", "rev-parse", "--show-toplevel"))
-	for _, folder := range strings.Fields(run(t, root, nil, "scripts/published")) {
-		known := func(s storeKind) bool { return s.module == project+"/"+folder }
-		if strings.HasPrefix(folder, "store/") && !slices.ContainsFunc(stores, known) {
-			t.Errorf("%s is published, and TestRelease does not use it", folder)
-		}
-	}
-}
 
 // change adds a comment, so that the next release differs.
 func change(t *testing.T, path string) {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -80,18 +81,30 @@ func names(key string) [2]string {
 	return [2]string{hex.EncodeToString(long[:]), hex.EncodeToString(short[:])}
 }
 
+type clock struct{ n atomic.Int64 }
+
+func (c *clock) now() time.Time { return time.Unix(0, c.n.Load()) }
+
+func (c *clock) advance(d time.Duration) { c.n.Add(int64(d)) }
+
 func TestConformance(t *testing.T) {
 	for _, hash := range []cachelibstore.Hash{cachelibstore.Detect, cachelibstore.SHA256, cachelibstore.MD5} {
 		t.Run(fmt.Sprint("hash ", hash), func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
+			var c clock
+			c.advance(time.Duration(time.Now().UnixNano()))
 			handle := func(t testing.TB) store.Store {
-				s := open(t, dir, cachelibstore.Options{Hash: hash, NoSync: hash == cachelibstore.MD5})
+				s := open(t, dir, cachelibstore.Options{
+					Hash: hash, NoSync: hash == cachelibstore.MD5, Now: c.now,
+				})
 				return enveloped{store.Complete(s)}
 			}
 			storetest.Run(t, storetest.Config{
 				Abilities: []storetest.Ability{storetest.Sweeps},
+				Advance:   c.advance,
 				Damage:    func(id string) error { return damage(dir, id) },
+				Now:       c.now,
 				Open:      handle,
 				Peer:      handle,
 				Precision: time.Second,

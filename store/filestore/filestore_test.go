@@ -75,10 +75,16 @@ func TestConformance(t *testing.T) {
 		t.Run(fmt.Sprintf("NoSync=%v", noSync), func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			handle := func(t testing.TB) store.Store { return open(t, dir, filestore.Options{NoSync: noSync}) }
+			var c clock
+			c.advance(time.Duration(time.Now().UnixNano()))
+			handle := func(t testing.TB) store.Store {
+				return open(t, dir, filestore.Options{NoSync: noSync, Now: c.now})
+			}
 			storetest.Run(t, storetest.Config{
 				Abilities: []storetest.Ability{storetest.Owners, storetest.Lists, storetest.Sweeps},
+				Advance:   c.advance,
 				Damage:    func(id string) error { return os.WriteFile(recordPath(dir, id), []byte("damaged"), 0o600) },
+				Now:       c.now,
 				Open:      handle,
 				Peer:      handle,
 				Precision: time.Nanosecond,
