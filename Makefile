@@ -4,7 +4,7 @@ SHELL      := /bin/bash
 GOLANGCI   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # Modules in go.work, and those kept apart, so that their dependencies stay their own.
 WORKSPACE  := $(shell scripts/published)
-APART      := integration integration/ferretdb bench
+APART      := integration integration/ferretdb bench examples/shop
 # It prints a dot for each test, and at the end what failed.
 TEST       := go run gotest.tools/gotestsum@v1.13.0 --format dots --hide-summary skipped -- -vet=off
 # Most tests wait, for clocks or servers: more at once than there are cores. The slowest come first.
@@ -38,6 +38,7 @@ test-integration: ## run the tests that need servers or a browser
 	scripts/install-test-servers
 	cd integration && GOWORK=off $(MEMORY) $(TEST) -short -count=1 -p 4 -timeout 1h $(SLOWEST) ./...
 	cd bench && GOWORK=off $(TEST) -short -timeout 1h ./...
+	cd examples/shop && GOWORK=off $(TEST) -timeout 1h ./...
 
 test-long: ## run what `make test` leaves out, and all that needs servers under the race detector, in half an hour
 	scripts/install-test-servers
@@ -45,6 +46,7 @@ test-long: ## run what `make test` leaves out, and all that needs servers under 
 	cd integration && GOWORK=off $(TEST) -count=1 -p 1 -timeout 1h -run 'Million|SweepUnderLoad' ./sql/million ./dynamodb # these measure
 	cd store/memstore && $(TEST) -timeout 1h ./...
 	cd bench && GOWORK=off $(TEST) -timeout 1h ./...
+	cd examples/shop && GOWORK=off $(TEST) $(RACE) -timeout 1h ./...
 
 mutate: ## change the code a little, time and again, and list what the unit tests do not notice
 	scripts/install-test-servers

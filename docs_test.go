@@ -10,16 +10,20 @@ import (
 	"testing"
 )
 
-// TestGuideCode: the code of these guides is a part of an example, which the compiler checks and
-// the tests run.
+// TestGuideCode: the code of these guides is a part of an example or a test, which the compiler
+// checks and the tests run.
 func TestGuideCode(t *testing.T) {
 	var examples string
-	files, err := filepath.Glob("example*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		examples += unindented(readPage(t, file))
+	for _, pattern := range []string{
+		"example*_test.go", "cloakroomtest/example_test.go", "integration/browser/client_test.go",
+	} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatal(pattern, err)
+		}
+		for _, file := range files {
+			examples += unindented(readPage(t, file))
+		}
 	}
 	for _, file := range []string{"docs/proxy.md", "docs/testing.md"} {
 		blocks := strings.Split(readPage(t, file), "```go\n")[1:]

@@ -87,9 +87,15 @@ func ExampleOptions_clientIP() {
 	options := cloakroom.Options{
 		ClientIP: func(r *http.Request) string { return r.Header.Get("X-Real-IP") },
 	}
-	memory := newMemory(memstore.Options{})
-	defer memory.Close()
-	_, sessions := newShop(memory, options)
+	store, err := memstore.New(memstore.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer store.Close()
+	sessions, err := cloakroom.New(store, options)
+	if err != nil {
+		log.Fatal(err)
+	}
 	h := sessions.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		sessions.Get(r).Login("ann")
 	}))

@@ -1,6 +1,7 @@
 package cloakroom
 
 import (
+	"slices"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom/internal/document"
@@ -107,6 +108,20 @@ func earlier(a, b time.Time) time.Time {
 		return b
 	}
 	return a
+}
+
+// Names returns the names of the session's values as this request sees them, sorted: what
+// a [Key] has set, without flash messages. It is for code that keeps values under names that
+// only its caller knows, such as an adapter of another session API.
+func (s *Session) Names() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ensure() != nil {
+		return nil
+	}
+	names := s.view().Names()
+	slices.Sort(names)
+	return names
 }
 
 // IsPersistent reports whether the cookie outlives the browser.

@@ -62,7 +62,11 @@ func keepStored(t *testing.T, data string) (*cloakroom.Manager, store.Store) {
 	return m, st
 }
 
-const visits, since = cloakroom.Key[int]("visits"), cloakroom.Key[time.Time]("since")
+const (
+	visits = cloakroom.Key[int]("visits")
+	cart   = cloakroom.Key[[]string]("cart")
+	since  = cloakroom.Key[time.Time]("since")
+)
 
 // checkStored fails unless the ticket opens that session, with so many visits.
 func checkStored(t *testing.T, m *cloakroom.Manager, want int) {

@@ -3,6 +3,7 @@ package cloakroom_test
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"sync"
 	"testing"
@@ -263,5 +264,41 @@ func TestGoroutines(t *testing.T) {
 	})
 	if n := tab.count(); n != 320 {
 		t.Errorf("count %d, want 320\n%s", n, s.log)
+	}
+}
+
+// TestNames: what this request sees, pending changes included, without what a Key refuses.
+func TestNames(t *testing.T) {
+	for _, format := range []cloakroom.Format{cloakroom.MessagePack, cloakroom.JSON} {
+		s := newSite(t, cloakroom.Options{Format: format, Persistent: true})
+		tab := s.browser()
+		want := func(when string, names ...string) {
+			t.Helper()
+			var got []string
+			calls := s.store.count(func() {
+				tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { got = s.Names() })
+			})
+			if !slices.Equal(got, names) || calls["load"] > 1 || calls["replace"] > 0 {
+				t.Errorf("%v, %s: %q, want %q; calls %v", format, when, got, names, calls)
+			}
+		}
+		want("new")
+		tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
+			b.Set(s, "2")
+			a.Set(s, "1")
+			s.Flash("info", "hello")
+			if got := s.Names(); !slices.Equal(got, []string{string(a), string(b)}) {
+				t.Errorf("%v, pending: %q", format, got)
+			}
+		})
+		want("stored", string(a), string(b))
+		tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { a.Delete(s) })
+		want("one deleted", string(b))
+		tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { s.Clear() })
+		want("cleared")
+	}
+	m := newSite(t, cloakroom.Options{}).m
+	if got := m.Get(httptest.NewRequest(http.MethodGet, "/", nil)).Names(); got != nil {
+		t.Errorf("without the middleware: %q", got)
 	}
 }

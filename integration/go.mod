@@ -29,13 +29,17 @@ require (
 	modernc.org/sqlite v1.59.0
 )
 
-// What serves the demo's routes: adapters/.
+// What serves the demo's routes, and what is built on other session APIs: adapters/.
 require (
 	github.com/cloakroom-go/cloakroom/adapter/cloakecho v0.1.0
 	github.com/cloakroom-go/cloakroom/adapter/cloakfiber v0.1.0
 	github.com/cloakroom-go/cloakroom/adapter/cloakgin v0.1.0
+	github.com/cloakroom-go/cloakroom/adapter/cloakgorilla v0.1.0
 	github.com/gofiber/fiber/v3 v3.1.0
+	github.com/gorilla/sessions v1.4.0
 	github.com/labstack/echo/v5 v5.4.6
+	github.com/markbates/goth v1.82.0
+	golang.org/x/oauth2 v0.36.0 // a type of goth's interface
 )
 
 // What the middleware is wrapped in and wraps: frameworks/.
@@ -86,6 +90,8 @@ require (
 	github.com/goccy/go-yaml v1.19.2 // indirect
 	github.com/gofiber/schema v1.7.0 // indirect
 	github.com/gofiber/utils/v2 v2.0.2 // indirect
+	github.com/gorilla/mux v1.8.1 // indirect
+	github.com/gorilla/securecookie v1.1.2 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
@@ -134,6 +140,7 @@ replace (
 	github.com/cloakroom-go/cloakroom/adapter/cloakecho => ../adapter/cloakecho
 	github.com/cloakroom-go/cloakroom/adapter/cloakfiber => ../adapter/cloakfiber
 	github.com/cloakroom-go/cloakroom/adapter/cloakgin => ../adapter/cloakgin
+	github.com/cloakroom-go/cloakroom/adapter/cloakgorilla => ../adapter/cloakgorilla
 	github.com/cloakroom-go/cloakroom/store/dynamodbstore => ../store/dynamodbstore
 	github.com/cloakroom-go/cloakroom/store/memcachedstore => ../store/memcachedstore
 	github.com/cloakroom-go/cloakroom/store/mongostore => ../store/mongostore

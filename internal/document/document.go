@@ -110,6 +110,18 @@ func (d *Document) Format() Format { return d.format }
 // Len returns the number of values.
 func (d *Document) Len() int { return len(d.fields) }
 
+// Names returns the names of the values, in no order that means anything. What [CheckName]
+// refuses is not among them, and neither is a key of another library that is no string.
+func (d *Document) Names() []string {
+	names := make([]string, 0, len(d.fields))
+	for i := range d.fields {
+		if name := string(d.fields[i].name); CheckName(name) == nil {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // Empty reports whether a document holds nothing that its user put there.
 func (d *Document) Empty() bool {
 	for i := range d.fields {

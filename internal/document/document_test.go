@@ -311,3 +311,15 @@ func TestOwnFields(t *testing.T) {
 		t.Error("the base was changed")
 	}
 }
+
+// TestNames: the names that a Key takes, and no others.
+func TestNames(t *testing.T) {
+	d := Document{fields: []field{
+		{name: []byte("b")}, {name: []byte(NamePermanent)}, {name: []byte(NameFlashes)},
+		{value: []byte("a key that is no string, and its value")}, {name: []byte("a")},
+		{name: []byte("")}, {name: []byte("\xff")},
+	}}
+	if got := d.Names(); !slices.Equal(got, []string{"b", "a"}) {
+		t.Errorf("%q", got)
+	}
+}

@@ -24,6 +24,10 @@ type Site struct {
 	stopping <-chan struct{}
 }
 
+// Stopping is closed when the server is about to stop, for a program that serves POST /slow
+// in another way.
+func (s *Site) Stopping() <-chan struct{} { return s.stopping }
+
 // Route is a route of the demo.
 type Route struct {
 	Method, Path string
