@@ -39,7 +39,9 @@ func (l *lives) hear(_ context.Context, e event.Event) {
 	defer l.mu.Unlock()
 	switch e.Kind {
 	case event.Created:
-		l.first[e.Session] = l.first[e.Session] // it is known from now on
+		if _, known := l.first[e.Session]; !known {
+			l.first[e.Session] = ""
+		}
 	case event.SignedIn, event.Renewed:
 		if e.Former != "" {
 			l.first[e.Session] = e.Former

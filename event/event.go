@@ -49,32 +49,33 @@ type Event struct {
 type Kind uint8
 
 const (
-	// Created: a session was stored for the first time, signed in or not.
+	// Created means that a session was stored for the first time, signed in or not.
 	Created Kind = iota + 1
 
-	// SignedIn: a session has got an owner, or the owner has signed in again, under a
-	// new ticket. A session that begins with a sign-in is Created first; one of another
-	// owner has Ended first, as Replaced.
+	// SignedIn means that a session has got an owner, or that the owner has signed in
+	// again, under a new ticket. A session that begins with a sign-in is Created first;
+	// one of another owner has Ended first, as Replaced.
 	SignedIn
 
-	// Renewed: a session has got a new ticket.
+	// Renewed means that a session has got a new ticket.
 	Renewed
 
-	// Ended: a session is no more, see Reason. Each end that the store has acknowledged
-	// is told once. After an answer of the store that left open what had happened, each
-	// process that then found the session gone tells it.
+	// Ended means that a session is no more, see Reason. Each end that the store has
+	// acknowledged is told once. After an answer of the store that left open what had
+	// happened, each process that then found the session gone tells it.
 	Ended
 
-	// Dropped: changes of a request were not stored, since its session had ended.
+	// Dropped means that changes of a request were not stored, since its session had
+	// ended.
 	Dropped
 
-	// Unreadable: a record is damaged, or a later version wrote it. Each is told once,
-	// as far as the manager remembers: some thousands.
+	// Unreadable means that a record is damaged, or that a later version wrote it. Each
+	// is told once, as far as the manager remembers: some thousands.
 	Unreadable
 
-	// DeadTicket: a request came with a ticket, well-formed, whose session has ended,
-	// has moved to another ticket, or never was. Slow requests, old tabs and guesses
-	// look alike.
+	// DeadTicket means that a request came with a ticket, well-formed, whose session has
+	// ended, has moved to another ticket, or never was. Slow requests, old tabs and
+	// guesses look alike.
 	DeadTicket
 )
 
@@ -90,26 +91,27 @@ func (k Kind) String() string { return word(kinds[:], int(k)) }
 type Reason uint8
 
 const (
-	// SignedOut: by Session.Logout.
+	// SignedOut is by Session.Logout.
 	SignedOut Reason = iota + 1
 
-	// Revoked: by Manager.Revoke, RevokeOwned or RevokeOthers. Actor tells the owner
+	// Revoked is by Manager.Revoke, RevokeOwned or RevokeOthers. Actor tells the owner
 	// from an operator.
 	Revoked
 
-	// Replaced: by a sign-in, of another owner in this session, or in the same browser
+	// Replaced is by a sign-in, of another owner in this session, or in the same browser
 	// under another ticket.
 	Replaced
 
-	// Expired: its deadline had passed when a request came, or it was swept. It is told
-	// once as far as the manager remembers, and not at all where no request comes and
-	// the store removes expired sessions by itself.
+	// Expired means that its deadline had passed when a request came, or that it was
+	// swept. It is told once as far as the manager remembers, and not at all where no
+	// request comes and the store removes expired sessions by itself.
 	Expired
 
-	// Emptied: nothing was left in it; only with a Profile.
+	// Emptied means that nothing was left in it; only with a Profile.
 	Emptied
 
-	// Damaged: its record could not be read, and Session.Login, Logout or Clear ended it.
+	// Damaged means that its record could not be read, and that Session.Login or Clear
+	// ended it.
 	Damaged
 )
 

@@ -67,8 +67,7 @@ func (w within) Delete(ctx context.Context, id string, r store.Record) error {
 
 func TestTrace(t *testing.T) {
 	var seen tracer
-	var r *rig
-	r = newRig(t, func(c *Config) {
+	r := newRig(t, func(c *Config) {
 		c.Tracer, c.Store = &seen, within{store.Complete(c.Store), t}
 	})
 	st := r.begin(set("a", "1"))
