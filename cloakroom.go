@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/cloakroom-go/cloakroom/internal/engine"
 	"github.com/cloakroom-go/cloakroom/store"
@@ -74,9 +75,9 @@ func errorAt(operation string, err error) error {
 // Open returns the session of a ticket, for use without the middleware: WebSockets,
 // RPC, or a framework that is not net/http. A ticket that is empty, malformed or
 // unknown gives a new session. Nothing is loaded yet. Use the session, commit it with
-// [Session.Save] before the response is sent, hand [Session.Cookies] to the browser,
-// and call [Session.Close]. Cancelling ctx aborts loads within 20 milliseconds, but not
-// commits.
+// [Session.CommitHeader] before the response is sent, hand [Session.Cookies] to the
+// browser, and call [Session.Close]. Cancelling ctx aborts loads within 20 milliseconds,
+// but not commits.
 //
 // Where there is a request, [Manager.OpenWith] takes more of it in.
 func (m *Manager) Open(ctx context.Context, ticket string) *Session {
@@ -102,12 +103,30 @@ type Visit struct {
 	// at sign-in and shown in the list of an owner's sessions. At most 64 and 512 bytes
 	// of them are kept.
 	IP, UserAgent string
+
+	// Lent says that the memory of strings that the request's code has may be used again
+	// before the commit, as fasthttp's is: names, values, owners and flash messages are
+	// copied when they are set, and not at the commit.
+	Lent bool
+
+	// Tickets are those that the request brings otherwise than by a cookie. Where there
+	// are any, or Options.RequestHeader is set, no cookie is looked at.
+	Tickets []string
 }
 
 // OpenWith is [Manager.Open] for a request of a framework that is not net/http. The
 // session is to be used likewise.
 func (m *Manager) OpenWith(ctx context.Context, v Visit) *Session {
-	s := m.newSession(ctx, &v, m.ticketsIn([]string{v.Cookies}, m.options.CookieName))
+	var t tickets
+	if o := &m.options; len(v.Tickets) > 0 || o.RequestHeader != "" {
+		for _, ticket := range v.Tickets[:min(len(v.Tickets), maxOurCookies)] {
+			t.sent++
+			t.add(m, ticket)
+		}
+	} else {
+		t = m.ticketsIn([]string{v.Cookies}, o.CookieName)
+	}
+	s := m.newSession(ctx, &v, t)
 	if s.answer.sent > 1 {
 		m.reportSeveral(ctx)
 	}
@@ -136,6 +155,17 @@ func (s *Session) open(ctx context.Context, m *Manager, x *exchange, t tickets) 
 	if t.first != "" {
 		s.own().ticket = t.first
 	}
+}
+
+// lent reports whether strings must be copied when they are set.
+func (s *Session) lent() bool { return s.rare != nil && s.rare.visit != nil && s.rare.visit.Lent }
+
+// kept returns a string that is to be kept until a commit: its own, if s has to copy.
+func kept(s Values, text string) string {
+	if x, ok := s.(*Session); ok && x.lent() {
+		return strings.Clone(text)
+	}
+	return text
 }
 
 // cookieHeader returns the request's Cookie headers, or nil where they are not known.

@@ -39,6 +39,7 @@ func (s *Session) Flash(category, message string) {
 				slog.Int64("messages", n))
 		}
 	}
+	category, message = kept(s, category), kept(s, message)
 	s.write(changeFlashes(func(d *document.Draft) error {
 		item, err := document.Encode(d.Format(), document.NameFlashes, []string{category, message})
 		if err != nil {

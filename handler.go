@@ -2,9 +2,7 @@ package cloakroom
 
 import (
 	"log/slog"
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -168,12 +166,7 @@ func (x *exchange) begin() bool {
 		return true
 	}
 	x.stage.Store(stageCommitting)
-	err := s.commitHeader()
-	if isOver(err) && s.Err() == nil {
-		s.reportDropped(err)
-		err = nil
-	}
-	if err != nil {
+	if err := s.commitOrDrop(); err != nil {
 		x.fail(s, err)
 		return false
 	}
@@ -191,10 +184,7 @@ func (x *exchange) refresh() *Session {
 		}
 	}
 	s := x.get()
-	if err := s.refresh(); err != nil {
-		const message = "session not refreshed: it may end early"
-		x.m.engine.Log(x.r.Context(), slog.LevelWarn, message, "", err)
-	}
+	s.refreshOrReport()
 	return s
 }
 
@@ -215,11 +205,6 @@ func (x *exchange) fail(s *Session, err error) {
 	x.m.options.ErrorHandler(x.w, x.r, err)
 }
 
-func resetHeader(h, to http.Header) {
-	clear(h)
-	maps.Copy(h, to)
-}
-
 // route names the handler of a request in logs: never its path or query, which may hold
 // what must not be logged.
 func route(r *http.Request) []slog.Attr {
@@ -230,71 +215,9 @@ func route(r *http.Request) []slog.Attr {
 	return attrs
 }
 
-// setHeader puts the session's ticket into the header, if the browser must be sent one,
-// and tells caches that the response depends on it.
+// setHeader is Session.setHeader for the header of this response.
 func (x *exchange) setHeader(s *Session) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.looked {
-		return
-	}
-	h, header := x.w.Header(), "Cookie"
-	if o := &x.m.options; o.RequestHeader != "" {
-		header = o.RequestHeader
-		if c := s.cookieLocked(); c != nil {
-			x.cookie = true
-			h.Set(o.ResponseHeader, c.Value)
-		}
-	} else {
-		x.setCookies(s)
-	}
-	if x.cookie || !s.answer.shareable {
-		keepPrivate(h, x.cache[:], x.m)
-	}
-	x.varyBy(header)
-}
-
-// setCookies puts the session's cookies into the header, in place of any that are there
-// from an earlier commit. s.mu is held.
-func (x *exchange) setCookies(s *Session) {
-	h := x.w.Header()
-	if s.answer.taken || x.cookie {
-		name := x.m.options.CookieName
-		if s.rare != nil && s.rare.cookie != nil {
-			name = s.rare.cookie.Name
-		}
-		h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool {
-			return strings.HasPrefix(line, name+"=")
-		})
-		if len(h["Set-Cookie"]) == 0 {
-			delete(h, "Set-Cookie")
-		}
-	}
-	for _, c := range s.cookiesLocked() {
-		x.cookie = true
-		if line := c.String(); !slices.Contains(h["Set-Cookie"], line) {
-			h.Add("Set-Cookie", line)
-		}
-	}
-}
-
-// varyBy adds a request header to those that the response varies by, unless it is there.
-func (x *exchange) varyBy(header string) {
-	h := x.w.Header()
-	vary := h["Vary"]
-	if len(vary) == 0 {
-		x.vary[0] = header
-		h["Vary"] = x.vary[:]
-		return
-	}
-	for _, line := range vary {
-		for name := range strings.SplitSeq(line, ",") {
-			if name = strings.TrimSpace(name); name == "*" || strings.EqualFold(name, header) {
-				return
-			}
-		}
-	}
-	h.Add("Vary", header)
+	x.cookie = s.setHeader(x.w.Header(), x.cookie, x.vary[:], x.cache[:])
 }
 
 // finish ends the exchange when the handler has returned, or has panicked.

@@ -65,7 +65,7 @@ func (k Key[T]) Lookup(s Values) (T, bool, error) {
 // Set sets the value. When v cannot be encoded, or could not be read back as it holds
 // an interface with methods, the session fails: [Session.Err] tells, and the response
 // will not be sent. A string is kept, not copied, until the commit: clone it first if its
-// bytes are used again, as fasthttp's are.
+// bytes are used again, as fasthttp's are, unless [Visit] says so.
 func (k Key[T]) Set(s Values, v T) {
 	op, err := k.setting(s, v)
 	if err != nil {
@@ -109,7 +109,7 @@ func (k Key[T]) Update(s Values, fn func(T) T) {
 		s.fail(err)
 		return
 	}
-	s.write(k.updating(fn, nil))
+	s.write(Key[T](kept(s, string(k))).updating(fn, nil))
 }
 
 // UpdateNow changes the value as [Key.Update] does, but commits it now, with everything

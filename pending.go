@@ -111,6 +111,9 @@ func (s *Session) write(op document.Operation) {
 func (s *Session) record(op document.Operation) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.lent() {
+		op.Own()
+	}
 	justLoaded := s.phase == unloaded
 	if err := s.ensure(); err != nil {
 		return err

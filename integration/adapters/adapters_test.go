@@ -13,7 +13,7 @@ import (
 func TestMain(m *testing.M) { os.Exit(demotest.Main(m)) }
 
 // frameworks are the folders beside this file.
-var frameworks = []string{"nethttp", "gin", "echo", "gorilla"}
+var frameworks = []string{"nethttp", "gin", "echo", "fiber", "gorilla"}
 
 func TestMemory(t *testing.T) {
 	for _, f := range frameworks {

@@ -54,6 +54,17 @@ func SetText(name, text string) Operation {
 	}
 }
 
+// Own makes the operation's strings its own.
+func (op *Operation) Own() {
+	op.Name = strings.Clone(op.Name)
+	if op.bare {
+		op.value = slices.Clone(op.value)
+	}
+	if op.Login != nil {
+		op.Login.Owner = strings.Clone(op.Login.Owner)
+	}
+}
+
 // SetValue returns the operation that sets a value in a document of format f.
 func SetValue[T any](f Format, name string, v T) (Operation, error) {
 	value, err := Encode(f, name, v)
