@@ -48,11 +48,12 @@ func (r *reported) first(key string) bool {
 	return true
 }
 
-// deletions remembers, in bounded room, which records this process has ended, and of
-// which it tried to, when the store left open whether that happened.
+// deletions remembers which records this process has ended, and of which it tried to,
+// when the store left open whether that happened: the latest, in bounded room.
 type deletions struct {
-	mu   sync.Mutex
-	done map[string]bool // false while it is open
+	mu     sync.Mutex
+	latest map[string]bool // done, or false while it is open
+	before map[string]bool // those that came before the latest
 }
 
 const deletionsKept = 4096
@@ -61,10 +62,10 @@ const deletionsKept = 4096
 func (d *deletions) note(id string, done bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.done == nil || len(d.done) >= deletionsKept {
-		d.done = make(map[string]bool)
+	if d.latest == nil || len(d.latest) >= deletionsKept/2 {
+		d.before, d.latest = d.latest, make(map[string]bool)
 	}
-	d.done[id] = done || d.done[id]
+	d.latest[id] = done || d.latest[id] || d.before[id]
 }
 
 // settle is for a record that is gone: it reports whether it was open that it had been
@@ -72,11 +73,13 @@ func (d *deletions) note(id string, done bool) {
 func (d *deletions) settle(id string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	done, noted := d.done[id]
-	if !noted || done {
+	_, noted := d.latest[id]
+	_, earlier := d.before[id]
+	if !noted && !earlier || d.latest[id] || d.before[id] {
 		return false
 	}
-	d.done[id] = true
+	delete(d.before, id)
+	d.latest[id] = true
 	return true
 }
 
