@@ -78,8 +78,7 @@ func handler(
 	}))
 }
 
-// TestAllocations: with providers that do nothing, a read costs at most two allocations more, of
-// which one is the span's context.
+// TestAllocations: with providers that do nothing, a read costs at most two allocations more.
 func TestAllocations(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	telemetry := newTelemetry(t, cloakotel.WithTracerProvider(tracenoop.NewTracerProvider()),

@@ -2,6 +2,7 @@ package cloakotel_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"log"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/store/memstore"
+	"github.com/cloakroom-go/cloakroom/store/sqlstore"
 	"github.com/cloakroom-go/cloakroom/telemetry/cloakotel"
 )
 
@@ -53,4 +55,25 @@ func Example() {
 	//   cloakroom.store.name: memory
 	//   cloakroom.outcome: ok
 	//   cloakroom.commit.tries: 1
+}
+
+// Where one statement serves several requests, its span leads to the spans of all of them.
+func ExampleTelemetry_TraceBatch() {
+	var db *sql.DB // of PostgreSQL
+	t, err := cloakotel.New("postgres")
+	if err != nil {
+		log.Fatal(err)
+	}
+	store, err := sqlstore.New(db, sqlstore.Options{
+		Dialect:    sqlstore.Postgres,
+		TraceBatch: t.TraceBatch,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	sessions, err := cloakroom.New(t.Store(store), t.Options(cloakroom.Options{}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = sessions
 }

@@ -21,6 +21,7 @@ type metrics struct {
 	operations durations
 	calls      durations
 	retries    metric.Int64Counter
+	unknown    metric.Int64Counter // outcomes
 	near       metric.Int64ObservableCounter
 	events     [event.DeadTicket + 1]metric.Int64Counter // by kind
 	storeOnly  []metric.AddOption                        // of a counter without other attributes
@@ -45,7 +46,7 @@ var counters = [event.DeadTicket + 1]struct{ name, unit, description string }{
 
 func newMetrics(meter metric.Meter, name attribute.KeyValue) (*metrics, error) {
 	m := &metrics{meter: meter, name: name, storeOnly: added(name)}
-	errs := make([]error, 4)
+	errs := make([]error, 5)
 	m.operations, errs[0] = newDurations(meter, name, "cloakroom.operation.duration",
 		"How long requests wait for a session to be loaded, committed, ended or touched.",
 		operation, operationWords())
@@ -54,7 +55,10 @@ func newMetrics(meter metric.Meter, name attribute.KeyValue) (*metrics, error) {
 	m.retries, errs[2] = meter.Int64Counter("cloakroom.commit.retries",
 		metric.WithUnit("{retry}"),
 		metric.WithDescription("How often commits made their record once more."))
-	m.near, errs[3] = meter.Int64ObservableCounter("cloakroom.near_cache.loads",
+	m.unknown, errs[3] = meter.Int64Counter("cloakroom.commit.unknown_outcomes",
+		metric.WithUnit("{commit}"),
+		metric.WithDescription("Commits that may or may not have been stored."))
+	m.near, errs[4] = meter.Int64ObservableCounter("cloakroom.near_cache.loads",
 		metric.WithUnit("{load}"),
 		metric.WithDescription("Loads that the near cache has answered, or the server."))
 	for kind, c := range counters {
@@ -68,7 +72,30 @@ func newMetrics(meter metric.Meter, name attribute.KeyValue) (*metrics, error) {
 	for r := event.Reason(0); r == 0 || r.String() != event.Reason(0).String(); r++ {
 		m.reasons = append(m.reasons, added(name, endReason.String(underscored(r.String()))))
 	}
-	return m, errors.Join(errs...)
+	err := errors.Join(errs...)
+	if err == nil {
+		m.zero()
+	}
+	return m, err
+}
+
+// zero makes each counter known before it counts anything: otherwise Prometheus takes the first
+// event, which may be the only one, for where the counter began.
+func (m *metrics) zero() {
+	ctx := context.Background()
+	m.retries.Add(ctx, 0, m.storeOnly...)
+	m.unknown.Add(ctx, 0, m.storeOnly...)
+	for kind, counter := range m.events {
+		switch {
+		case counter == nil:
+		case event.Kind(kind) == event.Ended:
+			for _, options := range m.reasons[1:] {
+				counter.Add(ctx, 0, options...)
+			}
+		default:
+			counter.Add(ctx, 0, m.storeOnly...)
+		}
+	}
 }
 
 // operationWords are those of all operations by number. That of 0 is for later ones.

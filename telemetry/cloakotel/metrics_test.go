@@ -42,6 +42,7 @@ func TestMetrics(t *testing.T) {
 		if unit != "{retry}" || retries[""] < 1 || len(retries) != 1 {
 			t.Errorf("retries in %s: %v", unit, retries)
 		}
+		s.wantMetric("cloakroom.commit.unknown_outcomes", "{commit}", map[string]int64{"": 1})
 	})
 }
 
@@ -122,6 +123,21 @@ func TestUnreadable(t *testing.T) {
 	s.do(ticket, read)
 	s.wantMetric("cloakroom.records.unreadable", "{record}", map[string]int64{"": 1})
 	s.wantSpans("cloakroom.load unreadable Error")
+}
+
+// TestZero: what has not happened yet is a counter at zero, so that the first is not missed.
+func TestZero(t *testing.T) {
+	s := newSite(t, cloakroom.Options{})
+	want := []string{
+		"cloakroom.changes.dropped", "cloakroom.commit.retries", "cloakroom.commit.unknown_outcomes",
+		"cloakroom.records.unreadable", "cloakroom.sessions.created", "cloakroom.sessions.ended",
+		"cloakroom.sessions.renewed", "cloakroom.sessions.signed_in", "cloakroom.tickets.dead",
+	}
+	got := s.names()
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
 }
 
 // TestUnknownEvents: kinds and reasons of a later version do no harm.

@@ -30,12 +30,13 @@ const color = cloakroom.Key[string]("color")
 
 // site is a site whose spans and metrics a test reads. Its handlers stand within otelhttp.
 type site struct {
-	t        *testing.T
-	spans    *tracetest.InMemoryExporter
-	reader   *sdkmetric.ManualReader
-	faulty   *storetest.Faulty
-	sessions *cloakroom.Manager
-	tracers  *sdktrace.TracerProvider
+	t         *testing.T
+	spans     *tracetest.InMemoryExporter
+	reader    *sdkmetric.ManualReader
+	faulty    *storetest.Faulty
+	sessions  *cloakroom.Manager
+	tracers   *sdktrace.TracerProvider
+	telemetry *cloakotel.Telemetry
 
 	mu  sync.Mutex
 	now time.Time
@@ -78,7 +79,7 @@ func newSite(t *testing.T, o cloakroom.Options, readers ...sdkmetric.Reader) *si
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.tracers = tracers
+	s.tracers, s.telemetry = tracers, telemetry
 	return s
 }
 
@@ -154,8 +155,23 @@ func attributeOf(span tracetest.SpanStub, key attribute.Key) attribute.Value {
 	return v
 }
 
+// names returns the names of all metrics that have a value.
+func (s *site) names() (names []string) {
+	s.t.Helper()
+	var all metricdata.ResourceMetrics
+	if err := s.reader.Collect(s.t.Context(), &all); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, scope := range all.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
 // metric returns the values of a metric by its attributes but the store's name, and its unit. That
-// of a histogram is how often it was recorded.
+// of a histogram is how often it was recorded. Counters that are zero are left out.
 func (s *site) metric(name string) (values map[string]int64, unit string) {
 	s.t.Helper()
 	var all metricdata.ResourceMetrics
@@ -172,7 +188,9 @@ func (s *site) metric(name string) (values map[string]int64, unit string) {
 			switch data := m.Data.(type) {
 			case metricdata.Sum[int64]:
 				for _, p := range data.DataPoints {
-					values[s.words(p.Attributes)] += p.Value
+					if p.Value != 0 {
+						values[s.words(p.Attributes)] += p.Value
+					}
 				}
 			case metricdata.Histogram[float64]:
 				for _, p := range data.DataPoints {

@@ -146,9 +146,9 @@ func TestTimeout(t *testing.T) {
 	})
 }
 
-// TestBatch: a statement that serves several calls is a span with links to the spans of all, and
+// TestTraceBatch: a statement that serves several calls is a span with links to the spans of all, and
 // a child of the first.
-func TestBatch(t *testing.T) {
+func TestTraceBatch(t *testing.T) {
 	exporter := tracetest.NewInMemoryExporter()
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(exporter))
 	telemetry, err := cloakotel.New("sql", cloakotel.WithTracerProvider(provider))
@@ -160,7 +160,7 @@ func TestBatch(t *testing.T) {
 		end := make(chan struct{})
 		within := trace.SpanContext{}
 		q := batch.New(batch.Config[int, int]{
-			Busy: 1, Idle: 1, Size: 8, Trace: telemetry.Batch,
+			Busy: 1, Idle: 1, Size: 8, Trace: telemetry.TraceBatch,
 			One: func(context.Context, int) int { <-end; return 0 },
 			Many: func(ctx context.Context, list []int) []int {
 				within = trace.SpanContextFromContext(ctx)
@@ -205,7 +205,7 @@ func TestBatch(t *testing.T) {
 	})
 	// Without a span that is sampled there is none.
 	exporter.Reset()
-	_, done := telemetry.Batch(t.Context(), []context.Context{t.Context(), t.Context()})
+	_, done := telemetry.TraceBatch(t.Context(), []context.Context{t.Context(), t.Context()})
 	done()
 	if n := len(exporter.GetSpans()); n != 0 {
 		t.Errorf("%d spans of calls that are not traced", n)

@@ -83,6 +83,9 @@ func (t *tracer) End(ctx context.Context, op event.Operation, out event.Outcome)
 	if out.Tries > 1 {
 		t.metrics.retries.Add(ctx, int64(out.Tries-1), t.metrics.storeOnly...)
 	}
+	if o == unknownOutcome {
+		t.metrics.unknown.Add(ctx, 1, t.metrics.storeOnly...)
+	}
 	span := trace.SpanFromContext(ctx)
 	if span.IsRecording() {
 		span.SetAttributes(outcomeKey.String(words[o]))
@@ -96,11 +99,11 @@ func (t *tracer) End(ctx context.Context, op event.Operation, out event.Outcome)
 	span.End()
 }
 
-// Batch is for the option TraceBatch of redisstore and sqlstore: it makes a span
+// TraceBatch is for the option of this name of redisstore and sqlstore: it makes a span
 // "cloakroom.batch" of a pipeline or a statement that serves several calls, with links to the
 // spans of all of them. Its parent is the first of these that is sampled, so that a sampler keeps
 // it with that one; without one there is no span.
-func (t *Telemetry) Batch(
+func (t *Telemetry) TraceBatch(
 	ctx context.Context, callers []context.Context,
 ) (context.Context, func()) {
 	var parent trace.Span
