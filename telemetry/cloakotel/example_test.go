@@ -47,7 +47,7 @@ func Example() {
 	for _, span := range exporter.GetSpans() {
 		fmt.Println(span.Name)
 		for _, a := range span.Attributes {
-			fmt.Printf("  %s: %s\n", a.Key, a.Value.Emit())
+			fmt.Printf("  %s: %s\n", a.Key, a.Value.String())
 		}
 	}
 	// Output:

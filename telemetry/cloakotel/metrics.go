@@ -46,37 +46,44 @@ var counters = [event.DeadTicket + 1]struct{ name, unit, description string }{
 
 func newMetrics(meter metric.Meter, name attribute.KeyValue) (*metrics, error) {
 	m := &metrics{meter: meter, name: name, storeOnly: added(name)}
-	errs := make([]error, 5)
-	m.operations, errs[0] = newDurations(meter, name, "cloakroom.operation.duration",
+	var errs []error
+	duration := func(instrument, description string, key attribute.Key, of []string) durations {
+		d, err := newDurations(meter, name, instrument, description, key, of)
+		errs = append(errs, err)
+		return d
+	}
+	counter := func(instrument, unit, description string) metric.Int64Counter {
+		c, err := meter.Int64Counter(instrument,
+			metric.WithUnit(unit), metric.WithDescription(description))
+		errs = append(errs, err)
+		return c
+	}
+	m.operations = duration("cloakroom.operation.duration",
 		"How long requests wait for a session to be loaded, committed, ended or touched.",
 		operation, operationWords())
-	m.calls, errs[1] = newDurations(meter, name, "cloakroom.store.call.duration",
+	m.calls = duration("cloakroom.store.call.duration",
 		"How long calls of the store take.", storeCall, callWords[:])
-	m.retries, errs[2] = meter.Int64Counter("cloakroom.commit.retries",
-		metric.WithUnit("{retry}"),
-		metric.WithDescription("How often commits made their record once more."))
-	m.unknown, errs[3] = meter.Int64Counter("cloakroom.commit.unknown_outcomes",
-		metric.WithUnit("{commit}"),
-		metric.WithDescription("Commits that may or may not have been stored."))
-	m.near, errs[4] = meter.Int64ObservableCounter("cloakroom.near_cache.loads",
-		metric.WithUnit("{load}"),
-		metric.WithDescription("Loads that the near cache has answered, or the server."))
+	m.retries = counter("cloakroom.commit.retries", "{retry}",
+		"How often commits made their record once more.")
+	m.unknown = counter("cloakroom.commit.unknown_outcomes", "{commit}",
+		"Commits that may or may not have been stored.")
 	for kind, c := range counters {
-		if c.name == "" {
-			continue
+		if c.name != "" {
+			m.events[kind] = counter(c.name, c.unit, c.description)
 		}
-		counter, err := meter.Int64Counter(c.name,
-			metric.WithUnit(c.unit), metric.WithDescription(c.description))
-		m.events[kind], errs = counter, append(errs, err)
 	}
 	for r := event.Reason(0); r == 0 || r.String() != event.Reason(0).String(); r++ {
 		m.reasons = append(m.reasons, added(name, endReason.String(underscored(r.String()))))
 	}
-	err := errors.Join(errs...)
-	if err == nil {
-		m.zero()
+	var err error
+	m.near, err = meter.Int64ObservableCounter("cloakroom.near_cache.loads",
+		metric.WithUnit("{load}"),
+		metric.WithDescription("Loads that the near cache has answered, or the server."))
+	if err = errors.Join(append(errs, err)...); err != nil {
+		return nil, err
 	}
-	return m, err
+	m.zero()
+	return m, nil
 }
 
 // zero makes each counter known before it counts anything: otherwise Prometheus takes the first

@@ -213,7 +213,7 @@ func (s *site) words(attributes attribute.Set) string {
 			named = a.Value.AsString() == "memory"
 			continue
 		}
-		words = append(words, a.Value.Emit())
+		words = append(words, a.Value.String())
 	}
 	if !named {
 		s.t.Errorf("%v does not name the store", attributes.ToSlice())
