@@ -360,25 +360,27 @@ func TestTrace(t *testing.T) {
 // No caller returns while Trace has its context, which may be used again after that.
 func TestTraceHoldsCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inside, returned := false, 0
+		var inside atomic.Bool
+		var returned atomic.Int32
 		q, end := occupy(t, Config[int, error]{Busy: 1, Idle: 1, One: refuseOne, Size: 10,
 			Many: func(ctx context.Context, list []int) []error {
 				<-ctx.Done()
 				return make([]error, len(list))
 			},
 			Trace: func(ctx context.Context, _ []context.Context) (context.Context, func()) {
-				inside = true
+				inside.Store(true)
 				time.Sleep(time.Second)
-				inside = false
+				inside.Store(false)
 				return ctx, func() {}
 			}})
 		ctx, cancel := context.WithCancel(t.Context())
 		for range 2 {
 			go func() {
-				if _, err := q.Do(ctx, 1); !errors.Is(err, context.Canceled) || inside {
-					t.Errorf("%v, while Trace has its context: %v", err, inside)
+				_, err := q.Do(ctx, 1)
+				if !errors.Is(err, context.Canceled) || inside.Load() {
+					t.Errorf("%v, while Trace has its context: %v", err, inside.Load())
 				}
-				returned++
+				returned.Add(1)
 			}()
 		}
 		synctest.Wait()
@@ -387,8 +389,8 @@ func TestTraceHoldsCallers(t *testing.T) {
 		cancel()
 		time.Sleep(time.Second + 2*Interval)
 		synctest.Wait()
-		if returned != 2 {
-			t.Errorf("%d callers returned, want 2", returned)
+		if n := returned.Load(); n != 2 {
+			t.Errorf("%d callers returned, want 2", n)
 		}
 		checkAtRest(t, q)
 	})

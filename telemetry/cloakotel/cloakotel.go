@@ -19,7 +19,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/cloakroom-go/cloakroom"
-	"github.com/cloakroom-go/cloakroom/event"
 	"github.com/cloakroom-go/cloakroom/store"
 )
 
@@ -155,6 +154,3 @@ func (t *Telemetry) Store(s store.Store) store.FullStore {
 	}
 	return &measured{FullStore: store.Complete(s), metrics: t.metrics}
 }
-
-// both is two tracers. What the inner one begins is a child of what the outer one does.
-type both struct{ outer, inner event.Tracer }

@@ -153,8 +153,8 @@ type nearCache interface {
 
 // observe reports a near cache whenever metrics are collected. One that was never asked is none.
 func (m *metrics) observe(near nearCache) {
-	hit := metric.WithAttributeSet(attribute.NewSet(m.name, nearCacheHits.Bool(true)))
-	miss := metric.WithAttributeSet(attribute.NewSet(m.name, nearCacheHits.Bool(false)))
+	hit := metric.WithAttributeSet(attribute.NewSet(m.name, nearCacheHit.Bool(true)))
+	miss := metric.WithAttributeSet(attribute.NewSet(m.name, nearCacheHit.Bool(false)))
 	_, err := m.meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		hits, misses := near.NearCache()
 		if hits+misses > 0 {

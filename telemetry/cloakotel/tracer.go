@@ -13,14 +13,14 @@ import (
 
 // Attributes of spans and metrics.
 const (
-	storeName     = attribute.Key("cloakroom.store.name")
-	storeCall     = attribute.Key("cloakroom.store.call")
-	operation     = attribute.Key("cloakroom.operation")
-	outcomeKey    = attribute.Key("cloakroom.outcome")
-	commitTries   = attribute.Key("cloakroom.commit.tries")
-	batchCallers  = attribute.Key("cloakroom.batch.callers")
-	endReason     = attribute.Key("cloakroom.end.reason")
-	nearCacheHits = attribute.Key("cloakroom.near_cache.hit")
+	storeName    = attribute.Key("cloakroom.store.name")
+	storeCall    = attribute.Key("cloakroom.store.call")
+	operation    = attribute.Key("cloakroom.operation")
+	outcomeKey   = attribute.Key("cloakroom.outcome")
+	commitTries  = attribute.Key("cloakroom.commit.tries")
+	batchCallers = attribute.Key("cloakroom.batch.callers")
+	endReason    = attribute.Key("cloakroom.end.reason")
+	nearCacheHit = attribute.Key("cloakroom.near_cache.hit")
 )
 
 // tracer is an [event.Tracer] that makes a span of each operation, and measures it.
@@ -125,6 +125,9 @@ func (t *Telemetry) TraceBatch(
 		trace.WithAttributes(t.name, batchCallers.Int(len(callers))), trace.WithLinks(links...))
 	return ctx, func() { span.End() }
 }
+
+// both is two tracers. What the inner one begins is a child of what the outer one does.
+type both struct{ outer, inner event.Tracer }
 
 // Begin implements [event.Tracer].
 func (b both) Begin(ctx context.Context, op event.Operation) context.Context {
