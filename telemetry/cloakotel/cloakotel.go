@@ -25,8 +25,8 @@ import (
 // ScopeName is the name of the instrumentation scope of all spans and metrics.
 const ScopeName = "github.com/cloakroom-go/cloakroom/telemetry/cloakotel"
 
-// Version returns the version of this module in the program, which is the version of the
-// instrumentation scope. It is "(devel)" in a checkout, and "" where the program does not tell.
+// Version returns the version of this module, as the go command has noted it in the program. It is
+// the version of the instrumentation scope, and empty where the program does not tell.
 func Version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -203,12 +203,36 @@ func TestTraceBatch(t *testing.T) {
 		}
 		time.Sleep(batch.Interval) // what checks waiting calls comes to rest
 	})
-	// Without a span that is sampled there is none.
-	exporter.Reset()
-	_, done := telemetry.TraceBatch(t.Context(), []context.Context{t.Context(), t.Context()})
+}
+
+// TestTraceBatchSampled: the span of a batch is sampled with the first of its calls that is, and
+// without one there is none.
+func TestTraceBatchSampled(t *testing.T) {
+	exporter := tracetest.NewInMemoryExporter()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(exporter),
+		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.NeverSample())))
+	telemetry, err := cloakotel.New("sql", cloakotel.WithTracerProvider(provider))
+	if err != nil {
+		t.Fatal(err)
+	}
+	caller := func(n byte, flags trace.TraceFlags) context.Context {
+		return trace.ContextWithSpanContext(t.Context(), trace.NewSpanContext(
+			trace.SpanContextConfig{
+				TraceID: trace.TraceID{n}, SpanID: trace.SpanID{n}, TraceFlags: flags,
+			}))
+	}
+	_, done := telemetry.TraceBatch(t.Context(),
+		[]context.Context{t.Context(), caller(1, 0), caller(2, 0)})
 	done()
 	if n := len(exporter.GetSpans()); n != 0 {
-		t.Errorf("%d spans of calls that are not traced", n)
+		t.Errorf("%d spans of calls that are not sampled", n)
+	}
+	_, done = telemetry.TraceBatch(t.Context(),
+		[]context.Context{caller(1, 0), caller(2, trace.FlagsSampled), caller(3, 0)})
+	done()
+	spans := exporter.GetSpans()
+	if len(spans) != 1 || spans[0].Parent.SpanID() != (trace.SpanID{2}) || len(spans[0].Links) != 3 {
+		t.Errorf("%+v", spans)
 	}
 }
 
