@@ -55,6 +55,7 @@ func TestNearCache(t *testing.T) {
 	load() // asks the server, since it was just written
 	load() // fills the cache
 	r.Do(t, "CONFIG", "RESETSTAT")
+	hits, misses := near.NearCache()
 	for range 100 {
 		if got := load(); got != "0" {
 			t.Fatalf("loaded %q", got)
@@ -62,6 +63,9 @@ func TestNearCache(t *testing.T) {
 	}
 	if n := loads(t, r); n != 0 {
 		t.Errorf("100 loads took %d calls, want none", n)
+	}
+	if h, m := near.NearCache(); h != hits+100 || m != misses {
+		t.Errorf("100 loads were counted as %d hits and %d misses", h-hits, m-misses)
 	}
 
 	for i := 1; i <= 200; i++ {

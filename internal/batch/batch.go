@@ -16,7 +16,7 @@ import (
 )
 
 // Config configures a [Queue] of calls, each with a question Q and an answer A. All fields but
-// Patience are required.
+// Patience and Trace are required.
 type Config[Q, A any] struct {
 	// Busy is how many runs, of one call or of a batch, may be under way while calls wait. Idle,
 	// at least as many, may be while none waits.
@@ -35,6 +35,11 @@ type Config[Q, A any] struct {
 
 	// Size is how many calls a batch has at most.
 	Size int
+
+	// Trace, if set, is called before Many, with its context and those of the callers. It
+	// returns the context for Many, and what to call after it. It must not keep the callers'
+	// contexts, which are reused once their calls have returned.
+	Trace func(ctx context.Context, callers []context.Context) (context.Context, func())
 }
 
 // Interval is how often the contexts of waiting calls are checked: a call returns so much after
@@ -71,6 +76,9 @@ type batch[Q, A any] struct {
 	questions []Q
 	calls     []*call[Q, A] // nil for one whose caller gave up
 	left      int           // how many are not nil
+
+	// callers are the contexts of the calls while Trace has them: no call returns meanwhile.
+	callers []context.Context
 }
 
 // New returns a queue. It starts no goroutine.
@@ -130,10 +138,24 @@ func (q *Queue[Q, A]) leave() {
 // runBatches performs batches until none waits.
 func (q *Queue[Q, A]) runBatches(b *batch[Q, A]) {
 	for b != nil {
-		answers := q.Many(b.ctx, b.questions)
+		answers := q.perform(b)
 		b.cancel()
 		b = q.settle(b, answers)
 	}
+}
+
+// perform performs a batch, within what Trace begins.
+func (q *Queue[Q, A]) perform(b *batch[Q, A]) []A {
+	ctx := b.ctx
+	if b.callers != nil {
+		var end func()
+		ctx, end = q.Trace(ctx, b.callers)
+		defer end()
+		q.mu.Lock()
+		b.callers = nil
+		q.mu.Unlock()
+	}
+	return q.Many(ctx, b.questions)
 }
 
 // settle hands out the answers of a batch, and returns the next one, or nil.
@@ -188,6 +210,12 @@ func (q *Queue[Q, A]) take() *batch[Q, A] {
 	for i, c := range calls {
 		b.questions[i] = c.question
 	}
+	if q.Trace != nil {
+		b.callers = make([]context.Context, len(calls))
+		for i, c := range calls {
+			b.callers[i] = c.ctx
+		}
+	}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	q.batches = append(q.batches, b)
 	return b
@@ -223,6 +251,9 @@ func (q *Queue[Q, A]) watch() {
 }
 
 func (b *batch[Q, A]) dropGivenUp() {
+	if b.callers != nil {
+		return
+	}
 	for i, c := range b.calls {
 		if c != nil && gaveUp(c) {
 			b.calls[i] = nil

@@ -3,6 +3,7 @@ package batch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -308,6 +309,88 @@ func TestBatchIsCancelled(t *testing.T) {
 		synctest.Wait()
 		if ended == nil {
 			t.Error("it goes on though no caller waits")
+		}
+		checkAtRest(t, q)
+	})
+}
+
+type callerKey struct{}
+
+// Trace is called around each batch and no single call, with the contexts of its callers in the
+// order of the questions. What it returns is the context of Many.
+func TestTrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var steps []string
+		note := func(format string, args ...any) { steps = append(steps, fmt.Sprintf(format, args...)) }
+		q, end := occupy(t, Config[int, error]{Busy: 1, Idle: 1, One: refuseOne, Size: 10,
+			Many: func(ctx context.Context, list []int) []error {
+				note("many %v in %v", list, ctx.Value(callerKey{}))
+				return make([]error, len(list))
+			},
+			Trace: func(ctx context.Context, callers []context.Context) (context.Context, func()) {
+				var of []any
+				for _, c := range callers {
+					of = append(of, c.Value(callerKey{}))
+				}
+				note("begin %v", of)
+				return context.WithValue(ctx, callerKey{}, "trace"), func() { note("end") }
+			}})
+		for i := range 3 {
+			go func() {
+				ctx := context.WithValue(t.Context(), callerKey{}, 10*i)
+				if answer, err := q.Do(ctx, i); answer != nil || err != nil {
+					t.Error(answer, err)
+				}
+			}()
+			synctest.Wait()
+		}
+		end()
+		synctest.Wait()
+		want := []string{"begin [0 10 20]", "many [0 1 2] in trace", "end"}
+		if !slices.Equal(steps, want) {
+			t.Errorf("%q, want %q", steps, want)
+		}
+		if _, err := q.Do(t.Context(), 1); err != nil || len(steps) != len(want) {
+			t.Errorf("a single call: %v, %q", err, steps)
+		}
+		checkAtRest(t, q)
+	})
+}
+
+// No caller returns while Trace has its context, which may be used again after that.
+func TestTraceHoldsCallers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var inside atomic.Bool
+		var returned atomic.Int32
+		q, end := occupy(t, Config[int, error]{Busy: 1, Idle: 1, One: refuseOne, Size: 10,
+			Many: func(ctx context.Context, list []int) []error {
+				<-ctx.Done()
+				return make([]error, len(list))
+			},
+			Trace: func(ctx context.Context, _ []context.Context) (context.Context, func()) {
+				inside.Store(true)
+				time.Sleep(time.Second)
+				inside.Store(false)
+				return ctx, func() {}
+			}})
+		ctx, cancel := context.WithCancel(t.Context())
+		for range 2 {
+			go func() {
+				_, err := q.Do(ctx, 1)
+				if !errors.Is(err, context.Canceled) || inside.Load() {
+					t.Errorf("%v, while Trace has its context: %v", err, inside.Load())
+				}
+				returned.Add(1)
+			}()
+		}
+		synctest.Wait()
+		end()
+		synctest.Wait()
+		cancel()
+		time.Sleep(time.Second + 2*Interval)
+		synctest.Wait()
+		if n := returned.Load(); n != 2 {
+			t.Errorf("%d callers returned, want 2", n)
 		}
 		checkAtRest(t, q)
 	})

@@ -25,18 +25,22 @@ const (
 // process would slow down an idle one.
 type batches = batch.Queue[[]rueidis.Completed, []rueidis.RedisResult]
 
-func newBatches(client rueidis.Client) *batches {
+func newBatches(client rueidis.Client, opts *Options) *batches {
 	sends := min(max(leastSends, 2*runtime.GOMAXPROCS(0)), mostSends)
 	return batch.New(batch.Config[[]rueidis.Completed, []rueidis.RedisResult]{
 		Busy: sends,
 		Idle: sends,
-		Many: func(_ context.Context, list [][]rueidis.Completed) [][]rueidis.RedisResult {
-			return sendAll(client, list)
+		Many: func(ctx context.Context, list [][]rueidis.Completed) [][]rueidis.RedisResult {
+			if opts.TraceBatch == nil {
+				return sendAll(context.Background(), client, list)
+			}
+			return sendAll(context.WithoutCancel(ctx), client, list)
 		},
 		One: func(ctx context.Context, commands []rueidis.Completed) []rueidis.RedisResult {
 			return client.DoMulti(ctx, commands...)
 		},
-		Size: batchSize,
+		Size:  batchSize,
+		Trace: opts.TraceBatch,
 	})
 }
 
@@ -51,13 +55,15 @@ func send(ctx context.Context, q *batches, commands ...rueidis.Completed) []ruei
 }
 
 // sendAll sends the commands of several calls. The client's own time limits bound it: callers
-// whose contexts end do not wait for it.
-func sendAll(client rueidis.Client, list [][]rueidis.Completed) [][]rueidis.RedisResult {
+// whose contexts end do not wait for it, and ctx does not end.
+func sendAll(
+	ctx context.Context, client rueidis.Client, list [][]rueidis.Completed,
+) [][]rueidis.RedisResult {
 	commands := make([]rueidis.Completed, 0, 2*len(list))
 	for _, c := range list {
 		commands = append(commands, c...)
 	}
-	all := client.DoMulti(context.Background(), commands...)
+	all := client.DoMulti(ctx, commands...)
 	results := make([][]rueidis.RedisResult, len(list))
 	for i, c := range list {
 		n := len(c)

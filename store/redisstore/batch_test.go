@@ -15,10 +15,14 @@ import (
 type echoClient struct {
 	rueidis.Client
 	sends chan int // gets the number of commands of each send
+	sent  func(context.Context)
 }
 
-func (c echoClient) DoMulti(_ context.Context, commands ...rueidis.Completed) []rueidis.RedisResult {
+func (c echoClient) DoMulti(ctx context.Context, commands ...rueidis.Completed) []rueidis.RedisResult {
 	c.sends <- len(commands)
+	if c.sent != nil {
+		c.sent(ctx)
+	}
 	time.Sleep(time.Second)
 	results := make([]rueidis.RedisResult, len(commands))
 	for i, cmd := range commands {
@@ -32,7 +36,7 @@ func TestBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const calls = 100
 		client := echoClient{sends: make(chan int, calls)}
-		q := newBatches(client)
+		q := newBatches(client, &Options{})
 		for i := range calls {
 			go func() {
 				words := []string{"GET " + decimal(int64(i)), "TTL " + decimal(int64(i))}[:1+i%2]
@@ -65,7 +69,7 @@ func TestBatches(t *testing.T) {
 func TestSendEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := echoClient{sends: make(chan int, 100)}
-		q := newBatches(client)
+		q := newBatches(client, &Options{})
 		for range q.Busy {
 			go send(t.Context(), q, rueidis.Builder{}.Arbitrary("GET", "a").Build())
 		}
@@ -78,5 +82,32 @@ func TestSendEnds(t *testing.T) {
 			t.Errorf("got %v", results)
 		}
 		time.Sleep(time.Second)
+	})
+}
+
+type traceKey struct{}
+
+// A pipeline of several calls is sent within what Options.TraceBatch returns, which does not end.
+func TestTraceBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun, ended, within := 0, 0, 0
+		client := echoClient{sends: make(chan int, 100), sent: func(ctx context.Context) {
+			if ctx.Value(traceKey{}) != nil && ctx.Done() == nil {
+				within++
+			}
+		}}
+		trace := func(ctx context.Context, callers []context.Context) (context.Context, func()) {
+			begun += len(callers)
+			return context.WithValue(ctx, traceKey{}, true), func() { ended++ }
+		}
+		q := newBatches(client, &Options{TraceBatch: trace})
+		for range q.Busy + 3 {
+			go send(t.Context(), q, rueidis.Builder{}.Arbitrary("GET", "a").Build())
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if begun != 3 || within != 1 || ended != 1 {
+			t.Errorf("traced %d calls, in %d pipelines; %d ended", begun, within, ended)
+		}
 	})
 }

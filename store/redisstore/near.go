@@ -107,6 +107,7 @@ func (s *Store) wrote(id string) func() {
 // would use another connection otherwise.
 func (s *Store) loadNear(ctx context.Context, id string) (store.Record, error) {
 	if s.troubled() {
+		s.nearMisses.Add(1)
 		return s.load(ctx, s.key(id))
 	}
 	answered, state, bypass := s.recent.bypassed(id)
@@ -114,6 +115,7 @@ func (s *Store) loadNear(ctx context.Context, id string) (store.Record, error) {
 	if s.mirror != nil && !bypass {
 		r, at, ok := s.mirror.get(id)
 		if ok {
+			s.nearHits.Add(1)
 			return r, nil
 		}
 		seq = at
@@ -128,6 +130,11 @@ func (s *Store) loadNear(ctx context.Context, id string) (store.Record, error) {
 		res = s.client.DoCache(ctx, script.Cache().ToStaticTTL(), s.opts.NearCache)
 	}
 	s.note(res.NonRedisError())
+	if res.IsCacheHit() {
+		s.nearHits.Add(1)
+	} else {
+		s.nearMisses.Add(1)
+	}
 	if unknownScript(res) {
 		return scripted(s.read(ctx, nearScript, key))
 	}

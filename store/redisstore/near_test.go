@@ -1,9 +1,12 @@
 package redisstore
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 func TestRecentWrites(t *testing.T) {
@@ -51,4 +54,24 @@ func TestRecentWrites(t *testing.T) {
 			t.Error("a read of one of two ids ended the bypass for both")
 		}
 	})
+}
+
+// TestNearCacheCounts: what the mirror answers is a hit, and what the server is asked for is none.
+// Hits of the client's cache need a server: see integration/redis.
+func TestNearCacheCounts(t *testing.T) {
+	s, _ := newFakeStore(t, Options{NearCache: time.Minute}, func([]string) string { return answerNull })
+	s.mirror = newMirror(s.prefix)
+	_, seq, _ := s.mirror.get("a")
+	s.mirror.put("a", seq, store.Record{Version: "v"}, time.Now().Add(time.Hour).UnixMilli())
+	for range 2 {
+		if _, err := s.Load(t.Context(), "a"); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := s.Load(t.Context(), "b"); !errors.Is(err, store.ErrNotFound) {
+		t.Error(err)
+	}
+	if hits, misses := s.NearCache(); hits != 2 || misses != 1 {
+		t.Errorf("%d hits and %d misses, want 2 and 1", hits, misses)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -68,7 +69,8 @@ func TestParse(t *testing.T) {
 		{"unix://u:p@/run/redis.sock", "/run/redis.sock", func(o rueidis.ClientOption, _ bool, _ Options) bool { return o.Password == "p" }},
 		{"redis://h?prefix=x:&near_cache=30s&wait_replicas=2&wait_timeout=200ms&dial_timeout=3s&cluster=false", "h:6379",
 			func(o rueidis.ClientOption, _ bool, opts Options) bool {
-				return opts == Options{Prefix: "x:", NearCache: 30 * time.Second, WaitReplicas: 2, WaitTimeout: 200 * time.Millisecond} &&
+				want := Options{Prefix: "x:", NearCache: 30 * time.Second, WaitReplicas: 2, WaitTimeout: 200 * time.Millisecond}
+				return reflect.DeepEqual(opts, want) &&
 					o.Dialer.Timeout == 3*time.Second && !o.DisableCache && o.ForceSingleClient
 			}},
 	} {

@@ -23,6 +23,7 @@
 package redisstore
 
 import (
+	"context"
 	"crypto/sha1"
 	"encoding/binary"
 	"encoding/hex"
@@ -66,6 +67,13 @@ type Options struct {
 	// lists every string whose key begins with it, so keys of other data must not.
 	Prefix string
 
+	// TraceBatch, if set, is called before each pipeline that serves several calls, with the
+	// contexts of these calls, for tracing. It returns the context of the pipeline, ctx or a child of
+	// it, and what to call when the pipeline has been answered. It must be safe for concurrent use,
+	// not use the store, and not keep the callers' contexts. The default is none, which costs
+	// nothing.
+	TraceBatch func(ctx context.Context, callers []context.Context) (context.Context, func())
+
 	// WaitReplicas is how many replicas must have a write before it is acknowledged, by the WAIT
 	// command. Each write then takes a connection of its own for a round trip to the replicas. If
 	// they are too few or too slow, it fails with an unknown outcome, and so do this store's loads
@@ -107,6 +115,8 @@ type Store struct {
 	recent   *recentWrites // nil without a near cache
 	mirror   *mirror       // nil if the client does not tell of invalidations, too
 	unheld   *unheld       // nil without waiting for replicas
+
+	nearHits, nearMisses atomic.Int64 // see NearCache
 }
 
 var (
@@ -149,9 +159,8 @@ func New(client rueidis.Client, opts Options) (*Store, error) {
 		opts:    opts,
 		cluster: client.Mode() == rueidis.ClientModeCluster,
 		start:   time.Now(),
-		loads:   newBatches(client),
-		writes:  newBatches(client),
 	}
+	s.loads, s.writes = newBatches(client, &s.opts), newBatches(client, &s.opts)
 	if opts.NearCache > 0 {
 		s.recent = newRecentWrites()
 	}
@@ -160,6 +169,10 @@ func New(client rueidis.Client, opts Options) (*Store, error) {
 	}
 	return s, nil
 }
+
+// NearCache returns how many loads the near cache has answered since the store was made, and how
+// many had to ask the server. Both are zero without [Options.NearCache].
+func (s *Store) NearCache() (hits, misses int64) { return s.nearHits.Load(), s.nearMisses.Load() }
 
 func outOfRange(option string, value any, want string) error {
 	return fmt.Errorf("redisstore: Options.%s is %v: it must be %s", option, value, want)

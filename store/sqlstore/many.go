@@ -45,6 +45,7 @@ type outcome struct {
 }
 
 func newBatches(
+	opts *Options,
 	one func(context.Context, request) outcome, many func(context.Context, []request) []outcome,
 ) *batches {
 	running := min(max(leastRunning, runtime.GOMAXPROCS(0)), mostRunning)
@@ -55,6 +56,7 @@ func newBatches(
 		One:      one,
 		Patience: patience,
 		Size:     batchSize,
+		Trace:    opts.TraceBatch,
 	})
 }
 

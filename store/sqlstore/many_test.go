@@ -1,9 +1,11 @@
 package sqlstore
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cloakroom-go/cloakroom/store"
@@ -62,3 +64,37 @@ type stateError string
 
 func (e stateError) Error() string    { return "SQLSTATE " + string(e) }
 func (e stateError) SQLState() string { return string(e) }
+
+type traceKey struct{}
+
+// A statement for several calls runs within what Options.TraceBatch returns.
+func TestTraceBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		traced, ended, within := 0, 0, false
+		opts := &Options{TraceBatch: func(
+			ctx context.Context, callers []context.Context,
+		) (context.Context, func()) {
+			traced += len(callers)
+			return context.WithValue(ctx, traceKey{}, true), func() { ended++ }
+		}}
+		q := newBatches(opts, func(context.Context, request) outcome {
+			time.Sleep(patience / 2)
+			return outcome{}
+		}, func(ctx context.Context, list []request) []outcome {
+			within = ctx.Value(traceKey{}) != nil
+			return make([]outcome, len(list))
+		})
+		for range q.Idle + 3 {
+			go func() {
+				if _, err := shared(t.Context(), q, request{}); err != nil {
+					t.Error(err)
+				}
+			}()
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if traced != 3 || ended != 1 || !within {
+			t.Errorf("traced %d calls and %d ends; within: %v", traced, ended, within)
+		}
+	})
+}

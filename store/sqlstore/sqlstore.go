@@ -107,6 +107,13 @@ type Options struct {
 	// layout [FlaskPostgres].
 	Table string
 
+	// TraceBatch, if set, is called before each statement that serves several calls, with the
+	// contexts of these calls, for tracing. It returns the context of the statement, ctx or a child
+	// of it, and what to call when the statement has ended. It must be safe for concurrent use, not
+	// use the store, and not keep the callers' contexts. Only PostgreSQL has such statements. The
+	// default is none, which costs nothing.
+	TraceBatch func(ctx context.Context, callers []context.Context) (context.Context, func())
+
 	// Zone is the time zone of the expiry column in the layout [FlaskPostgres], as PostgreSQL names
 	// it: that of Flask's connections. The default is that of this store's connections, which must
 	// all have the same. It must be empty in the other layout, which is in UTC.
@@ -190,8 +197,8 @@ func New(db *sql.DB, opts Options) (*Store, error) {
 	if d.oneWriter() {
 		s.gate = make(chan struct{}, 1)
 	}
-	s.loads = newBatches(s.loadOne, s.loadMany)
-	s.replaces = newBatches(s.replaceOne, s.replaceMany)
+	s.loads = newBatches(&s.opts, s.loadOne, s.loadMany)
+	s.replaces = newBatches(&s.opts, s.replaceOne, s.replaceMany)
 	s.sweeper.start(s)
 	return s, nil
 }
