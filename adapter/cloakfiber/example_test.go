@@ -31,7 +31,7 @@ func Example() {
 	app.Get("/", func(c fiber.Ctx) error {
 		n, err := visits.UpdateNow(cloakfiber.Get(c), func(n int) int { return n + 1 })
 		if err != nil {
-			return err // the client gets a 503
+			return fiber.ErrServiceUnavailable
 		}
 		return c.SendString(fmt.Sprintf("visit %d", n))
 	})

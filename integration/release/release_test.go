@@ -62,7 +62,7 @@ func TestRelease(t *testing.T) {
 			}
 		})
 	}
-	for _, folder := range r.folders(t, "adapter/") {
+	for _, folder := range append(r.folders(t, "adapter/"), r.folders(t, "telemetry/")...) {
 		t.Run(folder, func(t *testing.T) {
 			u := newUser(t, proxy)
 			for _, v := range []string{first, next} {

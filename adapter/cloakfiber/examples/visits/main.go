@@ -29,7 +29,7 @@ func main() {
 	app.Get("/", func(c fiber.Ctx) error {
 		n, err := visits.UpdateNow(cloakfiber.Get(c), func(n int) int { return n + 1 })
 		if err != nil {
-			return err // the client gets a 503
+			return fiber.ErrServiceUnavailable
 		}
 		return c.SendString(fmt.Sprintf("visit %d", n))
 	})

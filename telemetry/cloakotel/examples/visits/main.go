@@ -48,7 +48,8 @@ func main() {
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		n, err := visits.UpdateNow(sessions.Get(r), func(n int) int { return n + 1 })
 		if err != nil {
-			return // the client gets a 503
+			http.Error(w, "not counted", http.StatusServiceUnavailable)
+			return
 		}
 		fmt.Fprintf(w, "visit %d\n", n)
 	})
