@@ -35,6 +35,7 @@ require (
 	github.com/cloakroom-go/cloakroom/adapter/cloakfiber v0.1.0
 	github.com/cloakroom-go/cloakroom/adapter/cloakgin v0.1.0
 	github.com/cloakroom-go/cloakroom/adapter/cloakgorilla v0.1.0
+	github.com/cloakroom-go/cloakroom/adapter/cloakgrpc v0.1.0
 	github.com/gofiber/fiber/v3 v3.1.0
 	github.com/gorilla/sessions v1.4.0
 	github.com/labstack/echo/v5 v5.4.6
@@ -57,6 +58,8 @@ require (
 	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.71.0
 	google.golang.org/protobuf v1.36.11
 )
+
+require google.golang.org/grpc v1.84.0
 
 require (
 	filippo.io/edwards25519 v1.2.0 // indirect
@@ -130,6 +133,7 @@ require (
 	golang.org/x/sys v0.47.0 // indirect
 	golang.org/x/text v0.41.0 // indirect
 	golang.org/x/time v0.15.0 // indirect
+	google.golang.org/genproto/googleapis/rpc v0.0.0-20260706201446-f0a921348800 // indirect
 	modernc.org/libc v1.75.7 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
@@ -141,6 +145,7 @@ replace (
 	github.com/cloakroom-go/cloakroom/adapter/cloakfiber => ../adapter/cloakfiber
 	github.com/cloakroom-go/cloakroom/adapter/cloakgin => ../adapter/cloakgin
 	github.com/cloakroom-go/cloakroom/adapter/cloakgorilla => ../adapter/cloakgorilla
+	github.com/cloakroom-go/cloakroom/adapter/cloakgrpc => ../adapter/cloakgrpc
 	github.com/cloakroom-go/cloakroom/store/dynamodbstore => ../store/dynamodbstore
 	github.com/cloakroom-go/cloakroom/store/memcachedstore => ../store/memcachedstore
 	github.com/cloakroom-go/cloakroom/store/mongostore => ../store/mongostore

@@ -7,8 +7,10 @@ import (
 	"net"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/adapter/cloakgrpc"
@@ -26,7 +28,7 @@ type counter struct {
 func (counter) Check(ctx context.Context, _ *healthpb.HealthCheckRequest) (*healthpb.HealthCheckResponse, error) {
 	n, err := checks.UpdateNow(cloakgrpc.Get(ctx), func(n int) int { return n + 1 })
 	if err != nil {
-		return nil, err // the client gets Unavailable
+		return nil, status.Error(codes.Unavailable, "not counted")
 	}
 	fmt.Println("check", n)
 	return &healthpb.HealthCheckResponse{}, nil
