@@ -29,10 +29,10 @@ help: ## list the targets
 demo: ## run the demo at http://127.0.0.1:8080
 	go run ./cmd/demo
 
-test: test-core test-integration ## run the tests in a quarter of an hour; installs the servers and the browser that they need, if it may
+test: test-core test-integration ## run the tests in ten minutes; installs the servers and the browser that they need, if it may
 
 test-core: ## run the tests that need nothing but Go
-	@set -e; for m in $(WORKSPACE); do echo "test $$m"; (cd $$m && $(MEMORY) $(TEST) $(RACE) -short -timeout 1h ./...); done
+	@set -e; for m in $(WORKSPACE); do echo "test $$m"; (cd $$m && $(MEMORY) $(TEST) -short -timeout 1h ./...); done
 
 test-integration: ## run the tests that need servers or a browser
 	scripts/install-test-servers
@@ -40,8 +40,10 @@ test-integration: ## run the tests that need servers or a browser
 	cd bench && GOWORK=off $(TEST) -short -timeout 1h ./...
 	cd examples/shop && GOWORK=off $(TEST) -timeout 1h ./...
 
-test-long: ## run what `make test` leaves out, and all that needs servers under the race detector, in half an hour
+test-long: ## run what `make test` leaves out, and all under the race detector, in half an hour
 	scripts/install-test-servers
+	@set -e; for m in $(WORKSPACE); do echo "test $$m"; (cd $$m && $(MEMORY) $(TEST) $(RACE) -short -timeout 1h ./...); done
+	$(TEST) -timeout 1h -run 'P3EachEnd' .
 	cd integration && GOWORK=off $(MEMORY) $(TEST) $(RACE) -count=1 -p 4 -timeout 2h $(SLOWEST) ./...
 	cd integration && GOWORK=off $(TEST) -count=1 -p 1 -timeout 1h -run 'Million|SweepUnderLoad' ./sql/million ./dynamodb # these measure
 	cd store/memstore && $(TEST) -timeout 1h ./...
