@@ -175,7 +175,7 @@ func trimSpace(s string) string {
 // or nil. It holds the ticket: do not log it. The middleware sends it by itself, except
 // in a response that the handler writes to a hijacked connection. Once the handler
 // within the middleware has returned, Cookie is nil. With Options.RequestHeader its
-// Value is what Options.ResponseHeader hands out.
+// Value is for Options.ResponseHeader: it must not be set as a cookie.
 //
 // [Session.Cookies] returns it with those that are to be cleared.
 func (s *Session) Cookie() *http.Cookie {
@@ -192,11 +192,12 @@ func (s *Session) Cookie() *http.Cookie {
 // opened, in this order: mostly none or the one that [Session.Cookie] returns. Where
 // the browser sent several of its name, cookies that clear the others as far as this
 // host can come before it; those of Profile.ClearCookies come after it, when they are
-// to be cleared.
+// to be cleared. With Options.RequestHeader there are none: a cookie would be a ticket
+// that browsers send by themselves.
 func (s *Session) Cookies() []*http.Cookie {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.phase == finished && s.x != nil {
+	if s.phase == finished && s.x != nil || s.m.options.RequestHeader != "" {
 		return nil
 	}
 	s.answer.taken = true

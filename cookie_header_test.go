@@ -60,7 +60,12 @@ func TestBearer(t *testing.T) {
 		t.Errorf("header %v", resp.Header)
 	}
 	second := client.newTicket(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
-		_ = s.Login("ann")
+		if err := s.Login("ann"); err != nil || s.Save() != nil {
+			t.Error(err)
+		}
+		if s.Cookie().Value == "" || len(s.Cookies()) > 0 {
+			t.Error("a ticket that is for a header is handed out as a cookie")
+		}
 	})
 	if client.value() != "" {
 		t.Error("the former ticket is good still")
@@ -122,11 +127,14 @@ func TestHeaderOfChoice(t *testing.T) {
 		t.Errorf("header %v", len(resp.Header))
 	}
 	for wrong, options := range map[string]cloakroom.Options{
-		"a cookie":        {RequestHeader: "Cookie"},
-		"no name":         {RequestHeader: "a b"},
-		"Set-Cookie":      {RequestHeader: "a", ResponseHeader: "set-cookie"},
-		"a response only": {ResponseHeader: "a"},
-		"a profile":       {RequestHeader: "a", Profile: &cloakroom.Profile{}},
+		"a cookie":         {RequestHeader: "Cookie"},
+		"no name":          {RequestHeader: "a b"},
+		"Set-Cookie":       {RequestHeader: "a", ResponseHeader: "set-cookie"},
+		"a response only":  {ResponseHeader: "a"},
+		"no such request":  {RequestHeader: "Host"},
+		"not for tickets":  {RequestHeader: "a", ResponseHeader: "vary"},
+		"a cookie besides": {RequestHeader: "a", Cookie: func(*http.Request, *http.Cookie) {}},
+		"a profile":        {RequestHeader: "a", Profile: &cloakroom.Profile{}},
 	} {
 		if _, err := cloakroom.New(s.store, options); err == nil ||
 			!strings.Contains(err.Error(), "Header is") {

@@ -164,7 +164,11 @@ func (s *Session) endRivals(c *engine.Commit) error {
 	if s.rare == nil || !document.MovesTicket(c.Ops) {
 		return nil
 	}
-	return s.endTickets(c.Limit, noSuccessor, c.Base.ID, engine.Cause{Reason: event.Replaced})
+	why := engine.Cause{Reason: event.Replaced, Actor: s.actor(&c.Base)}
+	if i := document.First(c.Ops, document.SignIn); i >= 0 && event.Actor(s.ctx()) == "" {
+		why.Actor = c.Ops[i].Login.Owner
+	}
+	return s.endTickets(c.Limit, noSuccessor, c.Base.ID, why)
 }
 
 // endOthers ends the sessions of the browser's other tickets for a sign-out.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,8 +47,9 @@ type Options struct {
 	// Partitioned, for a site with several domains, or with several tenants on one. c
 	// has what the other options say, and no Value. It must do the same for all requests
 	// of a visitor who is to keep the session, and what it does must be fit for browsers,
-	// or the response is not sent. It is called once for a request that touches its
-	// session, and not for [Manager.Open]. Its domains need a CookieName without
+	// or the response is not sent. It is called for requests that touch their
+	// session, and with a Profile's RefreshEachRequest for all; not for [Manager.Open]
+	// and OpenWith. Its domains need a CookieName without
 	// "__Host-", such as "__Secure-session". A ticket is good under any of the cookies:
 	// keep tenants apart by managers with an Application each. The default is none.
 	Cookie func(r *http.Request, c *http.Cookie)
@@ -73,9 +75,10 @@ type Options struct {
 
 	// Events is called with what happens to sessions, after the store has acknowledged
 	// it: see package event, whose Log makes an audit log of it. The goroutine whose
-	// call caused the event calls it, with the context of the request as it came to the
-	// middleware, and waits for it, and so may other requests of that session: hand on
-	// what takes time, and do not use the request's own [Session] in it. A panic of it
+	// call caused the event calls it, and waits for it, and so may other requests of that
+	// session: hand on what takes time, and do not use the request's own [Session] in it.
+	// Its context has the values of the request's as it came to the middleware, and does
+	// not end when the client hangs up. A panic of it
 	// is logged and fails nothing. A process that is killed in between tells nothing.
 	// The default is none, which costs nothing.
 	Events func(context.Context, event.Event)
@@ -358,6 +361,13 @@ func (o *Options) checkCookie() error {
 	return o.checkDomains()
 }
 
+// headersInUse are headers that net/http, caches or cookies need.
+var headersInUse = []string{
+	"Age", "Cache-Control", "Connection", "Content-Encoding", "Content-Length", "Content-Type",
+	"Cookie", "Date", "Etag", "Expires", "Host", "Location", "Set-Cookie", "Te", "Trailer",
+	"Transfer-Encoding", "Upgrade", "Vary",
+}
+
 // checkHeaders makes the names canonical, and refuses those that cannot bring a ticket.
 func (o *Options) checkHeaders() error {
 	o.RequestHeader = http.CanonicalHeaderKey(o.RequestHeader)
@@ -368,16 +378,19 @@ func (o *Options) checkHeaders() error {
 	case o.RequestHeader == "":
 		return fmt.Errorf("cloakroom: Options.ResponseHeader is %q, and Options.RequestHeader is "+
 			"not set", o.ResponseHeader)
+	case o.Cookie != nil:
+		return fmt.Errorf("cloakroom: Options.RequestHeader is %q, and Options.Cookie is set: "+
+			"there is no cookie then", o.RequestHeader)
 	case o.Profile != nil:
 		return fmt.Errorf("cloakroom: Options.RequestHeader is %q, and Options.Profile is set, "+
 			"whose tickets are in cookies", o.RequestHeader)
 	}
 	for _, name := range []string{o.RequestHeader, o.ResponseHeader} {
 		// a cookie's name is a token too (RFC 6265 section 4.1.1, RFC 9110 section 5.1)
-		if probe := (http.Cookie{Name: name}); probe.Valid() != nil || name == "Cookie" ||
-			name == "Set-Cookie" {
+		probe := http.Cookie{Name: name}
+		if probe.Valid() != nil || slices.Contains(headersInUse, name) {
 			return fmt.Errorf("cloakroom: Options.RequestHeader or ResponseHeader is %q: it must "+
-				"be the name of a header, and not a cookie's", name)
+				"be the name of a header that means nothing else", name)
 		}
 	}
 	return nil

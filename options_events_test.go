@@ -114,7 +114,28 @@ func TestEventsDropped(t *testing.T) {
 	if _, err := s.m.RevokeOwned(t.Context(), "ann"); err != nil {
 		t.Fatal(err)
 	}
-	if err := open.Save(); !errors.Is(err, cloakroom.ErrEnded) {
+	for range 2 {
+		if err := open.Save(); !errors.Is(err, cloakroom.ErrEnded) {
+			t.Error(err)
+		}
+	}
+	if err := open.CommitHeader(nil, nil); err != nil {
+		t.Error(err)
+	}
+	heard.want(t, "ended/ann/revoked/", "changes dropped/")
+
+	tab.login("ann")
+	now := s.m.Open(t.Context(), tab.cookie)
+	defer now.Close()
+	if err := now.Load(); err != nil {
+		t.Error(err)
+	}
+	heard.take()
+	if _, err := s.m.RevokeOwned(t.Context(), "ann"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := a.UpdateNow(now, shout)
+	if !errors.Is(err, cloakroom.ErrEnded) {
 		t.Error(err)
 	}
 	heard.want(t, "ended/ann/revoked/", "changes dropped/")
@@ -165,6 +186,35 @@ func TestEventsActor(t *testing.T) {
 	heard.want(t, "ended/ann/signed out/robot")
 }
 
+// TestEventsContext: the context that a listener gets has the values of the request's, and lives on
+// when the client has hung up and the request is over.
+func TestEventsContext(t *testing.T) {
+	type key struct{}
+	var heard []context.Context
+	s := newSite(t, cloakroom.Options{Events: func(ctx context.Context, e event.Event) {
+		heard = append(heard, ctx)
+	}})
+	tab := s.browser()
+	tab.login("ann")
+	s.damage(tab, []byte("garbage"))
+	ctx, hangUp := context.WithCancel(context.WithValue(t.Context(), key{}, "trace"))
+	heard = nil
+	s.m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		session := s.m.Get(r)
+		_ = session.Load()
+		hangUp()
+		_ = session.Logout()
+	})).ServeHTTP(httptest.NewRecorder(), tab.request().WithContext(ctx))
+	if len(heard) != 2 {
+		t.Fatalf("%d events", len(heard))
+	}
+	for _, ctx := range heard {
+		if _, limited := ctx.Deadline(); limited || ctx.Err() != nil || ctx.Value(key{}) != "trace" {
+			t.Errorf("%v, limited: %v", ctx.Err(), limited)
+		}
+	}
+}
+
 // TestEventsSeveral: of several cookies of one name, each session that a sign-in or a sign-out ends
 // is told, and a ticket is dead only where none lives.
 func TestEventsSeveral(t *testing.T) {
@@ -178,7 +228,7 @@ func TestEventsSeveral(t *testing.T) {
 	first.value(a)
 	heard.want(t)
 	first.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) { _ = s.Renew() })
-	heard.want(t, "ended/bob/replaced/", "renewed/ann")
+	heard.want(t, "ended/bob/replaced/ann", "renewed/ann")
 }
 
 // TestEventsHoldNoTicket: nothing that a listener is told, printed in any way or logged, has a

@@ -108,7 +108,8 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	began := x.began()
 	if s := x.session.Load(); s != nil && !began && s.hidesCookie() {
-		const what = "hijack: call Session.Save before, and send Session.Cookies"
+		const what = "hijack: call Session.Save before, and send Session.Cookies, or with " +
+			"Options.RequestHeader the Value of Session.Cookie in Options.ResponseHeader"
 		return nil, nil, errorAt(what, ErrHeaderSent)
 	}
 	if !x.begin() {

@@ -19,13 +19,7 @@ import (
 // response still goes out. [ErrUnreadable] means the same for a record that cannot be
 // read. Every other error is sticky, except [ErrTooLarge], after which the changes stay
 // pending.
-func (s *Session) Save() error {
-	err := s.commit(nil)
-	if s.x == nil && isOver(err) { // else the middleware tells, once
-		s.tellDropped(err)
-	}
-	return err
-}
+func (s *Session) Save() error { return s.commit(nil) }
 
 // commit commits everything pending, and after it extra, if there is one, which is not
 // kept when it fails.
@@ -33,7 +27,11 @@ func (s *Session) commit(extra *document.Operation) error {
 	if extra == nil && s.idle(false) {
 		return nil
 	}
-	return s.commitPending(extra)
+	err := s.commitPending(extra)
+	if s.x == nil && isOver(err) { // else the middleware tells
+		s.tellDropped(err)
+	}
+	return err
 }
 
 // saving is one commit of a session: which of its pending operations it takes, and what
@@ -284,15 +282,20 @@ func (s *Session) reportDropped(why error) {
 	s.tellDropped(why)
 }
 
-// tellDropped tells that changes went nowhere.
+// tellDropped tells that changes went nowhere, once.
 func (s *Session) tellDropped(why error) {
 	if !s.m.engine.Listened() {
 		return
 	}
 	s.mu.Lock()
-	id := s.goneID
+	id, told := s.goneID, s.body.told
+	if s.phase != finished {
+		s.own().told = true
+	}
 	s.mu.Unlock()
-	s.m.engine.TellOf(s.ctx(), id, event.Event{Kind: event.Dropped, Err: why})
+	if !told {
+		s.m.engine.TellOf(s.ctx(), id, event.Event{Kind: event.Dropped, Err: why})
+	}
 }
 
 // noteNotSent takes back that the response's header is about to leave.

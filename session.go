@@ -260,6 +260,7 @@ type body struct {
 	second    document.Room // what those of the first commit may go to
 	lent      bool          // second was given to a commit
 	committed bool          // Session.limit has been that of a commit
+	told      bool          // it was told that changes were dropped
 }
 
 // emptyBody is the body of a Session that was not used yet, or is finished. It is never
@@ -294,7 +295,7 @@ func (s *Session) drop() {
 		b.second.Clear()
 		b.lent = false
 	}
-	b.committed = false
+	b.committed, b.told = false, false
 	bodies.Put(b)
 }
 

@@ -15,7 +15,8 @@ import (
 
 // Client is a browser in a test, or an app where Options.RequestHeader is set: it holds a ticket,
 // sends it, and takes a new one from each response that has one. It keeps the site's other cookies
-// too, by name: to test Domain, Path or Secure of a cookie, use package cookiejar. Several
+// too, by name: to test Domain, Path or Secure of a cookie, use package cookiejar. It is for one
+// site: where Options.Cookie tells several apart, use a client for each. Several
 // goroutines may use it at the same time.
 //
 // Session, SignedOut and TicketChanged load: the store counts that, and Options.Events is told of

@@ -15,7 +15,7 @@ type Event struct {
 	Time time.Time // by the clock of the manager
 
 	// Session is the public ID of the session. It is empty where the record could not
-	// tell, and for sessions that were swept.
+	// tell, and for Swept.
 	Session string
 
 	// Former is the public ID that the session had before SignedIn or Renewed gave it
@@ -30,12 +30,11 @@ type Event struct {
 	Reason Reason
 
 	// Actor is who had it ended: what [WithActor] put into the context of the call, or
-	// else the owner who was signed in to the request that made it. It is empty where
-	// neither is known.
+	// else the owner who was signed in to the request that made it, or is now where it was
+	// Replaced. It is empty where neither is known.
 	Actor string
 
-	// Count is how many sessions there were: more than one only where expired ones
-	// were swept.
+	// Count is how many there were: one, but for Swept.
 	Count int
 
 	// IP and UserAgent are the client's, as noted at the latest sign-in.
@@ -73,6 +72,10 @@ const (
 	// is told once, as far as the manager remembers: some thousands.
 	Unreadable
 
+	// Swept means that Manager.Sweep has removed expired records, Count of them: ended
+	// sessions, and seals that sign-ins and renewals left behind.
+	Swept
+
 	// DeadTicket means that a request came with a ticket, well-formed, whose session has
 	// ended, has moved to another ticket, or never was. Slow requests, old tabs and
 	// guesses look alike.
@@ -81,7 +84,8 @@ const (
 
 var kinds = [...]string{
 	Created: "created", SignedIn: "signed in", Renewed: "renewed", Ended: "ended",
-	Dropped: "changes dropped", Unreadable: "unreadable", DeadTicket: "dead ticket",
+	Dropped: "changes dropped", Unreadable: "unreadable", Swept: "records swept",
+	DeadTicket: "dead ticket",
 }
 
 // String returns the kind in words, such as "signed in".
@@ -102,9 +106,10 @@ const (
 	// under another ticket.
 	Replaced
 
-	// Expired means that its deadline had passed when a request came, or that it was
-	// swept. It is told once as far as the manager remembers, and not at all where no
-	// request comes and the store removes expired sessions by itself.
+	// Expired means that a request came after the absolute deadline, and the store had
+	// the record still. It is told once as far as the manager remembers. Most sessions
+	// expire unnoticed: a store shows none whose idle timeout has passed, and removes
+	// them by itself or when they are swept.
 	Expired
 
 	// Lost means that it ended while a sign-in or Session.Renew was giving it a new

@@ -3,7 +3,8 @@ package event
 import "context"
 
 // Tracer follows what a manager does with its store: for spans and figures of each load
-// and commit. It is called by the goroutine whose call needs the store, and must be safe
+// and commit. It is called by the goroutine whose call needs the store, which may hold the
+// session meanwhile: it must not use that, and its panics are the caller's. It must be safe
 // for concurrent use.
 type Tracer interface {
 	// Begin is called when an operation begins. What it returns, ctx or a child of it,

@@ -42,7 +42,9 @@ type Config struct {
 //
 // When a handler panics, or middleware/timeout has answered for it, what was not
 // committed is dropped. A recover middleware inside calls [cloakroom.Session.Discard],
-// or what was changed before the panic is committed with its answer.
+// or what was changed before the panic is committed with its answer. So it is with
+// middleware/timeout inside, which recovers by itself: the handler that it is given must
+// recover, and call Discard.
 //
 // It panics if the manager has Options.Cookie, which needs a request of net/http.
 func New(m *cloakroom.Manager, config ...Config) fiber.Handler {

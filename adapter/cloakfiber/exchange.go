@@ -203,9 +203,7 @@ func (x *exchange) noteRoute(c fiber.Ctx) {
 // log logs what no caller is told otherwise.
 func (x *exchange) log(level slog.Level, message string, err error) {
 	attrs := make([]slog.Attr, 0, 4)
-	if id := x.session.ID(); id != "" {
-		attrs = append(attrs, slog.String("session", id))
-	}
+	attrs = append(attrs, slog.String("session", x.session.String())) // which loads nothing
 	attrs = append(attrs, slog.Any("error", err), slog.String("method", x.method))
 	if x.pattern != "" {
 		attrs = append(attrs, slog.String("pattern", x.pattern))

@@ -1,9 +1,10 @@
 // Package cloakgorilla is a store for github.com/gorilla/sessions that keeps its sessions
 // in those of a [cloakroom.Manager]. What is built on gorilla's API keeps its code and
-// gains Cloakroom's promises.
+// gains Cloakroom's promises, but for one that needs to know of sign-ins: see
+// [Options.Owner].
 //
 //	sessions, err := cloakroom.New(store, cloakroom.Options{})
-//	gorilla := cloakgorilla.New(sessions, cloakgorilla.Options{})
+//	gorilla := cloakgorilla.New(sessions, cloakgorilla.Options{SignIn: "user-session", Owner: "id"})
 //
 //	func home(w http.ResponseWriter, r *http.Request) {
 //		s, err := gorilla.Get(r, "user-session")

@@ -17,6 +17,7 @@ import (
 	"github.com/gorilla/sessions"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/adapter/cloakgorilla"
 	"github.com/cloakroom-go/cloakroom/store/countstore"
 	"github.com/cloakroom-go/cloakroom/store/storetest"
 )
@@ -465,5 +466,33 @@ func TestServer(t *testing.T) {
 	tab.cookie = resp.Cookies()[0]
 	if got := tab.values()["n"]; got != 1 {
 		t.Errorf("n is %v", got)
+	}
+}
+
+// TestSignIn: with Options.Owner, code that knows gorilla's API alone gets a new ticket at a sign-in,
+// and the old one, which may have been planted, is dead.
+func TestSignIn(t *testing.T) {
+	for owner, id := range map[string]any{"ann": "ann", "17": 17, "18": int64(18)} {
+		s := newSite(t, cloakroom.Options{})
+		s.gorilla = cloakgorilla.New(s.m, cloakgorilla.Options{SignIn: name, Owner: "id"})
+		tab := s.browser()
+		tab.set("cart", "hat")
+		planted := *tab
+		tab.set("id", id)
+		if got := planted.values(); len(got) != 0 {
+			t.Errorf("%v: the planted ticket has %v", id, got)
+		}
+		if got := tab.values(); got["cart"] != "hat" || got["id"] == nil {
+			t.Errorf("%v: the session has %v", id, got)
+		}
+		signedIn := *tab
+		tab.set("theme", "dark")
+		if got := signedIn.values(); got["theme"] != "dark" {
+			t.Errorf("%v: a change that is no sign-in gives a new ticket: %v", id, got)
+		}
+		n, err := s.m.RevokeOwned(t.Context(), owner)
+		if n != 1 || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
 	}
 }

@@ -16,6 +16,13 @@ import (
 
 // Options configure a [Store]. The zero value is ready for use.
 type Options struct {
+	// Owner is the key of the value by which the session SignIn says who is signed in: a
+	// string or an integer, such as a user's id. Saving another one is a sign-in then, as
+	// [cloakroom.Session.Login]: a new ticket, and an owner. Without it, a ticket that an
+	// attacker has planted in a browser would be signed in too (session fixation), so
+	// call Login at each sign-in where it is not set. The default is none.
+	Owner string
+
 	// SignIn is the name of the gorilla session that says who is signed in. Deleting that
 	// one, by saving it with Options.MaxAge < 0, is a sign-out then: it ends the Cloakroom
 	// session as [cloakroom.Session.Logout] does, with the values of all names. The default
@@ -126,6 +133,11 @@ func (st *Store) save(own *cloakroom.Session, s *sessions.Session, seen *snapsho
 	if err != nil {
 		return err
 	}
+	if owner := st.ownerIn(s); owner != "" && owner != own.Owner() {
+		if err := own.Login(owner); err != nil { // before: another owner's values are dropped by it
+			return err
+		}
+	}
 	emptied := seen.store(own, s, changed)
 	if (emptied || seen.unsaved) && len(namesOf(own, s.Name())) == 0 {
 		marker(s.Name()).Set(own, true)
@@ -136,6 +148,20 @@ func (st *Store) save(own *cloakroom.Session, s *sessions.Session, seen *snapsho
 		seen.age = age
 	}
 	return nil
+}
+
+// ownerIn returns who is signed in by the values of a session, if they say so.
+func (st *Store) ownerIn(s *sessions.Session) string {
+	if st.options.Owner == "" || s.Name() != st.options.SignIn {
+		return ""
+	}
+	switch owner := s.Values[st.options.Owner].(type) {
+	case string:
+		return owner
+	case int, int64, uint, uint64, int32, uint32:
+		return fmt.Sprint(owner)
+	}
+	return ""
 }
 
 func (st *Store) delete(own *cloakroom.Session, name string, seen *snapshot) error {

@@ -226,9 +226,7 @@ func (c *call) level() slog.Level {
 func (c *call) log(s *cloakroom.Session, level slog.Level, message string, err error) {
 	attrs := make([]slog.Attr, 0, 3)
 	if s != nil {
-		if id := s.ID(); id != "" {
-			attrs = append(attrs, slog.String("session", id))
-		}
+		attrs = append(attrs, slog.String("session", s.String())) // which loads nothing
 	}
 	attrs = append(attrs, slog.Any("error", err), slog.String("method", c.method))
 	c.m.Options().Logger.LogAttrs(c.ctx, level, "cloakroom: "+message, attrs...)

@@ -2,6 +2,7 @@ package cloakgrpc
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -77,7 +78,7 @@ func (c *Client) unary(
 	invoker grpc.UnaryInvoker, opts ...grpc.CallOption,
 ) error {
 	var header metadata.MD
-	err := invoker(ctx, method, req, reply, conn, append(opts, grpc.Header(&header))...)
+	err := invoker(ctx, method, req, reply, conn, append(slices.Clip(opts), grpc.Header(&header))...)
 	c.take(header)
 	return err
 }

@@ -77,6 +77,17 @@ func (w *Watch) New(parent context.Context, d time.Duration, detached bool) *Con
 // Init prepares an embedded Context.
 func (c *Context) Init(w *Watch, parent context.Context) { c.watch, c.parent = w, parent }
 
+type parentKey struct{}
+
+// ParentOf returns the parent of the Context that ctx is or descends from, or else ctx:
+// for what goes on after the Context, whose memory may be used again.
+func ParentOf(ctx context.Context) context.Context {
+	if parent, ok := ctx.Value(parentKey{}).(context.Context); ok {
+		return parent
+	}
+	return ctx
+}
+
 // Parent returns the context that Init was given.
 func (c *Context) Parent() context.Context { return c.parent }
 
@@ -300,6 +311,9 @@ func (c *Context) AfterFunc(f func()) (stop func() bool) {
 // Value implements [context.Context]. Where it leads package context to a parent's
 // cancellation, that is not taken for this one's, since its channel is another.
 func (c *Context) Value(key any) any {
+	if key == (parentKey{}) {
+		return c.parent
+	}
 	if c.detached() {
 		return context.WithoutCancel(c.parent).Value(key)
 	}

@@ -46,6 +46,7 @@ type Commit struct {
 	skip    int   // how many operations are left out, see join
 	fresh   bool  // the base was loaded by this commit
 	clears  bool  // see Result.ClearsForeign
+	expired bool  // the deadline of the base has passed
 	doubt   doubt
 	moving  moving
 }
@@ -101,19 +102,27 @@ var (
 
 // Run performs the commit. It holds the session's turn while it uses the store.
 func (c *Commit) Run() (res Result, err error) {
-	var op span
-	c.ctx, op = c.Engine.trace(c.Limit, event.OpCommit)
-	res, err = c.run()
-	op.end(c.ctx, err, c.tries)
+	res, err = c.traced()
 	res.ClearsForeign = c.clears
 	switch {
 	case err == nil:
 		c.tellCommitted(res)
+	case c.expired:
+		c.Engine.tellExpired(c.Limit.Parent(), &c.Base)
 	case c.moving.lost && c.Engine.Listened():
 		lost := event.Event{Kind: event.Ended, Reason: event.Lost}
 		c.Engine.tellState(c.Limit.Parent(), &c.Base, lost)
 	}
 	return res, err
+}
+
+// traced is run, which is followed.
+func (c *Commit) traced() (res Result, err error) {
+	var op span
+	c.ctx, op = c.Engine.trace(c.Limit, event.OpCommit)
+	err = errPanicked // until it returns
+	defer func() { op.end(c.ctx, err, c.tries) }()
+	return c.run()
 }
 
 func (c *Commit) run() (res Result, err error) {
@@ -266,13 +275,10 @@ func (c *Commit) replace() (Result, error) {
 }
 
 // overdue reports whether the absolute deadline of the base has passed since it was
-// loaded, and tells so.
+// loaded.
 func (c *Commit) overdue() bool {
-	over := c.Base.Doc.Over(c.clock())
-	if over {
-		c.Engine.tellExpired(c.Limit.Parent(), &c.Base)
-	}
-	return over
+	c.expired = c.Base.Doc.Over(c.clock())
+	return c.expired
 }
 
 // clock returns what time it was when the commit began, or began to wait for something.

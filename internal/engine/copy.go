@@ -102,7 +102,7 @@ func (e *Engine) copyEntry(
 	defer limit.Release()
 	c.Written, err = e.copyRecord(limit, to, id, rec, &st.Doc, leave)
 	if err != nil {
-		c.Written, c.Err = false, withoutID{err, id}
+		c.Written, c.Err = false, withoutID(err, id)
 	}
 	return c, err != nil || !st.Doc.Sealed()
 }

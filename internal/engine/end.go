@@ -158,6 +158,9 @@ func (e *ender) endSealed(id string) (*State, ending, error) {
 		switch {
 		case errors.Is(err, store.ErrUnreadable):
 			err = e.store.Delete(e.ctx, id, store.Record{}) // then it is sealed
+			if err == nil {
+				e.was = &State{ID: id}
+			}
 		case errors.Is(err, store.ErrNotFound):
 			replaced, how = nil, endedBefore
 			_, err = e.store.Create(e.ctx, id, e.tombstone(&State{}, commit))

@@ -98,7 +98,7 @@ func (e *Engine) Sweep(ctx context.Context) (int, error) {
 		n, next, err := e.store.Sweep(ctx, cursor, pageSize)
 		total += n
 		if n > 0 && e.Listened() {
-			e.Tell(ctx, event.Event{Kind: event.Ended, Reason: event.Expired, Count: n})
+			e.Tell(ctx, event.Event{Kind: event.Swept, Count: n})
 		}
 		if errors.Is(err, errors.ErrUnsupported) {
 			return total, nil

@@ -15,11 +15,11 @@ import (
 // Load fills st with the live session stored under id at the time of now, or returns
 // [store.ErrNotFound]. A record that cannot be read is logged, once, and is
 // [store.ErrUnreadable]. One whose absolute deadline has passed is none.
-func (e *Engine) Load(ctx context.Context, id string, st *State, now time.Time) error {
+func (e *Engine) Load(ctx context.Context, id string, st *State, now time.Time) (err error) {
 	ctx, op := e.trace(ctx, event.OpLoad)
-	err := e.loadAt(ctx, id, st, now)
-	op.end(ctx, err, 0)
-	return err
+	err = errPanicked // until it returns
+	defer func() { op.end(ctx, err, 0) }()
+	return e.loadAt(ctx, id, st, now)
 }
 
 // loadAt is Load as a part of another operation.
@@ -28,7 +28,7 @@ func (e *Engine) loadAt(ctx context.Context, id string, st *State, now time.Time
 	if st.Record, err = e.store.Load(ctx, id); err != nil {
 		st.Record = store.Record{}
 		if errors.Is(err, store.ErrUnreadable) {
-			e.logUnreadable(ctx, id, withoutID{err, id})
+			e.logUnreadable(ctx, id, withoutID(err, id))
 			return store.ErrUnreadable
 		}
 		return err

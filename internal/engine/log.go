@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -83,13 +84,21 @@ func (d *deletions) settle(id string) bool {
 	return true
 }
 
-// withoutID is an error whose text leaves out the store's id, which a store may name as
-// a file or a key.
-type withoutID struct {
-	error
-	id string
+// withoutID returns an error that says and is what err does, but for the store's id, which
+// a store may name as a file or a key.
+func withoutID(err error, id string) error {
+	return nameless{strings.ReplaceAll(err.Error(), id, "..."), func(target error) bool {
+		return errors.Is(err, target)
+	}}
 }
 
-func (w withoutID) Error() string { return strings.ReplaceAll(w.error.Error(), w.id, "...") }
+// nameless keeps the error that it stands for where no printer finds it.
+type nameless struct {
+	text string
+	is   func(error) bool
+}
 
-func (w withoutID) Unwrap() error { return w.error }
+func (n nameless) Error() string { return n.text }
+
+// Is serves [errors.Is].
+func (n nameless) Is(target error) bool { return n.is(target) }

@@ -38,7 +38,7 @@ func TestFirst(t *testing.T) {
 
 // TestWithoutID: an error says what it did but for the id, and is what it was.
 func TestWithoutID(t *testing.T) {
-	err := withoutID{fmt.Errorf("open /a/1234: %w: 1234", errFirst), "1234"}
+	err := withoutID(fmt.Errorf("open /a/1234: %w: 1234", errFirst), "1234")
 	if got := err.Error(); got != "open /a/...: "+errFirst.Error()+": ..." ||
 		!errors.Is(err, errFirst) {
 		t.Errorf("%v", got)

@@ -30,6 +30,7 @@ func (c *Commit) move() (Result, error) {
 		version, err := c.Engine.store.Move(
 			c.ctx, c.Base.ID, c.Base.Record, seal, c.moving.id, next.Record)
 		if errors.Is(err, errors.ErrUnsupported) {
+			c.tries-- // it was none
 			return c.sealThenCreate()
 		}
 		switch {
@@ -127,7 +128,7 @@ func (c *Commit) dropSeal() {
 func (e *Engine) dropSeal(ctx context.Context, id string, seal store.Record) {
 	err := e.store.Delete(ctx, id, seal)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		e.Log(ctx, slog.LevelWarn, "seal not deleted", ticket.PublicID(id), withoutID{err, id})
+		e.Log(ctx, slog.LevelWarn, "seal not deleted", ticket.PublicID(id), withoutID(err, id))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/cloakroom-go/cloakroom/event"
+	"github.com/cloakroom-go/cloakroom/internal/deadline"
 	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/internal/ticket"
 )
@@ -30,7 +31,7 @@ func (e *Engine) Tell(ctx context.Context, ev event.Event) {
 	}()
 	ev.Time = e.now()
 	ev.Count = max(ev.Count, 1)
-	e.config.Events(ctx, ev)
+	e.config.Events(context.WithoutCancel(deadline.ParentOf(ctx)), ev)
 }
 
 // TellOf is Tell of the session that is stored under an id, or was, if one is given.
@@ -91,7 +92,7 @@ func (c *Commit) tellCommitted(res Result) {
 		e.tellState(ctx, after, event.Event{Kind: event.Created})
 	case signIn >= 0 && owner != nil && string(owner) != c.Ops[signIn].Login.Owner:
 		e.tellState(ctx, before, event.Event{
-			Kind: event.Ended, Reason: event.Replaced, Actor: c.Ops[signIn].Login.Owner,
+			Kind: event.Ended, Reason: event.Replaced, Actor: c.actor(signIn),
 		})
 		e.tellState(ctx, after, event.Event{Kind: event.Created})
 	default:
@@ -100,4 +101,13 @@ func (c *Commit) tellCommitted(res Result) {
 	if before.Stored() || signIn >= 0 {
 		e.tellState(ctx, after, moved)
 	}
+}
+
+// actor returns who replaces a session by the sign-in at an index of the operations: what
+// the context names, or the new owner.
+func (c *Commit) actor(signIn int) string {
+	if actor := event.Actor(c.Limit.Parent()); actor != "" {
+		return actor
+	}
+	return c.Ops[signIn].Login.Owner
 }

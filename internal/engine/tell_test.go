@@ -271,7 +271,7 @@ func TestTellExpired(t *testing.T) {
 	r.clock.advance(2 * time.Hour)
 	n, err := r.Sweep(t.Context())
 	r.want(err, nil)
-	heard.want(t, fmt.Sprintf("ended//%d/expired", n))
+	heard.want(t, fmt.Sprintf("records swept//%d", n))
 }
 
 func TestTellDamaged(t *testing.T) {

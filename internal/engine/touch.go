@@ -49,8 +49,11 @@ func (e *Engine) Touch(ctx context.Context, st *State) error {
 	defer limit.Release()
 	expires := now.Add(e.Idle(st.Doc.Owner()))
 	calls, op := e.trace(limit, event.OpTouch)
-	err := e.store.Touch(calls, st.ID, st.Record, expires)
-	op.end(calls, err, 0)
+	err := errPanicked // until it returns
+	func() {
+		defer func() { op.end(calls, err, 0) }()
+		err = e.store.Touch(calls, st.ID, st.Record, expires)
+	}()
 	switch {
 	case err == nil:
 		st.Record.Expires = expires

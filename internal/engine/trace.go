@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 
 	"github.com/cloakroom-go/cloakroom/event"
 )
@@ -19,6 +20,9 @@ func (e *Engine) trace(ctx context.Context, op event.Operation) (context.Context
 	}
 	return e.config.Tracer.Begin(ctx, op), span{e.config.Tracer, op}
 }
+
+// errPanicked is what came of an operation that did not return.
+var errPanicked = errors.New("panicked")
 
 // end ends the operation. ctx is what trace returned.
 func (s span) end(ctx context.Context, err error, tries int) {

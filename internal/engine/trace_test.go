@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/cloakroom-go/cloakroom/event"
+	"github.com/cloakroom-go/cloakroom/internal/document"
 	"github.com/cloakroom-go/cloakroom/store"
 	"github.com/cloakroom-go/cloakroom/store/storetest"
 )
@@ -106,4 +107,35 @@ func TestTrace(t *testing.T) {
 		t.Errorf("%d, %v", n, err)
 	}
 	seen.want(t, "end 0 false", "end 0 false")
+}
+
+// TestTraceMoveless: a move in two steps is one try.
+func TestTraceMoveless(t *testing.T) {
+	var seen tracer
+	r := newRig(t, moveless, func(c *Config) { c.Tracer = &seen })
+	st := r.begin(set("a", "1"))
+	r.run(&st, renew())
+	seen.want(t, "commit 1 false", "commit 1 false")
+}
+
+// TestTracePanic: what panics is over too, and has failed.
+func TestTracePanic(t *testing.T) {
+	var seen tracer
+	r := newRig(t, func(c *Config) { c.Tracer = &seen })
+	st := r.begin(set("a", "1"))
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = r.commit(st, change(func(*document.Draft) error { panic("update") })).Run()
+	}()
+	r.before(storetest.OpTouch, func() { panic("store") })
+	func() {
+		defer func() { _ = recover() }()
+		_ = r.Touch(t.Context(), &st)
+	}()
+	r.before(storetest.OpLoad, func() { panic("store") })
+	func() {
+		defer func() { _ = recover() }()
+		_ = r.Load(r.time(), st.ID, &State{}, r.Now())
+	}()
+	seen.want(t, "commit 1 false", "commit 1 true", "touch 0 true", "load 0 true")
 }

@@ -40,6 +40,8 @@ var counters = [event.DeadTicket + 1]struct{ name, unit, description string }{
 		"Requests whose changes were not stored, since their session had ended."},
 	event.Unreadable: {"cloakroom.records.unreadable", "{record}",
 		"Records that are damaged or of a later version."},
+	event.Swept: {"cloakroom.records.swept", "{record}",
+		"Expired records that a sweep has removed, seals among them."},
 	event.DeadTicket: {"cloakroom.tickets.dead", "{request}",
 		"Requests with a ticket that is good for no session."},
 }

@@ -86,9 +86,11 @@ func TestEvents(t *testing.T) {
 	s.wantMetric("cloakroom.sessions.renewed", "{session}", map[string]int64{"": 1})
 	s.wantMetric("cloakroom.tickets.dead", "{request}", map[string]int64{"": 1})
 	ended, unit := s.metric("cloakroom.sessions.ended")
-	if unit != "{session}" || ended["signed_out"] != 1 || ended["revoked"] != 1 || ended["expired"] < 3 ||
-		len(ended) != 3 {
+	if unit != "{session}" || ended["signed_out"] != 1 || ended["revoked"] != 1 || len(ended) != 2 {
 		t.Errorf("ended in %s: %v", unit, ended)
+	}
+	if swept, unit := s.metric("cloakroom.records.swept"); unit != "{record}" || swept[""] < 3 {
+		t.Errorf("swept in %s: %v", unit, swept)
 	}
 }
 
@@ -130,7 +132,7 @@ func TestZero(t *testing.T) {
 	s := newSite(t, cloakroom.Options{})
 	want := []string{
 		"cloakroom.changes.dropped", "cloakroom.commit.retries", "cloakroom.commit.unknown_outcomes",
-		"cloakroom.records.unreadable", "cloakroom.sessions.created", "cloakroom.sessions.ended",
+		"cloakroom.records.swept", "cloakroom.records.unreadable", "cloakroom.sessions.created", "cloakroom.sessions.ended",
 		"cloakroom.sessions.renewed", "cloakroom.sessions.signed_in", "cloakroom.tickets.dead",
 	}
 	got := s.names()

@@ -126,16 +126,22 @@ func (t *Telemetry) TraceBatch(
 	return ctx, func() { span.End() }
 }
 
+// bothKey is what the context of the outer tracer is kept under.
+type bothKey struct{ inner event.Tracer }
+
 // both is two tracers. What the inner one begins is a child of what the outer one does.
 type both struct{ outer, inner event.Tracer }
 
 // Begin implements [event.Tracer].
 func (b both) Begin(ctx context.Context, op event.Operation) context.Context {
-	return b.inner.Begin(b.outer.Begin(ctx, op), op)
+	outer := b.outer.Begin(ctx, op)
+	return context.WithValue(b.inner.Begin(outer, op), bothKey{b.inner}, outer)
 }
 
 // End implements [event.Tracer].
 func (b both) End(ctx context.Context, op event.Operation, out event.Outcome) {
 	b.inner.End(ctx, op, out)
-	b.outer.End(ctx, op, out)
+	if outer, ok := ctx.Value(bothKey{b.inner}).(context.Context); ok {
+		b.outer.End(outer, op, out)
+	}
 }
