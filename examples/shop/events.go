@@ -32,8 +32,8 @@ func (s *site) events(w http.ResponseWriter, r *http.Request, u *user) error {
 		}
 		_ = out.SetWriteDeadline(time.Now().Add(10 * time.Second))
 		fmt.Fprintf(w, "event: cart\ndata: %d\n\n", n)
-		if out.Flush() != nil {
-			return nil // the browser has gone, or the middleware has answered
+		if err = out.Flush(); err != nil {
+			break // the browser has gone, or the middleware has answered
 		}
 		select {
 		case <-r.Context().Done():

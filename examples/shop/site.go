@@ -91,7 +91,7 @@ func (s *site) answer(whom int, f handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u, err := s.user(r)
 		switch {
-		case err != nil:
+		case err != nil: // see below
 		case u == nil && whom >= users:
 			http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
 		case whom == admins && !u.Admin:
