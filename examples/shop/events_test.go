@@ -12,8 +12,8 @@ import (
 	"github.com/cloakroom-go/cloakroom/cloakroomtest"
 )
 
-// stream opens the stream of events, and returns a function that waits for an event, or for the
-// stream's end, which is "".
+// stream opens the stream of events, and returns a function that waits for an event other than the
+// one before, or for the stream's end, which is "".
 func stream(t *testing.T, addr string, c *cloakroomtest.Client) (next func() string) {
 	t.Helper()
 	resp, err := c.HTTP(http.DefaultClient).Get(addr + "/events")
@@ -25,14 +25,17 @@ func stream(t *testing.T, addr string, c *cloakroomtest.Client) (next func() str
 		t.Fatal(resp.Status, got)
 	}
 	lines := bufio.NewScanner(resp.Body)
+	event, last := "", ""
 	return func() string {
-		event := ""
 		for lines.Scan() {
 			switch name, value, _ := strings.Cut(lines.Text(), ": "); name {
 			case "event":
 				event = value
 			case "data":
-				return event + " " + value
+				if got := event + " " + value; got != last {
+					last = got
+					return got
+				}
 			}
 		}
 		return ""
@@ -41,8 +44,8 @@ func stream(t *testing.T, addr string, c *cloakroomtest.Client) (next func() str
 
 // TestEvents: the stream tells what another tab does, and ends with the session, however that ends.
 func TestEvents(t *testing.T) {
-	defer func(d time.Duration) { pollEvery = d }(pollEvery)
-	pollEvery = time.Millisecond
+	defer func(d time.Duration) { tellEvery = d }(tellEvery)
+	tellEvery = time.Millisecond
 	s := newShop(t, nil)
 	server := httptest.NewServer(s)
 	defer server.Close()

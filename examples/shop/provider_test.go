@@ -17,6 +17,9 @@ import (
 	"github.com/cloakroom-go/cloakroom/cloakroomtest"
 )
 
+// callback is where the provider sends browsers back to.
+const callback = "/sign-in/provider/callback"
+
 // fakeProvider signs in a user called Ann at once.
 type fakeProvider struct {
 	*httptest.Server
@@ -77,9 +80,9 @@ func (f *fakeProvider) token(w http.ResponseWriter, r *http.Request) {
 // newShopWith returns a shop with the provider, and its address.
 func newShopWith(t *testing.T, f *fakeProvider) (*shop, string) {
 	t.Helper()
-	p := &provider{userURL: f.URL + "/user", Config: oauth2.Config{
+	p := &provider{UserURL: f.URL + "/user", Config: oauth2.Config{
 		ClientID: "shop",
-		Endpoint: oauth2.Endpoint{AuthURL: f.URL + "/authorize", TokenURL: f.URL + "/token"},
+		Endpoint: oauth2.Endpoint{AuthURL: f.URL + "/authorize?prompt=login", TokenURL: f.URL + "/token"},
 	}}
 	s := newShop(t, p)
 	server := httptest.NewServer(s)
@@ -116,6 +119,10 @@ func TestProvider(t *testing.T) {
 			}
 		}
 	})
+	policy := s.client("").Do(s, get("/sign-in")).Header().Get("Content-Security-Policy")
+	if !strings.HasSuffix(policy, "form-action 'self' "+f.URL+"/authorize") {
+		t.Error("browsers would not send the form on:", policy)
+	}
 	if back == nil {
 		t.Fatal("the provider did not send the browser back")
 	}

@@ -2,8 +2,8 @@ package main
 
 import (
 	"bytes"
-	"database/sql"
 	"html/template"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -28,32 +28,29 @@ type shop struct {
 func newShop(t *testing.T, p *provider) *shop {
 	t.Helper()
 	s := &shop{t: t, store: cloakroomtest.NewStore(), audit: new(bytes.Buffer)}
-	sessions := s.store.Manager(t, cloakroom.Options{
-		Events: observe(slog.New(slog.NewTextHandler(s.audit, nil))),
-	})
-	s.site = newSite(sessions, users{testDB(t)}, p, t.Context().Done())
-	s.Handler = s.site.routes(true)
-	return s
-}
-
-func testDB(t *testing.T) *sql.DB {
-	t.Helper()
-	db, err := openDB(t.Context(), filepath.Join(t.TempDir(), "shop.db"))
+	log := slog.NewTextHandler(io.MultiWriter(s.audit, t.Output()), nil)
+	sessions, _, err := observe(s.store, cloakroom.Options{Logger: slog.New(log), Now: s.store.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := openUsers(t.Context(), filepath.Join(t.TempDir(), "shop.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	return db
+	s.site = &site{sessions: sessions, users: db, provider: p, stopping: t.Context().Done()}
+	s.Handler = s.site.routes()
+	return s
 }
 
-// add returns the owner of a new user.
-func (s *shop) add(name string) (owner string) {
+// add returns the id of a new user.
+func (s *shop) add(name string) (id string) {
 	s.t.Helper()
-	owner, err := s.site.users.ofProvider(s.t.Context(), name, name)
+	id, err := s.site.changeUser(s.t.Context(), `INSERT INTO users (name) VALUES (?)`, name)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return owner
+	return id
 }
 
 // client returns a browser in which the owner is signed in.
@@ -145,18 +142,24 @@ func TestDevices(t *testing.T) {
 	s.do(here, post("/account/sign-out-others"), http.StatusSeeOther, "/account")
 	tablet.SignedOut(t)
 	s.do(bob, get("/account"), http.StatusOK, "Sign out here")
-	s.do(here, post("/account/sign-out", "id", here.Session(t).ID()), http.StatusSeeOther, "/")
+	s.do(here, get("/account"), http.StatusOK, "Sign out here")
+	s.do(here, post("/account/sign-out", "id", here.Session(t).ID()), http.StatusSeeOther, "/account")
 	here.SignedOut(t)
 }
 
 // TestAdmin: only admins see the page, for as long as they are. What they do is in the audit log.
 func TestAdmin(t *testing.T) {
 	s := newShop(t, nil)
-	s.do(s.client(""), post("/sign-up", "login", "root", "password", "correct horse"),
+	root := s.client("")
+	s.do(root, post("/sign-up", "login", "root", "password", "correct horse"),
 		http.StatusSeeOther, "/")
-	owner, err := s.site.users.promote(t.Context(), "root")
-	if err != nil {
+	owner := root.Session(t).Owner()
+	if err := s.site.makeAdmin(t.Context(), "root"); err != nil {
 		t.Fatal(err)
+	}
+	root.SignedOut(t)
+	if err := s.site.makeAdmin(t.Context(), "none"); err == nil {
+		t.Error("a user who is not there became an admin")
 	}
 	admin, bobsID := s.client(owner), s.add("bob")
 	bob := s.client(bobsID)
@@ -172,7 +175,7 @@ func TestAdmin(t *testing.T) {
 		t.Error(log)
 	}
 	const demote = `UPDATE users SET admin = FALSE`
-	if _, err := s.site.users.db.ExecContext(t.Context(), demote); err != nil {
+	if _, err := s.site.users.ExecContext(t.Context(), demote); err != nil {
 		t.Fatal(err)
 	}
 	s.do(admin, get("/admin"), http.StatusForbidden, "not for you")
@@ -182,12 +185,13 @@ func TestAdmin(t *testing.T) {
 func TestFailure(t *testing.T) {
 	s := newShop(t, nil)
 	ann := s.client(s.add("ann"), func(s *cloakroom.Session) { s.Flash("info", "hello") })
-	s.site.pages["home"] = template.Must(template.New("home").Parse("{{.Data.None}}"))
+	defer func(p *template.Template) { pages = p }(pages)
+	pages = template.Must(template.New("home.html").Parse("{{.Data.None}}"))
 	s.do(ann, get("/"), http.StatusInternalServerError, "went wrong")
 	if f := ann.Session(t).Flashes(); len(f) != 1 {
 		t.Error("the message is lost:", f)
 	}
-	s.site.users.db.Close()
+	s.site.users.Close()
 	s.do(ann, get("/account"), http.StatusInternalServerError, "went wrong")
 }
 
