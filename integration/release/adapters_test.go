@@ -26,7 +26,7 @@ func programOf(t *testing.T, path string) string {
 	}
 	_, rest, found := strings.Cut(string(text), "```go\npackage main\n")
 	program, _, end := strings.Cut(rest, "```\n")
-	if !found || !end || strings.Count(program, address) != 1 {
+	if !found || !end || !strings.Contains(program, address) {
 		t.Fatalf("%s has no program that listens on %s", path, address)
 	}
 	return "package main\n" + program
@@ -36,7 +36,8 @@ func programOf(t *testing.T, path string) string {
 func (u *user) serves(t *testing.T, program string) {
 	t.Helper()
 	free := fmt.Sprintf("127.0.0.1:%d", servers.FreePort(t))
-	write(t, filepath.Join(u.dir, "main.go"), strings.Replace(program, address, free, 1))
+	write(t, filepath.Join(u.dir, "main.go"), strings.ReplaceAll(program, address, free))
+	u.do(t, "go", "mod", "tidy") // what the program imports besides
 	u.do(t, "go", "build", "-o", "site", ".")
 	p := servers.Start(t, "", filepath.Join(u.dir, "site"))
 	defer p.Kill()
