@@ -288,7 +288,7 @@ func (s *Session) tellDropped(why error) {
 		return
 	}
 	s.mu.Lock()
-	id, told := s.goneID, s.body.told
+	id, told := s.goneID, s.told
 	if s.phase != finished {
 		s.own().told = true
 	}

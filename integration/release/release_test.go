@@ -62,9 +62,11 @@ func TestRelease(t *testing.T) {
 			}
 		})
 	}
+	modules := t.TempDir() // one cache for these: they are many
 	for _, folder := range append(r.folders(t, "adapter/"), r.folders(t, "telemetry/")...) {
 		t.Run(folder, func(t *testing.T) {
 			u := newUser(t, proxy)
+			u.env = append(u.env, "GOMODCACHE="+modules)
 			for _, v := range []string{first, next} {
 				u.do(t, "go", "get", project+"/"+folder+"@"+v)
 				u.serves(t, programOf(t, filepath.Join(r.dir, folder, "README.md")))
@@ -221,7 +223,7 @@ func newUser(t *testing.T, proxy string) *user {
 	u := &user{dir: t.TempDir()}
 	u.env = []string{
 		"GOPROXY=" + proxy + "," + others + "," + public, "GONOSUMDB=" + project,
-		"GOMODCACHE=" + filepath.Join(u.dir, "modules"), "GOBIN=" + filepath.Join(u.dir, "bin"),
+		"GOMODCACHE=" + t.TempDir(), "GOBIN=" + filepath.Join(u.dir, "bin"),
 		// -trimpath lets programs of several folders share what the go command has built.
 		"GOWORK=off", "GOFLAGS=-modcacherw -trimpath",
 	}
