@@ -118,3 +118,41 @@ func Example() {
 	fmt.Println(string(out))
 	// Output: {"loads":2,"creates":1,"replaces":0,"touches":0,"deletes":0,"moves":0,"lists":0,"sweeps":0,"conflicts":0,"errors":0}
 }
+
+// TestWrapped: what a store reports is counted by what it wraps, and passed on.
+func TestWrapped(t *testing.T) {
+	ctx := t.Context()
+	mem, err := memstore.New(memstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mem.Close()
+	for reported, want := range map[error]countstore.Stats{
+		store.ErrNotFound: {Loads: 1}, store.ErrTooLarge: {Loads: 1}, store.ErrFull: {Loads: 1},
+		store.ErrConflict: {Loads: 1, Conflicts: 1}, store.ErrExists: {Loads: 1, Conflicts: 1},
+		store.ErrRefused: {Loads: 1, Errors: 1}, errors.ErrUnsupported: {},
+	} {
+		f := storetest.NewFaulty(mem)
+		s := countstore.New(f)
+		f.Inject(storetest.OpLoad, storetest.Failed().Reporting(fmt.Errorf("wrapped: %w", reported)))
+		if _, err := s.Load(ctx, "a"); !errors.Is(err, reported) || s.Stats() != want {
+			t.Errorf("%v: %v, %+v", reported, err, s.Stats())
+		}
+	}
+
+	f := storetest.NewFaulty(mem)
+	s := countstore.New(f)
+	for op, call := range map[storetest.Op]func() error{
+		storetest.OpOwned: func() error { _, _, err := s.Owned(ctx, "o", "", 1); return err },
+		storetest.OpAll:   func() error { _, _, err := s.All(ctx, "", 1); return err },
+		storetest.OpSweep: func() error { _, _, err := s.Sweep(ctx, "", 1); return err },
+	} {
+		f.Inject(op, storetest.Failed())
+		if err := call(); !errors.Is(err, storetest.ErrInjected) {
+			t.Errorf("%s: %v", op, err)
+		}
+	}
+	if got, want := s.Stats(), (countstore.Stats{Lists: 2, Sweeps: 1, Errors: 3}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
