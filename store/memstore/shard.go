@@ -240,7 +240,6 @@ func (sh *shard) unheap(p uint32) {
 		return
 	}
 	sh.heap[p] = moved
-	sh.at(moved.slot).heapPos = p
 	sh.up(p)
 	sh.down(sh.at(moved.slot).heapPos)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -193,6 +194,29 @@ func TestNotBefore(t *testing.T) {
 		by, ok := sh.notBefore(now)
 		if by != now+int64(c.by) || ok != c.ok || sh.latest != now+int64(c.latest) {
 			t.Errorf("%v ahead: by %v, %v, latest %v", c.ahead, by-now, ok, sh.latest-now)
+		}
+	}
+}
+
+// TestHas: ids with one hash are told apart, those that begin alike too.
+func TestHas(t *testing.T) {
+	s, now := still(t)
+	r := store.Record{Data: []byte("x"), Expires: now.Add(time.Hour)}
+	long := strings.Repeat("a", shortID)
+	for _, id := range []string{"abc", "ab\x00", long, long + "b"} {
+		if _, err := s.Create(t.Context(), id, r); err != nil {
+			t.Fatal(err)
+		}
+		n, hash := s.shard(id)
+		sh := &s.shards[n]
+		slot, ok := sh.find(hash, id)
+		if !ok || !sh.has(slot, id) {
+			t.Errorf("%.4q is not there", id)
+		}
+		for _, other := range []string{"ab", "abd", "abcd", "abc\x00", "ab\x00\x00", long[1:], long + "a", long + "bc"} {
+			if sh.has(slot, other) {
+				t.Errorf("%.4q is taken for %.4q", id, other)
+			}
 		}
 	}
 }
