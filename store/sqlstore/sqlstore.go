@@ -330,8 +330,8 @@ func (s *Store) with(ctx context.Context, owner bool, do func(*queries) error) e
 }
 
 // maxForgotten is how often a call may find its statements outdated: several times on each
-// connection, since a driver keeps some by itself.
-func (s *Store) maxForgotten() int { return 4 + 4*s.db.Stats().OpenConnections }
+// connection, since a driver keeps some by itself, and more while migrations follow each other.
+func (s *Store) maxForgotten() int { return 16 + 4*s.db.Stats().OpenConnections }
 
 // outdated reports whether a statement was not run because it was made for another table, or
 // because another call has found that out and closed it.
