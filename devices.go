@@ -1,6 +1,7 @@
 package cloakroom
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"time"
@@ -109,11 +110,7 @@ func (m *Manager) RevokeOthers(ctx context.Context, s *Session) (int, error) {
 	if owner == "" {
 		return 0, nil
 	}
-	actor := event.Actor(ctx)
-	if actor == "" {
-		actor = owner
-	}
-	n, err := m.engine.RevokeOwned(ctx, owner, keep, actor)
+	n, err := m.engine.RevokeOwned(ctx, owner, keep, cmp.Or(event.Actor(ctx), owner))
 	return n, errorUnlessNil("revoke other sessions", err)
 }
 

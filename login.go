@@ -1,6 +1,7 @@
 package cloakroom
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -147,10 +148,11 @@ func (s *Session) actor(known *engine.State) string {
 	if !s.m.engine.Listened() {
 		return ""
 	}
-	if actor := event.Actor(s.ctx()); actor != "" || known == nil {
-		return actor
+	owner := ""
+	if known != nil {
+		owner = string(s.m.policy.OwnerIn(&known.Doc))
 	}
-	return string(s.m.policy.OwnerIn(&known.Doc))
+	return cmp.Or(event.Actor(s.ctx()), owner)
 }
 
 // noSuccessor stands for an owner that no seal names: what is ended with it, no session
@@ -164,10 +166,11 @@ func (s *Session) endRivals(c *engine.Commit) error {
 	if s.rare == nil || !document.MovesTicket(c.Ops) {
 		return nil
 	}
-	why := engine.Cause{Reason: event.Replaced, Actor: s.actor(&c.Base)}
-	if i := document.First(c.Ops, document.SignIn); i >= 0 && event.Actor(s.ctx()) == "" {
-		why.Actor = c.Ops[i].Login.Owner
+	owner := string(s.m.policy.OwnerIn(&c.Base.Doc))
+	if i := document.First(c.Ops, document.SignIn); i >= 0 {
+		owner = c.Ops[i].Login.Owner
 	}
+	why := engine.Cause{Reason: event.Replaced, Actor: cmp.Or(event.Actor(s.ctx()), owner)}
 	return s.endTickets(c.Limit, noSuccessor, c.Base.ID, why)
 }
 

@@ -102,7 +102,11 @@ var (
 
 // Run performs the commit. It holds the session's turn while it uses the store.
 func (c *Commit) Run() (res Result, err error) {
-	res, err = c.traced()
+	err = c.Engine.within(c.Limit, event.OpCommit, &c.tries, func(ctx context.Context) (err error) {
+		c.ctx = ctx
+		res, err = c.run()
+		return err
+	})
 	res.ClearsForeign = c.clears
 	switch {
 	case err == nil:
@@ -116,17 +120,13 @@ func (c *Commit) Run() (res Result, err error) {
 	return res, err
 }
 
-// traced is run, which is followed.
-func (c *Commit) traced() (res Result, err error) {
-	var op span
-	c.ctx, op = c.Engine.trace(c.Limit, event.OpCommit)
-	err = errPanicked // until it returns
-	defer func() { op.end(c.ctx, err, c.tries) }()
-	return c.run()
+func newCommitID() (id document.CommitID) {
+	binary.NativeEndian.PutUint64(id[:], rand.Uint64())
+	return id
 }
 
 func (c *Commit) run() (res Result, err error) {
-	binary.NativeEndian.PutUint64(c.id[:], rand.Uint64())
+	c.id = newCommitID()
 	if !c.Base.Stored() {
 		err := ErrGone
 		if c.Seal != "" {

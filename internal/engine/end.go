@@ -2,9 +2,7 @@ package engine
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
-	"math/rand/v2"
 
 	"github.com/cloakroom-go/cloakroom/event"
 	"github.com/cloakroom-go/cloakroom/internal/deadline"
@@ -27,24 +25,24 @@ type ender struct {
 	*Engine
 	limit *deadline.Context
 	ctx   context.Context // of the store's calls
-	op    span
 	// was is the record that was ended, if one was: of one that cannot be read only the
 	// id is known. Where a seal keeps one from being created, there may have been one that
 	// has ended before; if it is about to come, the commit that brings it tells.
 	was *State
 }
 
-// ender begins to end a session.
-func (e *Engine) ender(limit *deadline.Context) ender {
+// endWith has a session ended by do, and then tells why.
+func (e *Engine) endWith(
+	limit *deadline.Context, why Cause, do func(*ender) (ending, error),
+) (how ending, err error) {
 	one := ender{Engine: e, limit: limit}
-	one.ctx, one.op = e.trace(limit, event.OpEnd)
-	return one
-}
-
-// done tells what came of it. Call it without the turn with the session.
-func (e *ender) done(err error, why Cause) {
-	e.op.end(e.ctx, err, 0)
-	e.tellEnded(e.limit.Parent(), e.was, why)
+	err = e.within(limit, event.OpEnd, nil, func(ctx context.Context) (err error) {
+		one.ctx = ctx
+		how, err = do(&one)
+		return err
+	})
+	e.tellEnded(limit.Parent(), one.was, why)
+	return how, err
 }
 
 // end ends the session stored under id: its record, or, where a seal stands, the
@@ -149,10 +147,9 @@ func (e *ender) endNext(seal *State) (ending, error) {
 // to be created, and then that must fail. It returns a seal that is there already.
 func (e *ender) endSealed(id string) (*State, ending, error) {
 	var last error
-	var commit document.CommitID // by which it knows its own seal
-	binary.NativeEndian.PutUint64(commit[:], rand.Uint64())
-	var replaced *State // what the latest seal was to take the place of, if there was a record
-	how := endedNothing // if that seal is there
+	commit := newCommitID() // by which it knows its own seal
+	var replaced *State     // what the latest seal was to take the place of, if there was a record
+	how := endedNothing     // if that seal is there
 	for try := range maxTries {
 		rec, err := e.store.Load(e.ctx, id)
 		switch {
@@ -225,19 +222,19 @@ func (e *Engine) End(
 // endInTurn is end, once the turn with id has come.
 func (e *Engine) endInTurn(
 	ctx *deadline.Context, id string, known *State, nextOwner string, why Cause,
-) (how ending, err error) {
-	one := e.ender(ctx)
-	defer func() { one.done(err, why) }()
-	turn, left, err := e.commits.Enter(id, e.config.Timeout)
-	if err != nil {
-		return endedNothing, errorAt("waiting for other requests of the session", err)
-	}
-	defer e.commits.Leave(turn, nil, 0)
-	if left > 0 {
-		ctx.Extend(left)
-	}
-	if latest, _ := turn.Latest(); latest != nil {
-		known = nil // it has moved on since
-	}
-	return one.end(id, known, nextOwner)
+) (ending, error) {
+	return e.endWith(ctx, why, func(one *ender) (ending, error) {
+		turn, left, err := e.commits.Enter(id, e.config.Timeout)
+		if err != nil {
+			return endedNothing, errorAt("waiting for other requests of the session", err)
+		}
+		defer e.commits.Leave(turn, nil, 0)
+		if left > 0 {
+			ctx.Extend(left)
+		}
+		if latest, _ := turn.Latest(); latest != nil {
+			known = nil // it has moved on since
+		}
+		return one.end(id, known, nextOwner)
+	})
 }

@@ -280,8 +280,7 @@ func (r *rig) live() int {
 
 // endSealed ends the session under an id, which a seal names.
 func (r *rig) endSealed(ctx *deadline.Context, id string) (*State, ending, error) {
-	one := r.ender(ctx)
-	return one.endSealed(id)
+	return (&ender{Engine: r.Engine, limit: ctx, ctx: ctx}).endSealed(id)
 }
 
 // garbage stores a record that reads as no session, and returns its id.

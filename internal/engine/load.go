@@ -15,11 +15,10 @@ import (
 // Load fills st with the live session stored under id at the time of now, or returns
 // [store.ErrNotFound]. A record that cannot be read is logged, once, and is
 // [store.ErrUnreadable]. One whose absolute deadline has passed is none.
-func (e *Engine) Load(ctx context.Context, id string, st *State, now time.Time) (err error) {
-	ctx, op := e.trace(ctx, event.OpLoad)
-	err = errPanicked // until it returns
-	defer func() { op.end(ctx, err, 0) }()
-	return e.loadAt(ctx, id, st, now)
+func (e *Engine) Load(ctx context.Context, id string, st *State, now time.Time) error {
+	return e.within(ctx, event.OpLoad, nil, func(ctx context.Context) error {
+		return e.loadAt(ctx, id, st, now)
+	})
 }
 
 // loadAt is Load as a part of another operation.

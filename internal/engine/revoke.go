@@ -143,18 +143,18 @@ func (e *Engine) eachOwned(ctx context.Context, digest string, do func(store.Ent
 // revoke ends what an entry of the owner's index stands for.
 func (e *Engine) revoke(
 	ctx context.Context, owner string, entry store.Entry, keep []string, actor string,
-) (how ending, err error) {
+) (ending, error) {
 	limit := e.Limit(ctx, true)
 	defer limit.Release()
 	why := Cause{Reason: event.Revoked, Actor: actor}
 	if entry.Record.Version == "" { // it may be about to be created: a seal makes that fail
-		one := e.ender(limit)
-		defer func() { one.done(err, why) }()
-		seal, how, err := one.endSealed(entry.ID)
-		if seal != nil {
-			return one.endNext(seal)
-		}
-		return how, err
+		return e.endWith(limit, why, func(one *ender) (ending, error) {
+			seal, how, err := one.endSealed(entry.ID)
+			if seal != nil {
+				return one.endNext(seal)
+			}
+			return how, err
+		})
 	}
 	digest := e.digest(owner)
 	st := State{ID: entry.ID, Record: entry.Record}
@@ -167,9 +167,7 @@ func (e *Engine) revoke(
 		if slices.Contains(keep, next) || string(st.Doc.Text(document.NextOwner)) != digest {
 			return endedNothing, nil
 		}
-		one := e.ender(limit)
-		defer func() { one.done(err, why) }()
-		return one.endNext(&st)
+		return e.endWith(limit, why, func(one *ender) (ending, error) { return one.endNext(&st) })
 	case !st.belongsTo(owner):
 		return endedNothing, nil
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -92,7 +93,8 @@ func (c *Commit) tellCommitted(res Result) {
 		e.tellState(ctx, after, event.Event{Kind: event.Created})
 	case signIn >= 0 && owner != nil && string(owner) != c.Ops[signIn].Login.Owner:
 		e.tellState(ctx, before, event.Event{
-			Kind: event.Ended, Reason: event.Replaced, Actor: c.actor(signIn),
+			Kind: event.Ended, Reason: event.Replaced,
+			Actor: cmp.Or(event.Actor(ctx), c.Ops[signIn].Login.Owner),
 		})
 		e.tellState(ctx, after, event.Event{Kind: event.Created})
 	default:
@@ -101,13 +103,4 @@ func (c *Commit) tellCommitted(res Result) {
 	if before.Stored() || signIn >= 0 {
 		e.tellState(ctx, after, moved)
 	}
-}
-
-// actor returns who replaces a session by the sign-in at an index of the operations: what
-// the context names, or the new owner.
-func (c *Commit) actor(signIn int) string {
-	if actor := event.Actor(c.Limit.Parent()); actor != "" {
-		return actor
-	}
-	return c.Ops[signIn].Login.Owner
 }

@@ -48,12 +48,9 @@ func (e *Engine) Touch(ctx context.Context, st *State) error {
 	limit := e.Limit(ctx, true)
 	defer limit.Release()
 	expires := now.Add(e.Idle(st.Doc.Owner()))
-	calls, op := e.trace(limit, event.OpTouch)
-	err := errPanicked // until it returns
-	func() {
-		defer func() { op.end(calls, err, 0) }()
-		err = e.store.Touch(calls, st.ID, st.Record, expires)
-	}()
+	err := e.within(limit, event.OpTouch, nil, func(ctx context.Context) error {
+		return e.store.Touch(ctx, st.ID, st.Record, expires)
+	})
 	switch {
 	case err == nil:
 		st.Record.Expires = expires
