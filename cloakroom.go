@@ -99,6 +99,10 @@ type Visit struct {
 	// several cookies of one name.
 	Cookies string
 
+	// Header has the lines of the request's header Options.RequestHeader. It means nothing
+	// where that is not set.
+	Header []string
+
 	// IP is the client's address, and UserAgent the User-Agent header: both are noted
 	// at sign-in and shown in the list of an owner's sessions. At most 64 and 512 bytes
 	// of them are kept.
@@ -109,8 +113,8 @@ type Visit struct {
 	// copied when they are set, and not at the commit.
 	Lent bool
 
-	// Tickets are those that the request brings otherwise than by a cookie. Where there
-	// are any, or Options.RequestHeader is set, no cookie is looked at.
+	// Tickets are those that the request brings otherwise than by a cookie or a header.
+	// Where there are any, neither of these is looked at.
 	Tickets []string
 }
 
@@ -118,12 +122,15 @@ type Visit struct {
 // session is to be used likewise.
 func (m *Manager) OpenWith(ctx context.Context, v Visit) *Session {
 	var t tickets
-	if o := &m.options; len(v.Tickets) > 0 || o.RequestHeader != "" {
+	switch o := &m.options; {
+	case len(v.Tickets) > 0:
 		for _, ticket := range v.Tickets[:min(len(v.Tickets), maxOurCookies)] {
 			t.sent++
 			t.add(m, ticket)
 		}
-	} else {
+	case o.RequestHeader != "":
+		t = m.ticketsInHeader(v.Header)
+	default:
 		t = m.ticketsIn([]string{v.Cookies}, o.CookieName)
 	}
 	s := m.newSession(ctx, &v, t)

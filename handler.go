@@ -249,14 +249,7 @@ func (x *exchange) finish(returned bool) {
 		if closed = s.closeIdle(); closed {
 			return
 		}
-		err := s.commit(nil)
-		if isOver(err) && s.Err() == nil {
-			s.reportDropped(err)
-		} else if err != nil {
-			const message = "what was changed after the response had begun is not stored"
-			x.m.engine.Log(x.r.Context(), slog.LevelError, message, s.loadedID(), err,
-				route(&x.inner)...)
-		}
+		s.CommitLate(route(&x.inner)...)
 	}
 }
 

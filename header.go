@@ -14,7 +14,7 @@ import (
 // header is complete and none of it has left. h is that header, and CommitHeader puts
 // in what the middleware would: the cookies and, if the session was looked at, what
 // caches are told. A change that needs a new cookie is [ErrHeaderSent] from then on;
-// others are committed by another Save.
+// others are committed by another Save, or by [Session.CommitLate].
 //
 // Where the session has ended, its changes are dropped, which is logged, and
 // CommitHeader returns nil. After any other error the response must not be sent: h is
@@ -36,6 +36,21 @@ func (s *Session) CommitHeader(h, before http.Header) error {
 		s.setHeader(h, false, make([]string, 1), make([]string, 1))
 	}
 	return nil
+}
+
+// CommitLate commits what was changed after the header had left, once the handler or the
+// stream is over. What cannot be stored is logged, with these attributes, since no
+// response can tell of it any more: name the method and the route, and no path.
+func (s *Session) CommitLate(attrs ...slog.Attr) {
+	err := s.commit(nil)
+	switch {
+	case err == nil:
+	case isOver(err) && s.Err() == nil:
+		s.reportDropped(err)
+	default:
+		const message = "what was changed after the response had begun is not stored"
+		s.m.engine.Log(s.ctx(), slog.LevelError, message, s.loadedID(), err, attrs...)
+	}
 }
 
 // commitOrDrop commits before the response's header leaves. Where there is no session

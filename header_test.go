@@ -2,11 +2,14 @@ package cloakroom_test
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/cloakroom-go/cloakroom"
+	"github.com/cloakroom-go/cloakroom/store"
 )
 
 // TestCommitHeaderIsTheMiddlewares: what CommitHeader puts into a header, and what it
@@ -144,6 +147,49 @@ func TestAfterCommitHeader(t *testing.T) {
 	}
 }
 
+// TestCommitLate: what is changed after the header is committed, dropped where the session has ended,
+// and else logged with the session's public ID and what is given.
+func TestCommitLate(t *testing.T) {
+	for name, test := range map[string]struct {
+		meanwhile func(*site)
+		want      []string // in the log
+	}{
+		"stored": {func(*site) {}, nil},
+		"ended": {func(s *site) {
+			if _, err := s.m.RevokeOwned(t.Context(), "ann"); err != nil {
+				t.Error(err)
+			}
+		}, []string{"this request's changes were dropped"}},
+		"refused": {func(s *site) {
+			s.store.around = func(string, string, func() error) error { return store.ErrRefused }
+		}, []string{"is not stored", "session=ID ", "method=GET"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, cloakroom.Options{})
+			tab := s.browser()
+			tab.login("ann")
+			id := tab.id()
+			x := s.m.OpenWith(t.Context(), cloakroom.Visit{Cookies: "session=" + tab.cookie})
+			defer x.Close()
+			if err := errors.Join(x.Load(), x.CommitHeader(nil, nil)); err != nil {
+				t.Fatal(err)
+			}
+			a.Set(x, "1")
+			test.meanwhile(s)
+			x.CommitLate(slog.String("method", "GET"))
+			log := strings.ReplaceAll(s.log.String(), id, "ID")
+			for _, want := range test.want {
+				if !strings.Contains(log, want) {
+					t.Errorf("%q is not in %s", want, log)
+				}
+			}
+			if test.want == nil && (log != "" || tab.value(a) != "1") {
+				t.Errorf("%q is stored, the log is %s", tab.value(a), log)
+			}
+		})
+	}
+}
+
 // TestCommitHeaderRefreshes: with a profile that asks for it, a session that was not
 // touched is used all the same.
 func TestCommitHeaderRefreshes(t *testing.T) {
@@ -177,6 +223,7 @@ func TestCommitHeaderRefreshes(t *testing.T) {
 // where tickets come in a header, no cookie does; a new one goes out by the header.
 func TestTicketsWithoutCookies(t *testing.T) {
 	for header, want := range map[string]string{"": "1", "Authorization": ""} {
+		inHeader := map[string]string{"": "", "Authorization": "1"}[header]
 		s := newSite(t, cloakroom.Options{RequestHeader: header})
 		first := s.m.Open(t.Context(), "")
 		a.Set(first, "1")
@@ -196,6 +243,8 @@ func TestTicketsWithoutCookies(t *testing.T) {
 			{cloakroom.Visit{Tickets: []string{"bad", ticket}}, "1"},
 			{cloakroom.Visit{Tickets: []string{"bad"}, Cookies: "session=" + ticket}, ""},
 			{cloakroom.Visit{Cookies: "session=" + ticket}, want},
+			{cloakroom.Visit{Header: []string{"Basic x", "bearer " + ticket}}, inHeader},
+			{cloakroom.Visit{Header: []string{ticket}}, ""},
 		} {
 			x := s.m.OpenWith(t.Context(), v.Visit)
 			if got := a.Get(x); got != v.want {

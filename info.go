@@ -1,6 +1,7 @@
 package cloakroom
 
 import (
+	"log/slog"
 	"slices"
 	"time"
 
@@ -46,6 +47,16 @@ func (s *Session) String() string {
 	}
 	defer s.mu.Unlock()
 	return "cloakroom.Session(" + s.loadedIDLocked() + ")"
+}
+
+// LogValue implements [slog.LogValuer]: a session is logged by its public ID. It loads
+// nothing.
+func (s *Session) LogValue() slog.Value {
+	if !s.mu.TryLock() { // see String
+		return slog.StringValue("busy")
+	}
+	defer s.mu.Unlock()
+	return slog.StringValue(s.loadedIDLocked())
 }
 
 // GoString is String.

@@ -103,7 +103,10 @@ func TestP5NothingSecret(t *testing.T) {
 	var printed string
 	tab.do(func(_ http.ResponseWriter, _ *http.Request, s *cloakroom.Session) {
 		id = s.ID()
-		printed = fmt.Sprintf("%v %+v %#v %s", s, s, s, s.Err())
+		printed = fmt.Sprintf("%v %+v %#v %s %s", s, s, s, s.Err(), s.LogValue())
+		if s.LogValue().String() != id {
+			t.Errorf("the session is logged as %q", s.LogValue())
+		}
 	})
 	s.store.intercept(func(string, string, func() error) error { return errors.New("down") })
 	tab.do(setting(a, "2"))

@@ -2,7 +2,6 @@ package cloakfiber
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -52,31 +51,18 @@ func visit(c fiber.Ctx, header string) cloakroom.Visit {
 		IP: strings.Clone(c.IP()), UserAgent: string(c.Request().Header.UserAgent()), Lent: true,
 	}
 	if header != "" {
-		v.Tickets = ticketsIn(c, header)
-		return v
+		v.Header = linesOf(c, header)
 	}
-	var cookies []string
-	for _, line := range c.Request().Header.PeekAll(fiber.HeaderCookie) {
-		cookies = append(cookies, string(line))
-	}
-	v.Cookies = strings.Join(cookies, "; ")
+	v.Cookies = strings.Join(linesOf(c, fiber.HeaderCookie), "; ")
 	return v
 }
 
-// ticketsIn returns the tickets in lines of Options.RequestHeader.
-func ticketsIn(c fiber.Ctx, header string) (tickets []string) {
-	const scheme = "Bearer " // in any case: RFC 9110 section 11.1
-	for _, bytes := range c.Request().Header.PeekAll(header) {
-		line := string(bytes)
-		if header == fiber.HeaderAuthorization {
-			if len(line) < len(scheme) || !strings.EqualFold(line[:len(scheme)], scheme) {
-				continue // another scheme is none of ours
-			}
-			line = line[len(scheme):]
-		}
-		tickets = append(tickets, strings.TrimSpace(line))
+// linesOf returns the lines of a header of the request.
+func linesOf(c fiber.Ctx, name string) (lines []string) {
+	for _, line := range c.Request().Header.PeekAll(name) {
+		lines = append(lines, string(line))
 	}
-	return tickets
+	return lines
 }
 
 // serve runs the handlers and commits the session.
@@ -132,7 +118,7 @@ func (x *exchange) commit(c fiber.Ctx) (sent bool, err error) {
 		change(&c.Response().Header, before, h)
 		return true, nil
 	}
-	x.log(levelOf(x.ctx), "response not sent", failure)
+	x.logNotSent(failure)
 	x.replace(c, h)
 	if x.failed != nil {
 		if x.failed(c, failure) == nil {
@@ -200,26 +186,22 @@ func (x *exchange) noteRoute(c fiber.Ctx) {
 	}
 }
 
-// log logs what no caller is told otherwise.
-func (x *exchange) log(level slog.Level, message string, err error) {
-	attrs := make([]slog.Attr, 0, 4)
-	attrs = append(attrs, slog.String("session", x.session.String())) // which loads nothing
-	attrs = append(attrs, slog.Any("error", err), slog.String("method", x.method))
+// route names the request in logs.
+func (x *exchange) route() []slog.Attr {
+	attrs := []slog.Attr{slog.String("method", x.method)}
 	if x.pattern != "" {
 		attrs = append(attrs, slog.String("pattern", x.pattern))
 	}
-	x.m.Options().Logger.LogAttrs(x.ctx, level, "cloakroom: "+message, attrs...)
+	return attrs
 }
 
-// levelOf returns how bad a failure is: less, if the request was given up.
-func levelOf(ctx context.Context) slog.Level {
-	if ctx.Err() != nil {
-		return slog.LevelInfo
+// logNotSent logs why the handlers' response is not sent.
+func (x *exchange) logNotSent(err error) {
+	level := slog.LevelError
+	if x.ctx.Err() != nil { // the request was given up
+		level = slog.LevelInfo
 	}
-	return slog.LevelError
-}
-
-// isOver reports whether a commit found no session to store anything in.
-func isOver(err error) bool {
-	return errors.Is(err, cloakroom.ErrEnded) || errors.Is(err, cloakroom.ErrUnreadable)
+	attrs := []slog.Attr{slog.Any("session", x.session), slog.Any("error", err)}
+	x.m.Options().Logger.LogAttrs(x.ctx, level, "cloakroom: response not sent",
+		append(attrs, x.route()...)...)
 }

@@ -2,7 +2,6 @@ package cloakfiber
 
 import (
 	"bufio"
-	"log/slog"
 	"sync"
 
 	"github.com/gofiber/fiber/v3"
@@ -77,13 +76,6 @@ func (x *exchange) release() {
 	if !last {
 		return
 	}
-	switch err := x.session.Save(); {
-	case err == nil:
-	case isOver(err) && x.session.Err() == nil:
-		x.log(slog.LevelInfo, "this request's changes were dropped", err)
-	default:
-		const message = "what was changed after the response had begun is not stored"
-		x.log(slog.LevelError, message, err)
-	}
+	x.session.CommitLate(x.route()...)
 	x.session.Close()
 }

@@ -88,8 +88,8 @@ func (c *call) serve(handler func(context.Context) error) error {
 	if c.failed {
 		return errUnavailable
 	}
-	if late {
-		c.commitLate()
+	if s := c.opened(); late && s != nil {
+		s.CommitLate(slog.String("method", c.method))
 	}
 	return err
 }
@@ -113,7 +113,7 @@ func (c *call) begin() {
 	s := c.start()
 	if s != nil {
 		if err := s.CommitHeader(nil, nil); err != nil {
-			c.log(s, c.level(), "response not sent", err)
+			c.log(s, "response not sent", err)
 			return
 		}
 		c.tell(s)
@@ -129,7 +129,7 @@ func (c *call) tell(s *cloakroom.Session) {
 		return
 	}
 	if err := c.below.SetHeader(metadata.Pairs(c.config.ResponseKey, cookie.Value)); err != nil {
-		c.log(s, c.level(), "the client is not told its ticket", err)
+		c.log(s, "the client is not told its ticket", err)
 	}
 }
 
@@ -140,7 +140,7 @@ func (c *call) pass() {
 	c.passed = true
 	err := errors.Join(c.below.SetHeader(c.header), c.below.SetTrailer(c.trailer))
 	if err != nil {
-		c.log(nil, c.level(), "header or trailer not sent", err)
+		c.log(nil, "header or trailer not sent", err)
 	}
 }
 
@@ -172,22 +172,6 @@ func (c *call) sendHeader(md metadata.MD) error {
 	return c.below.SendHeader(md)
 }
 
-// commitLate commits what was changed after the header had been sent.
-func (c *call) commitLate() {
-	s := c.opened()
-	if s == nil {
-		return
-	}
-	switch err := s.Save(); {
-	case err == nil:
-	case isOver(err) && s.Err() == nil:
-		c.log(s, slog.LevelInfo, "this request's changes were dropped", err)
-	default:
-		const message = "what was changed after the response had begun is not stored"
-		c.log(s, slog.LevelError, message, err)
-	}
-}
-
 // abandon drops what was not committed, after a panic. What the handler had committed by
 // itself has changed the ticket all the same.
 func (c *call) abandon() {
@@ -214,25 +198,16 @@ func (c *call) finish() {
 	}
 }
 
-// level returns how bad a failure is: less, if the client has given up.
-func (c *call) level() slog.Level {
+// log logs what no caller is told otherwise: less loudly, if the client has given up.
+func (c *call) log(s *cloakroom.Session, message string, err error) {
+	level := slog.LevelError
 	if c.ctx.Err() != nil {
-		return slog.LevelInfo
+		level = slog.LevelInfo
 	}
-	return slog.LevelError
-}
-
-// log logs what no caller is told otherwise.
-func (c *call) log(s *cloakroom.Session, level slog.Level, message string, err error) {
 	attrs := make([]slog.Attr, 0, 3)
 	if s != nil {
-		attrs = append(attrs, slog.String("session", s.String())) // which loads nothing
+		attrs = append(attrs, slog.Any("session", s))
 	}
 	attrs = append(attrs, slog.Any("error", err), slog.String("method", c.method))
 	c.m.Options().Logger.LogAttrs(c.ctx, level, "cloakroom: "+message, attrs...)
-}
-
-// isOver reports whether a commit found no session to store anything in.
-func isOver(err error) bool {
-	return errors.Is(err, cloakroom.ErrEnded) || errors.Is(err, cloakroom.ErrUnreadable)
 }
