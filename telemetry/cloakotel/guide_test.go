@@ -6,16 +6,6 @@ import (
 	"testing"
 )
 
-// TestREADME: the program of the README is the one in examples/visits, which the compiler
-// checks.
-func TestREADME(t *testing.T) {
-	_, want, _ := strings.Cut(readText(t, "examples/visits/main.go"), "package main")
-	_, code, _ := strings.Cut(readText(t, "README.md"), "```go\npackage main")
-	if code, _, _ = strings.Cut(code, "```"); code != want {
-		t.Error("the README's program is not examples/visits/main.go")
-	}
-}
-
 // TestGuideCode: the code of the guide is a part of an example, which the compiler checks.
 func TestGuideCode(t *testing.T) {
 	examples := unindented(readText(t, "example_test.go") + readText(t, "examples/visits/main.go"))
