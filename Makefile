@@ -15,7 +15,7 @@ RACE       := $(shell command -v cc >/dev/null 2>&1 && echo -race)
 FUZZTIME   ?= 5m
 
 # What `make mutate` changes, and how much of each: MUTATE= tries everything, which takes hours.
-MUTANTS    ?= . $(wildcard internal/engine internal/document internal/queue internal/deadline internal/ticket store/*store adapter/*)
+MUTANTS    ?= . $(wildcard internal/engine internal/document internal/queue internal/deadline internal/ticket store/*store) $(patsubst %/go.mod,%,$(wildcard adapter/*/go.mod))
 MUTATE     ?= -sample 100
 # Two stores' promises can be tested on their servers alone.
 MUTATEALSO := -also 'store/redisstore=integration/redis:Single|Cluster$$|Index|Limits|Near|Refused|OtherType|Replace' \

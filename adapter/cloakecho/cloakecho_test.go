@@ -18,6 +18,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/adapter/cloakecho"
+	"github.com/cloakroom-go/cloakroom/adapter/internal/adaptertest"
 	"github.com/cloakroom-go/cloakroom/store/countstore"
 )
 
@@ -37,15 +38,15 @@ func TestCalls(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			s := newSite(t)
 			do := func(session *cloakroom.Session) { name.Set(session, "ann") }
-			b := &browser{h: s.echo(nil, nil, func(c *echo.Context) error {
+			b := &browser{Handler: s.echo(nil, nil, func(c *echo.Context) error {
 				do(s.Get(c.Request()))
 				return c.String(http.StatusOK, "page")
 			})}
-			b.get("/")
+			b.Get("/")
 			do = test.do
-			before := s.calls.Stats()
-			w := b.get("/")
-			if got := difference(before, s.calls.Stats()); got != test.want {
+			before := s.Calls.Stats()
+			w := b.Get("/")
+			if got := difference(before, s.Calls.Stats()); got != test.want {
 				t.Errorf("cost %+v, want %+v", got, test.want)
 			}
 			if what == "untouched" && (len(w.Header()) != 1 || w.Header().Get("Content-Type") == "") {
@@ -144,17 +145,17 @@ func TestCommitFirst(t *testing.T) {
 				return answer(c)
 			})
 			stored := int64(-1)
-			b := &browser{h: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				first := func() { stored = s.calls.Stats().Creates }
+			b := &browser{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				first := func() { stored = s.Calls.Stats().Creates }
 				watched := &watcher{ResponseWriter: w, first: first}
 				e.ServeHTTP(watched, r)
 				watched.once.Do(first) // net/http writes the header of an answer without one
 			})}
-			got := b.get("/")
-			if stored != 1 || b.cookie == "" {
-				t.Errorf("%d records at the first byte, a cookie: %v", stored, b.cookie != "")
+			got := b.Get("/")
+			if stored != 1 || b.Cookie == "" {
+				t.Errorf("%d records at the first byte, a cookie: %v", stored, b.Cookie != "")
 			}
-			if name := b.get("/name").Body.String(); name != "ann" {
+			if name := b.Get("/name").Body.String(); name != "ann" {
 				t.Errorf("the session has %q", name)
 			}
 			bare := echo.New()
@@ -163,7 +164,7 @@ func TestCommitFirst(t *testing.T) {
 				c.Response().Header().Set("X-Page", "1")
 				return answer(c)
 			})
-			want := (&browser{h: bare}).get("/")
+			want := (&browser{Handler: bare}).Get("/")
 			if got.Code != want.Code || got.Body.String() != want.Body.String() {
 				t.Errorf("got %d %q, bare Echo %d %q", got.Code, got.Body, want.Code, want.Body)
 			}
@@ -191,10 +192,10 @@ func sameHeader(a, b http.Header) bool {
 // compresses. Middleware outside sees it.
 func TestFailedCommit(t *testing.T) {
 	refused := newSite(t)
-	refused.full.Store(true)
-	want, wantBody := newClient(t, refused.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	refused.Full.Store(true)
+	want, wantBody := adaptertest.NewClient(t, refused.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		name.Set(refused.Get(r), "ann")
-	})), false).get(t, "/")
+	})), false).Fetch(t, "/")
 	gzip := []echo.MiddlewareFunc{middleware.GzipWithConfig(middleware.GzipConfig{})}
 	for how, answer := range answers(t) {
 		for around, wrap := range map[string]struct{ before, after []echo.MiddlewareFunc }{
@@ -207,7 +208,7 @@ func TestFailedCommit(t *testing.T) {
 			for _, careless := range []bool{false, true} {
 				t.Run(how+", "+around, func(t *testing.T) {
 					s := newSite(t)
-					s.full.Store(true)
+					s.Full.Store(true)
 					seen := 0
 					outside := func(next echo.HandlerFunc) echo.HandlerFunc {
 						return func(c *echo.Context) error {
@@ -226,7 +227,7 @@ func TestFailedCommit(t *testing.T) {
 					if careless { // of what has been answered already
 						e.HTTPErrorHandler = func(c *echo.Context, _ error) { io.WriteString(c.Response(), "error") }
 					}
-					got, body := newClient(t, e, false).get(t, "/")
+					got, body := adaptertest.NewClient(t, e, false).Fetch(t, "/")
 					if got.StatusCode != 503 || got.StatusCode != want.StatusCode || body != wantBody {
 						t.Errorf("got %d %q, net/http %d %q", got.StatusCode, body, want.StatusCode, wantBody)
 					}
@@ -255,7 +256,7 @@ func TestFailedCommit(t *testing.T) {
 // TestFailedCommitIsTold: a handler that goes on writing is told.
 func TestFailedCommitIsTold(t *testing.T) {
 	s := newSite(t)
-	s.full.Store(true)
+	s.Full.Store(true)
 	e := s.echo(nil, nil, func(c *echo.Context) error {
 		name.Set(s.Get(c.Request()), "ann")
 		if err := c.String(http.StatusOK, "page"); err == nil {
@@ -269,7 +270,7 @@ func TestFailedCommitIsTold(t *testing.T) {
 		}
 		return nil
 	})
-	(&browser{h: e}).get("/")
+	(&browser{Handler: e}).Get("/")
 }
 
 // TestLoadFails: a handler that returns the error of a session that cannot be loaded, or
@@ -277,16 +278,16 @@ func TestFailedCommitIsTold(t *testing.T) {
 func TestLoadFails(t *testing.T) {
 	for _, returns := range []bool{false, true} {
 		s := newSite(t)
-		b := &browser{h: s.echo(nil, nil, func(c *echo.Context) error {
+		b := &browser{Handler: s.echo(nil, nil, func(c *echo.Context) error {
 			n, err := counter.UpdateNow(s.Get(c.Request()), func(n int) int { return n + 1 })
 			if err != nil && returns {
 				return err
 			}
 			return c.JSON(http.StatusOK, n)
 		})}
-		b.get("/")
-		s.down.Store(true)
-		if w := b.get("/"); w.Code != 503 || strings.Contains(w.Body.String(), "{") {
+		b.Get("/")
+		s.Down.Store(true)
+		if w := b.Get("/"); w.Code != 503 || strings.Contains(w.Body.String(), "{") {
 			t.Errorf("returns %v: got %d %q", returns, w.Code, w.Body)
 		}
 	}
@@ -295,8 +296,8 @@ func TestLoadFails(t *testing.T) {
 // TestErrorHandlerWithoutBody: its status stands.
 func TestErrorHandlerWithoutBody(t *testing.T) {
 	s := newSite(t)
-	s.full.Store(true)
-	m, err := cloakroom.New(s.calls, cloakroom.Options{
+	s.Full.Store(true)
+	m, err := cloakroom.New(s.Calls, cloakroom.Options{
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 		Logger:       slog.New(slog.DiscardHandler),
 	})
@@ -308,7 +309,7 @@ func TestErrorHandlerWithoutBody(t *testing.T) {
 		e.Logger = slog.New(slog.DiscardHandler)
 		e.Use(cloakecho.Middleware(m))
 		e.GET("/", func(c *echo.Context) error { name.Set(m.Get(c.Request()), "ann"); return answer })
-		if w := (&browser{h: e}).get("/"); w.Code != http.StatusBadGateway || w.Body.Len() > 0 {
+		if w := (&browser{Handler: e}).Get("/"); w.Code != http.StatusBadGateway || w.Body.Len() > 0 {
 			t.Errorf("a handler that returns %v: got %d %q", answer, w.Code, w.Body)
 		}
 	}
@@ -338,15 +339,15 @@ func TestErrors(t *testing.T) {
 		name.Set(s.Get(c.Request()), "set by the error handler")
 		standard(c, err)
 	}
-	b := &browser{h: e}
-	w := b.get("/")
+	b := &browser{Handler: e}
+	w := b.Get("/")
 	if w.Code != http.StatusTeapot || strings.TrimSpace(w.Body.String()) != `{"message":"no coffee"}` {
 		t.Errorf("got %d %q", w.Code, w.Body)
 	}
 	if answered != 1 || !errors.Is(seen, broken) {
 		t.Errorf("%d answers; middleware outside sees %v", answered, seen)
 	}
-	if name := b.get("/name").Body.String(); name != "set by the error handler" {
+	if name := b.Get("/name").Body.String(); name != "set by the error handler" {
 		t.Errorf("the session has %q", name)
 	}
 }
@@ -361,7 +362,7 @@ func TestErrorAfter(t *testing.T) {
 	})
 	asked := 0
 	e.HTTPErrorHandler = func(*echo.Context, error) { asked++ }
-	if w := (&browser{h: e}).get("/"); w.Body.String() != "page" || asked != 1 {
+	if w := (&browser{Handler: e}).Get("/"); w.Body.String() != "page" || asked != 1 {
 		t.Errorf("got %q; asked %d times", w.Body, asked)
 	}
 }
@@ -377,12 +378,12 @@ func TestRecoverOutside(t *testing.T) {
 		}
 		panic("on purpose")
 	})
-	b := &browser{h: e}
-	if w := b.get("/"); w.Code != 500 || b.cookie != "" {
-		t.Errorf("got %d, a cookie: %v", w.Code, b.cookie != "")
+	b := &browser{Handler: e}
+	if w := b.Get("/"); w.Code != 500 || b.Cookie != "" {
+		t.Errorf("got %d, a cookie: %v", w.Code, b.Cookie != "")
 	}
 	saves = true
-	if w := b.get("/"); w.Code != 500 || b.get("/owner").Body.String() != "ann" {
+	if w := b.Get("/"); w.Code != 500 || b.Get("/owner").Body.String() != "ann" {
 		t.Errorf("after Save: got %d", w.Code)
 	}
 }
@@ -401,12 +402,12 @@ func TestRecoverInside(t *testing.T) {
 				return err
 			}
 		}
-		b := &browser{h: s.echo(nil, []echo.MiddlewareFunc{discard, middleware.Recover()}, func(c *echo.Context) error {
+		b := &browser{Handler: s.echo(nil, []echo.MiddlewareFunc{discard, middleware.Recover()}, func(c *echo.Context) error {
 			s.Get(c.Request()).Login("ann")
 			panic("on purpose")
 		})}
-		w := b.get("/")
-		if owner := b.get("/owner").Body.String(); w.Code != 500 || (owner == "") != discards {
+		w := b.Get("/")
+		if owner := b.Get("/owner").Body.String(); w.Code != 500 || (owner == "") != discards {
 			t.Errorf("discards %v: got %d, then owner %q", discards, w.Code, owner)
 		}
 	}
@@ -415,18 +416,18 @@ func TestRecoverInside(t *testing.T) {
 // TestAbortHandler: it goes up to the server, as without the middleware.
 func TestAbortHandler(t *testing.T) {
 	s := newSite(t)
-	c := newClient(t, s.echo([]echo.MiddlewareFunc{middleware.Recover()}, nil, func(c *echo.Context) error {
+	c := adaptertest.NewClient(t, s.echo([]echo.MiddlewareFunc{middleware.Recover()}, nil, func(c *echo.Context) error {
 		name.Set(s.Get(c.Request()), "ann")
 		http.NewResponseController(c.Response()).Flush()
 		panic(http.ErrAbortHandler)
 	}), false)
-	if resp, err := c.Get(c.url); err == nil {
+	if resp, err := c.Get(c.URL); err == nil {
 		defer resp.Body.Close()
 		if _, err := io.ReadAll(resp.Body); err == nil {
 			t.Error("the response is whole")
 		}
 	}
-	if _, name := c.get(t, "/name"); name != "ann" {
+	if _, name := c.Fetch(t, "/name"); name != "ann" {
 		t.Errorf("what was committed by the flush is %q", name)
 	}
 }
@@ -445,13 +446,13 @@ func TestEnded(t *testing.T) {
 		name.Set(session, "back")
 		return c.String(http.StatusOK, "page")
 	})
-	b := &browser{h: e}
-	b.get("/")
-	old := b.cookie
-	if w := b.get("/"); w.Code != 200 || w.Body.String() != "page" || len(w.Result().Cookies()) > 0 {
+	b := &browser{Handler: e}
+	b.Get("/")
+	old := b.Cookie
+	if w := b.Get("/"); w.Code != 200 || w.Body.String() != "page" || len(w.Result().Cookies()) > 0 {
 		t.Errorf("got %d %q, %d cookies", w.Code, w.Body, len(w.Result().Cookies()))
 	}
-	if name := (&browser{h: e, cookie: old}).get("/name").Body.String(); name != "" {
+	if name := (&browser{Handler: e, Cookie: old}).Get("/name").Body.String(); name != "" {
 		t.Errorf("the session is back, with %q", name)
 	}
 }
@@ -463,14 +464,14 @@ func TestClientGone(t *testing.T) {
 	outside := func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c *echo.Context) error { defer close(returned); return next(c) }
 	}
-	server := newClient(t, s.echo([]echo.MiddlewareFunc{outside}, nil, func(c *echo.Context) error {
+	server := adaptertest.NewClient(t, s.echo([]echo.MiddlewareFunc{outside}, nil, func(c *echo.Context) error {
 		name.Set(s.Get(c.Request()), "ann")
 		c.Response().(http.Flusher).Flush()
 		<-c.Request().Context().Done()
 		counter.Set(s.Get(c.Request()), 7)
 		return c.Request().Context().Err()
 	}), false)
-	resp, err := server.Get(server.url)
+	resp, err := server.Get(server.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -497,19 +498,19 @@ func TestExact(t *testing.T) {
 		}
 		return c.JSON(http.StatusOK, n)
 	})
-	b := &browser{h: e}
-	b.get("/")
+	b := &browser{Handler: e}
+	b.Get("/")
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			tab := &browser{h: e, cookie: b.cookie}
+			tab := &browser{Handler: e, Cookie: b.Cookie}
 			for range 10 {
-				tab.get("/")
+				tab.Get("/")
 			}
 		})
 	}
 	wg.Wait()
-	if body := strings.TrimSpace(b.get("/").Body.String()); body != "82" {
+	if body := strings.TrimSpace(b.Get("/").Body.String()); body != "82" {
 		t.Errorf("the counter is %s", body)
 	}
 }
@@ -528,10 +529,10 @@ func TestNetHTTP(t *testing.T) {
 	})
 	e.GET("/required", func(c *echo.Context) error { return c.String(200, name.Get(s.Get(c.Request()))) },
 		echo.WrapMiddleware(s.Require))
-	b := &browser{h: e}
-	b.get("/wrapped")
+	b := &browser{Handler: e}
+	b.Get("/wrapped")
 	for _, path := range []string{"/context", "/required"} {
-		if body := b.get(path).Body.String(); body != "ann" {
+		if body := b.Get(path).Body.String(); body != "ann" {
 			t.Errorf("%s: %q", path, body)
 		}
 	}
@@ -547,17 +548,17 @@ func TestNotFound(t *testing.T) {
 	}
 	e := s.echo(nil, []echo.MiddlewareFunc{touch}, nothing)
 	for _, full := range []bool{false, true} {
-		s.full.Store(full)
-		b := &browser{h: e}
-		w := b.get("/nowhere")
+		s.Full.Store(full)
+		b := &browser{Handler: e}
+		w := b.Get("/nowhere")
 		if full && (w.Code != 503 || strings.Contains(w.Body.String(), "Not Found")) {
 			t.Errorf("after a failed commit: %d %q", w.Code, w.Body)
-		} else if !full && (w.Code != 404 || !strings.Contains(w.Body.String(), "Not Found") || b.cookie == "") {
-			t.Errorf("got %d %q, a cookie: %v", w.Code, w.Body, b.cookie != "")
+		} else if !full && (w.Code != 404 || !strings.Contains(w.Body.String(), "Not Found") || b.Cookie == "") {
+			t.Errorf("got %d %q, a cookie: %v", w.Code, w.Body, b.Cookie != "")
 		}
 	}
-	s.full.Store(false)
-	if w := (&browser{h: e}).do(http.MethodPost, "/name"); w.Code != 405 {
+	s.Full.Store(false)
+	if w := (&browser{Handler: e}).Do(http.MethodPost, "/name"); w.Code != 405 {
 		t.Errorf("got %d", w.Code)
 	}
 }
@@ -585,9 +586,9 @@ func TestPlaces(t *testing.T) {
 	}{
 		{e, "/outside", cloakroom.ErrNoMiddleware.Error()}, {e, "/route", "ok"}, {e, "/in/side", "ok"}, {pre, "/pre", "ok"},
 	} {
-		b := &browser{h: test.h}
-		if body := b.get(test.path).Body.String(); body != test.want || (b.cookie != "") != (body == "ok") {
-			t.Errorf("%s: %s, a cookie: %v", test.path, body, b.cookie != "")
+		b := &browser{Handler: test.h}
+		if body := b.Get(test.path).Body.String(); body != test.want || (b.Cookie != "") != (body == "ok") {
+			t.Errorf("%s: %s, a cookie: %v", test.path, body, b.Cookie != "")
 		}
 	}
 }
@@ -607,9 +608,9 @@ func TestAround(t *testing.T) {
 			return err
 		}
 	}
-	(&browser{h: s.echo([]echo.MiddlewareFunc{outside}, nil, func(c *echo.Context) error {
+	(&browser{Handler: s.echo([]echo.MiddlewareFunc{outside}, nil, func(c *echo.Context) error {
 		return s.Get(c.Request()).Err()
-	})}).get("/")
+	})}).Get("/")
 }
 
 // TestNested: the middleware within itself, and within [cloakroom.Manager.Handler], is one.
@@ -620,9 +621,9 @@ func TestNested(t *testing.T) {
 		return c.String(http.StatusCreated, "page")
 	})
 	for _, full := range []bool{false, true} {
-		s.full.Store(full)
+		s.Full.Store(full)
 		for _, h := range []http.Handler{e, s.Handler(e)} {
-			w := (&browser{h: h}).get("/")
+			w := (&browser{Handler: h}).Get("/")
 			if full && (w.Code != 503 || strings.Contains(w.Body.String(), "page")) {
 				t.Errorf("after a failed commit: %d %q", w.Code, w.Body)
 			} else if !full && (w.Code != 201 || w.Body.String() != "page" || len(w.Result().Cookies()) != 1) {
@@ -645,7 +646,7 @@ func TestUnwrappable(t *testing.T) {
 		}
 	}
 	e := s.echo([]echo.MiddlewareFunc{hide}, nil, func(*echo.Context) error { t.Error("it runs"); return nil })
-	if w := (&browser{h: e}).get("/"); w.Code != 500 {
+	if w := (&browser{Handler: e}).Get("/"); w.Code != 500 {
 		t.Errorf("got %d", w.Code)
 	}
 }
@@ -653,14 +654,14 @@ func TestUnwrappable(t *testing.T) {
 // TestLate: a session that has its cookie is committed again when the handler returns.
 func TestLate(t *testing.T) {
 	s := newSite(t)
-	b := &browser{h: s.echo(nil, nil, func(c *echo.Context) error {
+	b := &browser{Handler: s.echo(nil, nil, func(c *echo.Context) error {
 		counter.Set(s.Get(c.Request()), 1)
 		err := c.String(http.StatusOK, "page")
 		name.Set(s.Get(c.Request()), "late")
 		return err
 	})}
-	b.get("/")
-	if name := b.get("/name").Body.String(); name != "late" {
+	b.Get("/")
+	if name := b.Get("/name").Body.String(); name != "late" {
 		t.Errorf("the session has %q", name)
 	}
 }
@@ -669,18 +670,18 @@ func TestLate(t *testing.T) {
 func TestFinished(t *testing.T) {
 	s := newSite(t)
 	kept := make(chan *http.Request, 1)
-	b := &browser{h: s.echo(nil, nil, func(c *echo.Context) error {
+	b := &browser{Handler: s.echo(nil, nil, func(c *echo.Context) error {
 		name.Set(s.Get(c.Request()), "ann")
 		kept <- c.Request()
 		return nil
 	})}
-	b.get("/")
+	b.Get("/")
 	r := <-kept
 	name.Set(s.Get(r), "afterwards")
 	if err := s.Get(r).Err(); err == nil {
 		t.Error("a session that is finished can be used")
 	}
-	if name := b.get("/name").Body.String(); name != "ann" {
+	if name := b.Get("/name").Body.String(); name != "ann" {
 		t.Errorf("the session has %q", name)
 	}
 }
@@ -689,11 +690,11 @@ func TestFinished(t *testing.T) {
 // the path.
 func TestRouteInLog(t *testing.T) {
 	s := newSite(t)
-	s.full.Store(true)
+	s.Full.Store(true)
 	e := s.echo(nil, nil, nothing)
 	e.GET("/users/:id", func(c *echo.Context) error { name.Set(s.Get(c.Request()), "ann"); return nil })
-	(&browser{h: e}).get("/users/secret")
-	if log := s.log.String(); !strings.Contains(log, "pattern=/users/:id") || strings.Contains(log, "secret") {
+	(&browser{Handler: e}).Get("/users/secret")
+	if log := s.Log.String(); !strings.Contains(log, "pattern=/users/:id") || strings.Contains(log, "secret") {
 		t.Error(log)
 	}
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/adapter/cloakecho"
+	"github.com/cloakroom-go/cloakroom/adapter/internal/adaptertest"
 )
 
 // TestHooks: what a function of Response.Before changes is committed with the rest, and
@@ -27,7 +28,7 @@ import (
 func TestHooks(t *testing.T) {
 	s := newSite(t)
 	writes := int64(0)
-	b := &browser{h: s.echo(nil, nil, func(c *echo.Context) error {
+	b := &browser{Handler: s.echo(nil, nil, func(c *echo.Context) error {
 		session := s.Get(c.Request())
 		response, err := echo.UnwrapResponse(c.Response())
 		if err != nil {
@@ -35,16 +36,16 @@ func TestHooks(t *testing.T) {
 		}
 		response.Before(func() { name.Set(session, "before") })
 		response.After(func() {
-			writes = s.calls.Stats().Creates
+			writes = s.Calls.Stats().Creates
 			counter.Set(session, response.Status)
 		})
 		return c.String(http.StatusAccepted, "page")
 	})}
-	b.get("/")
-	if writes != 1 || b.cookie == "" {
-		t.Errorf("%d records when the body was written, a cookie: %v", writes, b.cookie != "")
+	b.Get("/")
+	if writes != 1 || b.Cookie == "" {
+		t.Errorf("%d records when the body was written, a cookie: %v", writes, b.Cookie != "")
 	}
-	_, ticket, _ := strings.Cut(b.cookie, "=")
+	_, ticket, _ := strings.Cut(b.Cookie, "=")
 	session := s.Open(t.Context(), ticket)
 	defer session.Close()
 	if name.Get(session) != "before" || counter.Get(session) != http.StatusAccepted {
@@ -70,8 +71,8 @@ func TestResponseTells(t *testing.T) {
 	var bare, within string
 	e := echo.New()
 	e.GET("/", tell(&bare, false))
-	(&browser{h: e}).get("/")
-	(&browser{h: s.echo(nil, nil, tell(&within, true))}).get("/")
+	(&browser{Handler: e}).Get("/")
+	(&browser{Handler: s.echo(nil, nil, tell(&within, true))}).Get("/")
 	if bare != within {
 		t.Errorf("got %s, bare Echo %s", within, bare)
 	}
@@ -83,7 +84,7 @@ func TestStream(t *testing.T) {
 	for _, h2 := range []bool{false, true} {
 		s := newSite(t)
 		next := make(chan struct{})
-		server := newClient(t, s.echo(nil, nil, func(c *echo.Context) error {
+		server := adaptertest.NewClient(t, s.echo(nil, nil, func(c *echo.Context) error {
 			name.Set(s.Get(c.Request()), "ann")
 			c.Response().Header().Set("Content-Type", "text/event-stream")
 			for n := 1; n <= 3; n++ {
@@ -95,7 +96,7 @@ func TestStream(t *testing.T) {
 			}
 			return nil
 		}), h2)
-		resp, err := server.Get(server.url)
+		resp, err := server.Get(server.URL)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,11 +118,11 @@ func TestStream(t *testing.T) {
 // TestStreamFails: a stream whose commit fails ends, with the 503 alone.
 func TestStreamFails(t *testing.T) {
 	s := newSite(t)
-	s.full.Store(true)
-	w := (&browser{h: s.echo(nil, nil, func(c *echo.Context) error {
+	s.Full.Store(true)
+	w := (&browser{Handler: s.echo(nil, nil, func(c *echo.Context) error {
 		name.Set(s.Get(c.Request()), "ann")
 		return c.Stream(http.StatusOK, "text/plain", endless{})
-	})}).get("/")
+	})}).Get("/")
 	if w.Code != 503 || strings.Contains(w.Body.String(), "page") {
 		t.Errorf("got %d %q", w.Code, w.Body)
 	}
@@ -135,13 +136,13 @@ func (endless) Read(p []byte) (int, error) { return copy(p, "page"), nil }
 // TestResponseController: what the server's writer can do, it can do within Echo.
 func TestResponseController(t *testing.T) {
 	s := newSite(t)
-	server := newClient(t, s.echo(nil, nil, func(c *echo.Context) error {
+	server := adaptertest.NewClient(t, s.echo(nil, nil, func(c *echo.Context) error {
 		name.Set(s.Get(c.Request()), "ann")
 		rc := http.NewResponseController(c.Response())
 		return errors.Join(rc.SetReadDeadline(time.Now().Add(time.Hour)),
 			rc.SetWriteDeadline(time.Now().Add(time.Hour)), rc.EnableFullDuplex(), rc.Flush())
 	}), false)
-	if resp, body := server.get(t, "/"); resp.StatusCode != 200 || body != "" || len(resp.Cookies()) != 1 {
+	if resp, body := server.Fetch(t, "/"); resp.StatusCode != 200 || body != "" || len(resp.Cookies()) != 1 {
 		t.Errorf("%d %q, %d cookies", resp.StatusCode, body, len(resp.Cookies()))
 	}
 }
@@ -160,7 +161,7 @@ func TestWithoutBody(t *testing.T) {
 		for _, full := range []bool{false, true} {
 			for _, automatic := range []bool{false, true} {
 				s := newSite(t)
-				s.full.Store(full)
+				s.Full.Store(full)
 				e := echo.NewWithConfig(echo.Config{
 					Logger: slog.New(slog.DiscardHandler),
 					Router: echo.NewRouter(echo.RouterConfig{AutoHandleHEAD: automatic}),
@@ -177,8 +178,8 @@ func TestWithoutBody(t *testing.T) {
 				if !automatic {
 					e.HEAD("/", page)
 				}
-				server := newClient(t, e, false)
-				r, err := http.NewRequest(test.method, server.url, nil)
+				server := adaptertest.NewClient(t, e, false)
+				r, err := http.NewRequest(test.method, server.URL, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -199,7 +200,7 @@ func TestWithoutBody(t *testing.T) {
 					t.Errorf("%s, full %v, automatic %v: %d %q, %d cookies",
 						test.what, full, automatic, resp.StatusCode, body, len(resp.Cookies()))
 				}
-				if !full && s.calls.Stats().Creates != 1 {
+				if !full && s.Calls.Stats().Creates != 1 {
 					t.Errorf("%s: nothing is stored", test.what)
 				}
 			}
@@ -242,7 +243,7 @@ func TestUpgrade(t *testing.T) {
 	for how, upgrade := range upgrades {
 		t.Run(how, func(t *testing.T) {
 			s := newSite(t)
-			server := newClient(t, s.echo(nil, nil, func(c *echo.Context) error {
+			server := adaptertest.NewClient(t, s.echo(nil, nil, func(c *echo.Context) error {
 				session := s.Get(c.Request())
 				name.Set(session, "ann")
 				conn, err := upgrade(c, session)
@@ -255,7 +256,7 @@ func TestUpgrade(t *testing.T) {
 				return nil
 			}), false)
 			for _, cookies := range []int{1, 0} {
-				r, _ := http.NewRequest(http.MethodGet, server.url, nil)
+				r, _ := http.NewRequest(http.MethodGet, server.URL, nil)
 				r.Header.Set("Connection", "Upgrade")
 				r.Header.Set("Upgrade", "test")
 				resp, err := server.Do(r)
@@ -278,8 +279,8 @@ func TestUpgradeRefused(t *testing.T) {
 	for _, full := range []bool{false, true} {
 		for how, upgrade := range upgrades {
 			s := newSite(t)
-			s.full.Store(full)
-			server := newClient(t, s.echo(nil, nil, func(c *echo.Context) error {
+			s.Full.Store(full)
+			server := adaptertest.NewClient(t, s.echo(nil, nil, func(c *echo.Context) error {
 				session := s.Get(c.Request())
 				name.Set(session, "ann")
 				if !full {
@@ -297,7 +298,7 @@ func TestUpgradeRefused(t *testing.T) {
 			if full {
 				want = http.StatusServiceUnavailable
 			}
-			if resp, _ := server.get(t, "/"); resp.StatusCode != want {
+			if resp, _ := server.Fetch(t, "/"); resp.StatusCode != want {
 				t.Errorf("%s, full %v: got %d, want %d", how, full, resp.StatusCode, want)
 			}
 		}
@@ -319,11 +320,11 @@ func TestContextTimeout(t *testing.T) {
 		if outside {
 			e, want = s.echo(limit, nil, slow), http.StatusInternalServerError
 		}
-		b := &browser{h: e}
-		if w := b.get("/"); w.Code != want || !strings.Contains(w.Body.String(), http.StatusText(want)) {
+		b := &browser{Handler: e}
+		if w := b.Get("/"); w.Code != want || !strings.Contains(w.Body.String(), http.StatusText(want)) {
 			t.Errorf("outside %v: got %d %q, want %d", outside, w.Code, w.Body, want)
 		}
-		_, ticket, _ := strings.Cut(b.cookie, "=")
+		_, ticket, _ := strings.Cut(b.Cookie, "=")
 		session := s.Open(t.Context(), ticket)
 		if name.Get(session) != "ann" {
 			t.Errorf("outside %v: the session has %q", outside, name.Get(session))
@@ -336,11 +337,11 @@ func TestContextTimeout(t *testing.T) {
 // commits as a whole.
 func TestTimeoutHandler(t *testing.T) {
 	s := newSite(t)
-	b := &browser{h: s.echo(nil, nil, func(c *echo.Context) error {
+	b := &browser{Handler: s.echo(nil, nil, func(c *echo.Context) error {
 		name.Set(s.Get(c.Request()), "ann")
 		return nil
 	})}
-	b.get("/")
+	b.Get("/")
 	ctx, over := context.WithCancel(t.Context()) // in place of a limit, which needs time
 	answered, returned := make(chan struct{}), make(chan struct{})
 	outside := func(next echo.HandlerFunc) echo.HandlerFunc {
@@ -355,11 +356,11 @@ func TestTimeoutHandler(t *testing.T) {
 	})
 	w := httptest.NewRecorder()
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
-	r.Header.Set("Cookie", b.cookie)
+	r.Header.Set("Cookie", b.Cookie)
 	http.TimeoutHandler(e, time.Hour, "").ServeHTTP(w, r)
 	close(answered)
 	<-returned
-	if name := b.get("/name").Body.String(); w.Code != 503 || w.Body.Len() > 0 || name != "late" {
+	if name := b.Get("/name").Body.String(); w.Code != 503 || w.Body.Len() > 0 || name != "late" {
 		t.Errorf("%d %q, then %q", w.Code, w.Body, name)
 	}
 }
@@ -400,8 +401,8 @@ func TestEchosMiddleware(t *testing.T) {
 				if outside {
 					e = s.echo(wrap, nil, page)
 				}
-				server := newClient(t, e, false)
-				r, _ := http.NewRequest(http.MethodGet, server.url, nil)
+				server := adaptertest.NewClient(t, e, false)
+				r, _ := http.NewRequest(http.MethodGet, server.URL, nil)
 				r.Header.Set("Accept-Encoding", "gzip") // set here, the client does not decode
 				resp, err := server.Do(r)
 				if err != nil {
@@ -441,7 +442,7 @@ func TestRequestLogger(t *testing.T) {
 		name.Set(s.Get(c.Request()), "ann")
 		return answer
 	})
-	b := &browser{h: e}
+	b := &browser{Handler: e}
 	for _, test := range []struct {
 		full   bool
 		answer error
@@ -450,10 +451,10 @@ func TestRequestLogger(t *testing.T) {
 		{false, nil, 200}, {false, io.EOF, 500}, {false, echo.ErrForbidden, 403},
 		{true, nil, 503}, {true, io.EOF, 503}, {true, echo.ErrForbidden, 503},
 	} {
-		s.full.Store(test.full)
+		s.Full.Store(test.full)
 		answer = test.answer
-		b.cookie = ""
-		w := b.get("/")
+		b.Cookie = ""
+		w := b.Get("/")
 		if w.Code != test.want || status != test.want || !errors.Is(err, answer) {
 			t.Errorf("full %v, %v: got %d; logged %d, %v", test.full, test.answer, w.Code, status, err)
 		}

@@ -151,7 +151,7 @@ func TestFailedCommit(t *testing.T) {
 				if h.Get("X-Outer") != "kept" || h.Get("Cache-Control") != "no-store" || h.Get("CDN-Cache-Control") != "no-store" || len(resp.Cookies()) > 0 {
 					t.Errorf("header %v", printable(h))
 				}
-				if want := "method=GET pattern=/:id"; !s.log.has("response not sent") || !s.log.has(want) || s.log.has(secret) {
+				if want := "method=GET pattern=/:id"; !s.log.Has("response not sent") || !s.log.Has(want) || s.log.Has(secret) {
 					t.Errorf("logged:\n%s", s.log)
 				}
 			})
@@ -204,7 +204,7 @@ func TestEnded(t *testing.T) {
 	b := s.browser()
 	b.get("/login")
 	resp, body := b.get("/slow")
-	if resp.StatusCode != 200 || body != "done" || len(resp.Cookies()) > 0 || !s.log.has("changes were dropped") {
+	if resp.StatusCode != 200 || body != "done" || len(resp.Cookies()) > 0 || !s.log.Has("changes were dropped") {
 		t.Errorf("%d %q, header %v, logged:\n%s", resp.StatusCode, body, printable(resp.Header), s.log)
 	}
 	if got := b.stored(); got != "," {
@@ -239,7 +239,7 @@ func TestSignInAndOut(t *testing.T) {
 	if b.ticket() != "" || len(resp.Cookies()) != 1 || b.stored() != "," {
 		t.Errorf("signed out: %v", printable(resp.Header))
 	}
-	if s.log.has(old) {
+	if s.log.Has(old) {
 		t.Error("a ticket was logged")
 	}
 }

@@ -1,20 +1,18 @@
 package cloakfiber_test
 
 import (
-	"bytes"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
-	"strings"
-	"sync"
 	"testing"
 
 	"github.com/gofiber/fiber/v3"
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/adapter/cloakfiber"
+	"github.com/cloakroom-go/cloakroom/adapter/internal/adaptertest"
 	"github.com/cloakroom-go/cloakroom/store/countstore"
 	"github.com/cloakroom-go/cloakroom/store/memstore"
 	"github.com/cloakroom-go/cloakroom/store/storetest"
@@ -28,7 +26,7 @@ type site struct {
 	store *storetest.Faulty
 	calls *countstore.Store // of store
 	m     *cloakroom.Manager
-	log   *buffer
+	log   *adaptertest.Buffer
 	url   string
 }
 
@@ -42,7 +40,7 @@ func newSite(t *testing.T, config fiber.Config, options cloakroom.Options, build
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { memory.Close() })
-	s := &site{t: t, store: storetest.NewFaulty(memory), log: new(buffer)}
+	s := &site{t: t, store: storetest.NewFaulty(memory), log: new(adaptertest.Buffer)}
 	s.calls = countstore.New(s.store)
 	options.InsecureCookie = true
 	options.Logger = slog.New(slog.NewTextHandler(s.log, nil))
@@ -171,23 +169,3 @@ func printable(h http.Header) http.Header {
 	}
 	return h
 }
-
-// buffer is a log that several goroutines may write to.
-type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
-func (b *buffer) has(text string) bool { return strings.Contains(b.String(), text) }

@@ -108,7 +108,7 @@ func TestStreamTooLate(t *testing.T) {
 			if _, body := b.get("/"); body != "hello" {
 				t.Errorf("%q", body)
 			}
-			if got := b.stored(); got != test.then || !s.log.has(test.log) {
+			if got := b.stored(); got != test.then || !s.log.Has(test.log) {
 				t.Errorf("stored %q, logged:\n%s", got, s.log)
 			}
 		})
@@ -139,7 +139,7 @@ func TestPlainStream(t *testing.T) {
 	if err := <-used; !errors.Is(err, cloakroom.ErrFinished) || body != "hello" || len(resp.Cookies()) != 1 {
 		t.Errorf("%v, %q, %d cookies", err, body, len(resp.Cookies()))
 	}
-	if !s.log.has("session used in vain") {
+	if !s.log.Has("session used in vain") {
 		t.Errorf("logged:\n%s", s.log)
 	}
 }
@@ -315,7 +315,7 @@ func TestOutside(t *testing.T) {
 	for _, path := range []string{"/untouched", "/touched", "/stream"} {
 		s.browser().get(path)
 	}
-	if s.log.has("is not stored") {
+	if s.log.Has("is not stored") {
 		t.Errorf("logged:\n%s", s.log)
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/adapter/cloakgin"
+	"github.com/cloakroom-go/cloakroom/adapter/internal/adaptertest"
 	"github.com/cloakroom-go/cloakroom/store/countstore"
 )
 
@@ -37,15 +38,15 @@ func TestCalls(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			s := newSite(t)
 			do := func(session *cloakroom.Session) { name.Set(session, "ann") }
-			b := &browser{h: s.engine(nil, func(c *gin.Context) {
+			b := &browser{Handler: s.engine(nil, func(c *gin.Context) {
 				do(s.Get(c.Request))
 				c.String(200, "page")
 			})}
-			b.get("/")
+			b.Get("/")
 			do = test.do
-			before := s.calls.Stats()
-			w := b.get("/")
-			if got := difference(before, s.calls.Stats()); got != test.want {
+			before := s.Calls.Stats()
+			w := b.Get("/")
+			if got := difference(before, s.Calls.Stats()); got != test.want {
 				t.Errorf("cost %+v, want %+v", got, test.want)
 			}
 			if what == "untouched" && (len(w.Header()) != 1 || w.Header().Get("Content-Type") == "") {
@@ -137,22 +138,22 @@ func TestCommitFirst(t *testing.T) {
 				answer(c)
 			})
 			stored := int64(-1)
-			b := &browser{h: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				first := func() { stored = s.calls.Stats().Creates }
+			b := &browser{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				first := func() { stored = s.Calls.Stats().Creates }
 				g.ServeHTTP(&watcher{ResponseWriter: w, first: first}, r)
 			})}
-			got := b.get("/")
-			if stored != 1 || b.cookie == "" {
-				t.Errorf("%d records at the first byte, a cookie: %v", stored, b.cookie != "")
+			got := b.Get("/")
+			if stored != 1 || b.Cookie == "" {
+				t.Errorf("%d records at the first byte, a cookie: %v", stored, b.Cookie != "")
 			}
-			if name := b.get("/name").Body.String(); name != "ann" {
+			if name := b.Get("/name").Body.String(); name != "ann" {
 				t.Errorf("the session has %q", name)
 			}
 			bare := gin.New()
 			bare.GET("/", func(c *gin.Context) { c.Header("X-Page", "1"); answer(c) })
-			want := (&browser{h: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			want := (&browser{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				bare.ServeHTTP(notifier{w.(*httptest.ResponseRecorder)}, r)
-			})}).get("/")
+			})}).Get("/")
 			if got.Code != want.Code || got.Body.String() != want.Body.String() {
 				t.Errorf("got %d %q, bare Gin %d %q", got.Code, got.Body, want.Code, want.Body)
 			}
@@ -184,15 +185,15 @@ func sameHeader(a, b http.Header) bool {
 // with the same sessions. Middleware outside sees it.
 func TestFailedCommit(t *testing.T) {
 	refused := newSite(t)
-	refused.full.Store(true)
-	want, wantBody := newClient(t, refused.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	refused.Full.Store(true)
+	want, wantBody := adaptertest.NewClient(t, refused.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		name.Set(refused.Get(r), "ann")
-	})), false).get(t, "/")
+	})), false).Fetch(t, "/")
 	for how, answer := range answers(t) {
 		for _, after := range []bool{false, true} {
 			t.Run(how, func(t *testing.T) {
 				s := newSite(t)
-				s.full.Store(true)
+				s.Full.Store(true)
 				seen := 0
 				outside := func(c *gin.Context) {
 					c.Header("X-Outside", "1")
@@ -209,8 +210,8 @@ func TestFailedCommit(t *testing.T) {
 						c.Writer.Flush()
 					}
 				})
-				server := newClient(t, g, false)
-				got, body := server.get(t, "/")
+				server := adaptertest.NewClient(t, g, false)
+				got, body := server.Fetch(t, "/")
 				if got.StatusCode != 503 || got.StatusCode != want.StatusCode || body != wantBody {
 					t.Errorf("got %d %q, net/http %d %q", got.StatusCode, body, want.StatusCode, wantBody)
 				}
@@ -235,7 +236,7 @@ func TestFailedCommit(t *testing.T) {
 // TestFailedCommitIsTold: a handler that goes on writing is told.
 func TestFailedCommitIsTold(t *testing.T) {
 	s := newSite(t)
-	s.full.Store(true)
+	s.Full.Store(true)
 	g := s.engine(nil, func(c *gin.Context) {
 		name.Set(s.Get(c.Request), "ann")
 		c.String(http.StatusOK, "page")
@@ -249,7 +250,7 @@ func TestFailedCommitIsTold(t *testing.T) {
 			t.Error("Flush does not fail")
 		}
 	})
-	(&browser{h: g}).get("/")
+	(&browser{Handler: g}).Get("/")
 }
 
 // TestLoadFails: a handler that just returns when a session cannot be loaded, or goes on
@@ -257,15 +258,15 @@ func TestFailedCommitIsTold(t *testing.T) {
 func TestLoadFails(t *testing.T) {
 	for _, returns := range []bool{false, true} {
 		s := newSite(t)
-		b := &browser{h: s.engine(nil, func(c *gin.Context) {
+		b := &browser{Handler: s.engine(nil, func(c *gin.Context) {
 			n, err := counter.UpdateNow(s.Get(c.Request), func(n int) int { return n + 1 })
 			if err == nil || !returns {
 				c.JSON(http.StatusOK, n)
 			}
 		})}
-		b.get("/")
-		s.down.Store(true)
-		if w := b.get("/"); w.Code != 503 || w.Body.String() == "0" {
+		b.Get("/")
+		s.Down.Store(true)
+		if w := b.Get("/"); w.Code != 503 || w.Body.String() == "0" {
 			t.Errorf("returns %v: got %d %q", returns, w.Code, w.Body)
 		}
 	}
@@ -274,8 +275,8 @@ func TestLoadFails(t *testing.T) {
 // TestErrorHandlerWithoutBody: its status stands, whatever the handler sets afterwards.
 func TestErrorHandlerWithoutBody(t *testing.T) {
 	s := newSite(t)
-	s.full.Store(true)
-	m, err := cloakroom.New(s.calls, cloakroom.Options{
+	s.Full.Store(true)
+	m, err := cloakroom.New(s.Calls, cloakroom.Options{
 		Logger:       slog.New(slog.DiscardHandler),
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 	})
@@ -292,7 +293,7 @@ func TestErrorHandlerWithoutBody(t *testing.T) {
 			}
 			c.Status(http.StatusTeapot)
 		})
-		if w := (&browser{h: g}).get("/"); w.Code != http.StatusBadGateway || w.Body.Len() > 0 {
+		if w := (&browser{Handler: g}).Get("/"); w.Code != http.StatusBadGateway || w.Body.Len() > 0 {
 			t.Errorf("flushes %v: got %d %q", flushes, w.Code, w.Body)
 		}
 	}
@@ -310,12 +311,12 @@ func TestRecoveryOutside(t *testing.T) {
 		}
 		panic("on purpose")
 	})
-	b := &browser{h: g}
-	if w := b.get("/"); w.Code != 500 || b.cookie != "" {
-		t.Errorf("got %d, a cookie: %v", w.Code, b.cookie != "")
+	b := &browser{Handler: g}
+	if w := b.Get("/"); w.Code != 500 || b.Cookie != "" {
+		t.Errorf("got %d, a cookie: %v", w.Code, b.Cookie != "")
 	}
 	saves = true
-	if w := b.get("/"); w.Code != 500 || b.get("/owner").Body.String() != "ann" {
+	if w := b.Get("/"); w.Code != 500 || b.Get("/owner").Body.String() != "ann" {
 		t.Errorf("after Save: got %d", w.Code)
 	}
 }
@@ -331,12 +332,12 @@ func TestRecoveryInside(t *testing.T) {
 			}
 			c.AbortWithStatus(http.StatusInternalServerError)
 		})
-		b := &browser{h: s.engine(nil, recovery, func(c *gin.Context) {
+		b := &browser{Handler: s.engine(nil, recovery, func(c *gin.Context) {
 			s.Get(c.Request).Login("ann")
 			panic("on purpose")
 		})}
-		w := b.get("/")
-		if owner := b.get("/owner").Body.String(); w.Code != 500 || (owner == "") != discards {
+		w := b.Get("/")
+		if owner := b.Get("/owner").Body.String(); w.Code != 500 || (owner == "") != discards {
 			t.Errorf("discards %v: got %d, then owner %q", discards, w.Code, owner)
 		}
 	}
@@ -345,18 +346,18 @@ func TestRecoveryInside(t *testing.T) {
 // TestAbortHandler: it goes up to the server, as without the middleware.
 func TestAbortHandler(t *testing.T) {
 	s := newSite(t)
-	c := newClient(t, s.engine(nil, func(c *gin.Context) {
+	c := adaptertest.NewClient(t, s.engine(nil, func(c *gin.Context) {
 		name.Set(s.Get(c.Request), "ann")
 		c.Writer.Flush()
 		panic(http.ErrAbortHandler)
 	}), false)
-	if resp, err := c.Get(c.url); err == nil {
+	if resp, err := c.Get(c.URL); err == nil {
 		defer resp.Body.Close()
 		if _, err := io.ReadAll(resp.Body); err == nil {
 			t.Error("the response is whole")
 		}
 	}
-	if _, name := c.get(t, "/name"); name != "ann" {
+	if _, name := c.Fetch(t, "/name"); name != "ann" {
 		t.Errorf("what was committed by the flush is %q", name)
 	}
 }
@@ -375,13 +376,13 @@ func TestEnded(t *testing.T) {
 		name.Set(session, "back")
 		c.String(http.StatusOK, "page")
 	})
-	b := &browser{h: g}
-	b.get("/")
-	old := b.cookie
-	if w := b.get("/"); w.Code != 200 || w.Body.String() != "page" || len(w.Result().Cookies()) > 0 {
+	b := &browser{Handler: g}
+	b.Get("/")
+	old := b.Cookie
+	if w := b.Get("/"); w.Code != 200 || w.Body.String() != "page" || len(w.Result().Cookies()) > 0 {
 		t.Errorf("got %d %q, %d cookies", w.Code, w.Body, len(w.Result().Cookies()))
 	}
-	if name := (&browser{h: g, cookie: old}).get("/name").Body.String(); name != "" {
+	if name := (&browser{Handler: g, Cookie: old}).Get("/name").Body.String(); name != "" {
 		t.Errorf("the session is back, with %q", name)
 	}
 }
@@ -397,8 +398,8 @@ func TestClientGone(t *testing.T) {
 		c.Stream(func(io.Writer) bool { return true }) // until the client hangs up
 		counter.Set(s.Get(c.Request), 7)
 	})
-	server := newClient(t, g, false)
-	resp, err := server.Get(server.url)
+	server := adaptertest.NewClient(t, g, false)
+	resp, err := server.Get(server.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -425,19 +426,19 @@ func TestExact(t *testing.T) {
 		}
 		c.JSON(http.StatusOK, n)
 	})
-	b := &browser{h: g}
-	b.get("/")
+	b := &browser{Handler: g}
+	b.Get("/")
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			tab := &browser{h: g, cookie: b.cookie}
+			tab := &browser{Handler: g, Cookie: b.Cookie}
 			for range 10 {
-				tab.get("/")
+				tab.Get("/")
 			}
 		})
 	}
 	wg.Wait()
-	if body := b.get("/").Body.String(); body != "82" {
+	if body := b.Get("/").Body.String(); body != "82" {
 		t.Errorf("the counter is %s", body)
 	}
 }
@@ -458,10 +459,10 @@ func TestNetHTTP(t *testing.T) {
 	g.GET("/required", gin.WrapH(s.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, name.Get(s.Get(r)))
 	}))))
-	b := &browser{h: g}
-	b.get("/wrapped")
+	b := &browser{Handler: g}
+	b.Get("/wrapped")
 	for _, path := range []string{"/context", "/fallback", "/required"} {
-		if body := b.get(path).Body.String(); body != "ann" {
+		if body := b.Get(path).Body.String(); body != "ann" {
 			t.Errorf("%s: %q", path, body)
 		}
 	}
@@ -471,18 +472,18 @@ func TestNetHTTP(t *testing.T) {
 func TestNotFound(t *testing.T) {
 	for _, full := range []bool{false, true} {
 		s := newSite(t)
-		s.full.Store(full)
+		s.Full.Store(full)
 		g := s.engine(nil)
 		g.HandleMethodNotAllowed = true
 		g.NoRoute(func(c *gin.Context) { name.Set(s.Get(c.Request), "lost") })
-		b := &browser{h: g}
-		w := b.get("/nowhere")
+		b := &browser{Handler: g}
+		w := b.Get("/nowhere")
 		if full && (w.Code != 503 || strings.Contains(w.Body.String(), "404")) {
 			t.Errorf("after a failed commit: %d %q", w.Code, w.Body)
-		} else if !full && (w.Code != 404 || w.Body.String() != "404 page not found" || b.cookie == "") {
-			t.Errorf("got %d %q, a cookie: %v", w.Code, w.Body, b.cookie != "")
+		} else if !full && (w.Code != 404 || w.Body.String() != "404 page not found" || b.Cookie == "") {
+			t.Errorf("got %d %q, a cookie: %v", w.Code, w.Body, b.Cookie != "")
 		}
-		if w := b.do(http.MethodPost, "/name"); w.Code != 405 {
+		if w := b.Do(http.MethodPost, "/name"); w.Code != 405 {
 			t.Errorf("got %d", w.Code)
 		}
 	}
@@ -495,11 +496,11 @@ func TestGroup(t *testing.T) {
 	g.GET("/outside", func(c *gin.Context) { c.String(200, "%v", s.Get(c.Request).Err()) })
 	g.Group("/in", cloakgin.Middleware(s.Manager)).
 		GET("/side", func(c *gin.Context) { c.String(200, "%v", s.Get(c.Request).Err()) })
-	b := &browser{h: g}
-	if body := b.get("/outside").Body.String(); body != cloakroom.ErrNoMiddleware.Error() {
+	b := &browser{Handler: g}
+	if body := b.Get("/outside").Body.String(); body != cloakroom.ErrNoMiddleware.Error() {
 		t.Errorf("outside: %s", body)
 	}
-	if body := b.get("/in/side").Body.String(); body != "<nil>" {
+	if body := b.Get("/in/side").Body.String(); body != "<nil>" {
 		t.Errorf("inside: %s", body)
 	}
 }
@@ -516,11 +517,11 @@ func TestAround(t *testing.T) {
 			t.Errorf("afterwards: %v", err)
 		}
 	}
-	(&browser{h: s.engine([]gin.HandlerFunc{outside}, func(c *gin.Context) {
+	(&browser{Handler: s.engine([]gin.HandlerFunc{outside}, func(c *gin.Context) {
 		if err := s.Get(c.Request).Err(); err != nil {
 			t.Error(err)
 		}
-	})}).get("/")
+	})}).Get("/")
 }
 
 // TestNested: the middleware within itself, and within [cloakroom.Manager.Handler], is one.
@@ -534,9 +535,9 @@ func TestNested(t *testing.T) {
 		c.String(http.StatusCreated, "page")
 	})
 	for _, full := range []bool{false, true} {
-		s.full.Store(full)
+		s.Full.Store(full)
 		for _, h := range []http.Handler{g, s.Handler(g)} {
-			w := (&browser{h: h}).get("/")
+			w := (&browser{Handler: h}).Get("/")
 			if full && (w.Code != 503 || strings.Contains(w.Body.String(), "PAGE")) {
 				t.Errorf("after a failed commit: %d %q", w.Code, w.Body)
 			} else if !full && (w.Code != 201 || w.Body.String() != "PAGE" || len(w.Result().Cookies()) != 1) {
@@ -549,12 +550,12 @@ func TestNested(t *testing.T) {
 // TestTwice: used once more, the middleware leaves the response open for middleware between.
 func TestTwice(t *testing.T) {
 	s := newSite(t)
-	b := &browser{h: s.engine(nil,
+	b := &browser{Handler: s.engine(nil,
 		func(c *gin.Context) { c.Next(); c.Header("X-Between", "1"); c.Status(http.StatusAccepted) },
 		cloakgin.Middleware(s.Manager),
 		func(c *gin.Context) { name.Set(s.Get(c.Request), "ann"); c.Status(http.StatusCreated) })}
-	if w := b.get("/"); w.Code != 202 || w.Header().Get("X-Between") != "1" || b.cookie == "" {
-		t.Errorf("got %d, a cookie: %v", w.Code, b.cookie != "")
+	if w := b.Get("/"); w.Code != 202 || w.Header().Get("X-Between") != "1" || b.Cookie == "" {
+		t.Errorf("got %d, a cookie: %v", w.Code, b.Cookie != "")
 	}
 }
 
@@ -562,11 +563,11 @@ func TestTwice(t *testing.T) {
 // the 503.
 func TestOutsideWrites(t *testing.T) {
 	s := newSite(t)
-	s.full.Store(true)
+	s.Full.Store(true)
 	outside := func(c *gin.Context) { c.Next(); c.String(http.StatusOK, "footer") }
-	w := (&browser{h: s.engine([]gin.HandlerFunc{outside}, func(c *gin.Context) {
+	w := (&browser{Handler: s.engine([]gin.HandlerFunc{outside}, func(c *gin.Context) {
 		name.Set(s.Get(c.Request), "ann")
-	})}).get("/")
+	})}).Get("/")
 	if w.Code != 503 || strings.Contains(w.Body.String(), "footer") {
 		t.Errorf("got %d %q", w.Code, w.Body)
 	}
@@ -583,18 +584,18 @@ func TestOutsideAnswers(t *testing.T) {
 			c.String(http.StatusTeapot, "sorry")
 		}
 	}
-	b := &browser{h: s.engine([]gin.HandlerFunc{outside}, func(c *gin.Context) {
+	b := &browser{Handler: s.engine([]gin.HandlerFunc{outside}, func(c *gin.Context) {
 		name.Set(s.Get(c.Request), "ann")
 		c.Error(io.EOF)
 	})}
-	if w := b.get("/"); w.Code != 418 || w.Body.String() != "sorry" || w.Header().Get("X-Late") == "" || b.cookie == "" {
+	if w := b.Get("/"); w.Code != 418 || w.Body.String() != "sorry" || w.Header().Get("X-Late") == "" || b.Cookie == "" {
 		t.Errorf("got %d %q, late header %q", w.Code, w.Body, w.Header().Get("X-Late"))
 	}
-	if name := b.get("/name").Body.String(); name != "ann" {
+	if name := b.Get("/name").Body.String(); name != "ann" {
 		t.Errorf("the session has %q", name)
 	}
-	s.full.Store(true)
-	if w := (&browser{h: b.h}).get("/"); w.Code != 503 || strings.Contains(w.Body.String(), "sorry") {
+	s.Full.Store(true)
+	if w := (&browser{Handler: b.Handler}).Get("/"); w.Code != 503 || strings.Contains(w.Body.String(), "sorry") {
 		t.Errorf("after a failed commit: %d %q", w.Code, w.Body)
 	}
 }
@@ -602,13 +603,13 @@ func TestOutsideAnswers(t *testing.T) {
 // TestLate: a session that has its cookie is committed again when the handlers return.
 func TestLate(t *testing.T) {
 	s := newSite(t)
-	b := &browser{h: s.engine(nil, func(c *gin.Context) {
+	b := &browser{Handler: s.engine(nil, func(c *gin.Context) {
 		counter.Set(s.Get(c.Request), 1)
 		c.String(http.StatusOK, "page")
 		name.Set(s.Get(c.Request), "late")
 	})}
-	b.get("/")
-	if name := b.get("/name").Body.String(); name != "late" {
+	b.Get("/")
+	if name := b.Get("/name").Body.String(); name != "late" {
 		t.Errorf("the session has %q", name)
 	}
 }
@@ -618,17 +619,17 @@ func TestLate(t *testing.T) {
 func TestFinished(t *testing.T) {
 	s := newSite(t)
 	kept := make(chan *gin.Context, 1)
-	b := &browser{h: s.engine(nil, func(c *gin.Context) {
+	b := &browser{Handler: s.engine(nil, func(c *gin.Context) {
 		name.Set(s.Get(c.Request), "ann")
 		kept <- c.Copy()
 	})}
-	b.get("/")
+	b.Get("/")
 	c := <-kept
 	name.Set(s.Get(c.Request), "afterwards")
 	if err := s.Get(c.Request).Err(); err == nil {
 		t.Error("a session that is finished can be used")
 	}
-	if name := b.get("/name").Body.String(); name != "ann" {
+	if name := b.Get("/name").Body.String(); name != "ann" {
 		t.Errorf("the session has %q", name)
 	}
 }
@@ -636,11 +637,11 @@ func TestFinished(t *testing.T) {
 // TestRouteInLog: what is logged names the route, and not the path.
 func TestRouteInLog(t *testing.T) {
 	s := newSite(t)
-	s.full.Store(true)
+	s.Full.Store(true)
 	g := s.engine(nil)
 	g.GET("/users/:id", func(c *gin.Context) { name.Set(s.Get(c.Request), "ann") })
-	(&browser{h: g}).get("/users/secret")
-	if log := s.log.String(); !strings.Contains(log, "pattern=/users/:id") || strings.Contains(log, "secret") {
+	(&browser{Handler: g}).Get("/users/secret")
+	if log := s.Log.String(); !strings.Contains(log, "pattern=/users/:id") || strings.Contains(log, "secret") {
 		t.Error(log)
 	}
 	r := httptest.NewRequest(http.MethodGet, "/nowhere", nil)
@@ -658,7 +659,7 @@ func TestHandleContext(t *testing.T) {
 		for _, full := range []bool{false, true} {
 			t.Run(how, func(t *testing.T) {
 				s := newSite(t)
-				s.full.Store(full)
+				s.Full.Store(full)
 				var g *gin.Engine
 				g = s.engine(nil, func(c *gin.Context) {
 					name.Set(s.Get(c.Request), "ann")
@@ -672,17 +673,17 @@ func TestHandleContext(t *testing.T) {
 					answer(c)
 				})
 				stored := int64(-1)
-				b := &browser{h: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					first := func() { stored = s.calls.Stats().Creates - s.calls.Stats().Errors }
+				b := &browser{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					first := func() { stored = s.Calls.Stats().Creates - s.Calls.Stats().Errors }
 					g.ServeHTTP(&watcher{ResponseWriter: w, first: first}, r)
 				})}
-				w := b.get("/")
+				w := b.Get("/")
 				switch {
-				case full && (w.Code != 503 || b.cookie != ""):
-					t.Errorf("after a failed commit: %d %q, a cookie: %v", w.Code, w.Body, b.cookie != "")
+				case full && (w.Code != 503 || b.Cookie != ""):
+					t.Errorf("after a failed commit: %d %q, a cookie: %v", w.Code, w.Body, b.Cookie != "")
 				case !full && (stored != 1 || w.Code == 503):
 					t.Errorf("got %d, %d records at the first byte", w.Code, stored)
-				case !full && b.get("/name").Body.String() != "ann":
+				case !full && b.Get("/name").Body.String() != "ann":
 					t.Error("the session is lost")
 				}
 			})

@@ -17,6 +17,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/adapter/cloakgin"
+	"github.com/cloakroom-go/cloakroom/adapter/internal/adaptertest"
 )
 
 // TestWriterTells: Status, Size and Written are at each step what Gin's own writer has.
@@ -64,8 +65,8 @@ func TestWriterTells(t *testing.T) {
 			var bare, within []string
 			g := gin.New()
 			g.GET("/", record(&bare, false))
-			(&browser{h: g}).get("/")
-			(&browser{h: s.engine(nil, record(&within, true))}).get("/")
+			(&browser{Handler: g}).Get("/")
+			(&browser{Handler: s.engine(nil, record(&within, true))}).Get("/")
 			if !slices.Equal(bare, within) {
 				t.Errorf("got %v, bare Gin %v", within, bare)
 			}
@@ -79,7 +80,7 @@ func TestStream(t *testing.T) {
 	for _, h2 := range []bool{false, true} {
 		s := newSite(t)
 		next := make(chan struct{})
-		server := newClient(t, s.engine(nil, func(c *gin.Context) {
+		server := adaptertest.NewClient(t, s.engine(nil, func(c *gin.Context) {
 			name.Set(s.Get(c.Request), "ann")
 			n := 0
 			gone := c.Stream(func(io.Writer) bool {
@@ -94,7 +95,7 @@ func TestStream(t *testing.T) {
 				t.Error("the client has not gone")
 			}
 		}), h2)
-		resp, err := server.Get(server.url)
+		resp, err := server.Get(server.URL)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +144,7 @@ func TestStreamAnywhere(t *testing.T) {
 			if limited {
 				h = http.TimeoutHandler(h, time.Hour, "late")
 			}
-			w := (&browser{h: h}).get("/")
+			w := (&browser{Handler: h}).Get("/")
 			if w.Code != 200 || w.Body.String() != "..." || len(w.Result().Cookies()) != 1 {
 				t.Errorf("%s Gin, limited %v: %d %q", what, limited, w.Code, w.Body)
 			}
@@ -155,7 +156,7 @@ func TestStreamAnywhere(t *testing.T) {
 func TestPusher(t *testing.T) {
 	for _, h2 := range []bool{false, true} {
 		s := newSite(t)
-		server := newClient(t, s.engine(nil, func(c *gin.Context) {
+		server := adaptertest.NewClient(t, s.engine(nil, func(c *gin.Context) {
 			p := c.Writer.Pusher()
 			if (p != nil) != h2 {
 				t.Errorf("HTTP/2 %v: pusher %v", h2, p)
@@ -166,14 +167,14 @@ func TestPusher(t *testing.T) {
 				}
 			}
 		}), h2)
-		server.get(t, "/")
+		server.Fetch(t, "/")
 	}
 }
 
 // TestResponseController: what the server's writer can do, it can do within Gin.
 func TestResponseController(t *testing.T) {
 	s := newSite(t)
-	server := newClient(t, s.engine(nil, func(c *gin.Context) {
+	server := adaptertest.NewClient(t, s.engine(nil, func(c *gin.Context) {
 		name.Set(s.Get(c.Request), "ann")
 		rc := http.NewResponseController(c.Writer)
 		for what, err := range map[string]error{
@@ -187,7 +188,7 @@ func TestResponseController(t *testing.T) {
 			}
 		}
 	}), false)
-	if resp, _ := server.get(t, "/"); len(resp.Cookies()) != 1 {
+	if resp, _ := server.Fetch(t, "/"); len(resp.Cookies()) != 1 {
 		t.Errorf("%d cookies", len(resp.Cookies()))
 	}
 }
@@ -196,7 +197,7 @@ func TestResponseController(t *testing.T) {
 func TestWithoutBody(t *testing.T) {
 	for _, method := range []string{http.MethodHead, http.MethodGet} {
 		s := newSite(t)
-		server := newClient(t, s.engine(nil, func(c *gin.Context) {
+		server := adaptertest.NewClient(t, s.engine(nil, func(c *gin.Context) {
 			name.Set(s.Get(c.Request), "ann")
 			c.Header("ETag", `"1"`)
 			if c.GetHeader("If-None-Match") == `"1"` {
@@ -205,7 +206,7 @@ func TestWithoutBody(t *testing.T) {
 			}
 			c.String(http.StatusOK, "page")
 		}), false)
-		r, err := http.NewRequest(method, server.url, nil)
+		r, err := http.NewRequest(method, server.URL, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -223,7 +224,7 @@ func TestWithoutBody(t *testing.T) {
 		if resp.StatusCode != want || len(body) > 0 || len(resp.Cookies()) != 1 {
 			t.Errorf("%s: %d %q, %d cookies", method, resp.StatusCode, body, len(resp.Cookies()))
 		}
-		if _, name := server.get(t, "/name"); name != "ann" {
+		if _, name := server.Fetch(t, "/name"); name != "ann" {
 			t.Errorf("%s: the session has %q", method, name)
 		}
 	}
@@ -265,7 +266,7 @@ func TestUpgrade(t *testing.T) {
 	for how, upgrade := range upgrades {
 		t.Run(how, func(t *testing.T) {
 			s := newSite(t)
-			server := newClient(t, s.engine(nil, func(c *gin.Context) {
+			server := adaptertest.NewClient(t, s.engine(nil, func(c *gin.Context) {
 				session := s.Get(c.Request)
 				name.Set(session, "ann")
 				conn, err := upgrade(c, session)
@@ -280,7 +281,7 @@ func TestUpgrade(t *testing.T) {
 				}
 			}), false)
 			for _, cookies := range []int{1, 0} {
-				r, _ := http.NewRequest(http.MethodGet, server.url, nil)
+				r, _ := http.NewRequest(http.MethodGet, server.URL, nil)
 				r.Header.Set("Connection", "Upgrade")
 				r.Header.Set("Upgrade", "test")
 				resp, err := server.Do(r)
@@ -301,8 +302,8 @@ func TestUpgrade(t *testing.T) {
 func TestUpgradeRefused(t *testing.T) {
 	for _, full := range []bool{false, true} {
 		s := newSite(t)
-		s.full.Store(full)
-		server := newClient(t, s.engine(nil, func(c *gin.Context) {
+		s.Full.Store(full)
+		server := adaptertest.NewClient(t, s.engine(nil, func(c *gin.Context) {
 			name.Set(s.Get(c.Request), "ann")
 			if conn, _, err := c.Writer.Hijack(); err == nil {
 				t.Error("the connection is taken over")
@@ -314,7 +315,7 @@ func TestUpgradeRefused(t *testing.T) {
 		if full {
 			want = http.StatusServiceUnavailable
 		}
-		if resp, _ := server.get(t, "/"); resp.StatusCode != want {
+		if resp, _ := server.Fetch(t, "/"); resp.StatusCode != want {
 			t.Errorf("full %v: got %d, want %d", full, resp.StatusCode, want)
 		}
 	}
@@ -334,8 +335,8 @@ func TestHijackHTTP2(t *testing.T) {
 	}
 	bare := gin.New()
 	bare.GET("/", hijack)
-	newClient(t, bare, true).get(t, "/")
-	newClient(t, s.engine(nil, hijack), true).get(t, "/")
+	adaptertest.NewClient(t, bare, true).Fetch(t, "/")
+	adaptertest.NewClient(t, s.engine(nil, hijack), true).Fetch(t, "/")
 	if panics != 2 {
 		t.Errorf("%d of 2 panic", panics)
 	}
@@ -345,8 +346,8 @@ func TestHijackHTTP2(t *testing.T) {
 func TestCommitFailsBeforeUpgrade(t *testing.T) {
 	for how, upgrade := range upgrades {
 		s := newSite(t)
-		s.full.Store(true)
-		server := newClient(t, s.engine(nil, func(c *gin.Context) {
+		s.Full.Store(true)
+		server := adaptertest.NewClient(t, s.engine(nil, func(c *gin.Context) {
 			session := s.Get(c.Request)
 			name.Set(session, "ann")
 			if conn, err := upgrade(c, session); err == nil {
@@ -354,7 +355,7 @@ func TestCommitFailsBeforeUpgrade(t *testing.T) {
 				conn.Close()
 			}
 		}), false)
-		if resp, _ := server.get(t, "/"); resp.StatusCode != 503 {
+		if resp, _ := server.Fetch(t, "/"); resp.StatusCode != 503 {
 			t.Errorf("%s: got %d", how, resp.StatusCode)
 		}
 	}
@@ -366,7 +367,7 @@ func TestWrapped(t *testing.T) {
 	for _, full := range []bool{false, true} {
 		for _, outside := range []bool{false, true} {
 			s := newSite(t)
-			s.full.Store(full)
+			s.Full.Store(full)
 			g := gin.New()
 			if outside {
 				g.Use(upper, cloakgin.Middleware(s.Manager))
@@ -377,7 +378,7 @@ func TestWrapped(t *testing.T) {
 				name.Set(s.Get(c.Request), "ann")
 				c.String(http.StatusCreated, "page")
 			})
-			w := (&browser{h: g}).get("/")
+			w := (&browser{Handler: g}).Get("/")
 			switch body := w.Body.String(); {
 			case full && (w.Code != 503 || strings.Contains(strings.ToLower(body), "page")):
 				t.Errorf("outside %v, after a failed commit: %d %q", outside, w.Code, body)
@@ -401,8 +402,8 @@ func (s shouting) WriteString(text string) (int, error) { return s.Write([]byte(
 // commits as a whole.
 func TestLimited(t *testing.T) {
 	s := newSite(t)
-	b := &browser{h: s.engine(nil, func(c *gin.Context) { name.Set(s.Get(c.Request), "ann") })}
-	b.get("/")
+	b := &browser{Handler: s.engine(nil, func(c *gin.Context) { name.Set(s.Get(c.Request), "ann") })}
+	b.Get("/")
 	ctx, over := context.WithCancel(t.Context()) // in place of a limit, which needs time
 	answered, returned := make(chan struct{}), make(chan struct{})
 	outside := func(c *gin.Context) { defer close(returned); c.Next() }
@@ -415,11 +416,11 @@ func TestLimited(t *testing.T) {
 	})
 	w := httptest.NewRecorder()
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
-	r.Header.Set("Cookie", b.cookie)
+	r.Header.Set("Cookie", b.Cookie)
 	http.TimeoutHandler(g, time.Hour, "").ServeHTTP(w, r)
 	close(answered)
 	<-returned
-	if name := b.get("/name").Body.String(); w.Code != 503 || w.Body.Len() > 0 || name != "late" {
+	if name := b.Get("/name").Body.String(); w.Code != 503 || w.Body.Len() > 0 || name != "late" {
 		t.Errorf("%d %q, then %q", w.Code, w.Body, name)
 	}
 }

@@ -125,7 +125,7 @@ func TestSignInAndOut(t *testing.T) {
 	if p.session.Ticket() != "" || fmt.Sprint(a.header["session-ticket"]) != "[]" || s.value(signedIn) != "," {
 		t.Errorf("signed out: %v", a.printable())
 	}
-	if s.log.has(old) || s.log.has(signedIn) {
+	if s.log.Has(old) || s.log.Has(signedIn) {
 		t.Error("a ticket was logged")
 	}
 }
@@ -217,12 +217,12 @@ func TestFailedCommit(t *testing.T) {
 				if status.Code(a.err) != codes.Unavailable || strings.Contains(text, secret) || p.session.Ticket() != "" {
 					t.Errorf("%s: %v", how, a.printable())
 				}
-				if strings.Contains(text, cloakroom.ErrRefused.Error()) || !s.log.has("response not sent") {
+				if strings.Contains(text, cloakroom.ErrRefused.Error()) || !s.log.Has("response not sent") {
 					t.Errorf("%s: %v, logged:\n%s", how, a.printable(), s.log)
 				}
 				p.session.SetTicket("")
 			}
-			if !s.log.has("method=/test.Service/Do") || !s.log.has("method=/test.Service/Stream") {
+			if !s.log.Has("method=/test.Service/Do") || !s.log.Has("method=/test.Service/Stream") {
 				t.Errorf("logged:\n%s", s.log)
 			}
 			fails = false
@@ -275,7 +275,7 @@ func TestEnded(t *testing.T) {
 	} {
 		p.do("login ann")
 		a := do()
-		if a.text != "done" || len(a.header["session-ticket"]) > 0 || !s.log.has("changes were dropped") {
+		if a.text != "done" || len(a.header["session-ticket"]) > 0 || !s.log.Has("changes were dropped") {
 			t.Errorf("%s: %v, logged:\n%s", how, a.printable(), s.log)
 		}
 		if got := p.stored(); got != "," {

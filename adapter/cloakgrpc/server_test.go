@@ -1,12 +1,9 @@
 package cloakgrpc_test
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"net"
-	"strings"
-	"sync"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -16,6 +13,7 @@ import (
 
 	"github.com/cloakroom-go/cloakroom"
 	"github.com/cloakroom-go/cloakroom/adapter/cloakgrpc"
+	"github.com/cloakroom-go/cloakroom/adapter/internal/adaptertest"
 	"github.com/cloakroom-go/cloakroom/store/countstore"
 	"github.com/cloakroom-go/cloakroom/store/memstore"
 	"github.com/cloakroom-go/cloakroom/store/storetest"
@@ -61,7 +59,7 @@ type site struct {
 	store *storetest.Faulty
 	calls *countstore.Store // of store
 	m     *cloakroom.Manager
-	log   *buffer
+	log   *adaptertest.Buffer
 	addr  string
 }
 
@@ -75,7 +73,7 @@ func newSite(
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { memory.Close() })
-	x := &site{t: t, store: storetest.NewFaulty(memory), log: new(buffer)}
+	x := &site{t: t, store: storetest.NewFaulty(memory), log: new(adaptertest.Buffer)}
 	x.calls = countstore.New(x.store)
 	options.Logger = slog.New(slog.NewTextHandler(x.log, nil))
 	if x.m, err = cloakroom.New(x.calls, options); err != nil {
@@ -204,23 +202,3 @@ func (s *site) cost(f func()) countstore.Stats {
 
 // refused is what a store does that refuses a call, which is not tried again.
 var refused = storetest.Failed().Reporting(cloakroom.ErrRefused)
-
-// buffer is a log that several goroutines may write to.
-type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
-func (b *buffer) has(text string) bool { return strings.Contains(b.String(), text) }

@@ -102,7 +102,7 @@ func TestHeaderSent(t *testing.T) {
 					t.Errorf("%v", a.printable())
 				}
 			}
-			if got := p.stored(); got != ",ann" || !s.log.has("is not stored") || !s.log.has("method=/test.Service/Stream") {
+			if got := p.stored(); got != ",ann" || !s.log.Has("is not stored") || !s.log.Has("method=/test.Service/Stream") {
 				t.Errorf("stored %q, logged:\n%s", got, s.log)
 			}
 		})
@@ -225,7 +225,7 @@ func TestTicketNotTold(t *testing.T) {
 		}, cloakgrpc.UnaryServerInterceptor(s.m))
 	})
 	p := s.program()
-	if a := p.do(""); a.text != "done" || !s.log.has("is not told its ticket") || !s.log.has("header or trailer not sent") {
+	if a := p.do(""); a.text != "done" || !s.log.Has("is not told its ticket") || !s.log.Has("header or trailer not sent") {
 		t.Errorf("%v, logged:\n%s", a.printable(), s.log)
 	}
 }
